@@ -1,1 +1,32 @@
-//! The attribute macros of pgq.
+//! The attribute macros of [pgq](https://docs.rs/pgq). Use them through that crate, which re-exports them and is what
+//! their code refers to; its documents have the examples.
+
+mod check;
+mod errors;
+mod expand;
+mod fallback;
+mod krate;
+mod model;
+mod options;
+mod parse;
+mod suggest;
+
+use proc_macro::TokenStream;
+
+#[doc = include_str!("task.md")]
+#[proc_macro_attribute]
+pub fn task(attr: TokenStream, item: TokenStream) -> TokenStream {
+    expand::task(attr.into(), &item.into()).into()
+}
+
+#[doc = include_str!("payload.md")]
+#[proc_macro_attribute]
+pub fn payload(attr: TokenStream, item: TokenStream) -> TokenStream {
+    expand::payload(attr.into(), &item.into()).into()
+}
+
+#[doc = include_str!("provide.md")]
+#[proc_macro_derive(Provide, attributes(provide))]
+pub fn provide(item: TokenStream) -> TokenStream {
+    expand::provide(item.into()).into()
+}

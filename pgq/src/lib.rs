@@ -1,1 +1,45 @@
-//! pgq
+//! Background jobs for Rust on the PostgreSQL that you already run.
+
+pub mod backend;
+mod client;
+mod control;
+mod error;
+mod platform;
+mod runtime;
+mod task;
+pub mod testing;
+
+pub use backend::postgres::TxConnection;
+pub use client::{
+    AnyJob, AnyTask, Client, ClientBuilder, Enqueue, EnqueueMany, Handle, JobBuilder, On, Target, Tx, enqueue_many,
+    set_namespace,
+};
+pub use control::{cancel, discard, retry_in, snooze};
+pub use error::{BoxError, Error, Result};
+pub use pgq_core::options::Keep;
+pub use pgq_core::{Control, FailureKind, Headers, JobId, Priority, Retry, State, TaskOptions, Timestamp};
+pub use pgq_macros::{Provide, payload, task};
+pub use runtime::{Worker, WorkerBuilder, run, run_with};
+pub use sqlx;
+pub use task::{Context, Env, Provide, Provider, Provision, Resources, Task, Tasks};
+pub use tokio_util::sync::CancellationToken;
+
+/// What the macros write paths to; not for anybody else.
+#[doc(hidden)]
+pub mod __private {
+    pub use std::time::Duration;
+
+    pub use inventory;
+    pub use schemars;
+    pub use serde;
+    pub use serde_json::Value;
+
+    pub use crate::client::{enqueue_each as enqueue_many, enqueue_one as enqueue};
+    pub use crate::task::{HandlerError, Location, TaskEntry, TaskResult, blocking};
+
+    /// The JSON Schema of a type.
+    #[must_use]
+    pub fn schema_of<T: schemars::JsonSchema>() -> Option<Value> {
+        Some(schemars::schema_for!(T).to_value())
+    }
+}

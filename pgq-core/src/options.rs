@@ -1,0 +1,121 @@
+//! What a task declares about its jobs.
+
+use std::time::Duration;
+
+use crate::{Priority, Retry};
+
+/// The name of the queue of a task that names none.
+pub const DEFAULT_QUEUE: &str = "default";
+
+/// The options of a task, as its attribute declares them. Built in `const` context, one method an option.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TaskOptions {
+    queue: &'static str,
+    priority: Priority,
+    attempts: u16,
+    retry: Retry,
+    keep: Keep,
+}
+
+/// How long finished jobs are kept; a span of zero keeps nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// For completed jobs.
+    pub completed: Duration,
+    /// For cancelled jobs.
+    pub cancelled: Duration,
+    /// For discarded jobs.
+    pub discarded: Duration,
+}
+
+impl Keep {
+    /// Completed jobs a day, cancelled and discarded ones a week.
+    pub const DEFAULT: Self = Self { completed: days(1), cancelled: days(7), discarded: days(7) };
+    /// Nothing: for work that nobody asks about afterwards.
+    pub const NONE: Self = Self { completed: Duration::ZERO, cancelled: Duration::ZERO, discarded: Duration::ZERO };
+}
+
+const fn days(days: u64) -> Duration {
+    Duration::from_hours(days * 24)
+}
+
+impl TaskOptions {
+    /// The options of a task that says nothing: queue `default`, priority 0, 20 attempts, [`Retry::DEFAULT`],
+    /// [`Keep::DEFAULT`].
+    pub const DEFAULT: Self = Self {
+        queue: DEFAULT_QUEUE,
+        priority: match Priority::new(0) {
+            Some(zero) => zero,
+            None => unreachable!(),
+        },
+        attempts: 20,
+        retry: Retry::DEFAULT,
+        keep: Keep::DEFAULT,
+    };
+
+    /// The lane that its jobs wait in.
+    #[must_use]
+    pub const fn with_queue(self, queue: &'static str) -> Self {
+        Self { queue, ..self }
+    }
+
+    /// The priority that its jobs have unless one says otherwise.
+    #[must_use]
+    pub const fn with_priority(self, priority: Priority) -> Self {
+        Self { priority, ..self }
+    }
+
+    /// How many attempts a job may start in total, at least 1.
+    #[must_use]
+    pub const fn with_attempts(self, attempts: u16) -> Self {
+        Self { attempts, ..self }
+    }
+
+    /// How long a failed job waits.
+    #[must_use]
+    pub const fn with_retry(self, retry: Retry) -> Self {
+        Self { retry, ..self }
+    }
+
+    /// How long finished jobs are kept.
+    #[must_use]
+    pub const fn with_keep(self, keep: Keep) -> Self {
+        Self { keep, ..self }
+    }
+
+    /// The lane that its jobs wait in.
+    #[must_use]
+    pub const fn queue(&self) -> &'static str {
+        self.queue
+    }
+
+    /// The priority that its jobs have unless one says otherwise.
+    #[must_use]
+    pub const fn priority(&self) -> Priority {
+        self.priority
+    }
+
+    /// How many attempts a job may start in total.
+    #[must_use]
+    pub const fn attempts(&self) -> u16 {
+        self.attempts
+    }
+
+    /// How long a failed job waits.
+    #[must_use]
+    pub const fn retry(&self) -> &Retry {
+        &self.retry
+    }
+
+    /// How long finished jobs are kept.
+    #[must_use]
+    pub const fn keep(&self) -> Keep {
+        self.keep
+    }
+}
+
+impl Default for TaskOptions {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}

@@ -1,0 +1,140 @@
+//! `#[task]`: the function as it is, and beside it a type of the same name that is the task.
+
+mod args;
+mod inherent;
+mod options;
+mod run;
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
+use syn::{Attribute, FnArg, parse_quote};
+
+use crate::errors::Errors;
+use crate::fallback;
+use crate::model::{Payload, Task};
+use crate::options::Options;
+use crate::parse::Function;
+
+pub(crate) fn task(attr: TokenStream, item: &TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let options = Options::of_task(attr, &mut errors);
+    let function = match Function::of(item) {
+        Ok(function) => function,
+        Err(error) => return fallback::item(item, errors, error),
+    };
+    let task = Task::read(options, function, &mut errors);
+    if let Some(FnArg::Receiver(_)) = task.function.sig.inputs.first() {
+        return fallback::method(&task.function, &errors);
+    }
+    let expanded = expand(&task);
+    quote!(#expanded #errors)
+}
+
+fn expand(task: &Task) -> TokenStream {
+    let function = task.function.stripped();
+    let arguments = args::structure(task);
+    let marker = marker(task);
+    let implementation = implementation(task);
+    let inherent = inherent::functions(task);
+    let registration = registration(task);
+    quote!(#function #arguments #marker #implementation #inherent #registration)
+}
+
+/// The type. Braces keep it out of the value namespace, where the function is.
+fn marker(task: &Task) -> TokenStream {
+    let (vis, ident) = (&task.function.vis, &task.function.sig.ident);
+    let mut docs: Vec<&Attribute> = task.function.attributes("doc").collect();
+    let generated;
+    if docs.is_empty() {
+        let text = format!(" The task `{}`.", ident.unraw());
+        generated = parse_quote!(#[doc = #text]);
+        docs.push(&generated);
+    }
+    quote! {
+        #(#docs)*
+        #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
+        #[allow(dead_code, non_camel_case_types, unreachable_pub)]
+        #vis struct #ident {}
+    }
+}
+
+fn implementation(task: &Task) -> TokenStream {
+    let (krate, ident, options) = (&task.options.krate, &task.function.sig.ident, &task.options);
+    let name = options.name.as_ref().map_or_else(|| ident.unraw().to_string(), syn::LitStr::value);
+    let aliases = &options.aliases;
+    let args = args::ty(task);
+    let output = output(task);
+    let resources = resources(task);
+    let declared = options::declared(options);
+    let location = location(ident);
+    let schema = if options.schema && !matches!(task.payload, Payload::Unknown) {
+        quote!(#krate::__private::schema_of::<Self::Args>())
+    } else {
+        quote!(::core::option::Option::None)
+    };
+    let run = run::function(task);
+    let calls_deprecated = task.function.attributes("deprecated").next().map(|_| quote!(#[allow(deprecated)]));
+    quote! {
+        #[automatically_derived]
+        #calls_deprecated
+        impl #krate::Task for #ident {
+            type Args = #args;
+            type Output = #output;
+            type Resources = #resources;
+
+            const NAME: &'static ::core::primitive::str = #name;
+            const ALIASES: &'static [&'static ::core::primitive::str] = &[#(#aliases),*];
+            const OPTIONS: #krate::TaskOptions = #declared;
+            const LOCATION: #krate::__private::Location = #krate::__private::Location {
+                krate: ::core::env!("CARGO_PKG_NAME"),
+                #location
+            };
+
+            fn schema() -> ::core::option::Option<#krate::__private::Value> {
+                #schema
+            }
+
+            #run
+        }
+    }
+}
+
+fn output(task: &Task) -> TokenStream {
+    let krate = &task.options.krate;
+    let Some(ty) = &task.output else { return quote!(()) };
+    let at = placed(ty.span());
+    quote_spanned!(at=> <#ty as #krate::__private::TaskResult>::Output)
+}
+
+fn resources(task: &Task) -> TokenStream {
+    let written = task.context.as_ref().and_then(|context| context.resources.as_ref());
+    written.map_or_else(|| quote!(()), ToTokens::to_token_stream)
+}
+
+/// Where the task's name stands. `file!()` and `line!()` would say where the attribute begins.
+fn location(ident: &Ident) -> TokenStream {
+    if !proc_macro::is_available() {
+        return quote!(file: ::core::file!(), line: ::core::line!());
+    }
+    let span = ident.span().unwrap();
+    let (file, line) = (span.file(), u32::try_from(span.line()).unwrap_or_default());
+    quote!(file: #file, line: #line)
+}
+
+fn registration(task: &Task) -> Option<TokenStream> {
+    let (krate, ident) = (&task.options.krate, &task.function.sig.ident);
+    task.sound.then(|| {
+        quote! {
+            #krate::__private::inventory::submit! {
+                #krate::__private::TaskEntry::of::<#ident>()
+            }
+        }
+    })
+}
+
+/// A span that the compiler shows as the user's and that resolves local names as generated ones.
+fn placed(span: Span) -> Span {
+    Span::mixed_site().located_at(span)
+}

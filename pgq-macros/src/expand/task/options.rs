@@ -1,0 +1,62 @@
+//! The options as a constant.
+
+use std::time::Duration;
+
+use pgq_core::options::Keep;
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use crate::krate::Krate;
+use crate::options::{Options, Policy};
+
+pub(super) fn declared(options: &Options) -> TokenStream {
+    let krate = &options.krate;
+    let queue = options.queue.as_ref().map(|queue| quote!(.with_queue(#queue)));
+    let priority = options.priority.map(|priority| {
+        // By its rank, because that can't fail in a constant: the range was checked when the option was read.
+        let rank = -priority;
+        quote!(.with_priority(#krate::Priority::from_rank(#rank)))
+    });
+    let attempts = options.attempts.map(|attempts| quote!(.with_attempts(#attempts)));
+    let retry = options.retry.as_ref().map(|policy| {
+        let policy = retry(krate, policy);
+        quote!(.with_retry(#policy))
+    });
+    let keep = options.keep.map(|kept| {
+        let keep = keep(krate, kept);
+        quote!(.with_keep(#keep))
+    });
+    quote!(#krate::TaskOptions::DEFAULT #queue #priority #attempts #retry #keep)
+}
+
+fn retry(krate: &Krate, policy: &Policy) -> TokenStream {
+    match policy {
+        Policy::Exponential { base, factor, max, jitter } => {
+            let (base, max) = (span(krate, *base), span(krate, *max));
+            quote!(#krate::Retry::Exponential { base: #base, factor: #factor, max: #max, jitter: #jitter })
+        }
+        Policy::Linear { step, max } => {
+            let (step, max) = (span(krate, *step), span(krate, *max));
+            quote!(#krate::Retry::Linear { step: #step, max: #max })
+        }
+        Policy::Fixed(delay) => {
+            let delay = span(krate, *delay);
+            quote!(#krate::Retry::Fixed(#delay))
+        }
+        Policy::Delays(delays) => {
+            let delays = delays.iter().map(|delay| span(krate, *delay));
+            quote!(#krate::Retry::Delays(&[#(#delays),*]))
+        }
+    }
+}
+
+fn keep(krate: &Krate, keep: Keep) -> TokenStream {
+    let Keep { completed, cancelled, discarded } = keep;
+    let [completed, cancelled, discarded] = [completed, cancelled, discarded].map(|kept| span(krate, kept));
+    quote!(#krate::Keep { completed: #completed, cancelled: #cancelled, discarded: #discarded })
+}
+
+fn span(krate: &Krate, span: Duration) -> TokenStream {
+    let (secs, nanos) = (span.as_secs(), span.subsec_nanos());
+    quote!(#krate::__private::Duration::new(#secs, #nanos))
+}

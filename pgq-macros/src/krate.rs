@@ -1,0 +1,59 @@
+//! Where generated code finds pgq: `::pgq`, or what `crate = path` says.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote};
+use syn::spanned::Spanned;
+use syn::{LitStr, Path, parse_quote};
+
+pub(crate) struct Krate(Path);
+
+impl Default for Krate {
+    fn default() -> Self {
+        Self(parse_quote!(::pgq))
+    }
+}
+
+impl From<Path> for Krate {
+    fn from(path: Path) -> Self {
+        Self(path)
+    }
+}
+
+impl Krate {
+    /// The text that the `crate` attributes of serde and schemars want for the crate that pgq re-exports as `name`.
+    pub(crate) fn reexport(&self, name: &str) -> LitStr {
+        let path: String = self.0.to_token_stream().into_iter().map(|token| token.to_string()).collect();
+        LitStr::new(&format!("{path}::__private::{name}"), self.span())
+    }
+
+    /// The derives of a payload, and the attributes that tell them where their crates are.
+    pub(crate) fn payload_derives(&self, schema: bool) -> TokenStream {
+        let (serde, schemars) = (self.reexport("serde"), self.reexport("schemars"));
+        let json_schema = schema.then(|| {
+            quote! {
+                #[derive(#self::__private::schemars::JsonSchema)]
+                #[schemars(crate = #schemars)]
+            }
+        });
+        quote! {
+            #[derive(#self::__private::serde::Serialize, #self::__private::serde::Deserialize)]
+            #[serde(crate = #serde)]
+            #json_schema
+        }
+    }
+
+    /// The last word of the path, which the attribute's own path probably ends with too.
+    pub(crate) fn is_named(&self, name: &syn::Ident) -> bool {
+        name == "pgq" || self.0.segments.last().is_some_and(|last| last.ident == *name)
+    }
+
+    fn span(&self) -> Span {
+        Span::call_site().located_at(self.0.span())
+    }
+}
+
+impl ToTokens for Krate {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        self.0.to_tokens(tokens);
+    }
+}

@@ -1,0 +1,143 @@
+//! The options of `#[task]` and `#[payload]`, read and checked.
+
+mod entry;
+mod keep;
+mod retry;
+mod value;
+
+use pgq_core::options::Keep;
+use proc_macro2::{Ident, TokenStream};
+use syn::{LitStr, Result};
+
+pub(crate) use entry::{Entry, Value, entries, unknown};
+pub(crate) use retry::Policy;
+use retry::Retry;
+pub(crate) use value::path;
+
+use crate::errors::{Errors, wrong};
+use crate::krate::Krate;
+
+/// What `#[task(…)]` says.
+pub(crate) struct Options {
+    pub(crate) krate: Krate,
+    pub(crate) schema: bool,
+    pub(crate) name: Option<LitStr>,
+    pub(crate) aliases: Vec<LitStr>,
+    pub(crate) queue: Option<LitStr>,
+    pub(crate) priority: Option<i16>,
+    pub(crate) attempts: Option<u16>,
+    pub(crate) retry: Option<Policy>,
+    pub(crate) keep: Option<Keep>,
+}
+
+/// What a task may say.
+const KNOWN: &[&str] = &["name", "aliases", "queue", "priority", "retry", "attempts", "keep", "schema", "crate"];
+
+/// What the documents promise and nothing does yet: refused, because an option that is ignored is worse than none.
+const PLANNED: &[&str] = &[
+    "concurrency",
+    "rps",
+    "burst",
+    "per",
+    "per_worker",
+    "limit",
+    "timeout",
+    "unique",
+    "expires_in",
+    "schedule",
+    "overlap",
+    "missed",
+    "tz",
+    "version",
+    "tags",
+    "abort",
+    "codec",
+    "result",
+];
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            krate: Krate::default(),
+            schema: true,
+            name: None,
+            aliases: Vec::new(),
+            queue: None,
+            priority: None,
+            attempts: None,
+            retry: None,
+            keep: None,
+        }
+    }
+}
+
+impl Options {
+    /// Reads the options of a task. One that is wrong is left out, with its error noted.
+    pub(crate) fn of_task(tokens: TokenStream, errors: &mut Errors) -> Self {
+        let mut options = Self::default();
+        for entry in entries(tokens, errors) {
+            errors.take(options.set(&entry));
+        }
+        options
+    }
+
+    /// Reads the options of a payload, which are two of a task's.
+    pub(crate) fn of_payload(tokens: TokenStream, errors: &mut Errors) -> Self {
+        let mut options = Self::default();
+        for entry in entries(tokens, errors) {
+            errors.take(match entry.name.to_string().as_str() {
+                "schema" | "crate" => options.set(&entry),
+                _ => wrong(&entry.name, unknown("option", &entry.name, &["schema", "crate"])),
+            });
+        }
+        options
+    }
+
+    fn set(&mut self, entry: &Entry) -> Result<()> {
+        match entry.name.to_string().as_str() {
+            "name" => self.name = Some(value::name(entry.is("name = \"send_welcome\"")?)?),
+            "aliases" => self.aliases = value::names(entry.is("aliases = [\"old_name\"]")?)?,
+            "queue" => self.queue = Some(value::name(entry.is("queue = \"mail\"")?)?),
+            "priority" => {
+                self.priority = Some(value::number(entry.is("priority = 10")?, &(-i16::MAX..=i16::MAX))?);
+            }
+            "attempts" => self.set_attempts(&entry.name, value::attempts(entry.is("attempts = 8")?)?)?,
+            "retry" => self.set_retry(entry)?,
+            "keep" => self.keep = Some(keep::read(entry)?),
+            "schema" => self.set_schema(entry)?,
+            "crate" => self.krate = path(entry.is("crate = my::pgq")?)?.into(),
+            planned if PLANNED.contains(&planned) => {
+                return wrong(&entry.name, format!("the option `{planned}` isn't there yet: leave it out"));
+            }
+            _ => return wrong(&entry.name, unknown("option", &entry.name, KNOWN)),
+        }
+        Ok(())
+    }
+
+    fn set_retry(&mut self, entry: &Entry) -> Result<()> {
+        let retry = Retry::read(entry.is("retry = exponential(\"1s\", max = \"10m\")")?)?;
+        self.retry = retry.policy;
+        retry.attempts.map_or(Ok(()), |(at, attempts)| self.set_attempts(&at, attempts))
+    }
+
+    fn set_attempts(&mut self, at: &Ident, attempts: u16) -> Result<()> {
+        match self.attempts.replace(attempts) {
+            None => Ok(()),
+            Some(_) if at == "none" => wrong(at, "`retry = none` is one attempt: leave `attempts` out"),
+            Some(1) if self.retry.is_none() => wrong(at, "`retry = none` is one attempt: leave `attempts` out"),
+            Some(_) => wrong(at, "the attempts are given twice, in `retry` and beside it: keep one of them"),
+        }
+    }
+
+    fn set_schema(&mut self, entry: &Entry) -> Result<()> {
+        let expr = entry.is("schema = none")?;
+        if !value::is_none(expr) {
+            return value::unexpected("`none`: a schema is made of the argument's type unless one says so", expr);
+        }
+        self.schema = false;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

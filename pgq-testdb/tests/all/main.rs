@@ -1,0 +1,12 @@
+//! What pgq-testdb promises, one file a promise.
+
+mod child;
+mod database;
+mod external;
+mod leftovers;
+mod missing;
+mod server;
+mod template;
+
+/// `?` in tests.
+type Outcome = Result<(), Box<dyn std::error::Error>>;

@@ -1,0 +1,49 @@
+//! How attempts end.
+
+use std::time::Duration;
+
+use pgq_core::{Lease, State, Transition};
+
+use super::row::{Place, Row};
+use super::store::Store;
+use crate::backend::{Ended, Verdict};
+
+impl Store {
+    /// Writes what becomes of a job, if it is still this claim's.
+    pub(super) fn finish(&mut self, lease: Lease, ended: &Ended) -> Verdict {
+        let Some(mut row) = self.take_held(lease, ended) else { return Verdict::Lost };
+        if let Some(failure) = ended.transition.failure() {
+            row.note(failure, self.now);
+        }
+        self.settle(row, &ended.transition, ended.keep);
+        Verdict::Written
+    }
+
+    fn take_held(&mut self, lease: Lease, ended: &Ended) -> Option<Row> {
+        let row = self.jobs.get(&ended.id)?;
+        let stands = row.place == Place::Held(lease) && row.epoch == ended.epoch;
+        if stands { self.remove(ended.id) } else { None }
+    }
+
+    fn settle(&mut self, mut row: Row, transition: &Transition, keep: Duration) {
+        // Every transition is an edge that leaves running: the core's tests hold that, and nothing falls back here.
+        let state = State::Running.after(transition.event()).unwrap_or(State::Discarded);
+        match *transition {
+            Transition::Retry { after, .. } => self.put_back(row, after, state),
+            Transition::Snooze { after } => {
+                row.refund();
+                self.put_back(row, after, state);
+            }
+            Transition::Release => {
+                row.release();
+                self.insert(row);
+            }
+            _ => self.archive(row, state, keep),
+        }
+    }
+
+    fn put_back(&mut self, mut row: Row, after: Duration, state: State) {
+        row.wait_until(self.now.saturating_add(after), state, self.now);
+        self.insert(row);
+    }
+}

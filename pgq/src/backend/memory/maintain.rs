@@ -1,0 +1,79 @@
+//! The verbs that any worker may do for all.
+
+use std::ops::Bound;
+use std::time::Duration;
+
+use pgq_core::{JobId, Timestamp};
+
+use super::row::Place;
+use super::session::Session;
+use super::store::Store;
+use crate::backend::{Answer, Maintain, Promoted, Pruned, Rescued};
+
+impl Maintain for Session {
+    fn promote(&self, step: u32) -> Answer<'_, Promoted> {
+        self.memory.answer(move |store| store.promote(step))
+    }
+
+    fn rescue(&self, step: u32) -> Answer<'_, Rescued> {
+        self.memory.answer(move |store| Rescued {
+            gone: store.declare_gone(self.started),
+            freed: store.free(step),
+            discarded: Vec::new(),
+        })
+    }
+
+    fn prune(&self, step: u32) -> Answer<'_, Pruned> {
+        self.memory.answer(move |store| store.prune(step))
+    }
+}
+
+impl Store {
+    fn promote(&mut self, step: u32) -> Promoted {
+        let mut moved = 0;
+        while moved < step
+            && let Some((_, id)) = self.deferred.first().copied().filter(|first| first.0 <= self.now)
+        {
+            self.change(id, |row| row.place = Place::Ready);
+            moved += 1;
+        }
+        Promoted { moved, next: self.next_due() }
+    }
+
+    fn next_due(&self) -> Option<Duration> {
+        let later = (Bound::Excluded((self.now, JobId(i64::MAX))), Bound::Unbounded);
+        self.deferred.range(later).next().map(|first| first.0.since(self.now))
+    }
+
+    /// From here on they claim nothing and their beats are refused; what they hold is freed in steps.
+    /// A beat counts from no earlier than the asker's own start, as on PostgreSQL, where the server may have been away.
+    fn declare_gone(&mut self, since: Timestamp) -> u32 {
+        let mut gone = 0;
+        self.workers.retain(|_, worker| {
+            let alive = worker.beat.max(since).saturating_add(worker.span) >= self.now;
+            gone += u32::from(!alive);
+            alive
+        });
+        gone
+    }
+
+    /// Frees what is held by leases without a worker.
+    fn free(&mut self, step: u32) -> u32 {
+        let orphaned = self.held.iter().filter(|(lease, _)| !self.workers.contains_key(lease));
+        let ids: Vec<JobId> = orphaned.flat_map(|(_, ids)| ids).take(step as usize).copied().collect();
+        let now = self.now;
+        ids.into_iter().filter_map(|id| self.change(id, |row| row.rescue(now))).map(|()| 1).sum()
+    }
+
+    fn prune(&mut self, step: u32) -> Pruned {
+        let mut rows = 0;
+        while rows < u64::from(step)
+            && let Some(first) = self.expiries.first().copied().filter(|first| first.0 <= self.now)
+        {
+            self.expiries.remove(&first);
+            self.history.remove(&first.1);
+            rows += 1;
+        }
+        Pruned { rows }
+    }
+}

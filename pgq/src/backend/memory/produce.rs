@@ -1,0 +1,45 @@
+//! The producer's verbs.
+
+use std::sync::Mutex;
+
+use pgq_core::{JobId, NewJob};
+
+use super::Memory;
+use super::row::Row;
+use super::store::Store;
+use super::tx::Tx;
+use crate::backend::{Answer, Enqueued, Produce, Transaction};
+
+impl Produce for Memory {
+    fn enqueue(&self, jobs: Vec<NewJob>) -> Answer<'_, Vec<Enqueued>> {
+        self.answer(|store| jobs.into_iter().map(|job| store.enqueue(job)).collect())
+    }
+
+    fn begin(&self) -> Answer<'_, Box<dyn Transaction>> {
+        Box::pin(async move {
+            let tx: Box<dyn Transaction> = Box::new(Tx { memory: self.clone(), rows: Mutex::default() });
+            Ok(tx)
+        })
+    }
+}
+
+impl Store {
+    fn enqueue(&mut self, job: NewJob) -> Enqueued {
+        let row = self.draft(job);
+        let enqueued = Enqueued::from(&row);
+        self.insert(row);
+        enqueued
+    }
+
+    /// A row with an id and its times, which isn't in yet.
+    pub(super) fn draft(&mut self, job: NewJob) -> Row {
+        self.last_id += 1;
+        Row::new(JobId(self.last_id), job, self.now)
+    }
+}
+
+impl From<&Row> for Enqueued {
+    fn from(row: &Row) -> Self {
+        Self { id: row.id, is_new: true }
+    }
+}

@@ -1,0 +1,185 @@
+//! A job's row.
+
+use std::sync::Arc;
+
+use pgq_core::{Claimed, Failure, Headers, JobId, Lease, NewJob, Priority, State, Timestamp, When};
+
+use crate::backend::{FailedAttempt, JobInfo, Want};
+
+/// A queue and task: what wants name, and what ready jobs are listed by.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) struct Lane {
+    queue: Arc<str>,
+    task: Arc<str>,
+}
+
+impl From<&Want> for Lane {
+    fn from(want: &Want) -> Self {
+        Self { queue: Arc::clone(&want.queue), task: Arc::clone(&want.task) }
+    }
+}
+
+impl From<&NewJob> for Lane {
+    fn from(job: &NewJob) -> Self {
+        Self { queue: Arc::from(&*job.queue), task: Arc::from(&*job.task) }
+    }
+}
+
+/// By what ready jobs are sorted.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key {
+    pub(super) rank: i16,
+    pub(super) run_at: Timestamp,
+    pub(super) id: JobId,
+}
+
+/// Which list a row stands in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// May be claimed.
+    Ready,
+    /// Waits to be promoted, in this state until it is due.
+    Deferred(State),
+    /// A worker holds it.
+    Held(Lease),
+}
+
+/// A job that isn't finished, or that history keeps.
+pub(super) struct Row {
+    pub(super) id: JobId,
+    pub(super) lane: Lane,
+    pub(super) place: Place,
+    pub(super) run_at: Timestamp,
+    pub(super) epoch: u32,
+    attempt: u16,
+    crashes: u16,
+    max_attempts: u16,
+    priority: Priority,
+    created: Timestamp,
+    codec: i16,
+    headers: Headers,
+    payload: Vec<u8>,
+    failures: Vec<FailedAttempt>,
+}
+
+impl Row {
+    pub(super) fn new(id: JobId, job: NewJob, now: Timestamp) -> Self {
+        let mut row = Self {
+            id,
+            lane: Lane::from(&job),
+            place: Place::Ready,
+            run_at: now,
+            epoch: 0,
+            attempt: 0,
+            crashes: 0,
+            max_attempts: job.max_attempts,
+            priority: job.priority,
+            created: now,
+            codec: job.codec.number(),
+            headers: job.headers,
+            payload: job.payload,
+            failures: Vec::new(),
+        };
+        row.wait_until(due(job.when, now), State::Scheduled, now);
+        row
+    }
+
+    pub(super) fn key(&self) -> Key {
+        Key { rank: self.priority.rank(), run_at: self.run_at, id: self.id }
+    }
+
+    /// Where it stands. The reader can't tell promoted from due.
+    pub(super) fn state(&self, now: Timestamp) -> State {
+        match self.place {
+            Place::Held(_) => State::Running,
+            Place::Deferred(state) if self.run_at > now => state,
+            Place::Deferred(_) | Place::Ready => State::Available,
+        }
+    }
+
+    /// Ready at once where `due` has come.
+    pub(super) fn wait_until(&mut self, due: Timestamp, state: State, now: Timestamp) {
+        self.run_at = due;
+        self.place = if due > now { Place::Deferred(state) } else { Place::Ready };
+    }
+
+    pub(super) fn claim(&mut self, lease: Lease) -> Claimed {
+        self.place = Place::Held(lease);
+        self.epoch = self.epoch.saturating_add(1);
+        self.attempt = self.attempt.saturating_add(1);
+        self.claimed()
+    }
+
+    pub(super) fn refund(&mut self) {
+        self.attempt = self.attempt.saturating_sub(1);
+    }
+
+    /// Handed back: it keeps the place in line that it was claimed from.
+    pub(super) fn release(&mut self) {
+        self.refund();
+        self.place = Place::Ready;
+    }
+
+    /// Its holder died with it.
+    pub(super) fn rescue(&mut self, now: Timestamp) {
+        self.crashes = self.crashes.saturating_add(1);
+        self.run_at = now;
+        self.place = Place::Ready;
+    }
+
+    pub(super) fn note(&mut self, failure: &Failure, at: Timestamp) {
+        self.failures.push(FailedAttempt {
+            attempt: self.attempt,
+            epoch: self.epoch,
+            kind: failure.kind(),
+            message: failure.message().to_owned(),
+            chain: failure.chain().to_vec(),
+            at,
+        });
+    }
+
+    fn claimed(&self) -> Claimed {
+        Claimed {
+            id: self.id,
+            epoch: self.epoch,
+            attempt: self.attempt,
+            max_attempts: self.max_attempts,
+            crashes: self.crashes,
+            queue: self.lane.queue.to_string(),
+            task: self.lane.task.to_string(),
+            codec: self.codec,
+            priority: self.priority,
+            run_at: self.run_at,
+            created: self.created,
+            headers: self.headers.clone(),
+            payload: self.payload.clone(),
+        }
+    }
+
+    pub(super) fn info(&self, state: State, finished: Option<Timestamp>) -> JobInfo {
+        JobInfo {
+            id: self.id,
+            task: self.lane.task.to_string(),
+            queue: self.lane.queue.to_string(),
+            state,
+            priority: self.priority,
+            attempt: self.attempt,
+            max_attempts: self.max_attempts,
+            epoch: self.epoch,
+            crashes: self.crashes,
+            created: self.created,
+            run_at: self.run_at,
+            finished,
+            headers: self.headers.clone(),
+            failures: self.failures.clone(),
+        }
+    }
+}
+
+fn due(when: When, now: Timestamp) -> Timestamp {
+    match when {
+        When::Now => now,
+        When::After(span) => now.saturating_add(span),
+        When::At(instant) => instant,
+    }
+}

@@ -1,0 +1,80 @@
+//! A worker's session: its verbs, its sign of life and its ear.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pgq_core::{Lease, Timestamp};
+use tokio::sync::Notify;
+
+use super::Memory;
+use super::row::Row;
+use super::store::Store;
+use crate::backend::{Answer, Batch, Claim, Ended, Notice, Pulse, Renewal, Verdict, Work};
+
+/// A worker's end. It is `Memory` with a lease: what it may do stands in the store.
+pub(super) struct Session {
+    pub(super) memory: Memory,
+    pub(super) lease: Lease,
+    pub(super) started: Timestamp,
+    pub(super) bell: Arc<Notify>,
+}
+
+impl Work for Session {
+    fn lease(&self) -> Lease {
+        self.lease
+    }
+
+    fn claim(&self, claim: Claim) -> Answer<'_, Batch> {
+        self.memory.answer(move |store| store.claim(self.lease, &claim))
+    }
+
+    fn doze(&self, asleep: Option<Duration>) -> Answer<'_, ()> {
+        self.memory.answer(move |store| store.doze(self.lease, asleep))
+    }
+
+    fn finish(&self, ended: Vec<Ended>) -> Answer<'_, Vec<Verdict>> {
+        self.memory.answer(move |store| ended.iter().map(|ended| store.finish(self.lease, ended)).collect())
+    }
+
+    fn attend(&self) -> Answer<'_, Box<dyn Pulse>> {
+        Box::pin(async move {
+            let pulse = Attention { memory: self.memory.clone(), lease: self.lease, bell: Arc::clone(&self.bell) };
+            let pulse: Box<dyn Pulse> = Box::new(pulse);
+            Ok(pulse)
+        })
+    }
+
+    fn deregister(&self) -> Answer<'_, ()> {
+        self.memory.answer(|store| store.deregister(self.lease))
+    }
+}
+
+impl Store {
+    fn deregister(&mut self, lease: Lease) {
+        self.workers.remove(&lease);
+        let ids: Vec<_> = self.held.get(&lease).into_iter().flatten().copied().collect();
+        for id in ids {
+            self.change(id, Row::release);
+        }
+    }
+}
+
+struct Attention {
+    memory: Memory,
+    lease: Lease,
+    bell: Arc<Notify>,
+}
+
+impl Pulse for Attention {
+    fn renew(&mut self) -> Answer<'_, Renewal> {
+        self.memory.answer(|store| store.renew(self.lease))
+    }
+
+    /// `Notify` keeps one permit while nobody waits, and hands on that of a wait which is dropped.
+    fn notice(&mut self) -> Answer<'_, Notice> {
+        Box::pin(async {
+            self.bell.notified().await;
+            Ok(Notice::Work)
+        })
+    }
+}

@@ -1,0 +1,91 @@
+//! Who is there, who sleeps, and whom new work wakes.
+
+use std::collections::HashSet;
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pgq_core::{Lease, Timestamp};
+use tokio::sync::Notify;
+
+use super::row::Lane;
+use super::store::Store;
+use crate::backend::{Registration, Renewal};
+
+/// One sleeper is woken for so many jobs.
+const JOBS_PER_WORKER: usize = 16;
+
+/// A worker whose beats are expected. One that was declared gone has no entry.
+pub(super) struct Worker {
+    pub(super) beat: Timestamp,
+    pub(super) span: Duration,
+    asleep_until: Option<Timestamp>,
+    wants: HashSet<Lane>,
+    /// The number of the wake that it last got.
+    woken: u64,
+    bell: Arc<Notify>,
+}
+
+impl Worker {
+    fn sleeps(&self, now: Timestamp) -> bool {
+        self.asleep_until.is_some_and(|until| now < until)
+    }
+}
+
+/// Jobs that the running verb made ready.
+#[derive(Default)]
+pub(super) struct Fresh {
+    jobs: usize,
+    lanes: HashSet<Lane>,
+}
+
+impl Fresh {
+    pub(super) fn note(&mut self, lane: &Lane) {
+        self.jobs += 1;
+        if !self.lanes.contains(lane) {
+            self.lanes.insert(lane.clone());
+        }
+    }
+}
+
+impl Store {
+    pub(super) fn register(&mut self, worker: &Registration) -> Arc<Notify> {
+        let bell = Arc::new(Notify::new());
+        let entry = Worker {
+            beat: self.now,
+            span: worker.span,
+            asleep_until: None,
+            wants: worker.wants.iter().map(Lane::from).collect(),
+            woken: 0,
+            bell: Arc::clone(&bell),
+        };
+        self.workers.insert(worker.lease, entry);
+        bell
+    }
+
+    pub(super) fn renew(&mut self, lease: Lease) -> Renewal {
+        let Some(worker) = self.workers.get_mut(&lease) else { return Renewal::Gone };
+        worker.beat = self.now;
+        Renewal::Alive
+    }
+
+    pub(super) fn doze(&mut self, lease: Lease, asleep: Option<Duration>) {
+        if let Some(worker) = self.workers.get_mut(&lease) {
+            worker.asleep_until = asleep.map(|span| self.now.saturating_add(span));
+        }
+    }
+
+    /// Wakes a few who sleep and can run what is fresh. A sleeper stays marked until it says that it is awake, so whoever
+    /// was woken longest ago comes first: else a stream of single jobs would wake the same one again and again.
+    pub(super) fn wake(&mut self) {
+        let Fresh { jobs, lanes } = mem::take(&mut self.fresh);
+        let sleepers = self.workers.values_mut().filter(|worker| worker.sleeps(self.now));
+        let mut able: Vec<_> = sleepers.filter(|worker| !worker.wants.is_disjoint(&lanes)).collect();
+        able.sort_by_key(|worker| worker.woken);
+        for worker in able.into_iter().take(jobs.div_ceil(JOBS_PER_WORKER)) {
+            self.wakes += 1;
+            worker.woken = self.wakes;
+            worker.bell.notify_one();
+        }
+    }
+}

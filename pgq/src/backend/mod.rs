@@ -1,0 +1,324 @@
+//! The port: what a place that keeps jobs must be able to do, in the words of the domain.
+//!
+//! Four object-safe traits by party. [`Produce`] and [`Operate`] are the client's, on whatever connection it has.
+//! [`Work`] and [`Maintain`] are a worker's, on a [`Session`] that [`Backend::register`] opens: a session has
+//! connections of its own, so that handlers which use up the client's pool can't stop the engine.
+//!
+//! Deciding is pure and happens in `pgq-core`; a backend only writes what was decided. Neither the runtime nor the core
+//! knows which backend it talks to, and one conformance suite holds all of them to the same semantics.
+
+pub(crate) mod memory;
+pub(crate) mod postgres;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pgq_core::{Claimed, FailureKind, Headers, JobId, Lease, NewJob, Priority, State, Timestamp, Transition};
+use uuid::Uuid;
+
+use crate::Result;
+
+/// What every verb returns: a boxed future costs nothing beside a network round trip, and keeps the traits object-safe.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
+
+/// A place that keeps jobs.
+pub trait Backend: Produce + Operate {
+    /// Opens a session for a worker: from now on its beats are expected, and its claims are its own.
+    fn register(&self, worker: Registration) -> Answer<'_, Arc<dyn Session>>;
+}
+
+/// A worker's end of the backend.
+pub trait Session: Work + Maintain {}
+
+impl<S: Work + Maintain> Session for S {}
+
+/// The producer's verbs.
+pub trait Produce: Send + Sync {
+    /// Enqueues all the jobs or none, in one round trip; the answer has one entry for each, in order. Workers that sleep
+    /// and can run them are woken.
+    fn enqueue(&self, jobs: Vec<NewJob>) -> Answer<'_, Vec<Enqueued>>;
+
+    /// Begins a transaction. Dropped, it is rolled back.
+    fn begin(&self) -> Answer<'_, Box<dyn Transaction>>;
+}
+
+/// A transaction of the producer's: jobs that exist once it is committed, and never did if it isn't.
+pub trait Transaction: Send + Sync {
+    /// Enqueues all the jobs or none within the transaction.
+    fn enqueue(&self, jobs: Vec<NewJob>) -> Answer<'_, Vec<Enqueued>>;
+
+    /// Lends the connection for the user's own SQL; an error where there is none.
+    fn connection(&self) -> Answer<'_, postgres::TxConnection<'_>>;
+
+    /// Makes it so.
+    fn commit(self: Box<Self>) -> Answer<'static, ()>;
+
+    /// As if nothing had been.
+    fn rollback(self: Box<Self>) -> Answer<'static, ()>;
+}
+
+/// What became of one job that was to be enqueued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Enqueued {
+    /// Its id.
+    pub id: JobId,
+    /// Whether it was put in now.
+    pub is_new: bool,
+}
+
+/// The worker's verbs, in the order of a job's life.
+pub trait Work: Send + Sync {
+    /// The lease under which everything here is claimed and written.
+    fn lease(&self) -> Lease;
+
+    /// Wins the leases of jobs that may run, highest priority first: at most `claim.limit`, and of each want at most its
+    /// cap. Waits for nobody's lock, and wins nothing once the worker was declared gone.
+    fn claim(&self, claim: Claim) -> Answer<'_, Batch>;
+
+    /// Says for how long producers shall wake this worker, or with `None` that it is awake. The answer comes once every
+    /// later enqueue can see it, so that a claim which begins afterwards misses nothing.
+    fn doze(&self, asleep: Option<Duration>) -> Answer<'_, ()>;
+
+    /// Writes how attempts ended, each fenced on (id, lease, epoch); one verdict for each, in order.
+    fn finish(&self, ended: Vec<Ended>) -> Answer<'_, Vec<Verdict>>;
+
+    /// Opens the worker's pulse. It may have a connection that lives on the calling thread's runtime.
+    fn attend(&self) -> Answer<'_, Box<dyn Pulse>>;
+
+    /// Ends the session: the worker is known no longer. Jobs that it still holds are freed.
+    fn deregister(&self) -> Answer<'_, ()>;
+}
+
+/// A worker's sign of life and its ear, which share a connection.
+pub trait Pulse: Send {
+    /// Extends the lease of the worker and so of every job it runs.
+    fn renew(&mut self) -> Answer<'_, Renewal>;
+
+    /// Waits for the next notice. Cancelling the wait loses nothing.
+    fn notice(&mut self) -> Answer<'_, Notice>;
+}
+
+/// The verbs that any worker may do for all: whoever comes first does the due step.
+pub trait Maintain: Send + Sync {
+    /// Makes up to `step` due jobs available, and wakes who sleeps and can run them.
+    fn promote(&self, step: u32) -> Answer<'_, Promoted>;
+
+    /// Declares workers gone whose lease is over, and frees up to `step` jobs that they held.
+    fn rescue(&self, step: u32) -> Answer<'_, Rescued>;
+
+    /// Deletes what history has kept for long enough, in steps of about `step` rows.
+    fn prune(&self, step: u32) -> Answer<'_, Pruned>;
+}
+
+/// The operator's verbs.
+pub trait Operate: Send + Sync {
+    /// Installs what is missing of the schema, or brings it up to date; says what was done.
+    fn migrate(&self) -> Answer<'_, Migrated>;
+
+    /// An error where the schema is absent, outdated or newer than this crate.
+    fn check(&self) -> Answer<'_, ()>;
+
+    /// Where one line says what this is: `PostgreSQL 15.18, schema pgq`.
+    fn describe(&self) -> Answer<'_, String>;
+
+    /// A job, queued or finished, while it is kept.
+    fn get(&self, id: JobId) -> Answer<'_, Option<JobInfo>>;
+}
+
+/// A worker that introduces itself.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// Drawn at random for this session.
+    pub lease: Lease,
+    /// The worker instance, kept over sessions.
+    pub instance: Uuid,
+    /// The machine's name.
+    pub host: String,
+    /// The process's number.
+    pub pid: u32,
+    /// For how long a beat holds.
+    pub span: Duration,
+    /// What it can run.
+    pub wants: Vec<Want>,
+    /// What its tasks declare.
+    pub tasks: Vec<Declaration>,
+}
+
+/// What one task declares, for those who read along: operators, dashboards, code that doesn't know the type.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Declaration {
+    /// The canonical name.
+    pub name: String,
+    /// The lane of its jobs.
+    pub queue: String,
+    /// Its options, as they read.
+    pub options: serde_json::Value,
+    /// The JSON Schema (draft 2020-12) of its arguments, unless it has none.
+    pub schema: Option<serde_json::Value>,
+}
+
+/// A lane and task that a worker runs, and how much of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Want {
+    /// The lane.
+    pub queue: Arc<str>,
+    /// The task.
+    pub task: Arc<str>,
+    /// How many jobs of it at most.
+    pub cap: u32,
+}
+
+/// A worker's wish for jobs.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// What it can run.
+    pub wants: Arc<[Want]>,
+    /// How many jobs in total.
+    pub limit: u32,
+    /// Whether to look at every job that may run, also where short cuts would pass it by: before sleeping, and after a
+    /// notice.
+    pub thorough: bool,
+}
+
+/// What a claim won.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// The jobs, highest priority first, then the longest due.
+    pub jobs: Vec<Claimed>,
+    /// There was more than could be taken for a reason that has passed: claim again before sleeping.
+    pub again: bool,
+}
+
+/// An attempt that ended, and what becomes of its job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Which job.
+    pub id: JobId,
+    /// Which claim.
+    pub epoch: u32,
+    /// What becomes of it.
+    pub transition: Transition,
+    /// For how long history keeps it, where it is finished; zero keeps nothing.
+    pub keep: Duration,
+}
+
+/// What became of one write of a holder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It stands.
+    Written,
+    /// Refused: the job is no longer this claim's.
+    Lost,
+    /// Somebody else has the row locked just now: try again.
+    Busy,
+}
+
+/// Whether a worker still counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewal {
+    /// The lease is extended.
+    Alive,
+    /// The worker was declared gone: its jobs are others' now.
+    Gone,
+}
+
+/// What woke a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// There may be something to claim.
+    Work,
+    /// Something may be due soon: look what is to be promoted.
+    Soon,
+    /// Notices may have been lost: look at everything once.
+    Missed,
+}
+
+/// What a step of promotion did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Promoted {
+    /// How many jobs became available.
+    pub moved: u32,
+    /// How long until the next one is due, where one waits.
+    pub next: Option<Duration>,
+}
+
+/// What a step of rescue did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rescued {
+    /// Workers declared gone.
+    pub gone: u32,
+    /// How many jobs were made available again.
+    pub freed: u32,
+    /// Jobs that were discarded because their holders died too often.
+    pub discarded: Vec<JobId>,
+}
+
+/// What a step of pruning did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// How many rows went.
+    pub rows: u64,
+}
+
+/// What a migration did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Migrated {
+    /// The version before; 0 where nothing was installed.
+    pub from: u32,
+    /// The version now.
+    pub to: u32,
+}
+
+/// A job as operators see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JobInfo {
+    /// Its id.
+    pub id: JobId,
+    /// The task that runs it.
+    pub task: String,
+    /// The lane that it waits in.
+    pub queue: String,
+    /// Where it stands.
+    pub state: State,
+    /// Higher runs first.
+    pub priority: Priority,
+    /// How many attempts were started and not refunded.
+    pub attempt: u16,
+    /// How many may start in total.
+    pub max_attempts: u16,
+    /// How often it was claimed.
+    pub epoch: u32,
+    /// How often a worker died while it ran the job.
+    pub crashes: u16,
+    /// When it was enqueued.
+    pub created: Timestamp,
+    /// Since or from when it may run.
+    pub run_at: Timestamp,
+    /// When it was finished, where it was.
+    pub finished: Option<Timestamp>,
+    /// Text that travels along.
+    pub headers: Headers,
+    /// The attempts that failed, the oldest first.
+    pub failures: Vec<FailedAttempt>,
+}
+
+/// One failed attempt as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FailedAttempt {
+    /// Which attempt, from 1.
+    pub attempt: u16,
+    /// Which claim.
+    pub epoch: u32,
+    /// How it failed.
+    pub kind: FailureKind,
+    /// What the error said.
+    pub message: String,
+    /// What its sources said, the nearest first.
+    pub chain: Vec<String>,
+    /// When it ended.
+    pub at: Timestamp,
+}

@@ -1,0 +1,67 @@
+//! What any worker does for all. There is no leader: whoever gets the lock or the row does the step.
+
+use std::time::Duration;
+
+use sqlx::Executor;
+
+use super::convert::{column, database, unsigned};
+use super::session::{PgSession, call_for};
+use super::wake::Call;
+use crate::Result;
+use crate::backend::{Answer, Maintain, Promoted, Pruned, Rescued};
+
+impl PgSession {
+    async fn promote_step(&self, step: u32) -> Result<Promoted> {
+        let lock = self.statements.namespace.lock("promote");
+        let query = self.statements.promote.query().bind(i64::from(step)).bind(self.now()).bind(lock);
+        let rows = query.fetch_all(&self.engine).await.map_err(database)?;
+        let (mut call, mut moved, mut next) = (Call::nobody(), 0, None);
+        for row in &rows {
+            if let Some(queue) = column::<Option<&str>, _>(row, 0)? {
+                let jobs: u32 = unsigned(column::<i64, _>(row, 2)?);
+                call.add(queue, column(row, 1)?, unsigned(jobs));
+                moved += jobs;
+            }
+            next = column::<Option<i64>, _>(row, 3)?.map(|micros| Duration::from_micros(unsigned(micros)));
+        }
+        self.call(&call).await?;
+        Ok(Promoted { moved, next })
+    }
+
+    async fn rescue_step(&self, step: u32) -> Result<Rescued> {
+        let query = self.statements.declare_gone.query().bind(self.lease.0).bind(self.now());
+        let gone = query.fetch_all(&self.engine).await.map_err(database)?;
+        let mut transaction = self.begin_durable().await?;
+        // Leases stand in no index, so this is a scan, which the engine's pinned plans would walk in an index's order.
+        transaction.execute("set local enable_seqscan = on").await.map_err(database)?;
+        let query = self.statements.free.query().bind(i64::from(step)).bind(self.now());
+        let freed = query.fetch_all(&mut *transaction).await.map_err(database)?;
+        if freed.is_empty() {
+            let query = self.statements.mark_freed.query().bind(self.now());
+            query.execute(&mut *transaction).await.map_err(database)?;
+        }
+        transaction.commit().await.map_err(database)?;
+        self.call(&call_for(&freed)?).await?;
+        Ok(Rescued { gone: unsigned(gone.len()), freed: unsigned(freed.len()), discarded: Vec::new() })
+    }
+
+    async fn prune_step(&self, step: u32) -> Result<Pruned> {
+        let query = self.statements.prune.query().bind(i64::from(step)).bind(self.now());
+        let row = query.fetch_one(&self.engine).await.map_err(database)?;
+        Ok(Pruned { rows: unsigned(column::<i64, _>(&row, 0)?) })
+    }
+}
+
+impl Maintain for PgSession {
+    fn promote(&self, step: u32) -> Answer<'_, Promoted> {
+        Box::pin(self.promote_step(step))
+    }
+
+    fn rescue(&self, step: u32) -> Answer<'_, Rescued> {
+        Box::pin(self.rescue_step(step))
+    }
+
+    fn prune(&self, step: u32) -> Answer<'_, Pruned> {
+        Box::pin(self.prune_step(step))
+    }
+}

@@ -1,0 +1,68 @@
+//! The PostgreSQL adapter: one verb, one statement, one file in `queries/`.
+
+mod connect;
+mod convert;
+mod enqueue;
+mod finish;
+mod maintain;
+mod migrate;
+mod namespace;
+mod operate;
+mod pulse;
+mod session;
+mod tx;
+mod wake;
+
+use std::sync::Arc;
+
+use pgq_core::NewJob;
+use sqlx::PgPool;
+
+use super::{Answer, Backend, Enqueued, Produce, Registration, Session, Transaction};
+use crate::platform::Clock;
+
+pub(crate) use connect::{options, unreachable};
+pub(crate) use enqueue::insert;
+pub(crate) use namespace::{Namespace, Statements};
+pub use tx::TxConnection;
+
+/// Jobs in a PostgreSQL database, under one namespace.
+#[derive(Clone, Debug)]
+pub(crate) struct Postgres {
+    pool: PgPool,
+    statements: Arc<Statements>,
+    clock: Clock,
+}
+
+impl Postgres {
+    pub(crate) fn new(pool: PgPool, namespace: &Namespace, clock: Clock) -> Self {
+        Self { pool, statements: namespace.statements(), clock }
+    }
+
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    pub(crate) fn statements(&self) -> &Arc<Statements> {
+        &self.statements
+    }
+}
+
+impl Backend for Postgres {
+    fn register(&self, worker: Registration) -> Answer<'_, Arc<dyn Session>> {
+        Box::pin(async move {
+            let session = session::PgSession::open(self, worker).await?;
+            Ok(Arc::new(session) as Arc<dyn Session>)
+        })
+    }
+}
+
+impl Produce for Postgres {
+    fn enqueue(&self, jobs: Vec<NewJob>) -> Answer<'_, Vec<Enqueued>> {
+        Box::pin(enqueue::commit(&self.pool, &self.statements, &self.clock, jobs))
+    }
+
+    fn begin(&self) -> Answer<'_, Box<dyn Transaction>> {
+        Box::pin(async move { Ok(Box::new(tx::PgTx::begin(self).await?) as Box<dyn Transaction>) })
+    }
+}

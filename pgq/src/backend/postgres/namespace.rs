@@ -1,0 +1,165 @@
+//! Under which schema and prefix the tables live, and the statements written for them.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pgq_core::literal;
+use sqlx::AssertSqlSafe;
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
+
+use crate::Result;
+
+/// The longest schema or prefix; with the longest name of ours it stays below the 63 bytes at which PostgreSQL cuts.
+const MAX_PART: usize = 32;
+
+/// A schema and a prefix: where one installation lives, apart from every other in the same database.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Namespace {
+    schema: String,
+    prefix: String,
+}
+
+impl Default for Namespace {
+    fn default() -> Self {
+        Self { schema: "pgq".to_owned(), prefix: String::new() }
+    }
+}
+
+impl Namespace {
+    /// Both are checked: they become part of every statement.
+    pub(crate) fn new(schema: &str, prefix: &str) -> Result<Self> {
+        literal::identifier(schema, MAX_PART)?;
+        if !prefix.is_empty() {
+            literal::identifier(prefix, MAX_PART)?;
+        }
+        Ok(Self { schema: schema.to_owned(), prefix: prefix.to_owned() })
+    }
+
+    pub(crate) fn schema(&self) -> &str {
+        &self.schema
+    }
+
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// The key of the advisory lock with this purpose, of this namespace alone.
+    pub(super) fn lock(&self, purpose: &str) -> i64 {
+        fnv1a_64([purpose, &self.schema, &self.prefix]).cast_signed()
+    }
+
+    /// `template` with `@name` qualified and `@@name` prefixed, without its comments.
+    pub(super) fn render(&self, template: &str) -> String {
+        let code = template.lines().filter(|line| !line.trim_start().starts_with("--")).collect::<Vec<_>>().join("\n");
+        let mut parts = code.split('@');
+        let mut rendered = parts.next().unwrap_or_default().to_owned();
+        let mut bare = false;
+        for part in parts {
+            let end =
+                part.find(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')).unwrap_or(part.len());
+            let (name, rest) = part.split_at(end);
+            if name.is_empty() {
+                // The first of `@@name`, or an operator such as `@>`.
+                bare = rest.is_empty();
+                rendered.push_str(if bare { "" } else { "@" });
+            } else if bare {
+                rendered.extend(["\"", &self.prefix, name, "\""]);
+                bare = false;
+            } else {
+                rendered.extend(["\"", &self.schema, "\".\"", &self.prefix, name, "\""]);
+            }
+            rendered.push_str(rest);
+        }
+        rendered
+    }
+
+    /// The statements of this namespace, rendered once per process.
+    pub(crate) fn statements(&self) -> Arc<Statements> {
+        static RENDERED: Mutex<Option<HashMap<Namespace, Arc<Statements>>>> = Mutex::new(None);
+        let mut rendered = RENDERED.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = rendered.get_or_insert_default();
+        Arc::clone(known.entry(self.clone()).or_insert_with(|| Arc::new(Statements::of(self))))
+    }
+}
+
+impl fmt::Display for Namespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "schema {}", self.schema)?;
+        if !self.prefix.is_empty() {
+            write!(f, ", prefix {}", self.prefix)?;
+        }
+        Ok(())
+    }
+}
+
+/// A statement of ours. Names in it were validated and quoted; everything else is bound.
+#[derive(Clone, Debug)]
+pub(crate) struct Sql(Arc<str>);
+
+impl Sql {
+    pub(super) fn query<'q>(&self) -> Query<'q, sqlx::Postgres, PgArguments> {
+        sqlx::query(AssertSqlSafe(Arc::clone(&self.0)))
+    }
+}
+
+macro_rules! statements {
+    ($($verb:ident)*) => {
+        /// Every statement, written for one namespace.
+        #[derive(Debug)]
+        pub(crate) struct Statements {
+            pub(super) namespace: Namespace,
+            $(pub(super) $verb: Sql,)*
+        }
+
+        impl Statements {
+            fn of(namespace: &Namespace) -> Self {
+                Self {
+                    namespace: namespace.clone(),
+                    $($verb: Sql(namespace.render(include_str!(concat!("queries/", stringify!($verb), ".sql"))).into()),)*
+                }
+            }
+        }
+    };
+}
+
+statements! {
+    claim declare_gone deregister doze enqueue failures finish free get hand_back look mark_freed promote prune put_back
+    register_tasks register_worker renew wake
+}
+
+/// 64-bit FNV-1a over the parts, with a separator that no name holds. Source: Fowler, Noll, Vo; draft-eastlake-fnv.
+pub(super) fn fnv1a_64<'p>(parts: impl IntoIterator<Item = &'p str>) -> u64 {
+    let bytes = parts.into_iter().flat_map(|part| part.bytes().chain([0]));
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_qualified_quoted_and_prefixed() {
+        let namespace = Namespace::new("jobs", "a_").unwrap();
+        let rendered = namespace.render("-- @not this\ncreate index @@job_ready on @job (x) where a @> b and @f()");
+        assert_eq!(
+            rendered,
+            "create index \"a_job_ready\" on \"jobs\".\"a_job\" (x) where a @> b and \"jobs\".\"a_f\"()"
+        );
+    }
+
+    #[test]
+    fn what_needs_escaping_is_no_namespace() {
+        for (schema, prefix) in [("", ""), ("a\"b", ""), ("a", "b\""), ("A", ""), ("a;b", ""), (&"a".repeat(33), "")] {
+            assert!(Namespace::new(schema, prefix).is_err(), "{schema} {prefix}");
+        }
+    }
+
+    #[test]
+    fn locks_differ_by_namespace_and_purpose() {
+        let (a, b) = (Namespace::new("a", "b").unwrap(), Namespace::new("ab", "").unwrap());
+        assert_ne!(a.lock("promote"), b.lock("promote"));
+        assert_ne!(a.lock("promote"), a.lock("migrate"));
+    }
+}

@@ -1,0 +1,46 @@
+-- $1 lease, $2 queues, $3 tasks, $4 how many of each, $5 how many in all.
+-- A worker that rescue is declaring gone waits here or finds itself gone, so no job can be claimed for a dead one.
+with me as materialized (select from @worker where id = $1 and gone is null for key share),
+-- The first job of each task, looked at without a lock.
+head as materialized (
+  select want.queue, want.task, want.cap, first.rank, first.run_at, first.id
+  from unnest($2::text[], $3::text[], $4::bigint[]) as want (queue, task, cap)
+  cross join lateral (
+    select rank, run_at, id from @job as job
+    where job.queue = want.queue and job.task = want.task and job.lane = 0 and job.lease is null
+    order by rank, run_at, id
+    limit 1) as first
+  where want.cap > 0),
+best as materialized (
+  select min(rank) as rank,
+         count(*) filter (where rank = lowest) as tied,
+         min(rank) filter (where rank > lowest) as next
+  from head, (select min(rank) as lowest from head) as least),
+-- A task that is alone at the front goes on until just before the next one's head; several share the front rank, the
+-- one with the oldest head first. The caps add up to no more than $5, so that nothing is locked that isn't taken.
+turn as materialized (
+  select head.queue, head.task,
+         case when best.tied > 1 then best.rank else coalesce(best.next - 1, 32767) end as last_rank,
+         least(head.cap, $5::bigint / best.tied
+           + case when row_number() over (order by head.run_at, head.id) <= $5 % best.tied then 1 else 0 end) as cap
+  from head join best on head.rank = best.rank),
+picked as materialized (
+  select array(
+    select taken.tid
+    from me, turn
+    cross join lateral (
+      select job.ctid as tid from @job as job
+      where job.queue = turn.queue and job.task = turn.task and job.lane = 0 and job.lease is null
+        and job.rank <= turn.last_rank
+      order by job.rank, job.run_at, job.id
+      limit turn.cap
+      for update skip locked) as taken) as tids),
+-- By ctid: `id in (select … limit)` plans badly, and the rows are locked, so their ctids stand.
+claimed as (
+  update @job
+  set lease = $1, epoch = epoch + 1, attempt = attempt + 1
+  where ctid = any ((select tids from picked)::tid[])
+  returning id, epoch, attempt, max_attempts, crashes, queue, task, codec, rank, run_at, created, headers, payload)
+-- Always a row: a row that was released between our snapshot and our lock is locked and not returned, and whoever sees
+-- more locked than returned claims again.
+select claimed.*, cardinality(picked.tids) as locked from picked left join claimed on true

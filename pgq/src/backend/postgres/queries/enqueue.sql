@@ -1,0 +1,28 @@
+-- One job or many: all or none. $1 queues, $2 tasks, $3 ranks, $4 instants, $5 delays in µs (where there is no instant),
+-- $6 most attempts, $7 codecs, $8 headers, $9 payloads, $10 the time, or null for the database's, $11 hashes of what
+-- sleepers may want, $12 how many to wake.
+with entry as (
+  select queue, task, rank, coalesce(at, now + delay * interval '1 microsecond') as run_at, now, max_attempts, codec,
+         headers, payload
+  from unnest($1::text[], $2::text[], $3::smallint[], $4::timestamptz[], $5::bigint[], $6::smallint[], $7::smallint[],
+              $8::jsonb[], $9::bytea[])
+         as given (queue, task, rank, at, delay, max_attempts, codec, headers, payload),
+       coalesce($10::timestamptz, statement_timestamp()) as now),
+-- Rows are inserted, numbered and returned in the order of the arrays.
+new as (
+  insert into @job (queue, task, rank, run_at, created, lane, max_attempts, codec, headers, payload)
+  select queue, task, rank, run_at, now, case when run_at > now then 1 else 0 end, max_attempts, codec, headers, payload
+  from entry
+  returning id),
+-- In a transaction of the caller's own the notice leaves with its commit. What it reads here may be stale where
+-- snapshots outlive a statement, so there everybody is woken.
+woken as materialized (
+  select pg_notify('pgq_' || lpad(to_hex(worker), 16, '0'), '')
+  from (
+    select worker from @sleeper
+    where wants && $11::int[]
+      and (asleep and until > coalesce($10, statement_timestamp())
+           or current_setting('transaction_isolation') not in ('read committed', 'read uncommitted'))
+    order by random()
+    limit $12::bigint) as sleeping)
+select id from new, (select count(*) from woken) as notices

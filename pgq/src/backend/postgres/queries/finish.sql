@@ -1,0 +1,28 @@
+-- Attempts that ended for good. $1 lease, $2 ids, $3 epochs, $4 states, $5 how long to keep in µs, $6 the time; $7 ids,
+-- $8 kinds, $9 messages, $10 chains of the failures among them.
+with ended as materialized (
+  select * from unnest($2::bigint[], $3::int[], $4::smallint[], $5::bigint[]) as ended (id, epoch, state, keep)),
+-- Never waits for a lock: a claim in flight holds stray ones, and what isn't returned is looked at again.
+held as materialized (
+  select array(
+    select job.ctid from ended join @job as job on job.id = ended.id
+    where job.lease = $1::bigint and job.epoch = ended.epoch
+    order by job.id
+    for update of job skip locked) as tids),
+gone as (
+  delete from @job where ctid = any ((select tids from held)::tid[]) returning *),
+kept as (
+  insert into @history (id, expires, finished, created, run_at, lease, parent, epoch, state, attempt, crashes,
+                        max_attempts, rank, version, codec, queue, task, unique_key, headers, extra, payload)
+  select gone.id, now + ended.keep * interval '1 microsecond', now, gone.created, gone.run_at, gone.lease, gone.parent,
+         gone.epoch, ended.state, gone.attempt, gone.crashes, gone.max_attempts, gone.rank, gone.version, gone.codec,
+         gone.queue, gone.task, gone.unique_key, gone.headers, gone.extra, gone.payload
+  from gone join ended on ended.id = gone.id, coalesce($6::timestamptz, statement_timestamp()) as now
+  where ended.keep > 0),
+failed as (
+  insert into @failure (job, epoch, attempt, lease, at, kind, message, chain)
+  select gone.id, gone.epoch, gone.attempt, gone.lease, coalesce($6, statement_timestamp()),
+         failure.kind, failure.message, failure.chain
+  from unnest($7::bigint[], $8::text[], $9::text[], $10::jsonb[]) as failure (job, kind, message, chain)
+  join gone on gone.id = failure.job)
+select id from gone

@@ -1,0 +1,20 @@
+-- $1 how many rows of each at most, $2 the time. Failures are kept for 30 days.
+with history as (
+  delete from @history_default
+  where ctid = any (array(
+    select ctid from @history_default
+    where expires <= coalesce($2::timestamptz, statement_timestamp())
+    order by expires
+    limit $1::bigint
+    for update skip locked))
+  returning id),
+failure as (
+  delete from @failure
+  where ctid = any (array(
+    select ctid from @failure
+    where at <= coalesce($2, statement_timestamp()) - interval '30 days'
+    order by at
+    limit $1
+    for update skip locked))
+  returning job)
+select (select count(*) from history) + (select count(*) from failure)

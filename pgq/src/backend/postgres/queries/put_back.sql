@@ -1,0 +1,29 @@
+-- Attempts whose jobs run again. $1 lease, $2 ids, $3 epochs, $4 delays in µs (null keeps the job's place), $5 attempts
+-- refunded, $6 whether it waits for a retry, $7 the time; $8 ids, $9 kinds, $10 messages, $11 chains of the failures.
+with ended as materialized (
+  select * from unnest($2::bigint[], $3::int[], $4::bigint[], $5::smallint[], $6::boolean[])
+                  as ended (id, epoch, delay, refund, retrying)),
+held as materialized (
+  select job.ctid as tid, job.attempt, ended.*
+  from ended join @job as job on job.id = ended.id
+  where job.lease = $1::bigint and job.epoch = ended.epoch
+  order by job.id
+  for update of job skip locked),
+back as (
+  update @job as job
+  set lease = null,
+      attempt = job.attempt - held.refund,
+      retrying = held.retrying,
+      lane = case when held.delay > 0 then 1 else 0 end,
+      run_at = coalesce(coalesce($7::timestamptz, statement_timestamp()) + held.delay * interval '1 microsecond',
+                        job.run_at)
+  from held
+  where job.ctid = held.tid
+  returning job.id, job.queue, job.task, job.lane),
+failed as (
+  insert into @failure (job, epoch, attempt, lease, at, kind, message, chain)
+  select held.id, held.epoch, held.attempt, $1, coalesce($7, statement_timestamp()),
+         failure.kind, failure.message, failure.chain
+  from unnest($8::bigint[], $9::text[], $10::text[], $11::jsonb[]) as failure (job, kind, message, chain)
+  join held on held.id = failure.job)
+select id, queue, task, lane = 0 as ready from back

@@ -1,0 +1,188 @@
+//! A worker's session: connections of its own, a lease, and the verbs on both.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pgq_core::{Claimed, Headers, JobId, Lease, Priority};
+use sqlx::postgres::PgRow;
+use sqlx::types::Json;
+use sqlx::{Executor, PgPool};
+
+use super::Postgres;
+use super::connect::engine_pool;
+use super::convert::{Instant, column, database, instant, micros, unsigned};
+use super::namespace::{Statements, fnv1a_64};
+use super::pulse::PgPulse;
+use super::wake::{Call, hash, wake};
+use crate::Result;
+use crate::backend::{Answer, Batch, Claim, Declaration, Ended, Pulse, Registration, Verdict, Work};
+use crate::platform::Clock;
+
+pub(super) struct PgSession {
+    pub(super) lease: Lease,
+    pub(super) engine: PgPool,
+    pub(super) statements: Arc<Statements>,
+    pub(super) clock: Clock,
+}
+
+impl PgSession {
+    pub(super) async fn open(backend: &Postgres, worker: Registration) -> Result<Self> {
+        let session = Self {
+            lease: worker.lease,
+            engine: engine_pool(&backend.pool),
+            statements: Arc::clone(&backend.statements),
+            clock: backend.clock.clone(),
+        };
+        session.introduce(worker).await?;
+        Ok(session)
+    }
+
+    /// The time that a test has set.
+    pub(super) fn now(&self) -> Option<Instant> {
+        self.clock.fixed().map(Instant)
+    }
+
+    /// A transaction that waits for the disk, for what must not be forgotten.
+    pub(super) async fn begin_durable(&self) -> Result<sqlx::Transaction<'static, sqlx::Postgres>> {
+        let mut transaction = self.engine.begin().await.map_err(database)?;
+        transaction.execute("set local synchronous_commit = on").await.map_err(database)?;
+        Ok(transaction)
+    }
+
+    async fn introduce(&self, worker: Registration) -> Result<()> {
+        let wants: Vec<i32> = worker.wants.iter().map(|want| hash(&want.queue, &want.task)).collect();
+        let mut transaction = self.begin_durable().await?;
+        let query = self.statements.register_worker.query();
+        let query = query.bind(worker.lease.0).bind(worker.instance).bind(worker.host).bind(worker.pid.cast_signed());
+        let query = query.bind(micros(worker.span)).bind(wants).bind(self.now());
+        query.execute(&mut *transaction).await.map_err(database)?;
+        self.publish(&mut transaction, worker.tasks).await?;
+        transaction.commit().await.map_err(database)
+    }
+
+    async fn publish(&self, connection: &mut sqlx::PgConnection, tasks: Vec<Declaration>) -> Result<()> {
+        let fingerprints: Vec<i64> = tasks.iter().map(fingerprint).collect();
+        let (mut names, mut queues, mut options, mut schemas) = (vec![], vec![], vec![], vec![]);
+        for task in tasks {
+            names.push(task.name);
+            queues.push(task.queue);
+            options.push(task.options);
+            schemas.push(task.schema);
+        }
+        let query = self.statements.register_tasks.query().bind(names).bind(queues).bind(options).bind(schemas);
+        query.bind(fingerprints).bind(self.now()).execute(connection).await.map(drop).map_err(database)
+    }
+
+    pub(super) async fn call(&self, call: &Call) -> Result<()> {
+        if *call == Call::nobody() {
+            return Ok(());
+        }
+        let mut connection = self.engine.acquire().await.map_err(database)?;
+        wake(&mut connection, &self.statements, &self.clock, call).await
+    }
+
+    async fn claim_jobs(&self, claim: Claim) -> Result<Batch> {
+        let (mut queues, mut tasks, mut caps) = (Vec::new(), Vec::new(), Vec::new());
+        for want in claim.wants.iter() {
+            queues.push(&*want.queue);
+            tasks.push(&*want.task);
+            caps.push(i64::from(want.cap));
+        }
+        let query = self.statements.claim.query().bind(self.lease.0).bind(queues).bind(tasks).bind(caps);
+        let rows = query.bind(i64::from(claim.limit)).fetch_all(&self.engine).await.map_err(database)?;
+        read_batch(&rows)
+    }
+
+    async fn set_asleep(&self, asleep: Option<Duration>) -> Result<()> {
+        let query = self.statements.doze.query().bind(self.lease.0).bind(asleep.map(micros)).bind(self.now());
+        query.execute(&self.engine).await.map(drop).map_err(database)
+    }
+
+    async fn leave(&self) -> Result<()> {
+        let mut transaction = self.begin_durable().await?;
+        let query = self.statements.deregister.query().bind(self.lease.0).bind(self.now());
+        query.execute(&mut *transaction).await.map_err(database)?;
+        let query = self.statements.hand_back.query().bind(self.lease.0);
+        let freed = query.fetch_all(&mut *transaction).await.map_err(database)?;
+        transaction.commit().await.map_err(database)?;
+        self.call(&call_for(&freed)?).await?;
+        self.engine.close().await;
+        Ok(())
+    }
+}
+
+impl Work for PgSession {
+    fn lease(&self) -> Lease {
+        self.lease
+    }
+
+    fn claim(&self, claim: Claim) -> Answer<'_, Batch> {
+        Box::pin(self.claim_jobs(claim))
+    }
+
+    fn doze(&self, asleep: Option<Duration>) -> Answer<'_, ()> {
+        Box::pin(self.set_asleep(asleep))
+    }
+
+    fn finish(&self, ended: Vec<Ended>) -> Answer<'_, Vec<Verdict>> {
+        Box::pin(super::finish::finish(self, ended))
+    }
+
+    fn attend(&self) -> Answer<'_, Box<dyn Pulse>> {
+        Box::pin(async move { Ok(Box::new(PgPulse::open(self).await?) as Box<dyn Pulse>) })
+    }
+
+    fn deregister(&self) -> Answer<'_, ()> {
+        Box::pin(self.leave())
+    }
+}
+
+/// Those who wait for the lanes and tasks of these rows (queue, task).
+pub(super) fn call_for(rows: &[PgRow]) -> Result<Call> {
+    let mut call = Call::nobody();
+    for row in rows {
+        call.add(column(row, 0)?, column(row, 1)?, 1);
+    }
+    Ok(call)
+}
+
+fn fingerprint(task: &Declaration) -> i64 {
+    let schema = task.schema.as_ref().map(ToString::to_string).unwrap_or_default();
+    fnv1a_64([&task.queue, &*task.options.to_string(), &schema]).cast_signed()
+}
+
+fn read_batch(rows: &[PgRow]) -> Result<Batch> {
+    // There is always a row, which tells how many were locked; without an id it tells nothing else.
+    let locked: i32 = rows.first().map_or(Ok(0), |row| column(row, 13))?;
+    let mut jobs = Vec::with_capacity(rows.len());
+    for row in rows {
+        if let Some(id) = column::<Option<i64>, _>(row, 0)? {
+            jobs.push(read_claimed(JobId(id), row)?);
+        }
+    }
+    // The rows come in the order in which they lie.
+    jobs.sort_unstable_by_key(|job| (job.priority.rank(), job.run_at, job.id));
+    Ok(Batch { again: unsigned::<_, usize>(locked) > jobs.len(), jobs })
+}
+
+fn read_claimed(id: JobId, row: &PgRow) -> Result<Claimed> {
+    Ok(Claimed {
+        id,
+        epoch: unsigned(column::<i32, _>(row, 1)?),
+        attempt: unsigned(column::<i16, _>(row, 2)?),
+        max_attempts: unsigned(column::<i16, _>(row, 3)?),
+        crashes: unsigned(column::<i16, _>(row, 4)?),
+        queue: column(row, 5)?,
+        task: column(row, 6)?,
+        codec: column(row, 7)?,
+        priority: Priority::from_rank(column(row, 8)?),
+        run_at: instant(row, 9)?,
+        created: instant(row, 10)?,
+        headers: read_headers(row, 11)?,
+        payload: column(row, 12)?,
+    })
+}
+
+pub(super) fn read_headers(row: &PgRow, index: usize) -> Result<Headers> {
+    Ok(column::<Option<Json<Headers>>, _>(row, index)?.map(|headers| headers.0).unwrap_or_default())
+}

@@ -1,0 +1,96 @@
+//! A transaction that jobs and the user's own SQL share.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Mutex as Lock, PoisonError};
+
+use pgq_core::NewJob;
+use sqlx::PgConnection;
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::convert::database;
+use super::wake::{Call, wake};
+use super::{Postgres, enqueue};
+use crate::Result;
+use crate::backend::{Answer, Enqueued, Transaction};
+
+pub(super) struct PgTx {
+    backend: Postgres,
+    // Async, because the lock is held across statements; users share the transaction by reference.
+    transaction: Mutex<sqlx::Transaction<'static, sqlx::Postgres>>,
+    call: Lock<Call>,
+}
+
+impl PgTx {
+    pub(super) async fn begin(backend: &Postgres) -> Result<Self> {
+        let transaction = backend.pool.begin().await.map_err(database)?;
+        Ok(Self { backend: backend.clone(), transaction: Mutex::new(transaction), call: Lock::default() })
+    }
+}
+
+impl Transaction for PgTx {
+    fn enqueue(&self, jobs: Vec<NewJob>) -> Answer<'_, Vec<Enqueued>> {
+        Box::pin(async move {
+            let call = Call::for_jobs(&jobs);
+            let mut transaction = self.transaction.lock().await;
+            let Postgres { statements, clock, .. } = &self.backend;
+            let enqueued = enqueue::run(&mut transaction, statements, clock, jobs, &Call::nobody()).await?;
+            self.call.lock().unwrap_or_else(PoisonError::into_inner).merge(&call);
+            Ok(enqueued)
+        })
+    }
+
+    fn connection(&self) -> Answer<'_, TxConnection<'_>> {
+        Box::pin(async move { Ok(TxConnection(self.transaction.lock().await)) })
+    }
+
+    fn commit(self: Box<Self>) -> Answer<'static, ()> {
+        Box::pin(async move {
+            let Self { backend, transaction, call } = *self;
+            transaction.into_inner().commit().await.map_err(database)?;
+            let call = call.into_inner().unwrap_or_else(PoisonError::into_inner);
+            if call != Call::nobody() {
+                wake_after(&backend, &call).await;
+            }
+            Ok(())
+        })
+    }
+
+    fn rollback(self: Box<Self>) -> Answer<'static, ()> {
+        Box::pin(async move { self.transaction.into_inner().rollback().await.map_err(database) })
+    }
+}
+
+/// The transaction stands, so a failure here only delays its jobs to the next look.
+async fn wake_after(backend: &Postgres, call: &Call) {
+    let woken = async {
+        let mut connection = backend.pool.acquire().await.map_err(database)?;
+        wake(&mut connection, &backend.statements, &backend.clock, call).await
+    };
+    if let Err(error) = woken.await {
+        tracing::debug!(?error, "nobody was woken for jobs that were enqueued");
+    }
+}
+
+/// The connection of a [`Tx`](crate::Tx), lent for SQL of one's own until it is dropped: pass `&mut *connection` to sqlx.
+pub struct TxConnection<'t>(MutexGuard<'t, sqlx::Transaction<'static, sqlx::Postgres>>);
+
+impl Deref for TxConnection<'_> {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.0
+    }
+}
+
+impl DerefMut for TxConnection<'_> {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.0
+    }
+}
+
+impl fmt::Debug for TxConnection<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TxConnection").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,80 @@
+//! Waking workers that sleep: who is meant, and how many.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use pgq_core::{NewJob, When};
+use sqlx::PgConnection;
+
+use super::convert::{Instant, database};
+use super::namespace::{Statements, fnv1a_64};
+use crate::Result;
+use crate::platform::Clock;
+
+/// What is due sooner than a sleeper's next look has to wake it, so that somebody promotes it in time.
+pub(super) const SOON: Duration = Duration::from_secs(1);
+/// One worker is woken for so many jobs; where they fill it, it finds more and others wake at their next look.
+const JOBS_PER_WORKER: usize = 16;
+
+/// The hash of a lane and task, by which sleepers say what they want: FNV-1a, folded to the 32 bits of an `int`.
+pub(super) fn hash(queue: &str, task: &str) -> i32 {
+    let hash = fnv1a_64([queue, task]);
+    #[expect(clippy::cast_possible_truncation, reason = "folding takes the halves")]
+    let folded = (hash >> 32) as u32 ^ hash as u32;
+    folded.cast_signed()
+}
+
+/// Whom to wake.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Call {
+    hashes: BTreeSet<i32>,
+    jobs: usize,
+}
+
+impl Call {
+    /// Nobody.
+    pub(super) fn nobody() -> Self {
+        Self::default()
+    }
+
+    /// Those who may run what of these is due soon.
+    pub(super) fn for_jobs(jobs: &[NewJob]) -> Self {
+        let mut call = Self::nobody();
+        for job in jobs.iter().filter(|job| !matches!(job.when, When::After(delay) if delay > SOON)) {
+            call.add(&job.queue, &job.task, 1);
+        }
+        call
+    }
+
+    pub(super) fn add(&mut self, queue: &str, task: &str, jobs: usize) {
+        self.hashes.insert(hash(queue, task));
+        self.jobs += jobs;
+    }
+
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.hashes.extend(&other.hashes);
+        self.jobs += other.jobs;
+    }
+
+    pub(super) fn hashes(&self) -> Vec<i32> {
+        self.hashes.iter().copied().collect()
+    }
+
+    pub(super) fn workers(&self) -> i64 {
+        i64::try_from(self.jobs.div_ceil(JOBS_PER_WORKER)).unwrap_or(i64::MAX)
+    }
+}
+
+/// Wakes them, after the commit of what there is to do.
+pub(super) async fn wake(
+    connection: &mut PgConnection,
+    statements: &Statements,
+    clock: &Clock,
+    call: &Call,
+) -> Result<()> {
+    if call.hashes.is_empty() {
+        return Ok(());
+    }
+    let query = statements.wake.query().bind(call.hashes()).bind(call.workers()).bind(clock.fixed().map(Instant));
+    query.execute(connection).await.map(drop).map_err(database)
+}

@@ -1,0 +1,228 @@
+//! Enqueueing: the targets that jobs can go to, and the futures that take them there.
+
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pgq_core::NewJob;
+use sqlx::pool::PoolConnection;
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+
+use super::{AnyJob, Client, Settings, Tx};
+use crate::backend::{Answer, Enqueued, postgres};
+use crate::task::Task;
+use crate::{JobBuilder, JobId, Result};
+
+/// Where jobs can be enqueued: `&PgPool`, `&mut PgConnection`, `&mut PoolConnection`, `&mut Transaction` (`&mut *tx` where
+/// `tx` is a reference already), [`&Client`](Client), [`client.on(…)`](Client::on) and [`&Tx`](Tx).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no place to enqueue a job",
+    label = "expected `&mut tx` of a `sqlx::Transaction`, `&PgPool`, `&Client` or `&pgq::Tx`",
+    note = "a `sqlx::Transaction` goes in as `&mut tx`, or as `&mut *tx` where `tx` is a reference already"
+)]
+pub trait Target<'t>: sealed::Target<'t> {}
+
+impl<'t, T: sealed::Target<'t>> Target<'t> for T {}
+
+pub(crate) mod sealed {
+    use super::{Answer, AnyJob, Enqueued};
+
+    /// Takes jobs where they go, all or none.
+    pub trait Target<'t> {
+        fn send(self, jobs: Vec<AnyJob>) -> Answer<'t, Vec<Enqueued>>;
+    }
+}
+
+fn ready(jobs: Vec<AnyJob>, max_payload: usize) -> Result<Vec<NewJob>> {
+    jobs.into_iter().map(|job| job.ready(max_payload)).collect()
+}
+
+impl<'t> sealed::Target<'t> for &'t Client {
+    fn send(self, jobs: Vec<AnyJob>) -> Answer<'t, Vec<Enqueued>> {
+        Box::pin(async move { self.inner.backend.enqueue(ready(jobs, self.max_payload())?).await })
+    }
+}
+
+impl<'t> sealed::Target<'t> for &'t Tx {
+    fn send(self, jobs: Vec<AnyJob>) -> Answer<'t, Vec<Enqueued>> {
+        Box::pin(async move { self.transaction().enqueue(ready(jobs, self.max_payload())?).await })
+    }
+}
+
+impl<'t> sealed::Target<'t> for &'t PgPool {
+    fn send(self, jobs: Vec<AnyJob>) -> Answer<'t, Vec<Enqueued>> {
+        Box::pin(async move { sealed::Target::send(&Client::from_pool(self.clone())?, jobs).await })
+    }
+}
+
+impl<'t> sealed::Target<'t> for &'t mut PgConnection {
+    fn send(self, jobs: Vec<AnyJob>) -> Answer<'t, Vec<Enqueued>> {
+        Box::pin(async move {
+            let settings = Settings::of_process()?;
+            let jobs = ready(jobs, settings.max_payload)?;
+            postgres::insert(self, &settings.namespace.statements(), jobs).await
+        })
+    }
+}
+
+impl<'t> sealed::Target<'t> for &'t mut PoolConnection<Postgres> {
+    fn send(self, jobs: Vec<AnyJob>) -> Answer<'t, Vec<Enqueued>> {
+        sealed::Target::send(&mut **self, jobs)
+    }
+}
+
+impl<'t> sealed::Target<'t> for &'t mut Transaction<'_, Postgres> {
+    fn send(self, jobs: Vec<AnyJob>) -> Answer<'t, Vec<Enqueued>> {
+        sealed::Target::send(&mut **self, jobs)
+    }
+}
+
+/// A connection or transaction of one's own with a client's namespace; [`Client::on`] makes it.
+#[must_use = "it is a target for enqueue"]
+pub struct On<'t> {
+    pub(super) client: &'t Client,
+    pub(super) connection: &'t mut PgConnection,
+}
+
+impl<'t> sealed::Target<'t> for On<'t> {
+    fn send(self, jobs: Vec<AnyJob>) -> Answer<'t, Vec<Enqueued>> {
+        Box::pin(async move {
+            let jobs = ready(jobs, self.client.max_payload())?;
+            postgres::insert(self.connection, self.client.postgres()?.statements(), jobs).await
+        })
+    }
+}
+
+impl fmt::Debug for On<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("On").field("client", &self.client).finish_non_exhaustive()
+    }
+}
+
+/// A job that was enqueued.
+pub struct Handle<T> {
+    id: JobId,
+    is_new: bool,
+    task: PhantomData<fn() -> T>,
+}
+
+impl<T> Handle<T> {
+    fn new(enqueued: Enqueued) -> Self {
+        Self { id: enqueued.id, is_new: enqueued.is_new, task: PhantomData }
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> JobId {
+        self.id
+    }
+
+    /// Whether it was put in now.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.is_new
+    }
+}
+
+impl<T> Clone for Handle<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Handle<T> {}
+
+impl<T: Task> fmt::Debug for Handle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "job {} of {}", self.id, T::NAME)
+    }
+}
+
+/// Enqueues a job once it is awaited. Nothing happens before.
+#[must_use = "a job is enqueued when this is awaited"]
+pub struct Enqueue<'t, T> {
+    sent: Answer<'t, Vec<Enqueued>>,
+    task: PhantomData<fn() -> T>,
+}
+
+impl<'t, T: Task> Enqueue<'t, T> {
+    pub(super) fn new(target: impl Target<'t>, job: AnyJob) -> Self {
+        Self { sent: target.send(vec![job]), task: PhantomData }
+    }
+}
+
+impl<T> Future for Enqueue<'_, T> {
+    type Output = Result<Handle<T>>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.sent.as_mut().poll(context).map(|sent| match sent?.first() {
+            Some(enqueued) => Ok(Handle::new(*enqueued)),
+            None => Err(crate::Error::new(crate::error::Kind::Database, "the database returned no id for a job")),
+        })
+    }
+}
+
+/// Enqueues jobs, all or none, once it is awaited. Nothing happens before.
+#[must_use = "jobs are enqueued when this is awaited"]
+pub struct EnqueueMany<'t, T> {
+    sent: Answer<'t, Vec<Enqueued>>,
+    task: PhantomData<fn() -> T>,
+}
+
+impl<T> Future for EnqueueMany<'_, T> {
+    type Output = Result<Vec<Handle<T>>>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.sent.as_mut().poll(context).map(|sent| Ok(sent?.into_iter().map(Handle::new).collect()))
+    }
+}
+
+impl<T> fmt::Debug for Enqueue<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Enqueue").finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Debug for EnqueueMany<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EnqueueMany").finish_non_exhaustive()
+    }
+}
+
+/// What `my_task::enqueue` does.
+pub fn enqueue_one<'t, T: Task>(target: impl Target<'t>, args: T::Args) -> Enqueue<'t, T> {
+    Enqueue::new(target, JobBuilder::<T>::new(args).into())
+}
+
+/// What `my_task::enqueue_many` does.
+pub fn enqueue_each<'t, T: Task>(
+    target: impl Target<'t>,
+    args: impl IntoIterator<Item = T::Args>,
+) -> EnqueueMany<'t, T> {
+    let jobs = args.into_iter().map(|args| JobBuilder::<T>::new(args).into()).collect();
+    EnqueueMany { sent: target.send(jobs), task: PhantomData }
+}
+
+/// Enqueues jobs of any tasks in one round trip, all or none; the handles come in their order.
+///
+/// ```
+/// # #[pgq::task]
+/// # async fn charge(order: u64) -> Result<(), pgq::BoxError> { Ok(()) }
+/// # #[pgq::task]
+/// # async fn notify(who: String) -> Result<(), pgq::BoxError> { Ok(()) }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> pgq::Result<()> {
+/// # let client = pgq::Client::memory();
+/// let jobs = [charge::job(7).priority(5).into(), notify::job("kim".to_owned()).into()];
+/// let handles = pgq::enqueue_many(&client, jobs).await?;
+/// # assert_eq!(handles.len(), 2);
+/// # Ok(()) }
+/// ```
+pub fn enqueue_many<'t>(target: impl Target<'t>, jobs: impl IntoIterator<Item = AnyJob>) -> EnqueueMany<'t, AnyTask> {
+    EnqueueMany { sent: target.send(jobs.into_iter().collect()), task: PhantomData }
+}
+
+/// Stands for the task of a job in a mixed batch.
+#[derive(Clone, Copy, Debug)]
+pub enum AnyTask {}

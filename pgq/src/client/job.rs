@@ -1,0 +1,190 @@
+//! A job that is not enqueued yet.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use pgq_core::{Codec, Headers, NewJob, Priority, Timestamp, When, literal};
+
+use super::{Enqueue, Target};
+use crate::error::{Error, Kind, Result};
+use crate::task::{Task, encode};
+
+/// A job in the making: what differs from the task's options. `send_welcome::job(args)` gives one.
+///
+/// ```
+/// # use std::time::Duration;
+/// # #[pgq::task]
+/// # async fn charge(order: u64) -> Result<(), pgq::BoxError> { Ok(()) }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> pgq::Result<()> {
+/// # let client = pgq::Client::memory();
+/// let handle = charge::job(7)
+///     .priority(10)
+///     .delay(Duration::from_secs(60))
+///     .header("tenant", "acme")
+///     .enqueue(&client)
+///     .await?;
+/// # assert!(handle.is_new());
+/// # Ok(()) }
+/// ```
+#[must_use = "a job does nothing until it is enqueued"]
+pub struct JobBuilder<T: Task> {
+    args: T::Args,
+    rest: Rest,
+}
+
+/// What doesn't depend on the task's type. The first mistake is kept, and told when the job is enqueued.
+struct Rest {
+    queue: Cow<'static, str>,
+    priority: Priority,
+    when: When,
+    max_attempts: u16,
+    headers: Headers,
+    mistake: Option<Error>,
+}
+
+impl<T: Task> JobBuilder<T> {
+    /// A job with the options of its task.
+    pub fn new(args: T::Args) -> Self {
+        let rest = Rest {
+            queue: Cow::Borrowed(T::OPTIONS.queue()),
+            priority: T::OPTIONS.priority(),
+            when: When::Now,
+            max_attempts: T::OPTIONS.attempts(),
+            headers: Headers::new(),
+            mistake: None,
+        };
+        Self { args, rest }
+    }
+
+    /// The lane that it waits in, instead of its task's.
+    pub fn queue(mut self, name: impl Into<String>) -> Self {
+        let name = name.into();
+        match literal::name(&name) {
+            Ok(_) => self.rest.queue = Cow::Owned(name),
+            Err(error) => self.rest.mistake(Error::invalid("the queue's name can't be meant").because(error)),
+        }
+        self
+    }
+
+    /// −32,767 to 32,767; a higher number runs first, over all tasks and queues of a worker.
+    pub fn priority(mut self, priority: i16) -> Self {
+        match Priority::new(priority) {
+            Some(priority) => self.rest.priority = priority,
+            None => self.rest.mistake(Error::invalid("expected a priority of -32767 to 32767, got -32768")),
+        }
+        self
+    }
+
+    /// Not before so much time has passed since it was enqueued, by the database's clock; at most 100 years.
+    pub fn delay(mut self, delay: Duration) -> Self {
+        if delay > literal::MAX_SPAN {
+            self.rest.mistake(Error::invalid(format!("expected a delay of at most 100 years, got {delay:?}")));
+        }
+        self.rest.when = When::After(delay);
+        self
+    }
+
+    /// Not before an instant; one in the past means at once.
+    pub fn at(mut self, instant: impl Into<Timestamp>) -> Self {
+        self.rest.when = When::At(instant.into());
+        self
+    }
+
+    /// How many attempts may start in total, at least 1, instead of what its task says.
+    pub fn max_attempts(mut self, attempts: u16) -> Self {
+        const MOST: u16 = i16::MAX.unsigned_abs();
+        if !(1..=MOST).contains(&attempts) {
+            self.rest.mistake(Error::invalid(format!("expected 1 to {MOST} attempts, got {attempts}")));
+        }
+        self.rest.max_attempts = attempts;
+        self
+    }
+
+    /// Text that travels along and is read by [`Context::headers`](crate::Context::headers): a tenant, a trace. All
+    /// together up to 8 KiB; without NUL.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.rest.headers.insert(name.into(), value.into());
+        self
+    }
+
+    /// Enqueues it.
+    pub fn enqueue<'t>(self, target: impl Target<'t>) -> Enqueue<'t, T> {
+        Enqueue::new(target, self.into())
+    }
+}
+
+impl Rest {
+    fn mistake(&mut self, error: Error) {
+        self.mistake.get_or_insert(error);
+    }
+}
+
+impl<T: Task> fmt::Debug for JobBuilder<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JobBuilder").field("task", &T::NAME).finish_non_exhaustive()
+    }
+}
+
+/// A job of any task, encoded; mixed ones go in one batch through [`enqueue_many`](crate::enqueue_many).
+#[must_use = "a job does nothing until it is enqueued"]
+pub struct AnyJob(Result<NewJob>);
+
+impl<T: Task> From<JobBuilder<T>> for AnyJob {
+    fn from(job: JobBuilder<T>) -> Self {
+        Self(build::<T>(job).map_err(|error| error.about_task(T::NAME)))
+    }
+}
+
+fn build<T: Task>(JobBuilder { args, rest }: JobBuilder<T>) -> Result<NewJob> {
+    if let Some(mistake) = rest.mistake {
+        return Err(mistake);
+    }
+    check_headers(&rest.headers)?;
+    Ok(NewJob {
+        task: Cow::Borrowed(T::NAME),
+        queue: rest.queue,
+        priority: rest.priority,
+        when: rest.when,
+        max_attempts: rest.max_attempts,
+        codec: Codec::MessagePack,
+        payload: encode(&args)?,
+        headers: rest.headers,
+    })
+}
+
+/// The most bytes that the headers of a job have together.
+const MAX_HEADERS: usize = 8 * 1024;
+
+fn check_headers(headers: &Headers) -> Result<()> {
+    let size: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if size > MAX_HEADERS {
+        return Err(Error::invalid(format!("expected headers of at most {MAX_HEADERS} bytes together, got {size}")));
+    }
+    match headers.iter().find(|(name, value)| name.contains('\0') || value.contains('\0')) {
+        Some((name, _)) => Err(Error::invalid(format!("expected a header without NUL, got one in {name:?}"))),
+        None => Ok(()),
+    }
+}
+
+impl AnyJob {
+    /// The job, if nothing about it was a mistake and its payload is no larger than `max_payload` bytes.
+    pub(super) fn ready(self, max_payload: usize) -> Result<NewJob> {
+        let job = self.0?;
+        let size = job.payload.len();
+        if size > max_payload {
+            let message = format!(
+                "expected a payload of at most {max_payload} bytes, got {size}: keep what is large in a table or \
+                 bucket of its own and its key in the job, or raise PGQ_MAX_PAYLOAD"
+            );
+            return Err(Error::new(Kind::Payload, message).about_task(&job.task));
+        }
+        Ok(job)
+    }
+}
+
+impl fmt::Debug for AnyJob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AnyJob").field("task", &self.0.as_ref().map(|job| &*job.task).ok()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,222 @@
+//! The client: the handle on a place that keeps jobs. Producers enqueue through it, operators look and act through it.
+
+mod enqueue;
+mod job;
+mod settings;
+mod tx;
+
+use std::fmt;
+use std::sync::Arc;
+
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{PgConnection, PgPool};
+
+use crate::JobId;
+use crate::backend::memory::Memory;
+use crate::backend::postgres::{self, Namespace, Postgres};
+use crate::backend::{Backend, JobInfo, Migrated};
+use crate::error::{Error, Kind, Result};
+use crate::platform::{ManualClock, Platform};
+
+pub use enqueue::{AnyTask, Enqueue, EnqueueMany, Handle, On, Target, enqueue_each, enqueue_many, enqueue_one};
+pub use job::{AnyJob, JobBuilder};
+pub use settings::set_namespace;
+pub(crate) use settings::{Settings, variable};
+pub use tx::Tx;
+
+/// The handle on a backend, PostgreSQL or in memory. Clones are cheap and share everything.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    backend: Arc<dyn Backend>,
+    postgres: Option<Postgres>,
+    platform: Platform,
+    max_payload: usize,
+}
+
+impl Client {
+    /// Connects to PostgreSQL by a URL (`postgres://user:password@host/database`), under the process's namespace.
+    ///
+    /// # Errors
+    /// The URL can't be read, or the server can't be reached.
+    pub async fn connect(url: &str) -> Result<Self> {
+        Self::builder()?.connect(Some(url)).await
+    }
+
+    /// Uses a pool of one's own, under the process's namespace.
+    ///
+    /// # Errors
+    /// The process's namespace (`PGQ_SCHEMA`, `PGQ_PREFIX`) can't be meant.
+    pub fn from_pool(pool: PgPool) -> Result<Self> {
+        Ok(Self::builder()?.pool(pool))
+    }
+
+    /// Keeps jobs in memory, for tests and examples: the same semantics, gone with the last clone.
+    #[must_use]
+    pub fn memory() -> Self {
+        ClientBuilder::new(Settings::default()).memory()
+    }
+
+    /// A client under another namespace, or with another limit, than the process's.
+    ///
+    /// # Errors
+    /// The process's settings (`PGQ_SCHEMA`, `PGQ_PREFIX`, `PGQ_MAX_PAYLOAD`), from which it starts, can't be meant.
+    pub fn builder() -> Result<ClientBuilder> {
+        Ok(ClientBuilder::new(Settings::of_process()?.clone()))
+    }
+
+    /// Begins a transaction that jobs and SQL of one's own share.
+    ///
+    /// ```
+    /// # #[pgq::task]
+    /// # async fn charge(order: u64) -> Result<(), pgq::BoxError> { Ok(()) }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> pgq::Result<()> {
+    /// let client = pgq::Client::memory();
+    /// let tx = client.begin().await?;
+    /// charge::enqueue(&tx, 7).await?;
+    /// tx.commit().await?; // dropped instead, the job never existed
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// The database can't be reached.
+    pub async fn begin(&self) -> Result<Tx> {
+        Ok(Tx::new(self.inner.backend.begin().await?, self.inner.max_payload))
+    }
+
+    /// A connection or transaction of one's own as the target, with this client's namespace instead of the process's:
+    /// `charge::enqueue(client.on(&mut tx), args)`.
+    pub fn on<'t>(&'t self, connection: &'t mut PgConnection) -> On<'t> {
+        On { client: self, connection }
+    }
+
+    /// Installs what is missing of the schema, or brings it up to date. Several may call it at once.
+    ///
+    /// # Errors
+    /// The database can't be reached, the role may not create tables, or the schema holds what isn't ours.
+    pub async fn migrate(&self) -> Result<Migrated> {
+        self.inner.backend.migrate().await
+    }
+
+    /// Checks that the schema is there in this version of the crate.
+    ///
+    /// # Errors
+    /// It isn't ([`Error::is_schema`]), or the database can't be reached.
+    pub async fn check(&self) -> Result<()> {
+        self.inner.backend.check().await
+    }
+
+    /// A job as it stands now, queued or finished; `None` once it is no longer kept.
+    ///
+    /// # Errors
+    /// The database can't be reached.
+    pub async fn get(&self, id: JobId) -> Result<Option<JobInfo>> {
+        self.inner.backend.get(id).await
+    }
+
+    /// The pool that the client works on.
+    ///
+    /// # Errors
+    /// On the in-memory backend, which has no SQL: [`Error::is_unsupported`].
+    pub fn pool(&self) -> Result<&PgPool> {
+        let postgres = self.inner.postgres.as_ref();
+        postgres.map(Postgres::pool).ok_or_else(|| Error::new(Kind::Unsupported, NO_SQL))
+    }
+
+    /// The backend itself, for who builds on the port.
+    #[must_use]
+    pub fn backend(&self) -> &Arc<dyn Backend> {
+        &self.inner.backend
+    }
+
+    pub(crate) fn platform(&self) -> &Platform {
+        &self.inner.platform
+    }
+
+    pub(crate) fn max_payload(&self) -> usize {
+        self.inner.max_payload
+    }
+
+    pub(crate) fn postgres(&self) -> Result<&Postgres> {
+        self.inner.postgres.as_ref().ok_or_else(|| Error::new(Kind::Unsupported, NO_SQL))
+    }
+}
+
+/// Why the in-memory backend refuses SQL.
+pub(crate) const NO_SQL: &str =
+    "the in-memory backend has no SQL: run this against PostgreSQL, or keep the SQL out of what is tested without one";
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let backend = if self.inner.postgres.is_some() { "PostgreSQL" } else { "memory" };
+        f.debug_struct("Client").field("backend", &backend).finish_non_exhaustive()
+    }
+}
+
+/// A client in the making.
+#[derive(Clone, Debug)]
+pub struct ClientBuilder {
+    settings: Settings,
+    platform: Platform,
+}
+
+impl ClientBuilder {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self { settings, platform: Platform::system() }
+    }
+
+    /// Puts the tables into this schema, each name behind this prefix (which may be empty).
+    ///
+    /// # Errors
+    /// One of them isn't 1 to 32 of a-z, 0-9 and `_`.
+    pub fn namespace(mut self, schema: &str, prefix: &str) -> Result<Self> {
+        self.settings.namespace = Namespace::new(schema, prefix)?;
+        Ok(self)
+    }
+
+    /// The largest payload that is taken, in bytes as encoded; 1 MiB unless said otherwise.
+    #[must_use]
+    pub fn max_payload(mut self, bytes: usize) -> Self {
+        self.settings.max_payload = bytes;
+        self
+    }
+
+    /// Takes the time from a clock that a test moves, on both backends.
+    #[must_use]
+    pub fn clock(mut self, clock: ManualClock) -> Self {
+        self.platform = Platform::manual(clock);
+        self
+    }
+
+    /// Connects to PostgreSQL by a URL, or as PGHOST and its like say where there is none.
+    ///
+    /// # Errors
+    /// The URL can't be read, or the server can't be reached.
+    pub async fn connect(self, url: Option<&str>) -> Result<Client> {
+        let options = postgres::options(url)?;
+        let connected = PgPoolOptions::new().max_connections(10).connect_with(options.clone()).await;
+        Ok(self.pool(connected.map_err(|error| postgres::unreachable(&options, error))?))
+    }
+
+    /// Uses a pool of one's own.
+    #[must_use]
+    pub fn pool(self, pool: PgPool) -> Client {
+        let postgres = Postgres::new(pool, &self.settings.namespace, self.platform.clock.clone());
+        self.build(Arc::new(postgres.clone()), Some(postgres))
+    }
+
+    /// Keeps jobs in memory.
+    #[must_use]
+    pub fn memory(self) -> Client {
+        let memory = Memory::new(self.platform.clock.clone());
+        self.build(Arc::new(memory), None)
+    }
+
+    fn build(self, backend: Arc<dyn Backend>, postgres: Option<Postgres>) -> Client {
+        let max_payload = self.settings.max_payload;
+        Client { inner: Arc::new(Inner { backend, postgres, platform: self.platform, max_payload }) }
+    }
+}

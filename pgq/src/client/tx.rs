@@ -1,0 +1,62 @@
+//! A transaction that jobs and SQL of one's own share, on either backend.
+
+use std::fmt;
+
+use crate::Result;
+use crate::backend::Transaction;
+use crate::backend::postgres::TxConnection;
+
+/// A transaction of a [`Client`](crate::Client): jobs enqueued on it exist once it is committed, and never did if it is
+/// rolled back or dropped.
+///
+/// It is shared by reference, so that several parts of a program can enqueue on it, and committed by value, so that none
+/// of them can.
+pub struct Tx {
+    transaction: Box<dyn Transaction>,
+    max_payload: usize,
+}
+
+impl Tx {
+    pub(super) fn new(transaction: Box<dyn Transaction>, max_payload: usize) -> Self {
+        Self { transaction, max_payload }
+    }
+
+    /// Lends the connection for SQL of one's own: `sqlx::query("…").execute(&mut *tx.conn().await?)`. Whoever enqueues on
+    /// the transaction meanwhile waits until it is given back.
+    ///
+    /// # Errors
+    /// On the in-memory backend, which has no SQL: [`is_unsupported`](crate::Error::is_unsupported).
+    pub async fn conn(&self) -> Result<TxConnection<'_>> {
+        self.transaction.connection().await
+    }
+
+    /// Makes it so, and wakes the workers that can run the new jobs.
+    ///
+    /// # Errors
+    /// The database refused, or can't be reached; in the latter case the commit may stand or not.
+    pub async fn commit(self) -> Result<()> {
+        self.transaction.commit().await
+    }
+
+    /// As if nothing had been. Dropping does the same, at the connection's next use.
+    ///
+    /// # Errors
+    /// The database can't be reached; it rolls back by itself then.
+    pub async fn rollback(self) -> Result<()> {
+        self.transaction.rollback().await
+    }
+
+    pub(super) fn transaction(&self) -> &dyn Transaction {
+        &*self.transaction
+    }
+
+    pub(super) fn max_payload(&self) -> usize {
+        self.max_payload
+    }
+}
+
+impl fmt::Debug for Tx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tx").finish_non_exhaustive()
+    }
+}

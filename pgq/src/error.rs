@@ -1,0 +1,173 @@
+//! The one error of the crate: opaque, asked by predicates, carrying what it was about.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use crate::JobId;
+
+/// What every fallible function of the crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Any error: for tasks that have no type of their own for theirs.
+pub type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// What went wrong, about which task and job, and why.
+///
+/// Ask it by its `is_*` predicates; its text says what was expected and what to do, and its
+/// [`source`](StdError::source) is the error below it, if there is one. Passwords never stand in it.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: Kind,
+    message: String,
+    task: Option<String>,
+    job: Option<JobId>,
+    source: Option<BoxError>,
+}
+
+/// What an error is about; each has a predicate and, where it ends a worker, an exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// An argument, option, flag or variable that can't be meant.
+    Invalid,
+    /// A payload that can't be encoded, or is too large.
+    Payload,
+    /// Asked of a backend that can't do it.
+    Unsupported,
+    /// No database was named.
+    NoDatabase,
+    /// The server can't be reached, or refused the connection.
+    Unreachable,
+    /// The server refused a statement, or the connection broke.
+    Database,
+    /// The schema isn't installed.
+    SchemaAbsent,
+    /// The schema is older or newer than this version of the crate.
+    SchemaMismatch,
+    /// A worker without a task.
+    NoTasks,
+    /// Two tasks of one name.
+    DuplicateTask,
+    /// A task asks for a resource that isn't provided.
+    MissingResource,
+    /// `Resources::init` failed.
+    Init,
+    /// The worker was told to end at once, or its drain period ran out.
+    Interrupted,
+}
+
+impl Error {
+    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner { kind, message: message.into(), task: None, job: None, source: None }))
+    }
+
+    /// An argument that can't be meant: the message says what was expected.
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(Kind::Invalid, message)
+    }
+
+    /// A resource that could not be made: for [`Resources::init`](crate::Resources::init).
+    pub fn init(error: impl Into<BoxError>) -> Self {
+        Self::new(Kind::Init, "the resources could not be made").because(error)
+    }
+
+    pub(crate) fn because(mut self, source: impl Into<BoxError>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    pub(crate) fn about_task(mut self, task: &str) -> Self {
+        self.0.task.get_or_insert_with(|| task.to_owned());
+        self
+    }
+
+    #[cfg_attr(not(test), expect(dead_code, reason = "used by the verbs on one job"))]
+    pub(crate) fn about_job(mut self, job: JobId) -> Self {
+        self.0.job.get_or_insert(job);
+        self
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// The task that it is about.
+    #[must_use]
+    pub fn task(&self) -> Option<&str> {
+        self.0.task.as_deref()
+    }
+
+    /// The job that it is about.
+    #[must_use]
+    pub fn job(&self) -> Option<JobId> {
+        self.0.job
+    }
+
+    /// An argument, option, flag or variable that can't be meant. Nothing was done.
+    #[must_use]
+    pub fn is_invalid(&self) -> bool {
+        self.kind() == Kind::Invalid
+    }
+
+    /// A payload that can't be encoded or is larger than allowed. Nothing was enqueued.
+    #[must_use]
+    pub fn is_payload(&self) -> bool {
+        self.kind() == Kind::Payload
+    }
+
+    /// Asked of a backend that can't do it: SQL of one's own on the in-memory backend.
+    #[must_use]
+    pub fn is_unsupported(&self) -> bool {
+        self.kind() == Kind::Unsupported
+    }
+
+    /// The database can't be reached, refused a statement or broke the connection off; [`source`](StdError::source)
+    /// tells which.
+    #[must_use]
+    pub fn is_database(&self) -> bool {
+        matches!(self.kind(), Kind::Unreachable | Kind::Database)
+    }
+
+    /// The schema isn't installed, or is of another version than this crate.
+    #[must_use]
+    pub fn is_schema(&self) -> bool {
+        matches!(self.kind(), Kind::SchemaAbsent | Kind::SchemaMismatch)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(task) = &self.0.task {
+            write!(f, "task `{task}`: ")?;
+        }
+        if let Some(job) = self.0.job {
+            write!(f, "job {job}: ")?;
+        }
+        f.write_str(&self.0.message)
+    }
+}
+
+/// The message and its causes on lines of their own, because `main` prints an error this way.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            write!(f, "\n  because: {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+impl From<pgq_core::literal::LiteralError> for Error {
+    fn from(error: pgq_core::literal::LiteralError) -> Self {
+        Self::invalid(error.to_string())
+    }
+}

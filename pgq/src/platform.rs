@@ -1,0 +1,194 @@
+//! Clock, randomness, spawning and signals as one place: nothing else in the crate touches them (clippy's
+//! `disallowed_methods` holds that), so that a test can stop time and repeat what chance did.
+#![allow(clippy::disallowed_methods, reason = "this is the one place that may")]
+
+use std::any::Any;
+use std::future::Future;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use pgq_core::Timestamp;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// Everything that makes one run differ from the next.
+#[derive(Clone, Debug)]
+pub(crate) struct Platform {
+    pub(crate) clock: Clock,
+    random: Arc<Mutex<fastrand::Rng>>,
+}
+
+impl Platform {
+    /// The machine's own time and chance.
+    pub(crate) fn system() -> Self {
+        Self { clock: Clock::System, random: Arc::new(Mutex::new(fastrand::Rng::new())) }
+    }
+
+    /// Time that a test moves, chance that repeats.
+    pub(crate) fn manual(clock: ManualClock) -> Self {
+        Self { clock: Clock::Manual(clock), random: Arc::new(Mutex::new(fastrand::Rng::with_seed(7))) }
+    }
+
+    /// Evenly from 0 to 1.
+    pub(crate) fn random(&self) -> f64 {
+        self.rng(fastrand::Rng::f64)
+    }
+
+    /// Evenly over all of `i64`.
+    pub(crate) fn random_i64(&self) -> i64 {
+        self.rng(|rng| rng.i64(..))
+    }
+
+    fn rng<T>(&self, draw: impl FnOnce(&mut fastrand::Rng) -> T) -> T {
+        draw(&mut self.random.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Where time comes from.
+#[derive(Clone, Debug)]
+pub(crate) enum Clock {
+    System,
+    Manual(ManualClock),
+}
+
+impl Clock {
+    /// The time of this process. What is written is dated by the database instead, see [`Clock::fixed`].
+    pub(crate) fn now(&self) -> Timestamp {
+        match self {
+            Self::System => SystemTime::now().into(),
+            Self::Manual(clock) => clock.now(),
+        }
+    }
+
+    /// The time that a test has set, in place of the database's own.
+    pub(crate) fn fixed(&self) -> Option<Timestamp> {
+        match self {
+            Self::System => None,
+            Self::Manual(clock) => Some(clock.now()),
+        }
+    }
+
+    /// Waits. On a manual clock, until a test has moved it so far.
+    pub(crate) async fn sleep(&self, span: Duration) {
+        match self {
+            Self::System => tokio::time::sleep(span).await,
+            Self::Manual(clock) => clock.sleep(span).await,
+        }
+    }
+
+    /// A point from which spans are measured, unmoved when somebody sets the machine's clock.
+    pub(crate) fn mark(&self) -> Mark {
+        match self {
+            Self::System => Mark::System(Instant::now()),
+            Self::Manual(clock) => Mark::Manual(clock.clone(), clock.now()),
+        }
+    }
+}
+
+/// A point in time, to measure from.
+#[derive(Clone, Debug)]
+pub(crate) enum Mark {
+    System(Instant),
+    Manual(ManualClock, Timestamp),
+}
+
+impl Mark {
+    pub(crate) fn elapsed(&self) -> Duration {
+        match self {
+            Self::System(mark) => mark.elapsed(),
+            Self::Manual(clock, mark) => clock.now().since(*mark),
+        }
+    }
+}
+
+/// A clock that stands until it is moved. Clones are one clock.
+#[derive(Clone, Debug)]
+pub struct ManualClock {
+    micros: Arc<AtomicI64>,
+    moved: watch::Sender<()>,
+}
+
+impl ManualClock {
+    /// A clock that stands at an instant.
+    #[must_use]
+    pub fn at(start: Timestamp) -> Self {
+        Self { micros: Arc::new(AtomicI64::new(start.as_micros())), moved: watch::Sender::new(()) }
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.micros.load(Ordering::SeqCst))
+    }
+
+    /// Moves it on, and wakes whoever waited for that.
+    pub fn advance(&self, span: Duration) {
+        let _ = self.micros.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |micros| {
+            Some(Timestamp::from_micros(micros).saturating_add(span).as_micros())
+        });
+        self.moved.send_replace(());
+    }
+
+    async fn sleep(&self, span: Duration) {
+        let until = self.now().saturating_add(span);
+        let mut moved = self.moved.subscribe();
+        while self.now() < until {
+            if moved.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Starts a future on the runtime of the caller.
+pub(crate) fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    tokio::spawn(future)
+}
+
+/// Runs a blocking function on the runtime's pool for such; `Err` is its panic.
+pub(crate) async fn spawn_blocking<T: Send + 'static>(
+    function: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Box<dyn Any + Send>> {
+    match tokio::task::spawn_blocking(function).await {
+        Ok(output) => Ok(output),
+        Err(error) if error.is_panic() => Err(error.into_panic()),
+        Err(error) => Err(Box::new(error.to_string())),
+    }
+}
+
+/// Starts an OS thread with a runtime of its own, which `future` is built and driven on.
+pub(crate) fn spawn_thread<F>(name: &str, future: impl FnOnce() -> F + Send + 'static) -> std::io::Result<()>
+where
+    F: Future<Output = ()>,
+{
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let body = move || runtime.block_on(async { future().await });
+    std::thread::Builder::new().name(name.to_owned()).spawn(body).map(drop)
+}
+
+/// Fails with `None` where `future` takes longer than `span` of the machine's time.
+pub(crate) async fn within<F: Future>(span: Duration, future: F) -> Option<F::Output> {
+    tokio::time::timeout(span, future).await.ok()
+}
+
+/// Waits for the next request of the system to end: SIGTERM or SIGINT, Ctrl-C elsewhere.
+#[cfg(unix)]
+pub(crate) async fn termination() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+    Ok(())
+}
+
+/// Waits for the next request of the system to end: SIGTERM or SIGINT, Ctrl-C elsewhere.
+#[cfg(not(unix))]
+pub(crate) async fn termination() -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await
+}

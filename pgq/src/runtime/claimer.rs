@@ -1,0 +1,128 @@
+//! The claimer: the one place in the process that wins jobs, for all its tasks at once.
+//!
+//! It sleeps like the driver of a network card. Whoever enqueues notifies only workers that say that they sleep, because
+//! a NOTIFY takes a lock of the whole cluster through its commit.
+//!
+//! ```text
+//!        jobs                     nothing                      nothing
+//! ┌────▶ claim ──▶ run   awake ───────────▶ say "I sleep" ──▶ claim all ────────▶ wait for a notice,
+//! └────────┘                                 (committed)       │ jobs               at most a second
+//!                          ▲                                   ▼                        │
+//!                          └──────────── after 100 ms of work: say "I'm awake" ◀────────┘
+//! ```
+//!
+//! A job that is committed before the claim of the third step is found by it; whoever commits later reads the flag and
+//! notifies. The notice can't be missed: LISTEN came first, and the signal's count is noted before the claim. Notices
+//! that slip through all the same (a stale read in somebody's long transaction, a lost connection) cost a second, the
+//! time between two looks.
+//!
+//! When the worker dies asleep, its flag runs out after [`DOZE`]; when the producer dies between its commit and the
+//! notice, the next look finds the job; when the flag can't be written, the turn fails and is taken again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::engine::Engine;
+use super::executor;
+use super::service::{Next, Service, Signal};
+use crate::Result;
+use crate::backend::{Batch, Claim};
+use crate::platform::Mark;
+
+/// The longest time between two looks of an idle worker.
+const POLL: Duration = Duration::from_secs(1);
+/// For how long the flag holds that says that a worker sleeps; it is renewed half-way.
+const DOZE: Duration = Duration::from_secs(10);
+/// After so much work without a pause a worker says that it is awake: sooner, every job in a trickle would cost a write.
+const BUSY: Duration = Duration::from_millis(100);
+/// How long to let freed slots add up while there is a backlog, so that a claim wins more than one job.
+const LINGER: Duration = Duration::from_millis(2);
+/// The most jobs of one claim: beyond it the statement grows and the rate doesn't.
+const MOST: usize = 500;
+
+pub(super) struct Claimer {
+    engine: Arc<Engine>,
+    /// Since when the flag says that we sleep.
+    dozing: Option<Mark>,
+    /// Since when there was work without a pause.
+    busy: Option<Mark>,
+    /// The last claim won all that it asked for.
+    backlog: bool,
+    /// Freed slots were given time to add up.
+    lingered: bool,
+}
+
+impl Claimer {
+    pub(super) fn new(engine: Arc<Engine>) -> Self {
+        Self { engine, dozing: None, busy: None, backlog: false, lingered: false }
+    }
+
+    /// Claims once and starts what was won; how many.
+    pub(super) async fn claim(&mut self) -> Result<Batch> {
+        let limit = self.engine.slots.free().min(MOST);
+        let claim = Claim {
+            wants: Arc::clone(&self.engine.wants),
+            limit: u32::try_from(limit).unwrap_or(u32::MAX),
+            thorough: self.dozing.is_some(),
+        };
+        let batch = self.engine.session.claim(claim).await?;
+        self.backlog = batch.jobs.len() == limit;
+        self.lingered = false;
+        Ok(batch)
+    }
+
+    /// How to wait for room, or `None` where there is enough.
+    fn wait_for_room(&mut self) -> Option<Next> {
+        let slots = &self.engine.slots;
+        let (free, enough) = (slots.free(), (slots.total() / 4).clamp(1, MOST / 2));
+        if free == 0 || self.engine.outbox.is_full() {
+            slots.alarm_at(1);
+            return Some(if free == 0 { Next::OnSignal } else { Next::After(LINGER) });
+        }
+        if self.backlog && free < enough && !self.lingered {
+            self.lingered = true;
+            slots.alarm_at(enough);
+            return Some(Next::After(LINGER));
+        }
+        None
+    }
+
+    async fn after_work(&mut self) -> Result<Next> {
+        let mark = self.busy.get_or_insert_with(|| self.engine.platform.clock.mark());
+        if self.dozing.is_some() && mark.elapsed() >= BUSY {
+            self.engine.session.doze(None).await?;
+            self.dozing = None;
+        }
+        Ok(Next::Again)
+    }
+
+    async fn after_nothing(&mut self) -> Result<Next> {
+        self.busy = None;
+        let fresh = self.dozing.as_ref().is_some_and(|mark| mark.elapsed() < DOZE / 2);
+        if fresh || !self.engine.hears() {
+            return Ok(Next::After(POLL));
+        }
+        self.engine.session.doze(Some(DOZE)).await?;
+        self.dozing = Some(self.engine.platform.clock.mark());
+        // What was committed before the flag notified nobody, so look once more.
+        Ok(Next::Again)
+    }
+}
+
+impl Service for Claimer {
+    const NAME: &'static str = "claimer";
+
+    fn signal(&self) -> Signal {
+        self.engine.stir.clone()
+    }
+
+    async fn turn(&mut self) -> Result<Next> {
+        if let Some(wait) = self.wait_for_room() {
+            return Ok(wait);
+        }
+        let batch = self.claim().await?;
+        let nothing = batch.jobs.is_empty() && !batch.again;
+        executor::start(&self.engine, batch.jobs);
+        if nothing { self.after_nothing().await } else { self.after_work().await }
+    }
+}

@@ -1,0 +1,143 @@
+//! The completer: writes how attempts ended, many at a time, each fenced.
+//!
+//! An outcome that is known stays in the outbox until the backend has answered for it. When the answer is lost, the write
+//! is done again: the fence makes the second one harmless. When the process dies first, the lease runs out and the job
+//! runs once more: delivery is at least once.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::engine::Engine;
+use super::service::{Next, Service, Signal};
+use crate::Result;
+use crate::backend::{Ended, Verdict};
+
+/// How long to wait for more ends to write with the first one.
+const LINGER: Duration = Duration::from_millis(2);
+/// The most ends of one write.
+const MOST: usize = 1_000;
+/// So many unwritten ends hold up the claimer: what a crash repeats is bounded.
+const FULL: usize = 4 * MOST;
+/// When to look again at rows that somebody had locked.
+const BUSY: Duration = Duration::from_millis(5);
+
+/// Ends that are to be written.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    waiting: Mutex<Vec<Ended>>,
+    signal: Signal,
+}
+
+impl Outbox {
+    pub(super) fn new() -> Self {
+        Self { waiting: Mutex::default(), signal: Signal::new() }
+    }
+
+    pub(super) fn push(&self, ended: Ended) {
+        let waiting = self.with(|waiting| {
+            waiting.push(ended);
+            waiting.len()
+        });
+        if waiting == 1 || waiting == MOST {
+            self.signal.raise();
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.with(|waiting| waiting.len())
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.len() >= FULL
+    }
+
+    fn take(&self) -> Vec<Ended> {
+        self.with(|waiting| match waiting.len() {
+            0..=MOST => std::mem::take(waiting),
+            _ => waiting.drain(..MOST).collect(),
+        })
+    }
+
+    fn put_back(&self, ended: impl IntoIterator<Item = Ended>) {
+        self.with(|waiting| waiting.extend(ended));
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&mut Vec<Ended>) -> T) -> T {
+        look(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+pub(super) struct Completer {
+    engine: Arc<Engine>,
+    lingered: bool,
+    /// The last write got no answer, so part of the next may be written already.
+    unanswered: bool,
+}
+
+impl Completer {
+    pub(super) fn new(engine: Arc<Engine>) -> Self {
+        Self { engine, lingered: false, unanswered: false }
+    }
+
+    /// Writes what waits; how many stay because somebody had them locked.
+    pub(super) async fn flush(&mut self) -> Result<usize> {
+        let ended = self.engine.outbox.take();
+        self.lingered = false;
+        if ended.is_empty() {
+            return Ok(0);
+        }
+        match self.engine.session.finish(ended.clone()).await {
+            Ok(verdicts) => Ok(self.sort_out(ended, &verdicts)),
+            Err(error) => {
+                self.unanswered = true;
+                self.engine.outbox.put_back(ended);
+                Err(error)
+            }
+        }
+    }
+
+    fn sort_out(&mut self, ended: Vec<Ended>, verdicts: &[Verdict]) -> usize {
+        let unanswered = std::mem::take(&mut self.unanswered);
+        if ended.iter().any(|ended| ended.transition.delay().is_some()) {
+            // The promoter may mean to sleep past the moment at which one of these is due.
+            self.engine.due.raise();
+        }
+        let mut busy = Vec::new();
+        for (ended, verdict) in ended.into_iter().zip(verdicts) {
+            match verdict {
+                Verdict::Written => {}
+                Verdict::Busy => busy.push(ended),
+                Verdict::Lost if unanswered => {
+                    tracing::debug!(job = %ended.id, "this end was written before, or is lost");
+                }
+                Verdict::Lost => {
+                    tracing::warn!(job = %ended.id, epoch = ended.epoch, "this end came too late: the lease was lost");
+                }
+            }
+        }
+        let count = busy.len();
+        self.engine.outbox.put_back(busy);
+        count
+    }
+}
+
+impl Service for Completer {
+    const NAME: &'static str = "completer";
+
+    fn signal(&self) -> Signal {
+        self.engine.outbox.signal.clone()
+    }
+
+    async fn turn(&mut self) -> Result<Next> {
+        let waiting = self.engine.outbox.len();
+        if waiting == 0 {
+            return Ok(Next::OnSignal);
+        }
+        if waiting < MOST && !self.lingered {
+            self.lingered = true;
+            return Ok(Next::After(LINGER));
+        }
+        let busy = self.flush().await?;
+        Ok(if busy > 0 { Next::After(BUSY) } else { Next::Again })
+    }
+}

@@ -1,0 +1,77 @@
+//! What the services of one worker share.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio_util::sync::CancellationToken;
+
+use super::completer::Outbox;
+use super::service::Signal;
+use super::slots::Slots;
+use crate::Client;
+use crate::backend::{Session, Want};
+use crate::platform::Platform;
+use crate::task::BoundTask;
+
+pub(super) struct Engine {
+    pub(super) session: Arc<dyn Session>,
+    pub(super) platform: Platform,
+    pub(super) client: Client,
+    /// By name and alias.
+    pub(super) tasks: HashMap<&'static str, BoundTask>,
+    pub(super) wants: Arc<[Want]>,
+    pub(super) slots: Slots,
+    pub(super) outbox: Outbox,
+    /// There may be something to claim, or room for it.
+    pub(super) stir: Signal,
+    /// Something is due soon.
+    pub(super) due: Signal,
+    /// Whether notices would reach us.
+    pub(super) hears: AtomicBool,
+    pub(super) halt: Halt,
+}
+
+/// The steps of coming to an end, each a token that fires once.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Halt {
+    /// Claim nothing more.
+    pub(super) drain: CancellationToken,
+    /// Handlers should end early: the parent of every attempt's token.
+    pub(super) hurry: CancellationToken,
+    /// Handlers are dropped, their jobs handed back.
+    pub(super) abort: CancellationToken,
+    /// The services that outlive the handlers end too.
+    pub(super) close: CancellationToken,
+    /// The worker was declared gone: what it holds is others' now.
+    pub(super) lost: CancellationToken,
+}
+
+impl Engine {
+    pub(super) fn new(
+        session: Arc<dyn Session>,
+        client: Client,
+        tasks: HashMap<&'static str, BoundTask>,
+        wants: Arc<[Want]>,
+        slots: usize,
+    ) -> Self {
+        let stir = Signal::new();
+        Self {
+            session,
+            platform: client.platform().clone(),
+            client,
+            tasks,
+            wants,
+            slots: Slots::new(slots, stir.clone()),
+            outbox: Outbox::new(),
+            stir,
+            due: Signal::new(),
+            hears: AtomicBool::new(false),
+            halt: Halt::default(),
+        }
+    }
+
+    pub(super) fn hears(&self) -> bool {
+        self.hears.load(Ordering::SeqCst)
+    }
+}

@@ -1,0 +1,126 @@
+//! The executor: one attempt is one value that walks through named steps, from a claimed job to what becomes of it.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use pgq_core::{Claimed, Failure, FailureKind, Outcome, Standing, State, Transition, decide};
+
+use super::engine::Engine;
+use crate::backend::Ended;
+use crate::platform;
+use crate::task::{Attempt, BoundTask};
+
+/// Starts the jobs that a claim won, each in a slot.
+pub(super) fn start(engine: &Arc<Engine>, jobs: Vec<Claimed>) {
+    engine.slots.take(jobs.len());
+    for job in jobs {
+        let running = Running { engine: Arc::clone(engine), job };
+        platform::spawn(running.finish());
+    }
+}
+
+struct Running {
+    engine: Arc<Engine>,
+    job: Claimed,
+}
+
+impl Running {
+    async fn finish(mut self) {
+        let task = self.resolve();
+        let outcome = match &task {
+            Some(task) => self.perform(task).await,
+            // Claims ask for known tasks only; should one come all the same, somebody else may know it.
+            None => Outcome::Released,
+        };
+        let ended = self.decide(task.as_ref(), outcome);
+        self.report(ended);
+    }
+
+    fn resolve(&self) -> Option<BoundTask> {
+        self.engine.tasks.get(self.job.task.as_str()).cloned()
+    }
+
+    async fn perform(&mut self, task: &BoundTask) -> Outcome {
+        let attempt = self.introduce(task);
+        let (codec, payload) = (self.job.codec, std::mem::take(&mut self.job.payload));
+        let handler = guarded(async move { task.runnable.run(attempt, codec, &payload).await });
+        tokio::select! {
+            biased;
+            outcome = handler => outcome.unwrap_or_else(panicked),
+            () = self.engine.halt.abort.cancelled() => Outcome::Released,
+        }
+    }
+
+    fn introduce(&mut self, task: &BoundTask) -> Arc<Attempt> {
+        Arc::new(Attempt {
+            id: self.job.id,
+            task: task.entry.name,
+            queue: std::mem::take(&mut self.job.queue),
+            epoch: self.job.epoch,
+            number: self.job.attempt,
+            max_attempts: self.job.max_attempts,
+            headers: std::mem::take(&mut self.job.headers),
+            token: self.engine.halt.hurry.child_token(),
+            client: self.engine.client.clone(),
+        })
+    }
+
+    fn decide(&self, task: Option<&BoundTask>, outcome: Outcome) -> Ended {
+        let options = task.map(|task| task.entry.options).unwrap_or_default();
+        let standing = Standing { attempt: self.job.attempt, max_attempts: self.job.max_attempts };
+        let transition = decide(outcome, standing, options.retry(), self.engine.platform.random());
+        let keep = match State::Running.after(transition.event()) {
+            Some(State::Completed) => options.keep().completed,
+            Some(State::Cancelled) => options.keep().cancelled,
+            Some(State::Discarded) => options.keep().discarded,
+            _ => Duration::ZERO,
+        };
+        Ended { id: self.job.id, epoch: self.job.epoch, transition, keep }
+    }
+
+    /// The slot is free before the end is written, so that the next job needn't wait for the flush.
+    fn report(self, ended: Ended) {
+        log(&self.job, &ended.transition);
+        self.engine.outbox.push(ended);
+        self.engine.slots.give();
+    }
+}
+
+/// Failures are warnings, what was given up is an error: an operator who sees only those sees what needs him.
+fn log(job: &Claimed, transition: &Transition) {
+    let (id, task, attempt) = (job.id, &job.task, job.attempt);
+    match transition {
+        Transition::Retry { after, failure } => {
+            tracing::warn!(job = %id, %task, attempt, ?after, kind = %failure.kind(), error = failure.message(), "attempt failed");
+        }
+        Transition::Discard { failure } => {
+            tracing::error!(job = %id, %task, attempt, kind = %failure.kind(), error = failure.message(), "job discarded");
+        }
+        other => tracing::debug!(job = %id, %task, attempt, event = ?other.event(), "attempt ended"),
+    }
+}
+
+/// The future's output, or its panic: it ends this attempt and nothing else.
+async fn guarded<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
+    let mut future = pin!(future);
+    std::future::poll_fn(move |context| {
+        // The future is dropped after a panic and never polled again, so nobody sees what the panic left half-done.
+        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    })
+    .await
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the panic ends here")]
+fn panicked(panic: Box<dyn Any + Send>) -> Outcome {
+    let message = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    Outcome::Failed(Failure::new(FailureKind::Panic, message.unwrap_or("a panic without a message")))
+}

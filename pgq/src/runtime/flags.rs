@@ -1,0 +1,181 @@
+//! The flags and variables of a worker program.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use lexopt::prelude::*;
+use pgq_core::literal;
+
+use super::worker::{DRAIN, SLOTS};
+use crate::client::variable;
+use crate::error::{Error, Kind, Result};
+
+pub(super) const HELP: &str = "\
+Runs the tasks of this program: background jobs on PostgreSQL.
+
+Options (each also as the variable in brackets):
+  --database-url URL    the database [DATABASE_URL; else PGHOST and its like]
+  --memory              keep jobs in memory instead, for a try
+  --schema NAME         the schema of pgq's tables, `pgq` unless named [PGQ_SCHEMA]
+  --prefix NAME         what their names begin with [PGQ_PREFIX]
+  --migrate             install or update the tables before starting
+  --tasks A,B           run only these tasks [PGQ_TASKS]
+  --queues A,B          serve exactly these queues [PGQ_QUEUES]
+  --slots N             how many attempts run at once, 50 unless named [PGQ_SLOTS]
+  --drain-timeout SPAN  how long running handlers may go on when the worker is asked
+                        to stop, 25s unless named [PGQ_DRAIN_TIMEOUT]
+  -h, --help            print this
+
+Signals: the first SIGTERM or SIGINT stops claiming and lets handlers end; the second
+hands back what still runs.
+
+Exit codes: 0 stopped as asked; 1 ended otherwise; 2 bad flag or variable; 3 no database
+named; 4 database unreachable; 5 tables absent; 6 tables of another version; 7 no task;
+8 two tasks of one name; 9 a resource is missing; 10 the resources could not be made";
+
+/// What the flags and variables say.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Flags {
+    pub(super) database_url: Option<String>,
+    pub(super) memory: bool,
+    pub(super) schema: Option<String>,
+    pub(super) prefix: Option<String>,
+    pub(super) migrate: bool,
+    pub(super) tasks: Option<Vec<String>>,
+    pub(super) queues: Option<Vec<String>>,
+    pub(super) slots: usize,
+    pub(super) drain_timeout: Duration,
+    pub(super) help: bool,
+}
+
+impl Flags {
+    /// The variables of the environment, and the flags over them.
+    pub(super) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self> {
+        let mut flags = Self::from_env(variable)?;
+        flags.parse(lexopt::Parser::from_args(arguments))?;
+        Ok(flags)
+    }
+
+    fn from_env(variable: impl Fn(&str) -> Result<Option<String>>) -> Result<Self> {
+        let parsed = |name: &str| -> Result<_> { Ok(variable(name)?.map(|text| (name.to_owned(), text))) };
+        let slots = parsed("PGQ_SLOTS")?.map_or(Ok(SLOTS), |(name, text)| slots(&name, &text))?;
+        let drain_timeout = parsed("PGQ_DRAIN_TIMEOUT")?.map_or(Ok(DRAIN), |(name, text)| span(&name, &text))?;
+        Ok(Self {
+            database_url: variable("DATABASE_URL")?,
+            memory: false,
+            schema: variable("PGQ_SCHEMA")?,
+            prefix: variable("PGQ_PREFIX")?,
+            migrate: false,
+            tasks: variable("PGQ_TASKS")?.map(|text| list(&text)),
+            queues: variable("PGQ_QUEUES")?.map(|text| list(&text)),
+            slots,
+            drain_timeout,
+            help: false,
+        })
+    }
+
+    fn parse(&mut self, mut parser: lexopt::Parser) -> Result<()> {
+        while let Some(argument) = parser.next().map_err(bad)? {
+            match argument {
+                Long("database-url") => self.database_url = Some(text(&mut parser)?),
+                Long("memory") => self.memory = true,
+                Long("schema") => self.schema = Some(text(&mut parser)?),
+                Long("prefix") => self.prefix = Some(text(&mut parser)?),
+                Long("migrate") => self.migrate = true,
+                Long("tasks") => self.tasks = Some(list(&text(&mut parser)?)),
+                Long("queues") => self.queues = Some(list(&text(&mut parser)?)),
+                Long("slots") => self.slots = slots("--slots", &text(&mut parser)?)?,
+                Long("drain-timeout") => self.drain_timeout = span("--drain-timeout", &text(&mut parser)?)?,
+                Short('h') | Long("help") => self.help = true,
+                other => return Err(bad(other.unexpected())),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The message of a flag that can't be meant. It doesn't hold what followed: that could be a URL with its password.
+fn bad(error: lexopt::Error) -> Error {
+    let message = match error {
+        lexopt::Error::UnexpectedOption(option) => format!("there is no option `{option}`: see --help"),
+        lexopt::Error::MissingValue { option: Some(option) } => {
+            format!("expected a value after `{option}`: see --help")
+        }
+        lexopt::Error::UnexpectedValue { option, .. } => format!("expected no value after `{option}`: see --help"),
+        _ => "an argument can't be meant: see --help".to_owned(),
+    };
+    Error::invalid(message)
+}
+
+fn text(parser: &mut lexopt::Parser) -> Result<String> {
+    parser.value().map_err(bad)?.into_string().map_err(|_| Error::invalid("expected a value in UTF-8"))
+}
+
+fn list(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
+fn slots(name: &str, text: &str) -> Result<usize> {
+    let slots = text.parse().ok().filter(|slots| (1..=100_000).contains(slots));
+    slots.ok_or_else(|| Error::invalid(format!("{name}: expected a number from 1 to 100000, got {text:?}")))
+}
+
+fn span(name: &str, text: &str) -> Result<Duration> {
+    literal::duration(text).map_err(|error| Error::invalid(format!("{name}: {error}")))
+}
+
+/// The exit code of an error that ends a worker program; `HELP` lists them.
+pub(super) fn exit_code(error: &Error) -> i32 {
+    match error.kind() {
+        Kind::Interrupted | Kind::Database | Kind::Payload | Kind::Unsupported => 1,
+        Kind::Invalid => 2,
+        Kind::NoDatabase => 3,
+        Kind::Unreachable => 4,
+        Kind::SchemaAbsent => 5,
+        Kind::SchemaMismatch => 6,
+        Kind::NoTasks => 7,
+        Kind::DuplicateTask => 8,
+        Kind::MissingResource => 9,
+        Kind::Init => 10,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Flags> {
+        let mut flags = Flags::from_env(|_| Ok(None))?;
+        flags.parse(lexopt::Parser::from_args(arguments))?;
+        Ok(flags)
+    }
+
+    #[test]
+    fn flags_win_over_variables() {
+        let env = |name: &str| Ok((name == "PGQ_SLOTS").then(|| "7".to_owned()));
+        let mut flags = Flags::from_env(env).unwrap();
+        assert_eq!(flags.slots, 7);
+        flags.parse(lexopt::Parser::from_args(["--slots", "9", "--queues=mail, bulk"])).unwrap();
+        assert_eq!((flags.slots, flags.queues), (9, Some(vec!["mail".to_owned(), "bulk".to_owned()])));
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_by_name() {
+        for (arguments, message) in [
+            (["--slot", "9"], "there is no option `--slot`: see --help"),
+            (["--slots", "0"], "--slots: expected a number from 1 to 100000, got \"0\""),
+            (["--memory", "--slots"], "expected a value after `--slots`: see --help"),
+        ] {
+            assert_eq!(parse(&arguments).unwrap_err().to_string(), message);
+        }
+        assert!(
+            parse(&["--drain-timeout", "5"]).unwrap_err().to_string().starts_with("--drain-timeout: expected a span")
+        );
+    }
+
+    #[test]
+    fn a_password_never_reaches_a_message() {
+        let error = parse(&["postgres://a:secret@b/c"]).unwrap_err();
+        assert!(!format!("{error:?}").contains("secret"));
+    }
+}

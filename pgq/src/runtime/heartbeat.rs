@@ -1,0 +1,98 @@
+//! The heartbeat: the worker's sign of life and its ear, on an OS thread, a runtime and a connection of their own, so that
+//! a handler which blocks the runtime keeps its lease.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::engine::Engine;
+use super::service::{Next, Service, Signal};
+use crate::backend::{Notice, Pulse, Renewal};
+use crate::error::{Error, Kind, Result};
+use crate::platform::{Mark, within};
+
+/// For how long a beat holds.
+pub(super) const SPAN: Duration = Duration::from_secs(15);
+/// The time between two beats: a dozen may be lost before the lease is.
+const BEAT: Duration = Duration::from_secs(1);
+
+pub(super) struct Heartbeat {
+    engine: Arc<Engine>,
+    pulse: Option<Box<dyn Pulse>>,
+    last: Option<Mark>,
+    signal: Signal,
+}
+
+impl Heartbeat {
+    pub(super) fn new(engine: Arc<Engine>) -> Self {
+        Self { engine, pulse: None, last: None, signal: Signal::new() }
+    }
+
+    async fn open(&mut self) -> Result<Next> {
+        self.pulse = Some(self.engine.session.attend().await?);
+        self.engine.hears.store(true, Ordering::SeqCst);
+        // What came while nobody listened notified nobody.
+        self.pass_on(Notice::Missed);
+        Ok(Next::Again)
+    }
+
+    fn close(&mut self) {
+        self.pulse = None;
+        self.engine.hears.store(false, Ordering::SeqCst);
+    }
+
+    fn pass_on(&self, notice: Notice) {
+        if notice != Notice::Soon {
+            self.engine.stir.raise();
+        }
+        if notice != Notice::Work {
+            self.engine.due.raise();
+        }
+    }
+
+    /// A link that is half open stays silent for ever, hence the limit.
+    async fn beat(&mut self) -> Result<()> {
+        let Some(pulse) = &mut self.pulse else { return Ok(()) };
+        let renewal = within(SPAN / 3, pulse.renew()).await;
+        let renewal = renewal.unwrap_or_else(|| Err(Error::new(Kind::Unreachable, "a beat got no answer")))?;
+        self.last = Some(self.engine.platform.clock.mark());
+        if renewal == Renewal::Gone {
+            tracing::error!("this worker was declared gone: its jobs are others' now");
+            self.engine.halt.lost.cancel();
+        }
+        Ok(())
+    }
+
+    async fn listen(&mut self) -> Result<()> {
+        let rest = self.last.as_ref().map_or(Duration::ZERO, |last| BEAT.saturating_sub(last.elapsed()));
+        let Some(pulse) = &mut self.pulse else { return Ok(()) };
+        let notice = tokio::select! {
+            notice = pulse.notice() => notice?,
+            () = self.engine.platform.clock.sleep(rest) => return self.beat().await,
+        };
+        self.pass_on(notice);
+        Ok(())
+    }
+}
+
+impl Service for Heartbeat {
+    const NAME: &'static str = "heartbeat";
+
+    fn signal(&self) -> Signal {
+        self.signal.clone()
+    }
+
+    async fn turn(&mut self) -> Result<Next> {
+        if self.engine.halt.lost.is_cancelled() {
+            return Ok(Next::Done);
+        }
+        if self.pulse.is_none() {
+            return self.open().await;
+        }
+        if let Err(error) = self.listen().await {
+            self.close();
+            return Err(error);
+        }
+        Ok(Next::Again)
+    }
+}

@@ -1,0 +1,79 @@
+//! What any worker does for all: promote what is due, rescue what was lost, prune what is old. There is no leader, and
+//! none is needed: whoever comes first does the step, and the others find nothing left of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::engine::Engine;
+use super::service::{Next, Service, Signal};
+use crate::Result;
+
+/// How many rows one step moves.
+const STEP: u32 = 1_000;
+
+/// Makes due jobs available.
+pub(super) struct Promoter(pub(super) Arc<Engine>);
+
+/// The longest time between two looks for what is due.
+const PROMOTE: Duration = Duration::from_secs(1);
+
+impl Service for Promoter {
+    const NAME: &'static str = "promoter";
+
+    fn signal(&self) -> Signal {
+        self.0.due.clone()
+    }
+
+    async fn turn(&mut self) -> Result<Next> {
+        let promoted = self.0.session.promote(STEP).await?;
+        if promoted.moved > 0 {
+            self.0.stir.raise();
+        }
+        if promoted.moved >= STEP {
+            return Ok(Next::Again);
+        }
+        Ok(Next::After(promoted.next.unwrap_or(PROMOTE).min(PROMOTE)))
+    }
+}
+
+/// Frees the jobs of workers that are gone.
+pub(super) struct Rescuer(pub(super) Arc<Engine>);
+
+/// The time between two looks for workers that are gone.
+const RESCUE: Duration = Duration::from_secs(3);
+
+impl Service for Rescuer {
+    const NAME: &'static str = "rescuer";
+
+    fn signal(&self) -> Signal {
+        Signal::new()
+    }
+
+    async fn turn(&mut self) -> Result<Next> {
+        let rescued = self.0.session.rescue(STEP).await?;
+        if rescued.gone > 0 || rescued.freed > 0 {
+            tracing::warn!(workers = rescued.gone, jobs = rescued.freed, "workers are gone, and their jobs freed");
+            self.0.stir.raise();
+        }
+        Ok(if rescued.freed >= STEP { Next::Again } else { Next::After(RESCUE) })
+    }
+}
+
+/// Deletes what has been kept for long enough.
+pub(super) struct Pruner(pub(super) Arc<Engine>);
+
+/// The time between two looks for what is old.
+const PRUNE: Duration = Duration::from_mins(1);
+
+impl Service for Pruner {
+    const NAME: &'static str = "pruner";
+
+    fn signal(&self) -> Signal {
+        Signal::new()
+    }
+
+    async fn turn(&mut self) -> Result<Next> {
+        let pruned = self.0.session.prune(STEP).await?;
+        Ok(if pruned.rows >= u64::from(STEP) { Next::Again } else { Next::After(PRUNE) })
+    }
+}

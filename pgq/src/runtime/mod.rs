@@ -1,0 +1,28 @@
+//! The runtime: services that take turns, and the worker that they make up.
+//!
+//! ```text
+//! heartbeat ──notice──▶ claimer ──jobs──▶ executor ──outcomes──▶ completer
+//!     ▲                   ▲                                         │
+//!   renew              promoter, rescuer (what is due, what was lost)▼
+//!  ───────────────────────────── session of the backend ───────────────
+//! ```
+//!
+//! Each service is an `async fn turn` that does one bounded thing and says when it wants to be called again; one loop
+//! ([`service::drive`]) calls it, and a test calls the same turns one by one.
+
+mod claimer;
+mod completer;
+mod engine;
+mod executor;
+mod flags;
+mod heartbeat;
+mod maintenance;
+mod run;
+mod service;
+mod slots;
+mod stepper;
+mod worker;
+
+pub use run::{run, run_with};
+pub use stepper::Stepper;
+pub use worker::{Worker, WorkerBuilder};

@@ -1,0 +1,148 @@
+//! `pgq::run`: a whole worker program in one line of `main`.
+
+use std::env;
+use std::fmt::Write as _;
+
+use super::flags::{Flags, HELP, exit_code};
+use super::worker::Worker;
+use crate::client::{Settings, variable};
+use crate::error::{Error, Kind, Result};
+use crate::platform;
+use crate::task::{Resources, TaskEntry, Tasks};
+use crate::{Client, set_namespace};
+
+/// Runs all tasks that are registered in the binary until the process is asked to stop, as the flags and variables say
+/// (`--help` lists them).
+///
+/// It prints what it runs when it starts, and one message when it can't. It is made for `main`: when the worker ends
+/// otherwise than asked, it ends the process with the exit code of that ending. Inside a larger program use
+/// [`Worker::builder`].
+///
+/// ```no_run
+/// #[pgq::task]
+/// async fn greet(name: String) -> Result<(), pgq::BoxError> {
+///     println!("hello {name}");
+///     Ok(())
+/// }
+///
+/// #[tokio::main]
+/// async fn main() -> pgq::Result<()> {
+///     pgq::run::<()>().await
+/// }
+/// ```
+///
+/// # Errors
+/// None that it returns: it ends the process.
+pub async fn run<R: Resources>() -> Result<()> {
+    to_end::<R>(None).await
+}
+
+/// As [`run`], with the tasks of a list: `pgq::run_with::<App>(pgq::tasks![charge, billing::refund])`.
+///
+/// # Errors
+/// None that it returns: it ends the process.
+pub async fn run_with<R: Resources>(tasks: Tasks<R>) -> Result<()> {
+    to_end(Some(tasks)).await
+}
+
+async fn to_end<R: Resources>(tasks: Option<Tasks<R>>) -> Result<()> {
+    let error = match try_run(tasks).await {
+        Ok(()) => return Ok(()),
+        Err(error) => error,
+    };
+    #[expect(clippy::print_stderr, reason = "this is a program's last word")]
+    {
+        eprintln!("pgq: {error:?}");
+    }
+    std::process::exit(exit_code(&error))
+}
+
+async fn try_run<R: Resources>(tasks: Option<Tasks<R>>) -> Result<()> {
+    let flags = Flags::read(env::args_os().skip(1))?;
+    if flags.help {
+        #[expect(clippy::print_stdout, reason = "asked for")]
+        {
+            println!("{HELP}");
+        }
+        return Ok(());
+    }
+    let client = connect(&flags).await?;
+    let worker = build(client.clone(), flags, tasks).spawn().await?;
+    let place = client.backend().describe().await?;
+    #[expect(clippy::print_stderr, reason = "what it runs, for whoever started it")]
+    {
+        eprint!("{}", banner(&place, worker.tasks()));
+    }
+    let stop = worker.stopper();
+    platform::spawn(async move {
+        if platform::termination().await.is_ok() {
+            stop.ask();
+        }
+        if platform::termination().await.is_ok() {
+            stop.insist();
+        }
+    });
+    worker.ended().await
+}
+
+async fn connect(flags: &Flags) -> Result<Client> {
+    if flags.schema.is_some() || flags.prefix.is_some() {
+        let schema = flags.schema.as_deref().unwrap_or("pgq");
+        // Handlers that enqueue on a connection of their own mean the worker's namespace.
+        set_namespace(schema, flags.prefix.as_deref().unwrap_or_default())?;
+    }
+    Settings::of_process()?;
+    if flags.memory {
+        return Ok(Client::memory());
+    }
+    if flags.database_url.is_none() && !named_by_libpq()? {
+        return Err(Error::new(Kind::NoDatabase, NO_DATABASE));
+    }
+    let client = Client::builder()?.connect(flags.database_url.as_deref()).await?;
+    if flags.migrate {
+        client.migrate().await?;
+    }
+    Ok(client)
+}
+
+const NO_DATABASE: &str = "no database is named: pass --database-url, or set DATABASE_URL or PGHOST and its like; with \
+    --memory jobs are kept in memory, for a try";
+
+/// Whether one of libpq's variables names a server or a database.
+fn named_by_libpq() -> Result<bool> {
+    for name in ["PGHOST", "PGHOSTADDR", "PGDATABASE"] {
+        if variable(name)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn build<R: Resources>(client: Client, flags: Flags, tasks: Option<Tasks<R>>) -> super::WorkerBuilder<R> {
+    let mut builder = Worker::builder().client(client).slots(flags.slots).drain_timeout(flags.drain_timeout);
+    if let Some(tasks) = tasks {
+        builder = builder.tasks(tasks);
+    }
+    if let Some(names) = flags.tasks {
+        builder = builder.only(names);
+    }
+    if let Some(queues) = flags.queues {
+        builder = builder.queues(queues);
+    }
+    builder
+}
+
+/// The tasks by crate, so that a crate which isn't linked is seen to be missing.
+fn banner(place: &str, tasks: &[TaskEntry]) -> String {
+    let mut text = format!("pgq {} on {place}\n", env!("CARGO_PKG_VERSION"));
+    let width = tasks.iter().map(|task| task.name.len()).max().unwrap_or_default();
+    let mut krate = "";
+    for task in tasks {
+        if task.location.krate != krate {
+            krate = task.location.krate;
+            let _ = writeln!(text, "  {krate}");
+        }
+        let _ = writeln!(text, "    {:width$}  queue {}  {}", task.name, task.options.queue(), task.location);
+    }
+    text
+}

@@ -1,0 +1,112 @@
+//! A worker whose turns a test takes by hand.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::claimer::Claimer;
+use super::completer::Completer;
+use super::engine::Engine;
+use super::executor;
+use super::maintenance::{Promoter, Rescuer};
+use super::service::{Next, Service};
+use crate::Result;
+use crate::backend::Session;
+
+/// A worker that does nothing by itself: each [`step`](Stepper::step) is a fixed order of turns, so that a test sees the
+/// same every time.
+pub struct Stepper {
+    engine: Arc<Engine>,
+    claimer: Claimer,
+    completer: Completer,
+}
+
+impl Stepper {
+    pub(super) fn new(engine: Arc<Engine>) -> Self {
+        Self { claimer: Claimer::new(Arc::clone(&engine)), completer: Completer::new(Arc::clone(&engine)), engine }
+    }
+
+    /// Promotes what is due, claims once, runs what was won to its end and writes it; how many attempts ran.
+    ///
+    /// # Errors
+    /// The database can't be reached.
+    pub async fn step(&mut self) -> Result<usize> {
+        while Promoter(Arc::clone(&self.engine)).turn().await? == Next::Again {}
+        let started = self.start().await?;
+        self.settle().await?;
+        Ok(started)
+    }
+
+    /// Steps until there is nothing left that may run now; how many attempts ran.
+    ///
+    /// # Errors
+    /// The database can't be reached.
+    pub async fn drain(&mut self) -> Result<usize> {
+        let mut total = 0;
+        loop {
+            match self.step().await? {
+                0 => return Ok(total),
+                ran => total += ran,
+            }
+        }
+    }
+
+    /// Claims once and starts what was won, without waiting for it; how many attempts were started.
+    ///
+    /// # Errors
+    /// The database can't be reached.
+    pub async fn start(&mut self) -> Result<usize> {
+        let batch = self.claimer.claim().await?;
+        let started = batch.jobs.len();
+        executor::start(&self.engine, batch.jobs);
+        Ok(started)
+    }
+
+    /// Waits for what runs, and writes how it ended.
+    ///
+    /// # Errors
+    /// The database can't be reached.
+    pub async fn settle(&mut self) -> Result<()> {
+        self.engine.slots.idle().await;
+        while self.engine.outbox.len() > 0 {
+            self.completer.flush().await?;
+        }
+        Ok(())
+    }
+
+    /// Frees the jobs of workers whose lease is over.
+    ///
+    /// # Errors
+    /// The database can't be reached.
+    pub async fn rescue(&mut self) -> Result<()> {
+        while Rescuer(Arc::clone(&self.engine)).turn().await? == Next::Again {}
+        Ok(())
+    }
+
+    /// Gives a sign of life.
+    ///
+    /// # Errors
+    /// The database can't be reached.
+    pub async fn beat(&mut self) -> Result<()> {
+        self.engine.session.attend().await?.renew().await.map(drop)
+    }
+
+    /// The session, for what no turn does.
+    #[must_use]
+    pub fn session(&self) -> &Arc<dyn Session> {
+        &self.engine.session
+    }
+
+    /// Leaves: what it still holds is handed back.
+    ///
+    /// # Errors
+    /// The database can't be reached.
+    pub async fn leave(self) -> Result<()> {
+        self.engine.session.deregister().await
+    }
+}
+
+impl fmt::Debug for Stepper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stepper").field("lease", &self.engine.session.lease()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,139 @@
+//! What a handler is given: its resources, and what there is to know about its attempt.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use pgq_core::{Headers, JobId};
+use tokio_util::sync::CancellationToken;
+
+use super::Provide;
+use crate::Client;
+
+/// The context of one attempt. It derefs to the resources `R` that the task asks for; `Context` alone is `Context<()>`.
+///
+/// `R` is the worker's [`Resources`](crate::Resources) type, or the type of one of its fields where that derives
+/// [`Provide`](crate::Provide). Clones are cheap and speak of the same attempt.
+pub struct Context<R: 'static = ()> {
+    resources: Arc<dyn Provide<R>>,
+    attempt: Arc<Attempt>,
+}
+
+/// What there is to know about one attempt.
+pub(crate) struct Attempt {
+    pub(crate) id: JobId,
+    pub(crate) task: &'static str,
+    pub(crate) queue: String,
+    pub(crate) epoch: u32,
+    pub(crate) number: u16,
+    pub(crate) max_attempts: u16,
+    pub(crate) headers: Headers,
+    pub(crate) token: CancellationToken,
+    pub(crate) client: Client,
+}
+
+impl<R> Context<R> {
+    pub(crate) fn new(resources: Arc<dyn Provide<R>>, attempt: Arc<Attempt>) -> Self {
+        Self { resources, attempt }
+    }
+
+    /// The job's id.
+    #[must_use]
+    pub fn job_id(&self) -> JobId {
+        self.attempt.id
+    }
+
+    /// The task's canonical name.
+    #[must_use]
+    pub fn task(&self) -> &'static str {
+        self.attempt.task
+    }
+
+    /// The lane that the job waited in.
+    #[must_use]
+    pub fn queue(&self) -> &str {
+        &self.attempt.queue
+    }
+
+    /// Which attempt this is, from 1. Snoozing and handing back refund an attempt, so two runs may have one number.
+    #[must_use]
+    pub fn attempt(&self) -> u16 {
+        self.attempt.number
+    }
+
+    /// How many attempts may start in total.
+    #[must_use]
+    pub fn max_attempts(&self) -> u16 {
+        self.attempt.max_attempts
+    }
+
+    /// The claim number of this run. It only ever grows over the life of a job, so a write of your own that says
+    /// `where fence < $1` can't be undone by a run that was overtaken and doesn't know it yet.
+    #[must_use]
+    pub fn fence(&self) -> u32 {
+        self.attempt.epoch
+    }
+
+    /// Text that was enqueued along with the job.
+    #[must_use]
+    pub fn headers(&self) -> &Headers {
+        &self.attempt.headers
+    }
+
+    /// The token that fires when the attempt should end early: the worker stops, or its lease is lost.
+    #[must_use]
+    pub fn token(&self) -> &CancellationToken {
+        &self.attempt.token
+    }
+
+    /// Whether the attempt should end early.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.attempt.token.is_cancelled()
+    }
+
+    /// Waits until the attempt should end early.
+    pub async fn cancelled(&self) {
+        self.attempt.token.cancelled().await;
+    }
+
+    /// The client of the worker, to enqueue more.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.attempt.client
+    }
+}
+
+impl<R> Deref for Context<R> {
+    type Target = R;
+
+    fn deref(&self) -> &R {
+        self.resources.provide()
+    }
+}
+
+impl<R> Clone for Context<R> {
+    fn clone(&self) -> Self {
+        Self { resources: Arc::clone(&self.resources), attempt: Arc::clone(&self.attempt) }
+    }
+}
+
+impl<R> fmt::Debug for Context<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("job_id", &self.attempt.id)
+            .field("task", &self.attempt.task)
+            .field("attempt", &self.attempt.number)
+            .field("fence", &self.attempt.epoch)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A value that provides itself, for a context that no worker made.
+pub(crate) struct Own<T>(pub(crate) T);
+
+impl<T: Send + Sync + 'static> Provide<T> for Own<T> {
+    fn provide(&self) -> &T {
+        &self.0
+    }
+}

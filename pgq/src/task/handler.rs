@@ -1,0 +1,129 @@
+//! What a handler gives back, whatever types it is written with, as an outcome.
+
+use std::any::Any;
+use std::error::Error as StdError;
+
+use pgq_core::{Control, Failure, FailureKind, Outcome};
+
+type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// An error of a handler, read: a wish ([`Control`](crate::Control)) or a failure.
+#[derive(Debug)]
+pub struct HandlerError(Outcome);
+
+impl HandlerError {
+    /// Reads an error of any type that a handler may return.
+    pub fn new<E: Into<BoxError> + 'static>(error: E) -> Self {
+        // Boxing anyhow's and eyre's errors hides what they carry, so they are asked before.
+        if let Some(control) = carried(&error) {
+            return Self(Outcome::Asked(control));
+        }
+        let error: BoxError = error.into();
+        Self(match Control::within(&*error) {
+            Some(control) => Outcome::Asked(control.clone()),
+            None => Outcome::Failed(Failure::from_error(FailureKind::Error, &*error)),
+        })
+    }
+
+    pub(crate) fn into_outcome(self) -> Outcome {
+        self.0
+    }
+}
+
+/// The control that an error of anyhow or eyre carries at any depth.
+#[cfg_attr(
+    not(any(feature = "anyhow", feature = "eyre")),
+    expect(unused_variables, reason = "without the features there is no such error")
+)]
+fn carried(error: &dyn Any) -> Option<Control> {
+    #[cfg(feature = "anyhow")]
+    if let Some(error) = error.downcast_ref::<anyhow::Error>() {
+        return error.downcast_ref::<Control>().or_else(|| Control::within(error.as_ref())).cloned();
+    }
+    #[cfg(feature = "eyre")]
+    if let Some(error) = error.downcast_ref::<eyre::Report>() {
+        return error.downcast_ref::<Control>().or_else(|| Control::within(error.as_ref())).cloned();
+    }
+    None
+}
+
+/// What a task's function may return: `Result<T, E>`, where `E` is any error (`anyhow::Error`, a boxed error, one of your
+/// own).
+#[diagnostic::on_unimplemented(
+    message = "a task returns `Result<T, E>`, where `E` is an error that is `Send + Sync + 'static`",
+    label = "not such a `Result`",
+    note = "write `-> Result<(), pgq::BoxError>`, or use an error type of your own or of anyhow"
+)]
+pub trait TaskResult {
+    /// The `T`.
+    type Output;
+
+    /// The result, with its error read.
+    ///
+    /// # Errors
+    /// The function's own.
+    fn read(self) -> Result<Self::Output, HandlerError>;
+}
+
+impl<T, E: Into<BoxError> + 'static> TaskResult for Result<T, E> {
+    type Output = T;
+
+    fn read(self) -> Result<T, HandlerError> {
+        self.map_err(HandlerError::new)
+    }
+}
+
+/// Runs a blocking function off the runtime's threads; its panic goes on here.
+pub async fn blocking<O: Send + 'static>(function: impl FnOnce() -> O + Send + 'static) -> O {
+    match crate::platform::spawn_blocking(function).await {
+        Ok(output) => output,
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fmt;
+
+    #[derive(Debug)]
+    struct Wrapped(Control);
+
+    impl fmt::Display for Wrapped {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("wrapped")
+        }
+    }
+
+    impl StdError for Wrapped {
+        fn source(&self) -> Option<&(dyn StdError + 'static)> {
+            Some(&self.0)
+        }
+    }
+
+    fn discard() -> Control {
+        Control::Discard("gone".into())
+    }
+
+    #[test]
+    fn a_control_is_found_at_any_depth() {
+        let boxed: BoxError = Box::new(Wrapped(discard()));
+        for error in [HandlerError::new(discard()), HandlerError::new(Wrapped(discard())), HandlerError::new(boxed)] {
+            assert_eq!(error.into_outcome(), Outcome::Asked(discard()));
+        }
+    }
+
+    #[cfg(feature = "anyhow")]
+    #[test]
+    fn a_control_is_found_in_anyhow_below_its_contexts() {
+        for error in [anyhow::Error::new(discard()).context("outer"), anyhow::Error::new(Wrapped(discard()))] {
+            assert_eq!(HandlerError::new(error).into_outcome(), Outcome::Asked(discard()));
+        }
+    }
+
+    #[test]
+    fn any_other_error_is_a_failure_with_its_message() {
+        let Outcome::Failed(failure) = HandlerError::new("no route").into_outcome() else { panic!("not a failure") };
+        assert_eq!((failure.kind(), failure.message()), (FailureKind::Error, "no route"));
+    }
+}

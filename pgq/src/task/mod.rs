@@ -1,0 +1,69 @@
+//! Tasks: the code that jobs run, by its stable name.
+
+mod context;
+mod handler;
+mod payload;
+mod registry;
+mod resources;
+
+use std::future::Future;
+
+use pgq_core::TaskOptions;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use context::Context;
+pub(crate) use context::{Attempt, Own};
+pub use handler::{HandlerError, TaskResult, blocking};
+pub(crate) use payload::{decode, encode};
+pub(crate) use registry::BoundTask;
+pub use registry::{TaskEntry, Tasks};
+pub use resources::{Env, Provide, Provider, Provision, Resources};
+
+/// A task, as `#[pgq::task]` implements it for the type that it puts beside the function.
+///
+/// Write the attribute rather than this trait: the attribute keeps its promises in step with what the version of the
+/// crate asks for.
+pub trait Task: Sized + Send + Sync + 'static {
+    /// What a job of it carries.
+    type Args: Serialize + DeserializeOwned + Send + 'static;
+    /// What its function gives back.
+    type Output: Serialize + DeserializeOwned + Send + 'static;
+    /// What its function asks for: the `R` of its [`Context<R>`](Context), `()` where it has none.
+    type Resources: 'static;
+
+    /// The canonical name: what jobs, limits and uniqueness go by.
+    const NAME: &'static str;
+    /// Earlier names, whose queued jobs it runs too.
+    const ALIASES: &'static [&'static str];
+    /// What its attribute declares.
+    const OPTIONS: TaskOptions;
+    /// Where it was declared.
+    const LOCATION: Location;
+
+    /// The JSON Schema (draft 2020-12) of its arguments; `None` with `schema = none`.
+    fn schema() -> Option<serde_json::Value>;
+
+    /// Runs the function.
+    fn run(
+        context: Context<Self::Resources>,
+        args: Self::Args,
+    ) -> impl Future<Output = Result<Self::Output, HandlerError>> + Send;
+}
+
+/// Where a task was declared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Location {
+    /// The name of its crate.
+    pub krate: &'static str,
+    /// The file, as the compiler names it.
+    pub file: &'static str,
+    /// The line, from 1.
+    pub line: u32,
+}
+
+impl std::fmt::Display for Location {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}

@@ -1,0 +1,242 @@
+//! Which tasks a worker runs: those that `#[pgq::task]` registered in the binary, or those of a list.
+
+use std::any::{Any, TypeId, type_name};
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use pgq_core::{Outcome, TaskOptions};
+
+use super::resources::Share;
+use super::{Attempt, Context, Location, Provide, Provider, Task, decode};
+use crate::error::{Error, Kind, Result};
+
+/// A task without its types, as the registry holds it.
+#[derive(Clone, Copy)]
+pub struct TaskEntry {
+    pub(crate) name: &'static str,
+    pub(crate) aliases: &'static [&'static str],
+    pub(crate) options: TaskOptions,
+    pub(crate) location: Location,
+    pub(crate) schema: fn() -> Option<serde_json::Value>,
+    wants: TypeId,
+    wants_name: fn() -> &'static str,
+    bind: Bind,
+}
+
+/// Gives a task its resources: an `Arc<dyn Provide<T::Resources>>`, or there is no answer.
+type Bind = fn(Box<dyn Any + Send + Sync>) -> Option<Arc<dyn Runnable>>;
+
+inventory::collect!(TaskEntry);
+
+impl TaskEntry {
+    /// The entry of a task.
+    #[must_use]
+    pub const fn of<T: Task>() -> Self {
+        Self {
+            name: T::NAME,
+            aliases: T::ALIASES,
+            options: T::OPTIONS,
+            location: T::LOCATION,
+            schema: T::schema,
+            wants: TypeId::of::<T::Resources>(),
+            wants_name: type_name::<T::Resources>,
+            bind: Bound::<T>::of,
+        }
+    }
+}
+
+impl fmt::Debug for TaskEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name, self.location)
+    }
+}
+
+/// A task with its resources: ready to run.
+pub(crate) trait Runnable: Send + Sync {
+    /// Runs one attempt to its outcome. A panic of the handler comes out of the future as a panic.
+    fn run(&self, attempt: Arc<Attempt>, codec: i16, payload: &[u8]) -> Run;
+}
+
+pub(crate) type Run = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+
+struct Bound<T: Task> {
+    resources: Arc<dyn Provide<T::Resources>>,
+}
+
+impl<T: Task> Bound<T> {
+    fn of(shared: Box<dyn Any + Send + Sync>) -> Option<Arc<dyn Runnable>> {
+        let resources = *shared.downcast::<Arc<dyn Provide<T::Resources>>>().ok()?;
+        Some(Arc::new(Self { resources }))
+    }
+}
+
+impl<T: Task> Runnable for Bound<T> {
+    fn run(&self, attempt: Arc<Attempt>, codec: i16, payload: &[u8]) -> Run {
+        let args = match decode::<T::Args>(codec, payload) {
+            Ok(args) => args,
+            Err(failure) => return Box::pin(std::future::ready(Outcome::Unreadable(failure))),
+        };
+        let context = Context::new(Arc::clone(&self.resources), attempt);
+        Box::pin(async move {
+            match T::run(context, args).await {
+                Ok(_) => Outcome::Completed,
+                Err(error) => error.into_outcome(),
+            }
+        })
+    }
+}
+
+/// The tasks of a worker with resources `R`. [`tasks!`](crate::tasks) makes one of a list; without a list, a worker takes
+/// all that are registered in the binary.
+pub struct Tasks<R> {
+    listed: Vec<Listed<R>>,
+}
+
+struct Listed<R> {
+    entry: TaskEntry,
+    share: Share<R>,
+}
+
+/// A task that a worker runs.
+#[derive(Clone)]
+pub(crate) struct BoundTask {
+    pub(crate) entry: TaskEntry,
+    pub(crate) runnable: Arc<dyn Runnable>,
+}
+
+impl<R: Provider> Tasks<R> {
+    /// No task yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { listed: Vec::new() }
+    }
+
+    /// One more. That `R` provides what the task asks for is checked at compile time.
+    #[must_use]
+    pub fn with<T: Task>(mut self) -> Self
+    where
+        R: Provide<T::Resources>,
+    {
+        self.listed.push(Listed {
+            entry: TaskEntry::of::<T>(),
+            share: |resources| Box::new(Arc::clone(resources) as Arc<dyn Provide<T::Resources>>),
+        });
+        self
+    }
+
+    /// All tasks that are registered in the binary.
+    ///
+    /// # Errors
+    /// A task asks for what `R` doesn't provide; the message names both and what there is.
+    pub(crate) fn registered() -> Result<Self> {
+        let provided = R::provided();
+        let mut listed = Vec::new();
+        for entry in inventory::iter::<TaskEntry> {
+            let Some(provision) = provided.iter().find(|provision| provision.is(entry.wants)) else {
+                let there_is: Vec<_> =
+                    provided.iter().map(|provision| format!("`{}`", provision.type_name())).collect();
+                return Err(missing_resource::<R>(entry, &there_is.join(", ")));
+            };
+            listed.push(Listed { entry: *entry, share: provision.share });
+        }
+        Ok(Self { listed })
+    }
+
+    /// Keeps the tasks of these names.
+    ///
+    /// # Errors
+    /// There is no task of a name.
+    pub(crate) fn only(mut self, names: &[String]) -> Result<Self> {
+        for name in names {
+            if !self.listed.iter().any(|listed| listed.entry.name == name) {
+                let there_is: Vec<_> = self.listed.iter().map(|listed| listed.entry.name).collect();
+                let message = format!("there is no task `{name}` in this binary; there is {}", there_is.join(", "));
+                return Err(Error::invalid(message));
+            }
+        }
+        self.listed.retain(|listed| names.iter().any(|name| name == listed.entry.name));
+        Ok(self)
+    }
+
+    /// Checks that there is a task, and no two of one name or alias. Sorted by crate and name, for whoever reads them.
+    ///
+    /// # Errors
+    /// What is wrong, and how to mend it.
+    pub(crate) fn checked(mut self) -> Result<Self> {
+        if self.listed.is_empty() {
+            return Err(Error::new(Kind::NoTasks, NO_TASKS));
+        }
+        self.listed.sort_by_key(|listed| (listed.entry.location.krate, listed.entry.name));
+        let mut seen: HashMap<&str, Location> = HashMap::new();
+        for entry in self.entries() {
+            for name in std::iter::once(&entry.name).chain(entry.aliases) {
+                if let Some(first) = seen.insert(name, entry.location) {
+                    return Err(duplicate_name(name, first, entry.location));
+                }
+            }
+        }
+        Ok(self)
+    }
+
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &TaskEntry> {
+        self.listed.iter().map(|listed| &listed.entry)
+    }
+
+    /// The tasks with their resources, by name and alias.
+    pub(crate) fn bind(&self, resources: &Arc<R>) -> HashMap<&'static str, BoundTask> {
+        let mut bound = HashMap::new();
+        for Listed { entry, share } in &self.listed {
+            // `with` and `registered` took the share of the very type that the entry wants, so there is always one.
+            let Some(runnable) = (entry.bind)(share(resources)) else { continue };
+            let task = BoundTask { entry: *entry, runnable };
+            for alias in entry.aliases {
+                bound.insert(*alias, task.clone());
+            }
+            bound.insert(entry.name, task);
+        }
+        bound
+    }
+}
+
+impl<R: Provider> Default for Tasks<R> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<R> fmt::Debug for Tasks<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.listed.iter().map(|listed| &listed.entry)).finish()
+    }
+}
+
+const NO_TASKS: &str = "no task is registered in this binary: put #[pgq::task] on an async fn; tasks of a library crate \
+    are linked only where the binary names the crate (`use billing as _;`), or list them with \
+    `pgq::run_with::<App>(pgq::tasks![billing::charge])`";
+
+fn missing_resource<R>(entry: &TaskEntry, there_is: &str) -> Error {
+    let (wants, resources, location) = ((entry.wants_name)(), type_name::<R>(), entry.location);
+    let message = format!(
+        "asks for `Context<{wants}>` at {location}, but `{resources}` provides {there_is}; add a field of that type to \
+         `{resources}`, which derives pgq::Provide"
+    );
+    Error::new(Kind::MissingResource, message).about_task(entry.name)
+}
+
+fn duplicate_name(name: &str, first: Location, second: Location) -> Error {
+    let message = format!("two tasks have this name, at {first} and {second}: give one of them `name = \"…\"`");
+    Error::new(Kind::DuplicateTask, message).about_task(name)
+}
+
+/// A list of tasks for [`run_with`](crate::run_with) and [`WorkerBuilder::tasks`](crate::WorkerBuilder::tasks):
+/// `pgq::tasks![charge, billing::refund]`. What a task asks for and the resources don't provide is a compile error at
+/// the list's element.
+#[macro_export]
+macro_rules! tasks {
+    ($($task:path),* $(,)?) => {
+        $crate::Tasks::new()$(.with::<$task>())*
+    };
+}

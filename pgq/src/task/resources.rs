@@ -1,0 +1,137 @@
+//! Resources: what handlers may touch, built once per worker and asked for by type.
+
+use std::any::{Any, TypeId};
+use std::future::Future;
+use std::sync::Arc;
+
+use sqlx::PgPool;
+
+use crate::{Client, Result};
+
+/// What the handlers of a worker may touch: pools, clients, settings. Built once when the worker starts, before anything
+/// is claimed, and closed when it has stopped.
+///
+/// ```
+/// # struct Mailer;
+/// #[derive(pgq::Provide)]
+/// struct App {
+///     mailer: Mailer,
+/// }
+///
+/// impl pgq::Resources for App {
+///     async fn init(_: &pgq::Env) -> pgq::Result<Self> {
+///         Ok(App { mailer: Mailer })
+///     }
+/// }
+/// ```
+pub trait Resources: Provider {
+    /// Builds them. An error stops the worker before it claims anything; [`Error::init`](crate::Error::init) makes one
+    /// of any error.
+    fn init(env: &Env) -> impl Future<Output = Result<Self>> + Send;
+
+    /// Closes them, after the last handler has ended.
+    fn close(self: Arc<Self>) -> impl Future<Output = ()> + Send {
+        async {}
+    }
+}
+
+/// For workers whose tasks ask for nothing.
+impl Resources for () {
+    async fn init(_: &Env) -> Result<Self> {
+        Ok(())
+    }
+}
+
+/// A type that has a `T` to lend. [`#[derive(Provide)]`](derive@crate::Provide) implements it for the type itself and
+/// for the type of each field.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no `{T}` to give to a task",
+    label = "a task here asks for `Context<{T}>`",
+    note = "add a field of type `{T}` to `{Self}` and derive `pgq::Provide` for it"
+)]
+pub trait Provide<T: ?Sized>: Send + Sync {
+    /// Lends it.
+    fn provide(&self) -> &T;
+}
+
+impl Provide<()> for () {
+    fn provide(&self) -> &() {
+        self
+    }
+}
+
+/// A type that knows all that it provides. `#[derive(pgq::Provide)]` implements it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` doesn't say what it provides to tasks",
+    note = "add `#[derive(pgq::Provide)]` to `{Self}`"
+)]
+pub trait Provider: Sized + Send + Sync + 'static {
+    /// Everything that a task may ask for.
+    fn provided() -> Vec<Provision<Self>>;
+}
+
+impl Provider for () {
+    fn provided() -> Vec<Provision<Self>> {
+        vec![Provision::of::<()>()]
+    }
+}
+
+/// One thing that a `P` provides.
+#[derive(Debug)]
+pub struct Provision<P> {
+    type_id: TypeId,
+    type_name: &'static str,
+    pub(super) share: Share<P>,
+}
+
+/// Makes an `Arc<dyn Provide<T>>` of an `Arc<P>`, boxed because `T` differs from one task to the next.
+pub(super) type Share<P> = fn(&Arc<P>) -> Box<dyn Any + Send + Sync>;
+
+impl<P: Send + Sync + 'static> Provision<P> {
+    /// That `P` provides a `T`.
+    #[must_use]
+    pub fn of<T: 'static>() -> Self
+    where
+        P: Provide<T>,
+    {
+        Self {
+            type_id: TypeId::of::<T>(),
+            type_name: std::any::type_name::<T>(),
+            share: |provider| Box::new(Arc::clone(provider) as Arc<dyn Provide<T>>),
+        }
+    }
+
+    pub(super) fn is(&self, type_id: TypeId) -> bool {
+        self.type_id == type_id
+    }
+
+    pub(super) fn type_name(&self) -> &'static str {
+        self.type_name
+    }
+}
+
+/// What there is when resources are built.
+#[derive(Clone, Debug)]
+pub struct Env {
+    client: Client,
+}
+
+impl Env {
+    pub(crate) fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// The client of the worker.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The handlers' own pool: the engine never takes a connection of it, and none of the engine's is lent.
+    ///
+    /// # Errors
+    /// On the in-memory backend, which has no SQL: [`is_unsupported`](crate::Error::is_unsupported).
+    pub fn pool(&self) -> Result<&PgPool> {
+        self.client.pool()
+    }
+}
