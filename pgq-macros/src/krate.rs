@@ -1,6 +1,6 @@
 //! Where generated code finds pgq: `::pgq`, or what `crate = path` says.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::spanned::Spanned;
 use syn::{LitStr, Path, parse_quote};
@@ -40,6 +40,16 @@ impl Krate {
             #[serde(crate = #serde)]
             #json_schema
         }
+    }
+
+    /// The path, shown by the compiler as if it stood at `span`. What is generated for one word of the user's has to stand
+    /// there with all its tokens: an error on a part that begins elsewhere is an error elsewhere.
+    pub(crate) fn at(&self, span: Span) -> TokenStream {
+        let moved = |mut token: TokenTree| {
+            token.set_span(token.span().located_at(span));
+            token
+        };
+        self.to_token_stream().into_iter().map(moved).collect()
     }
 
     /// The last word of the path, which the attribute's own path probably ends with too.

@@ -74,9 +74,10 @@ impl Task {
         if ownable {
             errors.take(check::lifetimes(&function.sig));
         }
-        // Two parameters of one name are an error of the compiler's already.
-        let named = fields.iter().map(|field| &field.ident).collect::<HashSet<_>>().len() == fields.len();
-        let known = ownable && named && function.sig.generics.params.is_empty();
+        // Two parameters of one name are an error of the compiler's already, unless a `cfg` leaves but one.
+        let mut names = HashSet::new();
+        let distinct = fields.iter().filter(|field| field.cfgs.is_empty()).all(|field| names.insert(&field.ident));
+        let known = ownable && distinct && function.sig.generics.params.is_empty();
         let payload = if known { payload(&function, fields) } else { Payload::Unknown };
         check::moved_attributes(&function, context.is_some(), &payload, errors);
         Self { sound: known && errors.len() == before, options, context, payload, output, function }

@@ -15,8 +15,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgq_core::{Claimed, FailureKind, Headers, JobId, Lease, NewJob, Priority, State, Timestamp, Transition};
-use uuid::Uuid;
+pub use pgq_core::{Claimed, Codec, Failure, Lease, NewJob, Transition, When};
+use pgq_core::{FailureKind, Headers, JobId, Priority, State, Timestamp};
+pub use uuid::Uuid;
 
 use crate::Result;
 
@@ -224,15 +225,24 @@ pub enum Renewal {
     Gone,
 }
 
-/// What woke a worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Notice {
+/// What a worker was woken for. Notices that wait add up to one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Notice {
     /// There may be something to claim.
-    Work,
-    /// Something may be due soon: look what is to be promoted.
-    Soon,
-    /// Notices may have been lost: look at everything once.
-    Missed,
+    pub work: bool,
+    /// Something may be due before the next look: see what is to be promoted.
+    pub soon: bool,
+}
+
+impl Notice {
+    /// Look at everything: notices may have been lost.
+    pub const ALL: Self = Self { work: true, soon: true };
+
+    /// Both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self { work: self.work || other.work, soon: self.soon || other.soon }
+    }
 }
 
 /// What a step of promotion did.

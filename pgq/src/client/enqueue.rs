@@ -62,7 +62,7 @@ impl<'t> sealed::Target<'t> for &'t mut PgConnection {
         Box::pin(async move {
             let settings = Settings::of_process()?;
             let jobs = ready(jobs, settings.max_payload)?;
-            postgres::insert(self, &settings.namespace.statements(), jobs).await
+            postgres::insert(self, &settings.namespace, jobs).await
         })
     }
 }
@@ -90,7 +90,7 @@ impl<'t> sealed::Target<'t> for On<'t> {
     fn send(self, jobs: Vec<AnyJob>) -> Answer<'t, Vec<Enqueued>> {
         Box::pin(async move {
             let jobs = ready(jobs, self.client.max_payload())?;
-            postgres::insert(self.connection, self.client.postgres()?.statements(), jobs).await
+            self.client.postgres()?.insert(self.connection, jobs).await
         })
     }
 }
@@ -134,9 +134,9 @@ impl<T> Clone for Handle<T> {
 
 impl<T> Copy for Handle<T> {}
 
-impl<T: Task> fmt::Debug for Handle<T> {
+impl<T> fmt::Debug for Handle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "job {} of {}", self.id, T::NAME)
+        f.debug_struct("Handle").field("id", &self.id).field("is_new", &self.is_new).finish()
     }
 }
 

@@ -32,7 +32,7 @@ impl Heartbeat {
         self.pulse = Some(self.engine.session.attend().await?);
         self.engine.hears.store(true, Ordering::SeqCst);
         // What came while nobody listened notified nobody.
-        self.pass_on(Notice::Missed);
+        self.pass_on(Notice::ALL);
         Ok(Next::Again)
     }
 
@@ -42,10 +42,10 @@ impl Heartbeat {
     }
 
     fn pass_on(&self, notice: Notice) {
-        if notice != Notice::Soon {
+        if notice.work {
             self.engine.stir.raise();
         }
-        if notice != Notice::Work {
+        if notice.soon {
             self.engine.due.raise();
         }
     }

@@ -4,16 +4,16 @@ mod args;
 mod inherent;
 mod options;
 mod run;
+mod types;
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::quote;
 use syn::ext::IdentExt;
-use syn::spanned::Spanned;
 use syn::{Attribute, FnArg, parse_quote};
 
 use crate::errors::Errors;
 use crate::fallback;
-use crate::model::{Payload, Task};
+use crate::model::Task;
 use crate::options::Options;
 use crate::parse::Function;
 
@@ -64,25 +64,17 @@ fn implementation(task: &Task) -> TokenStream {
     let (krate, ident, options) = (&task.options.krate, &task.function.sig.ident, &task.options);
     let name = options.name.as_ref().map_or_else(|| ident.unraw().to_string(), syn::LitStr::value);
     let aliases = &options.aliases;
-    let args = args::ty(task);
-    let output = output(task);
-    let resources = resources(task);
+    let types = types::associated(task);
     let declared = options::declared(options);
     let location = location(ident);
-    let schema = if options.schema && !matches!(task.payload, Payload::Unknown) {
-        quote!(#krate::__private::schema_of::<Self::Args>())
-    } else {
-        quote!(::core::option::Option::None)
-    };
+    let schema = types::schema(task);
     let run = run::function(task);
     let calls_deprecated = task.function.attributes("deprecated").next().map(|_| quote!(#[allow(deprecated)]));
     quote! {
         #[automatically_derived]
         #calls_deprecated
         impl #krate::Task for #ident {
-            type Args = #args;
-            type Output = #output;
-            type Resources = #resources;
+            #types
 
             const NAME: &'static ::core::primitive::str = #name;
             const ALIASES: &'static [&'static ::core::primitive::str] = &[#(#aliases),*];
@@ -99,18 +91,6 @@ fn implementation(task: &Task) -> TokenStream {
             #run
         }
     }
-}
-
-fn output(task: &Task) -> TokenStream {
-    let krate = &task.options.krate;
-    let Some(ty) = &task.output else { return quote!(()) };
-    let at = placed(ty.span());
-    quote_spanned!(at=> <#ty as #krate::__private::TaskResult>::Output)
-}
-
-fn resources(task: &Task) -> TokenStream {
-    let written = task.context.as_ref().and_then(|context| context.resources.as_ref());
-    written.map_or_else(|| quote!(()), ToTokens::to_token_stream)
 }
 
 /// Where the task's name stands. `file!()` and `line!()` would say where the attribute begins.

@@ -74,7 +74,7 @@ impl Pulse for Attention {
     fn notice(&mut self) -> Answer<'_, Notice> {
         Box::pin(async {
             self.bell.notified().await;
-            Ok(Notice::Work)
+            Ok(self.memory.with(|store| store.hear(self.lease)))
         })
     }
 }

@@ -7,6 +7,7 @@ use pgq_core::{JobId, Lease, State, Timestamp};
 
 use super::row::{Key, Lane, Place, Row};
 use super::wake::{Fresh, Worker};
+use crate::backend::Notice;
 
 /// Everything that the backend knows. A row is listed in exactly one of `ready`, `deferred` and `held`, as its place
 /// says; lists that run empty go, so that to have an entry is to have a job.
@@ -62,7 +63,7 @@ impl Store {
     }
 
     fn list_ready(&mut self, row: &Row) {
-        self.fresh.note(&row.lane);
+        self.fresh.note(&row.lane, Notice { work: true, soon: false });
         match self.ready.get_mut(&row.lane) {
             Some(keys) => keys.insert(row.key()),
             None => self.ready.entry(row.lane.clone()).or_default().insert(row.key()),
@@ -72,7 +73,7 @@ impl Store {
     /// A job that is due before a sleeper would next look by itself is worth waking it for.
     fn list_deferred(&mut self, row: &Row) {
         if row.run_at.since(self.now) <= Duration::from_secs(1) {
-            self.fresh.note(&row.lane);
+            self.fresh.note(&row.lane, Notice { work: false, soon: true });
         }
         self.deferred.insert((row.run_at, row.id));
     }

@@ -8,6 +8,7 @@ use super::Memory;
 use super::row::Row;
 use crate::backend::postgres::TxConnection;
 use crate::backend::{Answer, Enqueued, Transaction};
+use crate::client::NO_SQL;
 use crate::error::{Error, Kind};
 
 /// Jobs that nobody sees yet. They have their ids and times from when they were enqueued.
@@ -27,13 +28,7 @@ impl Transaction for Tx {
     }
 
     fn connection(&self) -> Answer<'_, TxConnection<'_>> {
-        Box::pin(async {
-            Err(Error::new(
-                Kind::Unsupported,
-                "the in-memory backend has no SQL, and so no connection to lend: \
-                 run this on a client that is connected to PostgreSQL",
-            ))
-        })
+        Box::pin(async { Err(Error::new(Kind::Unsupported, NO_SQL)) })
     }
 
     fn commit(self: Box<Self>) -> Answer<'static, ()> {

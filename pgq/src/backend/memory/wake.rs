@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use super::row::Lane;
 use super::store::Store;
-use crate::backend::{Registration, Renewal};
+use crate::backend::{Notice, Registration, Renewal};
 
 /// One sleeper is woken for so many jobs.
 const JOBS_PER_WORKER: usize = 16;
@@ -20,6 +20,8 @@ pub(super) struct Worker {
     pub(super) beat: Timestamp,
     pub(super) span: Duration,
     asleep_until: Option<Timestamp>,
+    /// What its bell has rung for and it hasn't heard yet.
+    notice: Notice,
     wants: HashSet<Lane>,
     /// The number of the wake that it last got.
     woken: u64,
@@ -32,16 +34,18 @@ impl Worker {
     }
 }
 
-/// Jobs that the running verb made ready.
+/// Jobs that the running verb made ready, or due soon.
 #[derive(Default)]
 pub(super) struct Fresh {
     jobs: usize,
     lanes: HashSet<Lane>,
+    notice: Notice,
 }
 
 impl Fresh {
-    pub(super) fn note(&mut self, lane: &Lane) {
+    pub(super) fn note(&mut self, lane: &Lane, notice: Notice) {
         self.jobs += 1;
+        self.notice = self.notice.and(notice);
         if !self.lanes.contains(lane) {
             self.lanes.insert(lane.clone());
         }
@@ -55,6 +59,7 @@ impl Store {
             beat: self.now,
             span: worker.span,
             asleep_until: None,
+            notice: Notice::default(),
             wants: worker.wants.iter().map(Lane::from).collect(),
             woken: 0,
             bell: Arc::clone(&bell),
@@ -75,16 +80,21 @@ impl Store {
         }
     }
 
+    pub(super) fn hear(&mut self, lease: Lease) -> Notice {
+        self.workers.get_mut(&lease).map_or(Notice::ALL, |worker| mem::take(&mut worker.notice))
+    }
+
     /// Wakes a few who sleep and can run what is fresh. A sleeper stays marked until it says that it is awake, so whoever
     /// was woken longest ago comes first: else a stream of single jobs would wake the same one again and again.
     pub(super) fn wake(&mut self) {
-        let Fresh { jobs, lanes } = mem::take(&mut self.fresh);
+        let Fresh { jobs, lanes, notice } = mem::take(&mut self.fresh);
         let sleepers = self.workers.values_mut().filter(|worker| worker.sleeps(self.now));
         let mut able: Vec<_> = sleepers.filter(|worker| !worker.wants.is_disjoint(&lanes)).collect();
         able.sort_by_key(|worker| worker.woken);
         for worker in able.into_iter().take(jobs.div_ceil(JOBS_PER_WORKER)) {
             self.wakes += 1;
             worker.woken = self.wakes;
+            worker.notice = worker.notice.and(notice);
             worker.bell.notify_one();
         }
     }

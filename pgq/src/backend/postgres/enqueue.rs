@@ -22,7 +22,7 @@ pub(super) async fn commit(
     if jobs.is_empty() {
         return Ok(Vec::new());
     }
-    let call = Call::for_jobs(&jobs);
+    let call = Call::for_jobs(&jobs, clock);
     let mut connection = pool.acquire().await.map_err(database)?;
     let enqueued = run(&mut connection, statements, clock, jobs, &Call::nobody()).await?;
     // The jobs are in: who isn't woken finds them at the next look, so this is no failure of the enqueue.
@@ -36,10 +36,11 @@ pub(super) async fn commit(
 pub(crate) async fn insert(
     connection: &mut PgConnection,
     statements: &Statements,
+    clock: &Clock,
     jobs: Vec<NewJob>,
 ) -> Result<Vec<Enqueued>> {
-    let call = Call::for_jobs(&jobs);
-    run(connection, statements, &Clock::System, jobs, &call).await
+    let call = Call::for_jobs(&jobs, clock);
+    run(connection, statements, clock, jobs, &call).await
 }
 
 /// The statement itself; `call` says who is woken by it.
@@ -68,7 +69,8 @@ pub(super) async fn run(
         .bind(columns.payloads)
         .bind(clock.fixed().map(Instant))
         .bind(call.hashes())
-        .bind(call.workers());
+        .bind(call.workers())
+        .bind(call.payload());
     let rows = query.fetch_all(connection).await.map_err(database)?;
     rows.iter().map(|row| job_id(row).map(|id: JobId| Enqueued { id, is_new: true })).collect()
 }

@@ -82,8 +82,11 @@ async fn put_back(session: &PgSession, connection: &mut PgConnection, ended: Vec
     let rows = query.fetch_all(&mut *connection).await.map_err(database)?;
     let mut call = Call::nobody();
     for row in &rows {
-        if column(row, 3)? {
+        let (ready, soon) = (column(row, 3)?, column(row, 4)?);
+        if ready {
             call.add(column(row, 1)?, column(row, 2)?, 1);
+        } else if soon {
+            call.add_soon(column(row, 1)?, column(row, 2)?);
         }
     }
     wake(connection, &session.statements, &session.clock, &call).await?;

@@ -16,15 +16,25 @@ mod wake;
 use std::sync::Arc;
 
 use pgq_core::NewJob;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
 use super::{Answer, Backend, Enqueued, Produce, Registration, Session, Transaction};
+use crate::Result;
 use crate::platform::Clock;
 
 pub(crate) use connect::{options, unreachable};
-pub(crate) use enqueue::insert;
-pub(crate) use namespace::{Namespace, Statements};
+pub(crate) use namespace::Namespace;
+use namespace::Statements;
 pub use tx::TxConnection;
+
+/// Enqueues on a bare connection, which knows no client.
+pub(crate) async fn insert(
+    connection: &mut PgConnection,
+    namespace: &Namespace,
+    jobs: Vec<NewJob>,
+) -> Result<Vec<Enqueued>> {
+    enqueue::insert(connection, &namespace.statements(), &Clock::System, jobs).await
+}
 
 /// Jobs in a PostgreSQL database, under one namespace.
 #[derive(Clone, Debug)]
@@ -43,8 +53,9 @@ impl Postgres {
         &self.pool
     }
 
-    pub(crate) fn statements(&self) -> &Arc<Statements> {
-        &self.statements
+    /// Enqueues on a connection or in a transaction of the caller's own.
+    pub(crate) async fn insert(&self, connection: &mut PgConnection, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>> {
+        enqueue::insert(connection, &self.statements, &self.clock, jobs).await
     }
 }
 

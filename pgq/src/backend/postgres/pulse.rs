@@ -43,10 +43,12 @@ impl PgPulse {
     }
 
     async fn listen(&mut self) -> Result<Notice> {
-        let received = self.listener.try_recv().await.map_err(database)?;
-        // One look serves all notices that are there.
-        while self.listener.next_buffered().is_some() {}
-        Ok(if received.is_some() { Notice::Work } else { Notice::Missed })
+        let Some(first) = self.listener.try_recv().await.map_err(database)? else { return Ok(Notice::ALL) };
+        let mut notice = super::wake::notice(first.payload());
+        while let Some(next) = self.listener.next_buffered() {
+            notice = notice.and(super::wake::notice(next.payload()));
+        }
+        Ok(notice)
     }
 }
 

@@ -31,9 +31,9 @@ impl PgTx {
 impl Transaction for PgTx {
     fn enqueue(&self, jobs: Vec<NewJob>) -> Answer<'_, Vec<Enqueued>> {
         Box::pin(async move {
-            let call = Call::for_jobs(&jobs);
-            let mut transaction = self.transaction.lock().await;
             let Postgres { statements, clock, .. } = &self.backend;
+            let call = Call::for_jobs(&jobs, clock);
+            let mut transaction = self.transaction.lock().await;
             let enqueued = enqueue::run(&mut transaction, statements, clock, jobs, &Call::nobody()).await?;
             self.call.lock().unwrap_or_else(PoisonError::into_inner).merge(&call);
             Ok(enqueued)

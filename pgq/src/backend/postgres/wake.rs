@@ -9,10 +9,14 @@ use sqlx::PgConnection;
 use super::convert::{Instant, database};
 use super::namespace::{Statements, fnv1a_64};
 use crate::Result;
+use crate::backend::Notice;
 use crate::platform::Clock;
 
 /// What is due sooner than a sleeper's next look has to wake it, so that somebody promotes it in time.
 pub(super) const SOON: Duration = Duration::from_secs(1);
+/// An instant is compared by this process's clock, which may differ from the database's by so much; to wake somebody in
+/// vain is harmless.
+const SKEW: Duration = Duration::from_mins(1);
 /// One worker is woken for so many jobs; where they fill it, it finds more and others wake at their next look.
 const JOBS_PER_WORKER: usize = 16;
 
@@ -24,11 +28,17 @@ pub(super) fn hash(queue: &str, task: &str) -> i32 {
     folded.cast_signed()
 }
 
+/// What the payload of a notification says.
+pub(super) fn notice(payload: &str) -> Notice {
+    Notice { work: payload.contains('w'), soon: payload.contains('s') }
+}
+
 /// Whom to wake.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Call {
     hashes: BTreeSet<i32>,
     jobs: usize,
+    notice: Notice,
 }
 
 impl Call {
@@ -38,22 +48,49 @@ impl Call {
     }
 
     /// Those who may run what of these is due soon.
-    pub(super) fn for_jobs(jobs: &[NewJob]) -> Self {
+    pub(super) fn for_jobs(jobs: &[NewJob], clock: &Clock) -> Self {
         let mut call = Self::nobody();
-        for job in jobs.iter().filter(|job| !matches!(job.when, When::After(delay) if delay > SOON)) {
-            call.add(&job.queue, &job.task, 1);
+        for job in jobs {
+            match job.when {
+                When::Now | When::After(Duration::ZERO) => call.add(&job.queue, &job.task, 1),
+                When::After(delay) if delay <= SOON => call.add_soon(&job.queue, &job.task),
+                When::At(instant) if instant <= clock.now().saturating_add(SOON + SKEW) => {
+                    call.add(&job.queue, &job.task, 1);
+                    call.add_soon(&job.queue, &job.task);
+                }
+                When::After(_) | When::At(_) => {}
+            }
         }
         call
     }
 
+    /// For so many jobs that may run.
     pub(super) fn add(&mut self, queue: &str, task: &str, jobs: usize) {
         self.hashes.insert(hash(queue, task));
         self.jobs += jobs;
+        self.notice.work = true;
+    }
+
+    /// For a job that is due soon.
+    pub(super) fn add_soon(&mut self, queue: &str, task: &str) {
+        self.hashes.insert(hash(queue, task));
+        self.jobs += 1;
+        self.notice.soon = true;
     }
 
     pub(super) fn merge(&mut self, other: &Self) {
         self.hashes.extend(&other.hashes);
         self.jobs += other.jobs;
+        self.notice = self.notice.and(other.notice);
+    }
+
+    /// What the notice says: a letter for each thing to look at.
+    pub(super) fn payload(&self) -> &'static str {
+        match self.notice {
+            Notice { work: true, soon: true } => "ws",
+            Notice { work: false, soon: true } => "s",
+            Notice { soon: false, .. } => "w",
+        }
     }
 
     pub(super) fn hashes(&self) -> Vec<i32> {
@@ -76,5 +113,6 @@ pub(super) async fn wake(
         return Ok(());
     }
     let query = statements.wake.query().bind(call.hashes()).bind(call.workers()).bind(clock.fixed().map(Instant));
+    let query = query.bind(call.payload());
     query.execute(connection).await.map(drop).map_err(database)
 }

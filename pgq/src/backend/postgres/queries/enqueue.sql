@@ -1,6 +1,6 @@
 -- One job or many: all or none. $1 queues, $2 tasks, $3 ranks, $4 instants, $5 delays in µs (where there is no instant),
 -- $6 most attempts, $7 codecs, $8 headers, $9 payloads, $10 the time, or null for the database's, $11 hashes of what
--- sleepers may want, $12 how many to wake.
+-- sleepers may want, $12 how many to wake, $13 what for.
 with entry as (
   select queue, task, rank, coalesce(at, now + delay * interval '1 microsecond') as run_at, now, max_attempts, codec,
          headers, payload
@@ -17,7 +17,7 @@ new as (
 -- In a transaction of the caller's own the notice leaves with its commit. What it reads here may be stale where
 -- snapshots outlive a statement, so there everybody is woken.
 woken as materialized (
-  select pg_notify('pgq_' || lpad(to_hex(worker), 16, '0'), '')
+  select pg_notify('pgq_' || lpad(to_hex(worker), 16, '0'), $13::text)
   from (
     select worker from @sleeper
     where wants && $11::int[]

@@ -19,11 +19,11 @@ back as (
                         job.run_at)
   from held
   where job.ctid = held.tid
-  returning job.id, job.queue, job.task, job.lane),
+  returning job.id, job.queue, job.task, job.lane = 0 as ready, held.delay between 1 and 1000000 as soon),
 failed as (
   insert into @failure (job, epoch, attempt, lease, at, kind, message, chain)
   select held.id, held.epoch, held.attempt, $1, coalesce($7, statement_timestamp()),
          failure.kind, failure.message, failure.chain
   from unnest($8::bigint[], $9::text[], $10::text[], $11::jsonb[]) as failure (job, kind, message, chain)
   join held on held.id = failure.job)
-select id, queue, task, lane = 0 as ready from back
+select id, queue, task, ready, coalesce(soon, false) as soon from back

@@ -1,0 +1,93 @@
+//! The tasks that the worker runs here, and the jobs for them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use pgq::{AnyJob, BoxError, Client, Context, JobBuilder, Resources, Task};
+use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedSender;
+
+/// The bytes of a payload, as encoded.
+pub(crate) const PAYLOAD: usize = 100;
+/// How many jobs an enqueue in bulk takes at once.
+pub(crate) const BATCH: u32 = 1_000;
+
+/// Does nothing, and is forgotten.
+#[pgq::task(keep = none)]
+pub(crate) async fn noop(ctx: Context<Meter>, _payload: String) -> Result<(), BoxError> {
+    ctx.tick();
+    Ok(())
+}
+
+/// Does nothing, and is kept in history.
+#[pgq::task]
+pub(crate) async fn noop_kept(ctx: Context<Meter>, _payload: String) -> Result<(), BoxError> {
+    ctx.tick();
+    Ok(())
+}
+
+/// Tells when it started.
+#[pgq::task(keep = none)]
+pub(crate) async fn ping(ctx: Context<Starts>, _payload: String) -> Result<(), BoxError> {
+    // Nobody listens any more once the round is over.
+    let _ = ctx.0.send(Instant::now());
+    Ok(())
+}
+
+/// What the tasks touch.
+#[derive(pgq::Provide)]
+pub(crate) struct App {
+    pub(crate) meter: Meter,
+    pub(crate) starts: Starts,
+}
+
+impl Resources for App {
+    async fn init(_: &pgq::Env) -> pgq::Result<Self> {
+        Err(pgq::Error::init("the bench hands its resources over ready-made"))
+    }
+}
+
+/// Where [`ping`] says when it started.
+pub(crate) struct Starts(pub(crate) UnboundedSender<Instant>);
+
+/// Counts jobs that ran, and says when all have.
+#[derive(Clone)]
+pub(crate) struct Meter(Arc<(AtomicU32, Notify)>);
+
+impl Meter {
+    /// Of `total` jobs.
+    pub(crate) fn new(total: u32) -> Self {
+        Self(Arc::new((AtomicU32::new(total), Notify::new())))
+    }
+
+    fn tick(&self) {
+        if self.0.0.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.0.1.notify_one();
+        }
+    }
+
+    /// Waits for the last one.
+    pub(crate) async fn all(&self) {
+        self.0.1.notified().await;
+    }
+}
+
+/// The argument of every task: with MessagePack's two bytes of length it is [`PAYLOAD`] bytes.
+pub(crate) fn payload() -> String {
+    "x".repeat(PAYLOAD - 2)
+}
+
+/// Enqueues `count` jobs of a task in large batches, without measuring it; the last id.
+pub(crate) async fn fill<T: Task<Args = String>>(client: &Client, count: u32) -> Result<i64> {
+    const LARGE: u32 = 5_000;
+    let (mut left, mut last) = (count, None);
+    while left > 0 {
+        let batch = left.min(LARGE);
+        let jobs = (0..batch).map(|_| AnyJob::from(JobBuilder::<T>::new(payload())));
+        last = pgq::enqueue_many(client, jobs).await?.last().map(|handle| handle.id().0);
+        left -= batch;
+    }
+    last.context("expected at least one job to fill in")
+}

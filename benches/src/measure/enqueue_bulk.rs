@@ -1,0 +1,52 @@
+//! How fast one producer puts jobs into its own transactions, many at a time.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use sqlx::PgPool;
+
+use crate::bench::Bench;
+use crate::database::client;
+use crate::figures::{Section, median, per_second, ratio, section};
+use crate::load::{self, noop};
+use crate::raw;
+
+pub(super) const ABOUT: &str = "enqueue_many in a caller's transactions of 1,000 jobs each";
+
+pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
+    let (mut ours, mut bare) = (vec![], vec![]);
+    let batches = bench.jobs.div_ceil(load::BATCH);
+    for round in 1..=bench.rounds {
+        let fresh = bench.server.fresh().await?;
+        let pool = fresh.pool(1).await?;
+        let (our, raw) = (enqueue(&pool, batches).await?, enqueue_raw(&pool, batches).await?);
+        eprintln!("  round {round}: {our:.0}/s, raw {raw:.0}/s");
+        ours.push(our);
+        bare.push(raw);
+        pool.close().await;
+        fresh.drop().await?;
+    }
+    let figures = [("per_s", median(&ours)), ("raw_per_s", median(&bare)), ("ratio_to_raw", ratio(&ours, &bare))];
+    Ok(vec![section("enqueue_in_tx", figures)])
+}
+
+async fn enqueue(pool: &PgPool, batches: u32) -> Result<f64> {
+    let client = client(pool)?;
+    let start = Instant::now();
+    for _ in 0..batches {
+        let mut tx = pool.begin().await?;
+        noop::enqueue_many(client.on(&mut tx), (0..load::BATCH).map(|_| load::payload())).await?;
+        tx.commit().await?;
+    }
+    Ok(per_second(batches * load::BATCH, start.elapsed()))
+}
+
+async fn enqueue_raw(pool: &PgPool, batches: u32) -> Result<f64> {
+    let start = Instant::now();
+    for _ in 0..batches {
+        let mut tx = pool.begin().await?;
+        raw::enqueue(&mut *tx, load::BATCH, load::PAYLOAD).await?;
+        tx.commit().await?;
+    }
+    Ok(per_second(batches * load::BATCH, start.elapsed()))
+}

@@ -1,0 +1,88 @@
+//! How fast producers put in one job at a time, each in a transaction of its own.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use sqlx::PgPool;
+use tokio::task::JoinSet;
+
+use crate::bench::Bench;
+use crate::database::client;
+use crate::figures::{Section, median, per_second, ratio, section};
+use crate::load::{self, noop};
+use crate::raw;
+
+pub(super) const ABOUT: &str = "single enqueues in autocommit, by 1 and by 16 producers";
+
+pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
+    let span = Duration::from_secs(bench.seconds);
+    let [mut one, mut raw_one, mut many, mut raw_many] = [const { Vec::new() }; 4];
+    for round in 1..=bench.rounds {
+        for (producers, ours, bare) in [(1, &mut one, &mut raw_one), (16, &mut many, &mut raw_many)] {
+            let fresh = bench.server.fresh().await?;
+            let pool = fresh.pool(producers).await?;
+            let (our, raw) = (enqueue(&pool, producers, span).await?, enqueue_raw(&pool, producers, span).await?);
+            eprintln!("  round {round}, {producers} producers: {our:.0}/s, raw {raw:.0}/s");
+            ours.push(our);
+            bare.push(raw);
+            pool.close().await;
+            fresh.drop().await?;
+        }
+    }
+    let figures = [
+        ("per_s_1", median(&one)),
+        ("raw_per_s_1", median(&raw_one)),
+        ("ratio_1", ratio(&one, &raw_one)),
+        ("per_s_16", median(&many)),
+        ("raw_per_s_16", median(&raw_many)),
+        ("ratio_16", ratio(&many, &raw_many)),
+    ];
+    Ok(vec![section("enqueue_single", figures)])
+}
+
+async fn enqueue(pool: &PgPool, producers: u32, span: Duration) -> Result<f64> {
+    let client = client(pool)?;
+    produce(producers, span, move || {
+        let client = client.clone();
+        async move {
+            noop::enqueue(&client, load::payload()).await?;
+            Ok(())
+        }
+    })
+    .await
+}
+
+async fn enqueue_raw(pool: &PgPool, producers: u32, span: Duration) -> Result<f64> {
+    let pool = pool.clone();
+    produce(producers, span, move || {
+        let pool = pool.clone();
+        async move { raw::enqueue(&pool, 1, load::PAYLOAD).await }
+    })
+    .await
+}
+
+/// How many a second `producers` tasks do in about that time, each one after the other.
+async fn produce<F>(producers: u32, span: Duration, one: impl Fn() -> F + Clone + Send + 'static) -> Result<f64>
+where
+    F: Future<Output = Result<()>> + Send,
+{
+    let start = Instant::now();
+    let mut tasks = JoinSet::new();
+    for _ in 0..producers {
+        let one = one.clone();
+        tasks.spawn(async move {
+            let mut count = 0_u32;
+            while start.elapsed() < span {
+                one().await?;
+                count += 1;
+            }
+            anyhow::Ok(count)
+        });
+    }
+    let mut total = 0;
+    while let Some(count) = tasks.join_next().await {
+        total += count??;
+    }
+    Ok(per_second(total, start.elapsed()))
+}

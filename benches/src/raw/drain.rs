@@ -1,0 +1,38 @@
+//! The bare loop of claim and finish, in the shape that is fastest.
+
+use std::time::Instant;
+
+use anyhow::{Result, ensure};
+use sqlx::postgres::PgConnectOptions;
+use tokio::sync::mpsc;
+
+use super::{BATCH, Claimed, claim, connect, finish};
+use crate::figures::per_second;
+
+/// What the loop looks like.
+pub(crate) const SHAPE: &str = "one connection claims while another finishes";
+
+/// Drains `jobs` jobs of the baseline's table; how many a second.
+pub(crate) async fn drain(options: &PgConnectOptions, jobs: u32) -> Result<f64> {
+    let (mut claiming, mut finishing) = (connect(options).await?, connect(options).await?);
+    let (claimed, mut waiting) = mpsc::channel::<Vec<Claimed>>(2);
+    let start = Instant::now();
+    let finisher = tokio::spawn(async move {
+        let mut finished = 0;
+        while let Some(jobs) = waiting.recv().await {
+            finished += finish(&mut finishing, &jobs).await?;
+        }
+        anyhow::Ok(finished)
+    });
+    loop {
+        let batch = claim(&mut claiming, BATCH).await?;
+        if batch.is_empty() || claimed.send(batch).await.is_err() {
+            break;
+        }
+    }
+    drop(claimed);
+    let finished = finisher.await??;
+    let rate = per_second(jobs, start.elapsed());
+    ensure!(finished == jobs as usize, "expected {jobs} jobs to be finished by bare SQL, got {finished}");
+    Ok(rate)
+}

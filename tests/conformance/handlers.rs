@@ -1,0 +1,245 @@
+//! What a handler may do, and what becomes of its job.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use pgq::{Context, FailureKind, Result, State};
+use serde::{Deserialize, Serialize};
+
+use crate::world::{World, job};
+
+/// What the handlers of these tests write into.
+#[derive(Clone, Default)]
+pub(crate) struct Diary(Arc<Mutex<Vec<String>>>);
+
+impl Diary {
+    fn note(&self, line: impl fmt::Display) {
+        self.0.lock().unwrap().push(line.to_string());
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+#[derive(Clone, Default, pgq::Provide)]
+pub(crate) struct App {
+    diary: Diary,
+}
+
+impl pgq::Resources for App {
+    async fn init(_: &pgq::Env) -> Result<Self> {
+        Ok(Self::default())
+    }
+}
+
+#[pgq::task]
+async fn greet(ctx: Context<App>, name: String, times: u8) -> Result<(), pgq::BoxError> {
+    ctx.diary.note(format!("{name} {times} {} {}", ctx.task(), ctx.attempt()));
+    Ok(())
+}
+
+#[pgq::task(retry = fixed("10s", attempts = 3))]
+async fn fail(ctx: Context<App>) -> Result<(), pgq::BoxError> {
+    ctx.diary.note(ctx.attempt());
+    Err("it always fails".into())
+}
+
+#[pgq::task(retry = none)]
+async fn explode(what: String) -> Result<(), pgq::BoxError> {
+    panic!("boom: {what}")
+}
+
+/// An output that makes trouble when it goes.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Grenade;
+
+impl Drop for Grenade {
+    fn drop(&mut self) {
+        panic!("dropped");
+    }
+}
+
+#[pgq::task(retry = none)]
+async fn hand_out() -> Result<Grenade, pgq::BoxError> {
+    Ok(Grenade)
+}
+
+#[pgq::task]
+async fn ask(what: String) -> Result<(), pgq::BoxError> {
+    let span = Duration::from_mins(1);
+    Err(match &*what {
+        "snooze" => pgq::snooze(span),
+        "retry" => pgq::retry_in(span),
+        "discard" => pgq::discard("enough"),
+        _ => pgq::cancel("on second thought"),
+    })?
+}
+
+#[pgq::task]
+async fn ask_deep() -> anyhow::Result<()> {
+    use anyhow::Context as _;
+    Err(pgq::discard("enough")).context("outer")?;
+    Ok(())
+}
+
+#[pgq::task(name = "mail.send", aliases = ["send_mail"])]
+async fn send(ctx: Context<App>) -> Result<(), pgq::BoxError> {
+    ctx.diary.note(ctx.task());
+    Ok(())
+}
+
+#[pgq::task]
+fn compute(ctx: Context<App>, number: u64) -> Result<u64, pgq::BoxError> {
+    ctx.diary.note(number * 2);
+    Ok(number * 2)
+}
+
+#[pgq::task]
+async fn begin(ctx: Context<App>) -> Result<(), pgq::BoxError> {
+    compute::enqueue(ctx.client(), 21).await?;
+    Ok(())
+}
+
+#[pgq::task]
+async fn write(ctx: Context<Diary>) -> Result<(), pgq::BoxError> {
+    ctx.note("by its field");
+    Ok(())
+}
+
+#[pgq::task(queue = "mail", priority = 4, attempts = 2, keep = none)]
+async fn optioned() -> Result<(), pgq::BoxError> {
+    Ok(())
+}
+
+pub(crate) async fn a_handler_runs_with_its_arguments_and_resources(world: World) -> Result<()> {
+    let app = App::default();
+    let mut worker = world.worker(pgq::tasks![greet], app.clone()).await?;
+    let handle = greet::enqueue(&world.client, GreetArgs { name: "Kim".to_owned(), times: 3 }).await?;
+    assert_eq!(worker.drain().await?, 1);
+    assert_eq!(app.diary.lines(), ["Kim 3 greet 1"]);
+    assert_eq!(world.state(handle.id()).await?, State::Completed);
+    Ok(())
+}
+
+pub(crate) async fn a_failing_handler_is_retried_until_its_attempts_are_used_up(world: World) -> Result<()> {
+    let app = App::default();
+    let mut worker = world.worker(pgq::tasks![fail], app.clone()).await?;
+    let id = fail::enqueue(&world.client, ()).await?.id();
+    for state in [State::Retryable, State::Retryable, State::Discarded] {
+        assert_eq!(worker.drain().await?, 1);
+        assert_eq!(world.state(id).await?, state);
+        world.clock.advance(Duration::from_secs(10));
+    }
+    assert_eq!(worker.drain().await?, 0);
+    assert_eq!(app.diary.lines(), ["1", "2", "3"]);
+    let failures = world.job(id).await?.failures;
+    assert_eq!(failures.iter().map(|failure| failure.attempt).collect::<Vec<_>>(), [1, 2, 3]);
+    Ok(())
+}
+
+pub(crate) async fn a_panic_ends_only_its_attempt(world: World) -> Result<()> {
+    let mut worker = world.worker(pgq::tasks![explode, greet], App::default()).await?;
+    let id = explode::enqueue(&world.client, "now".to_owned()).await?.id();
+    let other = greet::enqueue(&world.client, GreetArgs { name: String::new(), times: 0 }).await?.id();
+    assert_eq!(worker.drain().await?, 2);
+    let exploded = world.job(id).await?;
+    assert_eq!((exploded.state, exploded.failures[0].kind), (State::Discarded, FailureKind::Panic));
+    assert_eq!(exploded.failures[0].message, "boom: now");
+    assert_eq!(world.state(other).await?, State::Completed);
+    Ok(())
+}
+
+pub(crate) async fn a_panic_in_the_drop_of_an_output_ends_only_its_attempt(world: World) -> Result<()> {
+    let mut worker = world.worker(pgq::tasks![hand_out], ()).await?;
+    let id = hand_out::enqueue(&world.client, ()).await?.id();
+    assert_eq!(worker.drain().await?, 1);
+    assert_eq!(world.job(id).await?.failures[0].kind, FailureKind::Panic);
+    Ok(())
+}
+
+pub(crate) async fn an_unreadable_payload_is_parked_with_its_cause(world: World) -> Result<()> {
+    let mut worker = world.worker(pgq::tasks![greet], App::default()).await?;
+    // A map without the fields that `greet` needs.
+    let id = world.put_one(pgq::backend::NewJob { payload: vec![0x80], ..job("greet") }).await?;
+    assert_eq!(worker.drain().await?, 1);
+    let parked = world.job(id).await?;
+    assert_eq!((parked.state, parked.attempt), (State::Discarded, 1));
+    assert_eq!(parked.failures[0].kind, FailureKind::Decode);
+    assert!(parked.failures[0].message.contains("missing field `name`"), "{}", parked.failures[0].message);
+    Ok(())
+}
+
+pub(crate) async fn a_handler_can_snooze_retry_discard_and_cancel(world: World) -> Result<()> {
+    let mut worker = world.worker(pgq::tasks![ask], ()).await?;
+    for (what, state, attempts) in [
+        ("snooze", State::Scheduled, 0),
+        ("retry", State::Retryable, 1),
+        ("discard", State::Discarded, 1),
+        ("cancel", State::Cancelled, 1),
+    ] {
+        let id = ask::enqueue(&world.client, what.to_owned()).await?.id();
+        assert_eq!(worker.drain().await?, 1);
+        let asked = world.job(id).await?;
+        assert_eq!((asked.state, asked.attempt), (state, attempts), "{what}");
+    }
+    Ok(())
+}
+
+pub(crate) async fn a_control_is_found_inside_anyhow(world: World) -> Result<()> {
+    let mut worker = world.worker(pgq::tasks![ask_deep], ()).await?;
+    let id = ask_deep::enqueue(&world.client, ()).await?.id();
+    worker.drain().await?;
+    let asked = world.job(id).await?;
+    assert_eq!((asked.state, &*asked.failures[0].message), (State::Discarded, "enough"));
+    Ok(())
+}
+
+pub(crate) async fn an_alias_runs_jobs_of_the_old_name(world: World) -> Result<()> {
+    let app = App::default();
+    let mut worker = world.worker(pgq::tasks![send], app.clone()).await?;
+    world.put_one(job("send_mail")).await?;
+    let id = send::enqueue(&world.client, ()).await?.id();
+    assert_eq!(worker.drain().await?, 2);
+    assert_eq!(app.diary.lines(), ["mail.send", "mail.send"]);
+    assert_eq!(world.job(id).await?.task, "mail.send", "new jobs have the canonical name");
+    Ok(())
+}
+
+pub(crate) async fn a_blocking_handler_runs_off_the_runtime(world: World) -> Result<()> {
+    let app = App::default();
+    let mut worker = world.worker(pgq::tasks![compute], app.clone()).await?;
+    compute::enqueue(&world.client, 21).await?;
+    assert_eq!(worker.drain().await?, 1);
+    assert_eq!(app.diary.lines(), ["42"]);
+    Ok(())
+}
+
+pub(crate) async fn a_handler_can_enqueue_more(world: World) -> Result<()> {
+    let app = App::default();
+    let mut worker = world.worker(pgq::tasks![begin, compute], app.clone()).await?;
+    begin::enqueue(&world.client, ()).await?;
+    assert_eq!(worker.drain().await?, 2);
+    assert_eq!(app.diary.lines(), ["42"]);
+    Ok(())
+}
+
+pub(crate) async fn a_context_lends_what_a_field_provides(world: World) -> Result<()> {
+    let app = App::default();
+    let mut worker = world.worker(pgq::tasks![write], app.clone()).await?;
+    write::enqueue(&world.client, ()).await?;
+    worker.drain().await?;
+    assert_eq!(app.diary.lines(), ["by its field"]);
+    Ok(())
+}
+
+pub(crate) async fn options_of_a_task_reach_its_jobs(world: World) -> Result<()> {
+    let id = optioned::enqueue(&world.client, ()).await?.id();
+    let job = world.job(id).await?;
+    assert_eq!((&*job.queue, job.priority.get(), job.max_attempts), ("mail", 4, 2));
+    let mut worker = world.worker(pgq::tasks![optioned], ()).await?;
+    assert_eq!(worker.drain().await?, 1, "a worker serves the queues of its tasks");
+    assert_eq!(world.client.get(id).await?, None);
+    Ok(())
+}

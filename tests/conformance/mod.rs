@@ -1,0 +1,118 @@
+//! The semantics that every backend has: each fact is tested on all of them.
+
+mod claim;
+mod deferral;
+mod enqueue;
+mod fence;
+mod finish;
+mod handlers;
+mod order;
+mod rescue;
+mod transaction;
+mod wake;
+
+/// Makes a test of every fact for each backend, by the name of the backend and the fact.
+macro_rules! facts {
+    ($($room:ident: $($fact:ident)*;)*) => {
+        mod memory {
+            $($(
+                #[tokio::test]
+                async fn $fact() -> pgq::Result<()> {
+                    super::$room::$fact(crate::world::World::memory()).await
+                }
+            )*)*
+        }
+
+        mod postgres {
+            $($(
+                #[tokio::test]
+                async fn $fact() -> pgq::Result<()> {
+                    super::$room::$fact(crate::world::World::postgres().await).await
+                }
+            )*)*
+        }
+    };
+}
+
+facts! {
+    enqueue:
+        a_job_is_available_once_it_is_enqueued
+        a_job_carries_what_it_was_given
+        an_empty_batch_enqueues_nothing
+        a_batch_of_100_000_is_enqueued_whole
+        handles_come_in_the_order_of_the_batch
+        tasks_can_be_mixed_in_a_batch
+        a_payload_over_the_limit_is_refused
+        a_batch_with_one_bad_job_enqueues_none
+        arguments_that_cannot_be_encoded_are_refused
+        odd_values_are_refused_with_what_was_expected
+        the_ends_of_every_range_are_taken
+        nan_travels_in_a_payload
+        nothing_happens_before_an_enqueue_is_awaited;
+    transaction:
+        a_job_exists_once_its_transaction_is_committed
+        a_job_of_a_rolled_back_transaction_never_existed
+        a_dropped_transaction_is_rolled_back
+        a_refused_job_leaves_the_transaction_usable;
+    order:
+        a_higher_priority_runs_first
+        among_equals_the_longest_due_runs_first
+        priority_is_strict_over_tasks_and_queues
+        a_task_at_the_front_never_overtakes_the_next_head
+        tasks_with_equal_heads_share_a_claim
+        one_free_slot_goes_to_the_oldest_head
+        a_cap_holds_for_its_task_alone;
+    deferral:
+        a_deferred_job_waits_for_its_time
+        promotion_tells_how_long_until_the_next
+        promotion_goes_in_bounded_steps
+        an_instant_in_the_past_means_at_once;
+    claim:
+        a_job_is_claimed_once
+        a_claim_counts_the_attempt_and_the_claim
+        a_claim_takes_no_more_than_it_asks_for
+        other_tasks_and_queues_are_left_alone
+        claims_at_one_time_share_the_jobs
+        a_worker_that_left_claims_nothing
+        who_leaves_hands_back_what_it_holds;
+    finish:
+        a_completed_job_leaves_and_is_kept_for_its_time
+        nothing_is_kept_where_nothing_is_asked_for
+        a_retry_waits_and_counts
+        a_retry_without_delay_is_available_at_once
+        a_snooze_refunds_the_attempt
+        a_release_refunds_the_attempt_and_keeps_its_place
+        what_is_given_up_is_kept_with_its_failure
+        a_batch_ends_every_way_at_once;
+    fence:
+        a_stale_epoch_cannot_finish_a_job
+        another_workers_lease_cannot_finish_a_job
+        a_late_write_harms_none_of_its_batch
+        an_end_is_written_once;
+    rescue:
+        jobs_of_a_silent_worker_run_elsewhere
+        a_beat_keeps_the_lease
+        a_rescued_jobs_first_holder_cannot_finish_it
+        a_worker_that_starts_late_declares_nobody_gone_at_once;
+    wake:
+        a_sleeper_is_woken_by_work_it_can_do
+        a_sleeper_is_not_woken_by_work_of_others
+        a_worker_that_is_awake_is_not_woken
+        a_transaction_wakes_when_it_is_committed
+        promotion_wakes_a_sleeper
+        a_release_wakes_a_sleeper
+        what_is_due_soon_wakes_a_sleeper_to_promote_it;
+    handlers:
+        a_handler_runs_with_its_arguments_and_resources
+        a_failing_handler_is_retried_until_its_attempts_are_used_up
+        a_panic_ends_only_its_attempt
+        a_panic_in_the_drop_of_an_output_ends_only_its_attempt
+        an_unreadable_payload_is_parked_with_its_cause
+        a_handler_can_snooze_retry_discard_and_cancel
+        a_control_is_found_inside_anyhow
+        an_alias_runs_jobs_of_the_old_name
+        a_blocking_handler_runs_off_the_runtime
+        a_handler_can_enqueue_more
+        a_context_lends_what_a_field_provides
+        options_of_a_task_reach_its_jobs;
+}

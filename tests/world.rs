@@ -1,0 +1,155 @@
+//! Where a fact is tested: a backend with nothing in it, under a clock that only the test moves.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use pgq::backend::{
+    Claim, Claimed, Codec, Ended, Enqueued, Failure, JobInfo, Lease, NewJob, Notice, Pulse, Registration, Session,
+    Transition, Verdict, Want, When,
+};
+use pgq::testing::{ManualClock, Stepper, stepper};
+use pgq::{Client, FailureKind, Headers, JobId, Priority, Resources, Result, State, Tasks, Timestamp};
+use pgq_testdb::{Database, Template};
+
+/// A backend, and what a test needs to put to it.
+pub(crate) struct World {
+    pub(crate) client: Client,
+    pub(crate) clock: ManualClock,
+    _database: Option<Database>,
+}
+
+static SCHEMA: Template = Template::new();
+
+impl World {
+    pub(crate) fn memory() -> Self {
+        let clock = clock();
+        let client = Client::builder().unwrap().clock(clock.clone()).memory();
+        Self { client, clock, _database: None }
+    }
+
+    pub(crate) async fn postgres() -> Self {
+        let database = installed().await;
+        let clock = clock();
+        let pool = database.pool().await.unwrap();
+        let client = Client::builder().unwrap().clock(clock.clone()).pool(pool);
+        Self { client, clock, _database: Some(database) }
+    }
+
+    /// Enqueues jobs as they are.
+    pub(crate) async fn put(&self, jobs: Vec<NewJob>) -> Result<Vec<JobId>> {
+        let enqueued = self.client.backend().enqueue(jobs).await?;
+        Ok(enqueued.into_iter().map(|Enqueued { id, .. }| id).collect())
+    }
+
+    pub(crate) async fn put_one(&self, job: NewJob) -> Result<JobId> {
+        Ok(self.put(vec![job]).await?[0])
+    }
+
+    /// A worker's session that can run these tasks, all in the queue `default`.
+    pub(crate) async fn session(&self, tasks: &[&str]) -> Result<Arc<dyn Session>> {
+        self.session_for(tasks.iter().map(|task| want("default", task, u32::MAX)).collect()).await
+    }
+
+    pub(crate) async fn session_for(&self, wants: Vec<Want>) -> Result<Arc<dyn Session>> {
+        static LEASES: AtomicI64 = AtomicI64::new(1);
+        let lease = Lease(LEASES.fetch_add(1, Ordering::SeqCst));
+        let (instance, host) = (pgq::backend::Uuid::nil(), "test".to_owned());
+        let worker = Registration { lease, instance, host, pid: 1, span: SPAN, wants, tasks: Vec::new() };
+        self.client.backend().register(worker).await
+    }
+
+    pub(crate) async fn worker<R: Resources>(&self, tasks: Tasks<R>, resources: R) -> Result<Stepper> {
+        stepper(&self.client, tasks, resources).await
+    }
+
+    pub(crate) async fn job(&self, id: JobId) -> Result<JobInfo> {
+        Ok(self.client.get(id).await?.expect("the job is kept"))
+    }
+
+    pub(crate) async fn state(&self, id: JobId) -> Result<State> {
+        Ok(self.job(id).await?.state)
+    }
+}
+
+/// For how long a test's session lives without a beat.
+pub(crate) const SPAN: Duration = Duration::from_secs(30);
+
+fn clock() -> ManualClock {
+    // 2026-01-01T00:00:00Z.
+    ManualClock::at(Timestamp::from_micros(1_767_225_600_000_000))
+}
+
+/// A database with pgq's tables, copied from one that was installed once.
+pub(crate) async fn installed() -> Database {
+    let install = async |pool| Client::builder()?.pool(pool).migrate().await.map(drop);
+    SCHEMA.database(install).await.unwrap()
+}
+
+/// A job of a task, with nothing particular about it.
+pub(crate) fn job(task: &'static str) -> NewJob {
+    NewJob {
+        task: task.into(),
+        queue: "default".into(),
+        priority: Priority::default(),
+        when: When::Now,
+        max_attempts: 20,
+        codec: Codec::MessagePack,
+        payload: vec![0xc0],
+        headers: Headers::new(),
+    }
+}
+
+pub(crate) fn with_priority(task: &'static str, priority: i16) -> NewJob {
+    NewJob { priority: Priority::new(priority).unwrap(), ..job(task) }
+}
+
+pub(crate) fn in_queue(task: &'static str, queue: &'static str) -> NewJob {
+    NewJob { queue: queue.into(), ..job(task) }
+}
+
+pub(crate) fn after(task: &'static str, delay: Duration) -> NewJob {
+    NewJob { when: When::After(delay), ..job(task) }
+}
+
+pub(crate) fn want(queue: &str, task: &str, cap: u32) -> Want {
+    Want { queue: queue.into(), task: task.into(), cap }
+}
+
+/// Claims up to `limit` jobs of these tasks, in the queue `default`.
+pub(crate) async fn claim(session: &Arc<dyn Session>, tasks: &[&str], limit: u32) -> Result<Vec<Claimed>> {
+    claim_of(session, tasks.iter().map(|task| want("default", task, u32::MAX)).collect(), limit).await
+}
+
+pub(crate) async fn claim_of(session: &Arc<dyn Session>, wants: Vec<Want>, limit: u32) -> Result<Vec<Claimed>> {
+    let claim = Claim { wants: wants.into(), limit, thorough: true };
+    Ok(session.claim(claim).await?.jobs)
+}
+
+pub(crate) fn ids(jobs: &[Claimed]) -> Vec<JobId> {
+    jobs.iter().map(|job| job.id).collect()
+}
+
+/// The end of a claimed job's attempt; finished jobs are kept for an hour.
+pub(crate) fn ended(job: &Claimed, transition: Transition) -> Ended {
+    Ended { id: job.id, epoch: job.epoch, transition, keep: Duration::from_hours(1) }
+}
+
+/// Ends one claimed job's attempt.
+pub(crate) async fn end(session: &Arc<dyn Session>, job: &Claimed, transition: Transition) -> Result<Verdict> {
+    Ok(session.finish(vec![ended(job, transition)]).await?[0])
+}
+
+pub(crate) fn failure() -> Failure {
+    Failure::new(FailureKind::Error, "no route to host")
+}
+
+pub(crate) fn retry(after: Duration) -> Transition {
+    Transition::Retry { after, failure: failure() }
+}
+
+/// The next notice. It is there, or something is wrong: the limit only bounds how long a failing test takes.
+pub(crate) async fn notice(pulse: &mut Box<dyn Pulse>) -> Notice {
+    let heard = tokio::time::timeout(Duration::from_secs(10), pulse.notice()).await;
+    heard.expect("a notice comes").expect("the pulse beats")
+}
