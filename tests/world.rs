@@ -16,7 +16,7 @@ use pgq_testdb::{Database, Template};
 pub(crate) struct World {
     pub(crate) client: Client,
     pub(crate) clock: ManualClock,
-    _database: Option<Database>,
+    pub(crate) _database: Option<Database>,
 }
 
 static SCHEMA: Template = Template::new();

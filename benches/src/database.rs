@@ -16,20 +16,20 @@ const SETTINGS: [(&str, &str); 3] =
 pub(crate) struct Server {
     url: String,
     /// Stopped and removed with this value.
-    _own: Option<pgq_testdb::Server>,
+    throw_away: Option<pgq_testdb::Server>,
 }
 
 impl Server {
     /// The one at `url`, or a throw-away one that is as durable as one in production.
     pub(crate) fn start(url: Option<&str>) -> Result<Self> {
         if let Some(url) = url {
-            return Ok(Self { url: url.to_owned(), _own: None });
+            return Ok(Self { url: url.to_owned(), throw_away: None });
         }
         eprintln!("starting a throw-away server (fsync on)");
         let options = pgq_testdb::Options::default().fsync(true);
         let options = SETTINGS.iter().fold(options, |options, (name, value)| options.setting(*name, *value));
         let own = pgq_testdb::Server::start(options)?;
-        Ok(Self { url: own.url(), _own: Some(own) })
+        Ok(Self { url: own.url(), throw_away: Some(own) })
     }
 
     pub(crate) async fn connect(&self) -> Result<Admin> {
@@ -39,7 +39,7 @@ impl Server {
             .parse()
             .map_err(|_| anyhow::anyhow!("expected a database URL such as postgres://user@host/name"))?;
         let pool = PgPoolOptions::new().max_connections(1).connect_with(options.clone()).await;
-        Ok(Admin { pool: pool.context("the server can't be reached")?, options, own: self._own.is_some() })
+        Ok(Admin { pool: pool.context("the server can't be reached")?, options, own: self.throw_away.is_some() })
     }
 }
 

@@ -14,6 +14,11 @@ impl Errors {
         self.0.push(error);
     }
 
+    /// Notes an error on all of `tokens`.
+    pub(crate) fn refuse(&mut self, tokens: impl ToTokens, message: impl Display) {
+        self.push(Error::new_spanned(tokens, message));
+    }
+
     /// The value, or `None` with its error noted.
     pub(crate) fn take<T>(&mut self, result: Result<T>) -> Option<T> {
         result.map_err(|error| self.push(error)).ok()

@@ -23,7 +23,7 @@ impl Krate {
     /// The text that the `crate` attributes of serde and schemars want for the crate that pgq re-exports as `name`.
     pub(crate) fn reexport(&self, name: &str) -> LitStr {
         let path: String = self.0.to_token_stream().into_iter().map(|token| token.to_string()).collect();
-        LitStr::new(&format!("{path}::__private::{name}"), self.span())
+        LitStr::new(&format!("{path}::__private::{name}"), self.0.span())
     }
 
     /// The derives of a payload, and the attributes that tell them where their crates are.
@@ -55,10 +55,6 @@ impl Krate {
     /// The last word of the path, which the attribute's own path probably ends with too.
     pub(crate) fn is_named(&self, name: &syn::Ident) -> bool {
         name == "pgq" || self.0.segments.last().is_some_and(|last| last.ident == *name)
-    }
-
-    fn span(&self) -> Span {
-        Span::call_site().located_at(self.0.span())
     }
 }
 

@@ -10,6 +10,8 @@ mod model;
 mod options;
 mod parse;
 mod suggest;
+#[cfg(test)]
+mod tests;
 
 use proc_macro::TokenStream;
 

@@ -17,12 +17,12 @@ pub(crate) async fn drain(options: &PgConnectOptions, jobs: u32) -> Result<f64> 
     let (mut claiming, mut finishing) = (connect(options).await?, connect(options).await?);
     let (claimed, mut waiting) = mpsc::channel::<Vec<Claimed>>(2);
     let start = Instant::now();
-    let finisher = tokio::spawn(async move {
-        let mut finished = 0;
+    let finishes = tokio::spawn(async move {
+        let mut count = 0;
         while let Some(jobs) = waiting.recv().await {
-            finished += finish(&mut finishing, &jobs).await?;
+            count += finish(&mut finishing, &jobs).await?;
         }
-        anyhow::Ok(finished)
+        anyhow::Ok(count)
     });
     loop {
         let batch = claim(&mut claiming, BATCH).await?;
@@ -31,8 +31,8 @@ pub(crate) async fn drain(options: &PgConnectOptions, jobs: u32) -> Result<f64> 
         }
     }
     drop(claimed);
-    let finished = finisher.await??;
+    let count = finishes.await??;
     let rate = per_second(jobs, start.elapsed());
-    ensure!(finished == jobs as usize, "expected {jobs} jobs to be finished by bare SQL, got {finished}");
+    ensure!(count == jobs as usize, "expected {jobs} jobs to be finished by bare SQL, got {count}");
     Ok(rate)
 }

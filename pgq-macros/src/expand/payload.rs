@@ -43,7 +43,7 @@ fn check_derives(attrs: &[Attribute], schema: bool, errors: &mut Errors) {
         let Some(last) = path.segments.last() else { continue };
         if ours.iter().any(|ours| last.ident == ours) {
             let why = format!("`#[pgq::payload]` derives `{}` already: take one of the two away", last.ident);
-            errors.take(wrong::<()>(path.to_token_stream(), why));
+            errors.refuse(path.to_token_stream(), why);
         }
     }
 }

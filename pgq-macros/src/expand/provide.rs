@@ -101,7 +101,7 @@ fn entries(attrs: &[Attribute], errors: &mut Errors) -> Vec<Entry> {
                 tokens.extend(quote!(#list,));
             }
             meta => {
-                errors.take(wrong::<()>(meta, "expected `#[provide(skip)]` on a field or `#[provide(crate = …)]`"));
+                errors.refuse(meta, "expected `#[provide(skip)]` on a field or `#[provide(crate = …)]`");
             }
         }
     }
@@ -131,7 +131,7 @@ fn provided<'f>(fields: &'f syn::Fields, errors: &mut Errors) -> Vec<(Member, &'
         if !seen.insert(text) {
             let why =
                 "a second field of this type: put `#[provide(skip)]` on one of them, or wrap it in a type of its own";
-            errors.take(wrong::<()>(ty, why));
+            errors.refuse(ty, why);
             continue;
         }
         provided.push((member, ty));

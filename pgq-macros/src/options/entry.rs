@@ -52,7 +52,7 @@ pub(crate) fn entries(tokens: TokenStream, errors: &mut Errors) -> Vec<Entry> {
     entries.retain(|Entry { name, .. }| {
         let first = seen.insert(name.to_string());
         if !first {
-            errors.take(wrong::<()>(name, format!("the option `{name}` is given twice: keep one of them")));
+            errors.refuse(name, format!("the option `{name}` is given twice: keep one of them"));
         }
         first
     });

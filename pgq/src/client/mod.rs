@@ -8,7 +8,6 @@ mod tx;
 use std::fmt;
 use std::sync::Arc;
 
-use sqlx::postgres::PgPoolOptions;
 use sqlx::{PgConnection, PgPool};
 
 use crate::JobId;
@@ -196,9 +195,7 @@ impl ClientBuilder {
     /// # Errors
     /// The URL can't be read, or the server can't be reached.
     pub async fn connect(self, url: Option<&str>) -> Result<Client> {
-        let options = postgres::options(url)?;
-        let connected = PgPoolOptions::new().max_connections(10).connect_with(options.clone()).await;
-        Ok(self.pool(connected.map_err(|error| postgres::unreachable(&options, error))?))
+        Ok(self.pool(postgres::connect(&postgres::options(url)?).await?))
     }
 
     /// Uses a pool of one's own.

@@ -11,21 +11,22 @@ use crate::backend::{Notice, Pulse, Renewal};
 use crate::error::{Error, Kind, Result};
 use crate::platform::{Mark, within};
 
-/// For how long a beat holds.
-pub(super) const SPAN: Duration = Duration::from_secs(15);
-/// The time between two beats: a dozen may be lost before the lease is.
-const BEAT: Duration = Duration::from_secs(1);
+/// For how long a beat holds, unless told otherwise.
+pub(super) const LEASE: Duration = Duration::from_secs(15);
+/// So many beats are in a lease: a dozen may be lost before it is.
+const BEATS: u32 = 15;
 
 pub(super) struct Heartbeat {
     engine: Arc<Engine>,
+    lease: Duration,
     pulse: Option<Box<dyn Pulse>>,
     last: Option<Mark>,
     signal: Signal,
 }
 
 impl Heartbeat {
-    pub(super) fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, pulse: None, last: None, signal: Signal::new() }
+    pub(super) fn new(engine: Arc<Engine>, lease: Duration) -> Self {
+        Self { engine, lease, pulse: None, last: None, signal: Signal::new() }
     }
 
     async fn open(&mut self) -> Result<Next> {
@@ -53,7 +54,7 @@ impl Heartbeat {
     /// A link that is half open stays silent for ever, hence the limit.
     async fn beat(&mut self) -> Result<()> {
         let Some(pulse) = &mut self.pulse else { return Ok(()) };
-        let renewal = within(SPAN / 3, pulse.renew()).await;
+        let renewal = within(self.lease / 3, pulse.renew()).await;
         let renewal = renewal.unwrap_or_else(|| Err(Error::new(Kind::Unreachable, "a beat got no answer")))?;
         self.last = Some(self.engine.platform.clock.mark());
         if renewal == Renewal::Gone {
@@ -64,7 +65,8 @@ impl Heartbeat {
     }
 
     async fn listen(&mut self) -> Result<()> {
-        let rest = self.last.as_ref().map_or(Duration::ZERO, |last| BEAT.saturating_sub(last.elapsed()));
+        let rest =
+            self.last.as_ref().map_or(Duration::ZERO, |last| (self.lease / BEATS).saturating_sub(last.elapsed()));
         let Some(pulse) = &mut self.pulse else { return Ok(()) };
         let notice = tokio::select! {
             notice = pulse.notice() => notice?,

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::claimer::Claimer;
 use super::completer::Completer;
 use super::engine::{Engine, Halt};
-use super::heartbeat::{Heartbeat, SPAN};
+use super::heartbeat::{Heartbeat, LEASE};
 use super::maintenance::{Promoter, Pruner, Rescuer};
 use super::service::{Service, drive};
 use super::stepper::Stepper;
@@ -41,12 +41,22 @@ pub struct WorkerBuilder<R: Resources> {
     queues: Option<Vec<String>>,
     slots: usize,
     drain: Duration,
+    lease: Duration,
     resources: Option<R>,
 }
 
 impl<R: Resources> WorkerBuilder<R> {
     fn new() -> Self {
-        Self { client: None, tasks: None, only: None, queues: None, slots: SLOTS, drain: DRAIN, resources: None }
+        Self {
+            client: None,
+            tasks: None,
+            only: None,
+            queues: None,
+            slots: SLOTS,
+            drain: DRAIN,
+            lease: LEASE,
+            resources: None,
+        }
     }
 
     /// Where the jobs are. Needed.
@@ -85,6 +95,13 @@ impl<R: Resources> WorkerBuilder<R> {
         self
     }
 
+    /// For how long the worker may be silent before its jobs are given to others, at least 1 s; 15 s unless said otherwise.
+    /// It gives a sign of life fifteen times in that span, from a thread of its own.
+    pub fn lease(mut self, span: Duration) -> Self {
+        self.lease = span;
+        self
+    }
+
     /// Uses resources that are there already, instead of [`Resources::init`].
     pub fn resources(mut self, resources: R) -> Self {
         self.resources = Some(resources);
@@ -97,10 +114,10 @@ impl<R: Resources> WorkerBuilder<R> {
     /// No task, two of one name, a resource that a task misses, a queue's or task's name that can't be meant, a schema
     /// that is absent or of another version, a database that can't be reached, or resources that could not be made.
     pub async fn spawn(self) -> Result<Worker<R>> {
-        let drain = self.drain;
+        let (drain, lease) = (self.drain, self.lease);
         let (engine, resources, tasks) = self.prepare().await?;
         let stop = Stop { halt: engine.halt.clone(), hand_back: tokio_util::sync::CancellationToken::new() };
-        let services = Services::start(&engine)?;
+        let services = Services::start(&engine, lease)?;
         let supervisor = Supervisor { engine, services, resources, drain, stop: stop.clone() };
         Ok(Worker { stop, tasks, supervisor: spawn(supervisor.supervise()) })
     }
@@ -119,6 +136,9 @@ impl<R: Resources> WorkerBuilder<R> {
         if self.slots == 0 {
             return Err(Error::invalid("expected at least 1 slot, got 0"));
         }
+        if self.lease < Duration::from_secs(1) {
+            return Err(Error::invalid(format!("expected a lease of at least 1 s, got {:?}", self.lease)));
+        }
         let tasks = self.tasks.map_or_else(Tasks::registered, Ok)?;
         let tasks = self.only.iter().try_fold(tasks, |tasks, names| tasks.only(names))?.checked()?;
         let entries: Vec<TaskEntry> = tasks.entries().copied().collect();
@@ -128,7 +148,7 @@ impl<R: Resources> WorkerBuilder<R> {
             Some(resources) => resources,
             None => R::init(&Env::new(client.clone())).await?,
         });
-        let registration = introduce(&client, &entries, &wants);
+        let registration = introduce(&client, self.lease, &entries, &wants);
         let session = client.backend().register(registration).await?;
         let engine = Engine::new(session, client, tasks.bind(&resources), wants.into(), self.slots);
         Ok((Arc::new(engine), resources, entries))
@@ -158,13 +178,13 @@ fn wants(tasks: &[TaskEntry], queues: Option<&[String]>, slots: usize) -> Result
     Ok(wants)
 }
 
-fn introduce(client: &Client, tasks: &[TaskEntry], wants: &[Want]) -> Registration {
+fn introduce(client: &Client, span: Duration, tasks: &[TaskEntry], wants: &[Want]) -> Registration {
     Registration {
         lease: Lease(client.platform().random_i64()),
         instance: Uuid::now_v7(),
         host: host(),
         pid: std::process::id(),
-        span: SPAN,
+        span,
         wants: wants.to_vec(),
         tasks: tasks.iter().map(declare).collect(),
     }
@@ -280,12 +300,12 @@ struct Services {
 }
 
 impl Services {
-    fn start(engine: &Arc<Engine>) -> Result<Self> {
+    fn start(engine: &Arc<Engine>, lease: Duration) -> Result<Self> {
         let (platform, halt) = (engine.platform.clone(), engine.halt.clone());
         let heartbeat = Arc::clone(engine);
         spawn_thread("pgq-heartbeat", {
             let (platform, close) = (platform.clone(), halt.close.clone());
-            move || drive(Heartbeat::new(heartbeat), platform, close)
+            move || drive(Heartbeat::new(heartbeat, lease), platform, close)
         })
         .map_err(|error| Error::new(Kind::Interrupted, "the heartbeat's thread could not be started").because(error))?;
         let claiming = vec![

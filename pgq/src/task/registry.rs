@@ -136,8 +136,8 @@ impl<R: Provider> Tasks<R> {
         let mut listed = Vec::new();
         for entry in inventory::iter::<TaskEntry> {
             let Some(provision) = provided.iter().find(|provision| provision.is(entry.wants)) else {
-                let there_is: Vec<_> =
-                    provided.iter().map(|provision| format!("`{}`", provision.type_name())).collect();
+                let named = provided.iter().filter(|provision| !provision.is(TypeId::of::<()>()));
+                let there_is: Vec<_> = named.map(|provision| format!("`{}`", provision.type_name())).collect();
                 return Err(missing_resource::<R>(entry, &there_is.join(", ")));
             };
             listed.push(Listed { entry: *entry, share: provision.share });

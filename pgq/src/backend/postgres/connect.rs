@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Executor, PgPool};
+use sqlx::{ConnectOptions, Connection, Executor, PgPool};
 
 use crate::error::{Error, Kind, Result};
+use crate::platform::within;
 
 /// Options from a URL (`postgres://user:password@host/database`), or from PGHOST and its like where there is none.
 pub(crate) fn options(url: Option<&str>) -> Result<PgConnectOptions> {
@@ -16,6 +17,14 @@ pub(crate) fn options(url: Option<&str>) -> Result<PgConnectOptions> {
             .map_err(|_| Error::invalid("expected a database URL such as postgres://user:password@host:5432/database")),
         None => Ok(PgConnectOptions::new()),
     }
+}
+
+/// A client's pool, once a first connection has shown that there is a server: the pool's own way to connect tries again
+/// for half a minute before it says that there is none.
+pub(crate) async fn connect(options: &PgConnectOptions) -> Result<PgPool> {
+    let first = within(CONNECT_TIMEOUT, options.connect()).await.unwrap_or(Err(sqlx::Error::PoolTimedOut));
+    first.map_err(|error| unreachable(options, error))?.close().await.map_err(super::convert::database)?;
+    Ok(PgPoolOptions::new().max_connections(10).connect_lazy_with(options.clone()))
 }
 
 /// How long to wait for a server before saying that it can't be reached.
@@ -49,7 +58,7 @@ pub(super) fn engine_pool(like: &PgPool) -> PgPool {
 }
 
 /// The error of a server that can't be reached: where we looked for it, never with which password.
-pub(crate) fn unreachable(options: &PgConnectOptions, error: sqlx::Error) -> Error {
+pub(super) fn unreachable(options: &PgConnectOptions, error: sqlx::Error) -> Error {
     let place = match options.get_socket() {
         Some(socket) => format!("the socket in {}", socket.display()),
         None => format!("{}:{}", options.get_host(), options.get_port()),

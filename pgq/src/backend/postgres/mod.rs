@@ -22,7 +22,8 @@ use super::{Answer, Backend, Enqueued, Produce, Registration, Session, Transacti
 use crate::Result;
 use crate::platform::Clock;
 
-pub(crate) use connect::{options, unreachable};
+use connect::unreachable;
+pub(crate) use connect::{connect, options};
 pub(crate) use namespace::Namespace;
 use namespace::Statements;
 pub use tx::TxConnection;

@@ -1,0 +1,118 @@
+//! What a task's function can't be. Each mistake is one error, on the words that make it, that says what to write.
+
+mod parameter;
+mod words;
+
+use pgq_core::literal;
+use syn::ext::IdentExt;
+use syn::{Attribute, FnArg, GenericParam, Ident, Result, ReturnType, Safety, Signature};
+
+pub(crate) use parameter::{Parameter, parameter};
+
+use crate::errors::{Errors, wrong};
+use crate::krate::Krate;
+use crate::model::Payload;
+use crate::options::Options;
+use crate::parse::{Function, is_for_fields};
+use words::{found, is, is_elided};
+
+/// The function as a whole. A second `#[task]` is taken off it.
+pub(crate) fn function(function: &mut Function, krate: &Krate, errors: &mut Errors) {
+    let is_task = |attr: &Attribute| is_task(attr, krate);
+    for again in function.attrs.extract_if(.., |attr| is_task(attr)) {
+        errors.refuse(again, "the function is a task already: keep one of the two attributes");
+    }
+    let Signature { constness, safety, abi, generics, variadic, .. } = &function.sig;
+    if let Some(constness) = constness {
+        errors.refuse(constness, "a task can't be a `const fn`: write `async fn` or `fn`");
+    }
+    if let Safety::Unsafe(safety) = safety {
+        errors.refuse(safety, "a task can't be an `unsafe fn`: nobody keeps its promises when a worker calls it");
+    }
+    if let Some(abi) = abi {
+        errors.refuse(abi, "a task can't have a foreign ABI: write `async fn` or `fn`");
+    }
+    if let Some(variadic) = variadic {
+        errors.refuse(variadic, "a task can't be variadic: take a `Vec`");
+    }
+    // A lifetime is told of where it is used.
+    let is_lifetime = |param: &&GenericParam| matches!(param, GenericParam::Lifetime(_));
+    for param in generics.params.iter().filter(|param| !is_lifetime(param)) {
+        errors.refuse(param, "a task can't be generic: its jobs name one function, with types that are known");
+    }
+    if let Some(clause) = &generics.where_clause {
+        errors.refuse(clause, "a task can't have a where clause: it isn't generic");
+    }
+}
+
+fn is_task(attr: &Attribute, krate: &Krate) -> bool {
+    let mut words = attr.path().segments.iter().map(|segment| &segment.ident).rev();
+    words.next().is_some_and(|last| last == "task") && words.next().is_none_or(|owner| krate.is_named(owner))
+}
+
+/// The name under which its jobs are stored, and its earlier ones.
+pub(crate) fn names(function: &Ident, options: &Options, errors: &mut Errors) {
+    let own = function.unraw().to_string();
+    let canonical = options.name.as_ref().map_or(own, syn::LitStr::value);
+    if let Err(error) = literal::name(&canonical) {
+        errors.refuse(function, format!("{error}: give the task one with `name = \"…\"`"));
+    }
+    let mut seen = vec![canonical];
+    for alias in &options.aliases {
+        if seen.contains(&alias.value()) {
+            errors.refuse(alias, format!("the task has the name \"{}\" already", alias.value()));
+        }
+        seen.push(alias.value());
+    }
+}
+
+/// The type that it returns.
+pub(crate) fn output(sig: &Signature) -> Result<()> {
+    let ReturnType::Type(_, ty) = &sig.output else {
+        return wrong(&sig.ident, "expected a task that returns a `Result`: write `-> Result<(), pgq::BoxError>`");
+    };
+    let found = found(ty, |token, next| {
+        is(token, "impl") || is(token, "&") && !next.is_some_and(|next| is(next, "'")) || is_elided(token, next)
+    });
+    match found {
+        Some(token) if is(&token, "impl") && sig.asyncness.is_none() => {
+            wrong(ty, "expected a `Result` of types with names, got `impl`: write `async fn` for a future")
+        }
+        Some(token) if is(&token, "impl") => wrong(token, "expected a type with a name, got `impl`"),
+        Some(token) => wrong(token, "expected a type that owns what it holds: the task's result outlives its call"),
+        None => Ok(()),
+    }
+}
+
+/// A lifetime that no parameter uses, so that there is no error yet.
+pub(crate) fn lifetimes(sig: &Signature) -> Result<()> {
+    match sig.generics.params.first() {
+        Some(lifetime @ GenericParam::Lifetime(_)) => {
+            wrong(lifetime, "a task can't have a lifetime: it owns its arguments")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Attributes that would have to move to a field that isn't generated, or would change what a job carries unseen.
+pub(crate) fn moved_attributes(function: &Function, context: bool, payload: &Payload, errors: &mut Errors) {
+    let many = matches!(payload, Payload::Many { .. } | Payload::Unknown);
+    for attr in function.attrs.iter().filter(|attr| !many && is_for_fields(attr)) {
+        errors.refuse(attr, "this belongs on a struct, and one is generated only for two payload parameters");
+    }
+    for (position, input) in function.sig.inputs.iter().enumerate() {
+        let FnArg::Typed(input) = input else { continue };
+        let why = match () {
+            () if context && position == 0 => "this belongs on a field, and the context has none",
+            () if many => continue,
+            () => "this belongs on a field, and a single parameter is the payload itself: put it into the type",
+        };
+        for attr in &input.attrs {
+            if is_for_fields(attr) {
+                errors.refuse(attr, why);
+            } else if attr.path().is_ident("cfg") {
+                errors.refuse(attr, "put the `cfg` on the function: without this parameter it's another task");
+            }
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! What only PostgreSQL has: connections and transactions of the user's own, schemas, and the isolation of both.
+
+mod namespace;
+mod schema;
+mod targets;

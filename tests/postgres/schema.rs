@@ -1,0 +1,96 @@
+//! Installing the tables, and what stands in the way.
+
+use pgq::Client;
+use pgq::backend::Migrated;
+use pgq::sqlx::{self, Row};
+use pgq_testdb::Database;
+
+async fn fresh() -> (Database, Client) {
+    let database = Database::create().await.unwrap();
+    let client = Client::connect(database.url()).await.unwrap();
+    (database, client)
+}
+
+#[tokio::test]
+async fn installing_twice_does_nothing_the_second_time() {
+    let (_database, client) = fresh().await;
+    assert!(client.check().await.unwrap_err().is_schema());
+    assert_eq!(client.migrate().await.unwrap(), Migrated { from: 0, to: 1 });
+    assert_eq!(client.migrate().await.unwrap(), Migrated { from: 1, to: 1 });
+    client.check().await.unwrap();
+}
+
+#[tokio::test]
+async fn several_may_install_at_once() {
+    let (_database, client) = fresh().await;
+    let mut installs = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let client = client.clone();
+        installs.spawn(async move { client.migrate().await.unwrap().from });
+    }
+    let fresh = installs.join_all().await.into_iter().filter(|from| *from == 0).count();
+    assert_eq!(fresh, 1, "one of them installed it");
+}
+
+#[tokio::test]
+async fn a_schema_with_somebody_elses_tables_is_refused() {
+    let (_database, client) = fresh().await;
+    let pool = client.pool().unwrap();
+    sqlx::raw_sql("create schema pgq; create table pgq.consumer (id int)").execute(pool).await.unwrap();
+    let error = client.migrate().await.unwrap_err();
+    assert!(error.is_invalid(), "{error:?}");
+    assert!(
+        error.to_string().starts_with("the schema pgq holds `consumer`, which isn't ours: choose another"),
+        "{error}"
+    );
+    let beside = Client::builder().unwrap().namespace("pgq", "our_").unwrap().pool(pool.clone());
+    beside.migrate().await.unwrap();
+}
+
+#[tokio::test]
+async fn tables_of_a_newer_version_are_left_alone() {
+    let (_database, client) = fresh().await;
+    client.migrate().await.unwrap();
+    sqlx::query("insert into pgq.migration values (2)").execute(client.pool().unwrap()).await.unwrap();
+    for error in [client.migrate().await.map(drop).unwrap_err(), client.check().await.unwrap_err()] {
+        assert!(error.is_schema() && error.to_string().contains("build it with a newer pgq"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_role_without_rights_gets_the_servers_own_words() {
+    let (database, client) = fresh().await;
+    sqlx::query("create role nobody_special login").execute(client.pool().unwrap()).await.ok();
+    let options = database.options().username("nobody_special");
+    let pool = sqlx::PgPool::connect_with(options).await.unwrap();
+    let error = Client::from_pool(pool).unwrap().migrate().await.unwrap_err();
+    assert!(error.is_database() && format!("{error:?}").contains("permission denied"), "{error:?}");
+}
+
+#[tokio::test]
+async fn the_view_shows_every_job_with_its_state_in_words() {
+    let database = crate::world::installed().await;
+    let client = Client::connect(database.url()).await.unwrap();
+    let world = crate::world::World { client: client.clone(), ..crate::world::World::memory() };
+    let pool = client.pool().unwrap();
+    use crate::world::{after, claim, end, failure, job, retry};
+    use pgq::backend::Transition;
+    let span = std::time::Duration::from_secs(60);
+    let session = world.session(&["a"]).await.unwrap();
+    for transition in [
+        Transition::Complete,
+        Transition::Cancel { failure: failure() },
+        Transition::Discard { failure: failure() },
+        retry(span),
+    ] {
+        world.put_one(job("a")).await.unwrap();
+        let won = claim(&session, &["a"], 1).await.unwrap();
+        end(&session, &won[0], transition).await.unwrap();
+    }
+    world.put(vec![job("a"), after("a", span)]).await.unwrap();
+    claim(&session, &["a"], 1).await.unwrap();
+    world.put_one(job("a")).await.unwrap();
+    let rows = sqlx::query("select state from pgq.jobs order by id").fetch_all(pool).await.unwrap();
+    let states: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    assert_eq!(states, ["completed", "cancelled", "discarded", "retryable", "running", "scheduled", "available"]);
+}

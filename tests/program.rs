@@ -1,0 +1,207 @@
+//! `pgq::run` as an operator meets it: flags, messages, exit codes, signals.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use pgq::Client;
+use pgq_testdb::Database;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+
+use crate::world::installed;
+
+const WORKER: &str = env!("CARGO_BIN_EXE_worker");
+
+/// A program with nothing of ours in its environment.
+fn program(path: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(path);
+    for (name, _) in std::env::vars() {
+        if name.starts_with("PG") || name == "DATABASE_URL" {
+            command.env_remove(name);
+        }
+    }
+    command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+/// How a program ends: its code, and what it said on standard error.
+async fn ending(command: &mut Command) -> (i32, String) {
+    let output = tokio::time::timeout(Duration::from_secs(30), command.output()).await.expect("it ends").unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[track_caller]
+fn assert_says(ending: &(i32, String), code: i32, words: &[&str]) {
+    assert_eq!(ending.0, code, "{}", ending.1);
+    for word in words {
+        assert!(ending.1.contains(word), "expected {word:?} in {}", ending.1);
+    }
+    assert!(ending.1.starts_with("pgq: "), "one message: {}", ending.1);
+}
+
+#[tokio::test]
+async fn a_bad_flag_ends_it_with_2() {
+    let ending = ending(&mut program(WORKER, &["--slotz", "5"])).await;
+    assert_says(&ending, 2, &["there is no option `--slotz`", "--help"]);
+}
+
+#[tokio::test]
+async fn a_task_that_is_not_there_ends_it_with_2() {
+    let ending = ending(&mut program(WORKER, &["--memory", "--tasks", "gret"])).await;
+    assert_says(&ending, 2, &["there is no task `gret`", "greet", "wait"]);
+}
+
+#[tokio::test]
+async fn without_a_database_it_ends_with_3() {
+    let ending = ending(&mut program(WORKER, &[])).await;
+    assert_says(&ending, 3, &["no database is named", "--database-url", "DATABASE_URL", "--memory"]);
+}
+
+#[tokio::test]
+async fn an_unreachable_database_ends_it_with_4_and_hides_the_password() {
+    let url = "postgres://someone:s3cret@127.0.0.1:1/nowhere";
+    let ending = ending(&mut program(WORKER, &["--database-url", url])).await;
+    assert_says(&ending, 4, &["`nowhere` at 127.0.0.1:1 can't be reached as `someone`"]);
+    assert!(!ending.1.contains("s3cret"));
+}
+
+#[tokio::test]
+async fn absent_tables_end_it_with_5() {
+    let database = Database::create().await.unwrap();
+    let ending = ending(&mut program(WORKER, &["--database-url", database.url()])).await;
+    assert_says(&ending, 5, &["isn't installed in this database (schema pgq)", "--migrate"]);
+}
+
+#[tokio::test]
+async fn tables_of_another_version_end_it_with_6() {
+    let database = installed().await;
+    let pool = database.pool().await.unwrap();
+    pgq::sqlx::query("insert into pgq.migration values (999)").execute(&pool).await.unwrap();
+    let ending = ending(&mut program(WORKER, &["--database-url", database.url()])).await;
+    assert_says(&ending, 6, &["version 999, newer than the 1 that this program knows"]);
+}
+
+#[tokio::test]
+async fn without_a_task_it_ends_with_7() {
+    let ending = ending(&mut program(env!("CARGO_BIN_EXE_empty"), &["--memory"])).await;
+    assert_says(&ending, 7, &["no task is registered", "use billing as _;"]);
+}
+
+#[tokio::test]
+async fn two_tasks_of_one_name_end_it_with_8() {
+    let ending = ending(&mut program(env!("CARGO_BIN_EXE_twins"), &["--memory"])).await;
+    assert_says(&ending, 8, &["task `charge`", "twins.rs:5", "twins.rs:11"]);
+}
+
+#[tokio::test]
+async fn a_missing_resource_ends_it_with_9() {
+    let ending = ending(&mut program(env!("CARGO_BIN_EXE_poor"), &["--memory"])).await;
+    assert_says(&ending, 9, &["task `send`", "`Context<poor::Mailer>`", "poor.rs:17", "provides `poor::App`;"]);
+}
+
+#[tokio::test]
+async fn resources_that_cannot_be_made_end_it_with_10() {
+    let ending = ending(program(WORKER, &["--memory"]).env("TEST_INIT_FAILS", "1")).await;
+    assert_says(&ending, 10, &["the resources could not be made", "because: the mail server's address is missing"]);
+}
+
+#[tokio::test]
+async fn help_lists_every_flag_and_exit_code() {
+    let output = program(WORKER, &["--help"]).output().await.unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success());
+    for word in ["--database-url", "--memory", "--migrate", "--drain-timeout", "Exit codes", "SIGTERM"] {
+        assert!(text.contains(word), "{word} in {text}");
+    }
+}
+
+/// A worker program that runs.
+struct Running {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Running {
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, lines }
+    }
+
+    async fn line(&mut self) -> String {
+        let line = tokio::time::timeout(Duration::from_secs(30), self.lines.next_line()).await;
+        line.expect("it says something").unwrap().expect("it still runs")
+    }
+
+    /// Sends it a signal by name.
+    async fn signal(&self, signal: &str) {
+        let id = self.child.id().unwrap().to_string();
+        assert!(Command::new("kill").args([&format!("-{signal}"), &id]).status().await.unwrap().success());
+    }
+
+    async fn ending(self) -> (i32, String) {
+        let output = tokio::time::timeout(Duration::from_secs(30), self.child.wait_with_output()).await;
+        let output = output.expect("it ends").unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    }
+}
+
+#[tokio::test]
+async fn it_prints_its_tasks_by_crate_runs_them_and_stops_when_asked() {
+    let mut worker = Running::start(&mut program(WORKER, &["--memory"]));
+    assert_eq!(worker.line().await, "hello from init, job 1");
+    worker.signal("TERM").await;
+    let (code, said) = worker.ending().await;
+    assert_eq!(code, 0, "{said}");
+    for word in ["in memory", "pgq-tests", "greet  queue default", "wait   queue slow", "programs/worker.rs:"] {
+        assert!(said.contains(word), "{word} in {said}");
+    }
+}
+
+#[tokio::test]
+async fn it_installs_its_tables_where_it_is_told() {
+    let database = Database::create().await.unwrap();
+    let flags =
+        ["--database-url", database.url(), "--schema", "jobs", "--prefix", "a_", "--migrate", "--tasks", "greet"];
+    let mut worker = Running::start(&mut program(WORKER, &flags));
+    assert_eq!(worker.line().await, "hello from init, job 1");
+    worker.signal("INT").await;
+    assert_eq!(worker.ending().await.0, 0);
+    let pool = database.pool().await.unwrap();
+    let done = pgq::sqlx::query("select from jobs.a_history where task = 'greet' and state = 4").execute(&pool).await;
+    assert_eq!(done.unwrap().rows_affected(), 1);
+}
+
+#[tokio::test]
+async fn variables_say_what_flags_do() {
+    let database = installed().await;
+    let mut command = program(WORKER, &[]);
+    command.env("DATABASE_URL", database.url()).env("PGQ_TASKS", "greet").env("PGQ_SLOTS", "3");
+    let mut worker = Running::start(&mut command);
+    assert_eq!(worker.line().await, "hello from init, job 1");
+    worker.signal("TERM").await;
+    let (code, said) = worker.ending().await;
+    assert!(code == 0 && !said.contains("wait"), "{said}");
+}
+
+#[tokio::test]
+async fn the_second_signal_hands_back_what_runs() {
+    let database = installed().await;
+    let pool = database.pool().await.unwrap();
+    let client = Client::from_pool(pool.clone()).unwrap();
+    let waiting = pgq::sqlx::query(
+        "insert into pgq.job (queue, task, rank, run_at, created, lane, max_attempts, codec, payload)
+        values ('slow', 'wait', 0, now(), now(), 0, 1, 0, '\\xc0') returning id",
+    );
+    let row = waiting.fetch_one(&pool).await.unwrap();
+    let id = pgq::JobId(pgq::sqlx::Row::get(&row, 0));
+    let flags = ["--database-url", database.url(), "--tasks", "wait", "--drain-timeout", "1h"];
+    let mut worker = Running::start(&mut program(WORKER, &flags));
+    assert_eq!(worker.line().await, "waiting");
+    worker.signal("TERM").await;
+    // The first one only asks: the handler goes on. Its end can't be awaited, the answer to the second shows it.
+    worker.signal("INT").await;
+    assert_eq!(worker.line().await, "told to end");
+    assert_eq!(worker.ending().await.0, 0);
+    assert_eq!(client.get(id).await.unwrap().unwrap().state, pgq::State::Completed);
+}

@@ -1,0 +1,258 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use pgq::{Client, Context, Env, Resources, Result, State, Worker, WorkerBuilder};
+use tokio::sync::{Notify, mpsc};
+
+use super::refusal;
+
+/// What the handlers of these tests tell, and wait for.
+#[derive(pgq::Provide)]
+pub(super) struct App {
+    told: mpsc::UnboundedSender<String>,
+    open: Arc<Notify>,
+    crowd: Crowd,
+}
+
+/// How many run at once, and how many did at most.
+#[derive(Default)]
+pub(super) struct Crowd {
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Resources for App {
+    async fn init(_: &Env) -> Result<Self> {
+        Err(pgq::Error::init("these tests hand theirs over"))
+    }
+
+    async fn close(self: Arc<Self>) {
+        self.tell("closed");
+    }
+}
+
+impl App {
+    fn tell(&self, line: impl ToString) {
+        let _ = self.told.send(line.to_string());
+    }
+}
+
+/// The test's end of it.
+struct Ear {
+    told: mpsc::UnboundedReceiver<String>,
+    open: Arc<Notify>,
+}
+
+impl Ear {
+    /// What a handler tells next. The limit only bounds how long a failing test takes.
+    async fn next(&mut self) -> String {
+        let next = tokio::time::timeout(Duration::from_secs(20), self.told.recv()).await;
+        next.expect("something is told").expect("the worker lives")
+    }
+
+    async fn take(&mut self, count: usize) -> Vec<String> {
+        let mut lines = Vec::new();
+        for _ in 0..count {
+            lines.push(self.next().await);
+        }
+        lines
+    }
+}
+
+fn app() -> (App, Ear) {
+    let (told, listen) = mpsc::unbounded_channel();
+    let open = Arc::new(Notify::new());
+    let app = App { told, open: Arc::clone(&open), crowd: Crowd::default() };
+    (app, Ear { told: listen, open })
+}
+
+fn worker(client: &Client, app: App) -> WorkerBuilder<App> {
+    let tasks = pgq::tasks![say, hold, stubborn, flaky, gather, block];
+    Worker::builder().client(client.clone()).tasks(tasks).resources(app)
+}
+
+#[pgq::task]
+async fn say(ctx: Context<App>, what: String) -> Result<(), pgq::BoxError> {
+    ctx.tell(what);
+    Ok(())
+}
+
+/// Runs until the test lets it end, or it is told to.
+#[pgq::task]
+async fn hold(ctx: Context<App>) -> Result<(), pgq::BoxError> {
+    ctx.tell("held");
+    tokio::select! {
+        () = ctx.open.notified() => {}
+        () = ctx.cancelled() => ctx.tell("cancelled"),
+    }
+    Ok(())
+}
+
+/// Never ends.
+#[pgq::task]
+async fn stubborn(ctx: Context<App>) -> Result<(), pgq::BoxError> {
+    ctx.tell("started");
+    std::future::pending().await
+}
+
+#[pgq::task(retry = fixed("50ms"))]
+async fn flaky(ctx: Context<App>) -> Result<(), pgq::BoxError> {
+    ctx.tell(ctx.attempt());
+    if ctx.attempt() < 3 { Err("not yet".into()) } else { Ok(()) }
+}
+
+/// Counts how many of it run at once.
+#[pgq::task]
+async fn gather(ctx: Context<App>) -> Result<(), pgq::BoxError> {
+    let Crowd { now, most } = &ctx.crowd;
+    most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+    tokio::task::yield_now().await;
+    now.fetch_sub(1, Ordering::SeqCst);
+    ctx.tell(most.load(Ordering::SeqCst));
+    Ok(())
+}
+
+/// Holds up a thread of the runtime for longer than a lease of a second lasts.
+#[pgq::task]
+async fn block(ctx: Context<App>) -> Result<(), pgq::BoxError> {
+    ctx.tell("blocking");
+    #[expect(clippy::disallowed_methods, reason = "this is the mistake that is tested")]
+    std::thread::sleep(Duration::from_millis(1_500));
+    ctx.tell("done");
+    Ok(())
+}
+
+pub(super) async fn a_worker_runs_what_comes_in_until_it_is_stopped(client: Client) -> Result<()> {
+    let (app, mut ear) = app();
+    let worker = worker(&client, app).spawn().await?;
+    let id = say::enqueue(&client, "a".to_owned()).await?.id();
+    assert_eq!(ear.next().await, "a");
+    worker.stop().await?;
+    assert_eq!(client.get(id).await?.unwrap().state, State::Completed, "the last ends are written");
+    let late = say::enqueue(&client, "b".to_owned()).await?.id();
+    assert_eq!(client.get(late).await?.unwrap().state, State::Available);
+    Ok(())
+}
+
+pub(super) async fn an_idle_worker_hears_of_a_new_job(client: Client) -> Result<()> {
+    let (app, mut ear) = app();
+    let worker = worker(&client, app).spawn().await?;
+    for number in 0..20 {
+        say::enqueue(&client, number.to_string()).await?;
+        assert_eq!(ear.next().await, number.to_string());
+    }
+    worker.stop().await
+}
+
+pub(super) async fn a_deferred_job_runs_when_it_is_due(client: Client) -> Result<()> {
+    let (app, mut ear) = app();
+    let worker = worker(&client, app).slots(1).spawn().await?;
+    let jobs = [("later", 300), ("sooner", 100)]
+        .map(|(what, delay)| say::job(what.to_owned()).delay(Duration::from_millis(delay)).into());
+    pgq::enqueue_many(&client, jobs).await?;
+    assert_eq!(ear.take(2).await, ["sooner", "later"]);
+    worker.stop().await
+}
+
+pub(super) async fn a_failed_job_runs_again_after_its_delay(client: Client) -> Result<()> {
+    let (app, mut ear) = app();
+    let worker = worker(&client, app).spawn().await?;
+    let id = flaky::enqueue(&client, ()).await?.id();
+    assert_eq!(ear.take(3).await, ["1", "2", "3"]);
+    worker.stop().await?;
+    let job = client.get(id).await?.unwrap();
+    assert_eq!((job.state, job.failures.len()), (State::Completed, 2));
+    Ok(())
+}
+
+pub(super) async fn a_backlog_larger_than_the_slots_is_drained(client: Client) -> Result<()> {
+    let (app, mut ear) = app();
+    say::enqueue_many(&client, (0..2_000).map(|n| n.to_string())).await?;
+    let worker = worker(&client, app).slots(7).spawn().await?;
+    let mut said = ear.take(2_000).await;
+    said.sort_unstable();
+    said.dedup();
+    assert_eq!(said.len(), 2_000, "each once");
+    worker.stop().await
+}
+
+pub(super) async fn no_more_run_at_once_than_there_are_slots(client: Client) -> Result<()> {
+    let (app, mut ear) = app();
+    gather::enqueue_many(&client, [(); 200]).await?;
+    let worker = worker(&client, app).slots(3).spawn().await?;
+    let most = ear.take(200).await.into_iter().map(|most| most.parse::<usize>().unwrap()).max();
+    assert!(most <= Some(3), "{most:?}");
+    worker.stop().await
+}
+
+pub(super) async fn stopping_waits_for_handlers_that_end(client: Client) -> Result<()> {
+    let (app, mut ear) = app();
+    let worker = worker(&client, app).spawn().await?;
+    let id = hold::enqueue(&client, ()).await?.id();
+    assert_eq!(ear.next().await, "held");
+    let stopped = tokio::spawn(worker.stop());
+    ear.open.notify_one();
+    stopped.await.unwrap()?;
+    let job = client.get(id).await?.unwrap();
+    assert_eq!((job.state, job.attempt), (State::Completed, 1));
+    Ok(())
+}
+
+pub(super) async fn a_handler_that_outlives_the_drain_period_is_handed_back(client: Client) -> Result<()> {
+    let (app, mut ear) = app();
+    let worker = worker(&client, app).drain_timeout(Duration::from_millis(10)).spawn().await?;
+    let id = stubborn::enqueue(&client, ()).await?.id();
+    assert_eq!(ear.next().await, "started");
+    worker.stop().await?;
+    let job = client.get(id).await?.unwrap();
+    assert_eq!((job.state, job.attempt, job.epoch), (State::Available, 0, 1));
+    Ok(())
+}
+
+pub(super) async fn a_stopping_worker_fires_the_tokens(client: Client) -> Result<()> {
+    let (app, mut ear) = app();
+    let worker = worker(&client, app).drain_timeout(Duration::ZERO).spawn().await?;
+    let id = hold::enqueue(&client, ()).await?.id();
+    assert_eq!(ear.next().await, "held");
+    worker.stop().await?;
+    assert_eq!(ear.take(2).await, ["cancelled", "closed"]);
+    assert_eq!(client.get(id).await?.unwrap().state, State::Completed, "a known end is written");
+    Ok(())
+}
+
+pub(super) async fn two_workers_share_the_jobs(client: Client) -> Result<()> {
+    let ((first, mut ear), (second, mut other)) = (app(), app());
+    let first = worker(&client, first).slots(1).spawn().await?;
+    let second = worker(&client, second).slots(1).spawn().await?;
+    hold::enqueue_many(&client, [(), ()]).await?;
+    assert_eq!((ear.next().await, other.next().await), ("held".to_owned(), "held".to_owned()));
+    ear.open.notify_one();
+    other.open.notify_one();
+    first.stop().await?;
+    second.stop().await
+}
+
+pub(super) async fn resources_are_closed_at_the_end(client: Client) -> Result<()> {
+    let (app, mut ear) = app();
+    worker(&client, app).spawn().await?.stop().await?;
+    assert_eq!(ear.next().await, "closed");
+    Ok(())
+}
+
+pub(super) async fn a_handler_that_blocks_the_runtime_keeps_its_lease(client: Client) -> Result<()> {
+    let (app, mut ear) = app();
+    let worker = worker(&client, app).lease(Duration::from_secs(1)).spawn().await?;
+    let mut other = pgq::testing::stepper(&client, pgq::tasks![refusal::idle], ()).await?;
+    let ids = block::enqueue_many(&client, [(); 4]).await?;
+    let mut told = ear.take(8).await;
+    told.sort_unstable();
+    assert_eq!(told, ["blocking"; 4].into_iter().chain(["done"; 4]).collect::<Vec<_>>());
+    other.rescue().await?;
+    worker.stop().await?;
+    for handle in ids {
+        let job = client.get(handle.id()).await?.unwrap();
+        assert_eq!((job.state, job.attempt, job.crashes), (State::Completed, 1, 0));
+    }
+    Ok(())
+}
