@@ -81,7 +81,6 @@ impl Error {
         self
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "used by the verbs on one job"))]
     pub(crate) fn about_job(mut self, job: JobId) -> Self {
         self.0.job.get_or_insert(job);
         self

@@ -1,4 +1,4 @@
-//! Background jobs for Rust on the PostgreSQL that you already run.
+#![doc = include_str!("front.md")]
 
 pub mod backend;
 mod client;
@@ -43,3 +43,8 @@ pub mod __private {
         Some(schemars::schema_for!(T).to_value())
     }
 }
+
+/// The README's examples are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -84,7 +84,6 @@ fn finished_jobs_are_kept_as_the_task_says() {
     assert_eq!(fixedly::OPTIONS.keep(), Keep::NONE);
 }
 
-#[rustfmt::skip]
 const BEFORE: u32 = line!();
 #[pgq::task(
     queue = "mail",

@@ -2,8 +2,9 @@
 
 extern crate pgq as other;
 
+#[expect(clippy::single_component_path_imports, reason = "a re-export, as a library would have it")]
 mod my {
-    pub(crate) extern crate pgq;
+    pub(crate) use pgq;
 }
 
 use my::pgq as again;

@@ -1,9 +1,13 @@
 //! Installing the tables, and what stands in the way.
 
+use std::time::Duration;
+
 use pgq::Client;
-use pgq::backend::Migrated;
+use pgq::backend::{Migrated, Transition};
 use pgq::sqlx::{self, Row};
 use pgq_testdb::Database;
+
+use crate::world::{World, after, claim, end, failure, installed, job, retry};
 
 async fn fresh() -> (Database, Client) {
     let database = Database::create().await.unwrap();
@@ -69,13 +73,11 @@ async fn a_role_without_rights_gets_the_servers_own_words() {
 
 #[tokio::test]
 async fn the_view_shows_every_job_with_its_state_in_words() {
-    let database = crate::world::installed().await;
+    let database = installed().await;
     let client = Client::connect(database.url()).await.unwrap();
-    let world = crate::world::World { client: client.clone(), ..crate::world::World::memory() };
+    let world = World { client: client.clone(), ..World::memory() };
     let pool = client.pool().unwrap();
-    use crate::world::{after, claim, end, failure, job, retry};
-    use pgq::backend::Transition;
-    let span = std::time::Duration::from_secs(60);
+    let span = Duration::from_mins(1);
     let session = world.session(&["a"]).await.unwrap();
     for transition in [
         Transition::Complete,

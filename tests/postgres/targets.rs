@@ -48,9 +48,9 @@ async fn a_job_lives_and_dies_with_the_callers_transaction() {
         touch::enqueue(&mut tx, 1).await.unwrap();
         enqueue_in(&mut tx).await.unwrap();
         if commit {
-            tx.commit().await.unwrap()
+            tx.commit().await.unwrap();
         } else {
-            tx.rollback().await.unwrap()
+            tx.rollback().await.unwrap();
         }
         assert_eq!(jobs(&pool).await, if commit { 2 } else { 0 });
     }
@@ -86,9 +86,9 @@ async fn jobs_and_sql_of_ones_own_share_a_transaction() {
         sqlx::query("insert into orders values (1)").execute(&mut *tx.conn().await.unwrap()).await.unwrap();
         touch::enqueue(&tx, 2).await.unwrap();
         if commit {
-            tx.commit().await.unwrap()
+            tx.commit().await.unwrap();
         } else {
-            tx.rollback().await.unwrap()
+            tx.rollback().await.unwrap();
         }
         let orders: i64 = sqlx::query_scalar("select count(*) from orders").fetch_one(pool).await.unwrap();
         assert_eq!((jobs(pool).await, orders), if commit { (2, 1) } else { (0, 0) });
@@ -115,12 +115,12 @@ async fn sleeper(client: &Client) -> std::sync::Arc<dyn Session> {
         instance: pgq::backend::Uuid::nil(),
         host: String::new(),
         pid: 1,
-        span: std::time::Duration::from_secs(60),
+        span: std::time::Duration::from_mins(1),
         wants: vec![want("default", "touch", 1)],
         tasks: Vec::new(),
     };
     let session = client.backend().register(worker).await.unwrap();
-    session.doze(Some(std::time::Duration::from_secs(60))).await.unwrap();
+    session.doze(Some(std::time::Duration::from_mins(1))).await.unwrap();
     session
 }
 
@@ -146,7 +146,7 @@ async fn an_old_snapshot_wakes_also_who_fell_asleep_after_it() {
     let mut tx = client.pool().unwrap().begin().await.unwrap();
     sqlx::query("set transaction isolation level repeatable read").execute(&mut *tx).await.unwrap();
     sqlx::query("select 1 from pgq.job").execute(&mut *tx).await.unwrap();
-    session.doze(Some(std::time::Duration::from_secs(60))).await.unwrap();
+    session.doze(Some(std::time::Duration::from_mins(1))).await.unwrap();
     touch::enqueue(&mut tx, 1).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(notice(&mut pulse).await, Notice { work: true, soon: false });

@@ -33,8 +33,8 @@ impl Resources for App {
 }
 
 impl App {
-    fn tell(&self, line: impl ToString) {
-        let _ = self.told.send(line.to_string());
+    fn tell(&self, line: impl Into<String>) {
+        let _ = self.told.send(line.into());
     }
 }
 
@@ -98,7 +98,7 @@ async fn stubborn(ctx: Context<App>) -> Result<(), pgq::BoxError> {
 
 #[pgq::task(retry = fixed("50ms"))]
 async fn flaky(ctx: Context<App>) -> Result<(), pgq::BoxError> {
-    ctx.tell(ctx.attempt());
+    ctx.tell(ctx.attempt().to_string());
     if ctx.attempt() < 3 { Err("not yet".into()) } else { Ok(()) }
 }
 
@@ -109,7 +109,7 @@ async fn gather(ctx: Context<App>) -> Result<(), pgq::BoxError> {
     most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
     tokio::task::yield_now().await;
     now.fetch_sub(1, Ordering::SeqCst);
-    ctx.tell(most.load(Ordering::SeqCst));
+    ctx.tell(most.load(Ordering::SeqCst).to_string());
     Ok(())
 }
 
@@ -117,7 +117,6 @@ async fn gather(ctx: Context<App>) -> Result<(), pgq::BoxError> {
 #[pgq::task]
 async fn block(ctx: Context<App>) -> Result<(), pgq::BoxError> {
     ctx.tell("blocking");
-    #[expect(clippy::disallowed_methods, reason = "this is the mistake that is tested")]
     std::thread::sleep(Duration::from_millis(1_500));
     ctx.tell("done");
     Ok(())

@@ -113,7 +113,7 @@ impl Client {
     /// # Errors
     /// The database can't be reached.
     pub async fn get(&self, id: JobId) -> Result<Option<JobInfo>> {
-        self.inner.backend.get(id).await
+        self.inner.backend.get(id).await.map_err(|error| error.about_job(id))
     }
 
     /// The pool that the client works on.

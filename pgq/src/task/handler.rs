@@ -1,11 +1,10 @@
 //! What a handler gives back, whatever types it is written with, as an outcome.
 
 use std::any::Any;
-use std::error::Error as StdError;
 
 use pgq_core::{Control, Failure, FailureKind, Outcome};
 
-type BoxError = Box<dyn StdError + Send + Sync>;
+use crate::BoxError;
 
 /// An error of a handler, read: a wish ([`Control`](crate::Control)) or a failure.
 #[derive(Debug)]
@@ -65,6 +64,7 @@ pub trait TaskResult {
     fn read(self) -> Result<Self::Output, HandlerError>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T, E: Into<BoxError> + 'static> TaskResult for Result<T, E> {
     type Output = T;
 
@@ -83,8 +83,10 @@ pub async fn blocking<O: Send + 'static>(function: impl FnOnce() -> O + Send + '
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::error::Error as StdError;
     use std::fmt;
+
+    use super::*;
 
     #[derive(Debug)]
     struct Wrapped(Control);

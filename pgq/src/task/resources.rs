@@ -87,7 +87,7 @@ pub struct Provision<P> {
 /// Makes an `Arc<dyn Provide<T>>` of an `Arc<P>`, boxed because `T` differs from one task to the next.
 pub(super) type Share<P> = fn(&Arc<P>) -> Box<dyn Any + Send + Sync>;
 
-impl<P: Send + Sync + 'static> Provision<P> {
+impl<P: 'static> Provision<P> {
     /// That `P` provides a `T`.
     #[must_use]
     pub fn of<T: 'static>() -> Self

@@ -17,8 +17,7 @@ pub(super) fn functions(task: &Task) -> TokenStream {
     quote! {
         #[allow(dead_code, unreachable_pub)]
         impl #ident {
-            /// Puts a job into the queue, when the future is awaited. In a transaction that is rolled back the job never
-            /// existed.
+            /// Enqueues a job, when the future is awaited. In a transaction that is rolled back the job never existed.
             #(#deprecated)*
             #vis fn enqueue<'t>(target: impl #krate::Target<'t>, args: #args) -> #krate::Enqueue<'t, Self> {
                 #krate::__private::enqueue(target, args)
@@ -30,7 +29,7 @@ pub(super) fn functions(task: &Task) -> TokenStream {
                 #krate::JobBuilder::new(args)
             }
 
-            /// Puts a job into the queue for each of the arguments, in one round trip, when the future is awaited.
+            /// Enqueues a job for each of the arguments in one round trip, when the future is awaited: all or none.
             #(#deprecated)*
             #vis fn enqueue_many<'t>(
                 target: impl #krate::Target<'t>,

@@ -33,13 +33,22 @@ pub(crate) fn task(attr: TokenStream, item: &TokenStream) -> TokenStream {
 }
 
 fn expand(task: &Task) -> TokenStream {
-    let function = task.function.stripped();
+    let function = function(task);
     let arguments = args::structure(task);
     let marker = marker(task);
     let implementation = implementation(task);
     let inherent = inherent::functions(task);
     let registration = registration(task);
     quote!(#function #arguments #marker #implementation #inherent #registration)
+}
+
+/// The function as it is. What a task has to look like (async, a `Result`, a context by value) isn't for a lint to question.
+fn function(task: &Task) -> TokenStream {
+    let function = task.function.stripped();
+    quote! {
+        #[allow(clippy::needless_pass_by_value, clippy::unnecessary_wraps, clippy::unused_async)]
+        #function
+    }
 }
 
 /// The type. Braces keep it out of the value namespace, where the function is.
