@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use pgq::backend::{Transition, Verdict};
 use pgq::{Result, State};
 
 use crate::world::{World, claim, claim_of, end, ids, in_queue, job, retry, want};
@@ -59,6 +60,18 @@ pub(crate) async fn claims_at_one_time_share_the_jobs(world: World) -> Result<()
     let won: Vec<_> = claims.join_all().await.into_iter().collect::<Result<Vec<_>>>()?.concat();
     assert_eq!(won.len(), 200, "none twice");
     assert_eq!(won.into_iter().collect::<BTreeSet<_>>(), put, "none lost");
+    Ok(())
+}
+
+pub(crate) async fn a_claim_whose_answer_was_lost_can_be_handed_back(world: World) -> Result<()> {
+    world.put((0..3).map(|_| job("a")).collect()).await?;
+    let session = world.session(&["a"]).await?;
+    let known = claim(&session, &["a"], 1).await?;
+    drop(claim(&session, &["a"], 2).await?);
+    assert_eq!(session.release_all_but(ids(&known)).await?, 2);
+    let again = claim(&session, &["a"], 3).await?;
+    assert_eq!(again.iter().map(|job| (job.attempt, job.epoch)).collect::<Vec<_>>(), [(1, 2), (1, 2)]);
+    assert_eq!(end(&session, &known[0], Transition::Complete).await?, Verdict::Written);
     Ok(())
 }
 

@@ -73,6 +73,7 @@ facts! {
         a_claim_takes_no_more_than_it_asks_for
         other_tasks_and_queues_are_left_alone
         claims_at_one_time_share_the_jobs
+        a_claim_whose_answer_was_lost_can_be_handed_back
         a_worker_that_left_claims_nothing
         who_leaves_hands_back_what_it_holds;
     finish:

@@ -85,6 +85,10 @@ pub trait Work: Send + Sync {
     /// Writes how attempts ended, each fenced on (id, lease, epoch); one verdict for each, in order.
     fn finish(&self, ended: Vec<Ended>) -> Answer<'_, Vec<Verdict>>;
 
+    /// Hands back what the lease holds but for these jobs, attempts refunded; how many. After a claim whose answer was lost
+    /// nobody else could: the worker lives, and so does its lease.
+    fn release_all_but(&self, kept: Vec<JobId>) -> Answer<'_, u32>;
+
     /// Opens the worker's pulse. It may have a connection that lives on the calling thread's runtime.
     fn attend(&self) -> Answer<'_, Box<dyn Pulse>>;
 

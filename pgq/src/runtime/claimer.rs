@@ -16,6 +16,9 @@
 //! that slip through all the same (a stale read in somebody's long transaction, a lost connection) cost a second, the
 //! time between two looks.
 //!
+//! A claim whose answer was lost may have won jobs that nobody runs, under a lease that lives: before the next claim, what
+//! the lease holds and this process doesn't know of is handed back.
+//!
 //! When the worker dies asleep, its flag runs out after [`DOZE`]; when the producer dies between its commit and the
 //! notice, the next look finds the job; when the flag can't be written, the turn fails and is taken again.
 
@@ -50,11 +53,13 @@ pub(super) struct Claimer {
     backlog: bool,
     /// Freed slots were given time to add up.
     lingered: bool,
+    /// A claim got no answer: it may have won jobs that nobody runs.
+    unanswered: bool,
 }
 
 impl Claimer {
     pub(super) fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, dozing: None, busy: None, backlog: false, lingered: false }
+        Self { engine, dozing: None, busy: None, backlog: false, lingered: false, unanswered: false }
     }
 
     /// Claims once and starts what was won; how many.
@@ -65,7 +70,12 @@ impl Claimer {
             limit: u32::try_from(limit).unwrap_or(u32::MAX),
             thorough: self.dozing.is_some(),
         };
+        if self.unanswered {
+            self.engine.session.release_all_but(self.engine.held.ids()).await?;
+        }
+        self.unanswered = true;
         let batch = self.engine.session.claim(claim).await?;
+        self.unanswered = false;
         self.backlog = batch.jobs.len() == limit;
         self.lingered = false;
         Ok(batch)

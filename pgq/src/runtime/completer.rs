@@ -102,8 +102,11 @@ impl Completer {
             // The promoter may mean to sleep past the moment at which one of these is due.
             self.engine.due.raise();
         }
-        let mut busy = Vec::new();
+        let (mut busy, mut done) = (Vec::new(), Vec::with_capacity(ended.len()));
         for (ended, verdict) in ended.into_iter().zip(verdicts) {
+            if *verdict != Verdict::Busy {
+                done.push(ended.id);
+            }
             match verdict {
                 Verdict::Written => {}
                 Verdict::Busy => busy.push(ended),
@@ -115,6 +118,7 @@ impl Completer {
                 }
             }
         }
+        self.engine.held.remove(done);
         let count = busy.len();
         self.engine.outbox.put_back(busy);
         count

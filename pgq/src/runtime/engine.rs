@@ -1,9 +1,10 @@
 //! What the services of one worker share.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use pgq_core::JobId;
 use tokio_util::sync::CancellationToken;
 
 use super::completer::Outbox;
@@ -22,6 +23,8 @@ pub(super) struct Engine {
     pub(super) tasks: HashMap<&'static str, BoundTask>,
     pub(super) wants: Arc<[Want]>,
     pub(super) slots: Slots,
+    /// The jobs that were claimed and whose end isn't written yet.
+    pub(super) held: Held,
     pub(super) outbox: Outbox,
     /// There may be something to claim, or room for it.
     pub(super) stir: Signal,
@@ -30,6 +33,28 @@ pub(super) struct Engine {
     /// Whether notices would reach us.
     pub(super) hears: AtomicBool,
     pub(super) halt: Halt,
+}
+
+/// The jobs of this worker, from their claim until the backend has answered for their end.
+#[derive(Debug, Default)]
+pub(super) struct Held(Mutex<HashSet<JobId>>);
+
+impl Held {
+    pub(super) fn add(&self, ids: impl IntoIterator<Item = JobId>) {
+        self.with(|held| held.extend(ids));
+    }
+
+    pub(super) fn remove(&self, ids: impl IntoIterator<Item = JobId>) {
+        self.with(|held| ids.into_iter().for_each(|id| _ = held.remove(&id)));
+    }
+
+    pub(super) fn ids(&self) -> Vec<JobId> {
+        self.with(|held| held.iter().copied().collect())
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&mut HashSet<JobId>) -> T) -> T {
+        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// The steps of coming to an end, each a token that fires once.
@@ -63,6 +88,7 @@ impl Engine {
             tasks,
             wants,
             slots: Slots::new(slots, stir.clone()),
+            held: Held::default(),
             outbox: Outbox::new(),
             stir,
             due: Signal::new(),

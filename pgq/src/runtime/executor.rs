@@ -18,6 +18,7 @@ use crate::task::{Attempt, BoundTask};
 /// Starts the jobs that a claim won, each in a slot.
 pub(super) fn start(engine: &Arc<Engine>, jobs: Vec<Claimed>) {
     engine.slots.take(jobs.len());
+    engine.held.add(jobs.iter().map(|job| job.id));
     for job in jobs {
         let running = Running { engine: Arc::clone(engine), job };
         platform::spawn(running.finish());

@@ -343,6 +343,8 @@ impl<R: Resources> Supervisor<R> {
         for service in self.services.claiming {
             let _ = service.await;
         }
+        // Who drains isn't worth waking. If it can't be said, the flag runs out.
+        let _ = self.engine.session.doze(None).await;
         wind_down(&self.engine, self.drain, &self.stop).await;
         halt.close.cancel();
         let _ = self.services.completing.await;

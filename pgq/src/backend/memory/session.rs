@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgq_core::{Lease, Timestamp};
+use pgq_core::{JobId, Lease, Timestamp};
 use tokio::sync::Notify;
 
 use super::Memory;
@@ -36,6 +36,10 @@ impl Work for Session {
         self.memory.answer(move |store| ended.iter().map(|ended| store.finish(self.lease, ended)).collect())
     }
 
+    fn release_all_but(&self, kept: Vec<JobId>) -> Answer<'_, u32> {
+        self.memory.answer(move |store| store.release_all_but(self.lease, &kept))
+    }
+
     fn attend(&self) -> Answer<'_, Box<dyn Pulse>> {
         Box::pin(async move {
             let pulse = Attention { memory: self.memory.clone(), lease: self.lease, bell: Arc::clone(&self.bell) };
@@ -52,10 +56,13 @@ impl Work for Session {
 impl Store {
     fn deregister(&mut self, lease: Lease) {
         self.workers.remove(&lease);
-        let ids: Vec<_> = self.held.get(&lease).into_iter().flatten().copied().collect();
-        for id in ids {
-            self.change(id, Row::release);
-        }
+        self.release_all_but(lease, &[]);
+    }
+
+    fn release_all_but(&mut self, lease: Lease, kept: &[JobId]) -> u32 {
+        let held = self.held.get(&lease).into_iter().flatten();
+        let ids: Vec<_> = held.filter(|id| !kept.contains(id)).copied().collect();
+        ids.into_iter().filter_map(|id| self.change(id, Row::release)).map(|()| 1).sum()
     }
 }
 

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use sqlx::Executor;
-
 use super::convert::{column, database, unsigned};
 use super::session::{PgSession, call_for};
 use super::wake::Call;
@@ -31,9 +29,7 @@ impl PgSession {
     async fn rescue_step(&self, step: u32) -> Result<Rescued> {
         let query = self.statements.declare_gone.query().bind(self.lease.0).bind(self.now());
         let gone = query.fetch_all(&self.engine).await.map_err(database)?;
-        let mut transaction = self.begin_durable().await?;
-        // Leases stand in no index, so this is a scan, which the engine's pinned plans would walk in an index's order.
-        transaction.execute("set local enable_seqscan = on").await.map_err(database)?;
+        let mut transaction = self.begin_scan().await?;
         let query = self.statements.free.query().bind(i64::from(step)).bind(self.now());
         let freed = query.fetch_all(&mut *transaction).await.map_err(database)?;
         if freed.is_empty() {

@@ -49,6 +49,14 @@ impl PgSession {
         Ok(transaction)
     }
 
+    /// The same for a look at all rows by their lease. Leases stand in no index, so that is a scan, which the engine's
+    /// pinned plans would walk in some index's order.
+    pub(super) async fn begin_scan(&self) -> Result<sqlx::Transaction<'static, sqlx::Postgres>> {
+        let mut transaction = self.begin_durable().await?;
+        transaction.execute("set local enable_seqscan = on").await.map_err(database)?;
+        Ok(transaction)
+    }
+
     async fn introduce(&self, worker: Registration) -> Result<()> {
         let wants: Vec<i32> = worker.wants.iter().map(|want| hash(&want.queue, &want.task)).collect();
         let mut transaction = self.begin_durable().await?;
@@ -102,12 +110,22 @@ impl PgSession {
         let mut transaction = self.begin_durable().await?;
         let query = self.statements.deregister.query().bind(self.lease.0).bind(self.now());
         query.execute(&mut *transaction).await.map_err(database)?;
-        let query = self.statements.hand_back.query().bind(self.lease.0);
+        transaction.commit().await.map_err(database)?;
+        self.release(&[]).await?;
+        self.engine.close().await;
+        Ok(())
+    }
+
+    async fn release(&self, kept: &[JobId]) -> Result<u32> {
+        let kept: Vec<i64> = kept.iter().map(|id| id.0).collect();
+        let mut transaction = self.begin_scan().await?;
+        let query = self.statements.settle.query().bind(self.lease.0);
+        query.execute(&mut *transaction).await.map_err(database)?;
+        let query = self.statements.release.query().bind(self.lease.0).bind(kept);
         let freed = query.fetch_all(&mut *transaction).await.map_err(database)?;
         transaction.commit().await.map_err(database)?;
         self.call(&call_for(&freed)?).await?;
-        self.engine.close().await;
-        Ok(())
+        Ok(unsigned(freed.len()))
     }
 }
 
@@ -126,6 +144,10 @@ impl Work for PgSession {
 
     fn finish(&self, ended: Vec<Ended>) -> Answer<'_, Vec<Verdict>> {
         Box::pin(super::finish::finish(self, ended))
+    }
+
+    fn release_all_but(&self, kept: Vec<JobId>) -> Answer<'_, u32> {
+        Box::pin(async move { self.release(&kept).await })
     }
 
     fn attend(&self) -> Answer<'_, Box<dyn Pulse>> {

@@ -1,5 +1,6 @@
 -- $1 lease, $2 queues, $3 tasks, $4 how many of each, $5 how many in all.
--- A worker that rescue is declaring gone waits here or finds itself gone, so no job can be claimed for a dead one.
+-- A worker that rescue is declaring gone (`for update`) waits here and then finds itself gone; one that is here first is
+-- left alone by rescue. So no claim can commit for a worker that was declared gone.
 with me as materialized (select from @worker where id = $1 and gone is null for key share),
 -- The first job of each task, looked at without a lock.
 head as materialized (
