@@ -175,20 +175,39 @@ pub(crate) async fn within<F: Future>(span: Duration, future: F) -> Option<F::Ou
     tokio::time::timeout(span, future).await.ok()
 }
 
-/// Waits for the next request of the system to end: SIGTERM or SIGINT, Ctrl-C elsewhere.
-#[cfg(unix)]
-pub(crate) async fn termination() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
-    }
-    Ok(())
+/// The system's requests to end: SIGTERM and SIGINT, Ctrl-C elsewhere. From the moment at which this is made none is
+/// missed, and none ends the process by itself.
+#[derive(Debug)]
+pub(crate) struct Terminations {
+    #[cfg(unix)]
+    signals: [tokio::signal::unix::Signal; 2],
+    #[cfg(not(unix))]
+    signal: tokio::signal::windows::CtrlC,
 }
 
-/// Waits for the next request of the system to end: SIGTERM or SIGINT, Ctrl-C elsewhere.
-#[cfg(not(unix))]
-pub(crate) async fn termination() -> std::io::Result<()> {
-    tokio::signal::ctrl_c().await
+impl Terminations {
+    #[cfg(unix)]
+    pub(crate) fn listen() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { signals: [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?] })
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) fn listen() -> std::io::Result<Self> {
+        Ok(Self { signal: tokio::signal::windows::ctrl_c()? })
+    }
+
+    /// Waits for the next one.
+    pub(crate) async fn next(&mut self) {
+        #[cfg(unix)]
+        {
+            let [term, int] = &mut self.signals;
+            tokio::select! {
+                _ = term.recv() => {}
+                _ = int.recv() => {}
+            }
+        }
+        #[cfg(not(unix))]
+        self.signal.recv().await;
+    }
 }

@@ -7,7 +7,7 @@ use super::flags::{Flags, HELP, exit_code};
 use super::worker::Worker;
 use crate::client::{Settings, variable};
 use crate::error::{Error, Kind, Result};
-use crate::platform;
+use crate::platform::{self, Terminations};
 use crate::task::{Resources, TaskEntry, Tasks};
 use crate::{Client, set_namespace};
 
@@ -66,23 +66,31 @@ async fn try_run<R: Resources>(tasks: Option<Tasks<R>>) -> Result<()> {
         }
         return Ok(());
     }
+    let mut terminations = Terminations::listen()
+        .map_err(|error| Error::new(Kind::Interrupted, "the system's signals can't be heard").because(error))?;
+    let worker = tokio::select! {
+        worker = start(flags, tasks) => worker?,
+        () = terminations.next() => return Ok(()),
+    };
+    let stop = worker.stopper();
+    platform::spawn(async move {
+        terminations.next().await;
+        stop.ask();
+        terminations.next().await;
+        stop.insist();
+    });
+    worker.ended().await
+}
+
+async fn start<R: Resources>(flags: Flags, tasks: Option<Tasks<R>>) -> Result<Worker<R>> {
     let client = connect(&flags).await?;
-    let worker = build(client.clone(), flags, tasks).spawn().await?;
     let place = client.backend().describe().await?;
+    let worker = build(client, flags, tasks).spawn().await?;
     #[expect(clippy::print_stderr, reason = "what it runs, for whoever started it")]
     {
         eprint!("{}", banner(&place, worker.tasks()));
     }
-    let stop = worker.stopper();
-    platform::spawn(async move {
-        if platform::termination().await.is_ok() {
-            stop.ask();
-        }
-        if platform::termination().await.is_ok() {
-            stop.insist();
-        }
-    });
-    worker.ended().await
+    Ok(worker)
 }
 
 async fn connect(flags: &Flags) -> Result<Client> {

@@ -85,6 +85,7 @@ async fn put_back(session: &PgSession, connection: &mut PgConnection, ended: Vec
         let (ready, soon) = (column(row, 3)?, column(row, 4)?);
         if ready {
             call.add(column(row, 1)?, column(row, 2)?, 1);
+            session.passed().mark_behind();
         } else if soon {
             call.add_soon(column(row, 1)?, column(row, 2)?);
         }

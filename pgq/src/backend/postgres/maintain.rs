@@ -22,6 +22,9 @@ impl PgSession {
             }
             next = column::<Option<i64>, _>(row, 3)?.map(|micros| Duration::from_micros(unsigned(micros)));
         }
+        if moved > 0 {
+            self.passed().mark_behind();
+        }
         self.call(&call).await?;
         Ok(Promoted { moved, next })
     }

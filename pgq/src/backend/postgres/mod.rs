@@ -8,6 +8,7 @@ mod maintain;
 mod migrate;
 mod namespace;
 mod operate;
+mod passed;
 mod pulse;
 mod session;
 mod tx;

@@ -1,6 +1,6 @@
 //! A worker's session: connections of its own, a lease, and the verbs on both.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pgq_core::{Claimed, Headers, JobId, Lease, Priority};
@@ -12,6 +12,7 @@ use super::Postgres;
 use super::connect::engine_pool;
 use super::convert::{Instant, column, database, instant, micros, unsigned};
 use super::namespace::{Statements, fnv1a_64};
+use super::passed::Passed;
 use super::pulse::PgPulse;
 use super::wake::{Call, hash, wake};
 use crate::Result;
@@ -23,7 +24,11 @@ pub(super) struct PgSession {
     pub(super) engine: PgPool,
     pub(super) statements: Arc<Statements>,
     pub(super) clock: Clock,
+    passed: Mutex<Passed>,
 }
+
+/// The most bytes of payload of one claim, whatever it asks for; a single job may have more.
+const MOST_BYTES: i64 = 4 << 20;
 
 impl PgSession {
     pub(super) async fn open(backend: &Postgres, worker: Registration) -> Result<Self> {
@@ -32,6 +37,7 @@ impl PgSession {
             engine: engine_pool(&backend.pool),
             statements: Arc::clone(&backend.statements),
             clock: backend.clock.clone(),
+            passed: Mutex::default(),
         };
         session.introduce(worker).await?;
         Ok(session)
@@ -90,15 +96,40 @@ impl PgSession {
     }
 
     async fn claim_jobs(&self, claim: Claim) -> Result<Batch> {
+        if !claim.thorough && !self.passed().is_look_due() {
+            let batch = self.claim_once(&claim).await?;
+            if batch.again || !batch.jobs.is_empty() {
+                return Ok(batch);
+            }
+        }
+        let look = self.passed().look(&self.clock);
+        let batch = self.claim_once(&claim).await?;
+        self.passed().looked(look);
+        Ok(batch)
+    }
+
+    async fn claim_once(&self, claim: &Claim) -> Result<Batch> {
         let (mut queues, mut tasks, mut caps) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut ranks, mut instants, mut ids) = (Vec::new(), Vec::new(), Vec::new());
         for want in claim.wants.iter() {
+            let (rank, instant, id) = self.passed().key(want);
             queues.push(&*want.queue);
             tasks.push(&*want.task);
             caps.push(i64::from(want.cap));
+            ranks.push(rank);
+            instants.push(Instant(instant));
+            ids.push(id.0);
         }
         let query = self.statements.claim.query().bind(self.lease.0).bind(queues).bind(tasks).bind(caps);
-        let rows = query.bind(i64::from(claim.limit)).fetch_all(&self.engine).await.map_err(database)?;
-        read_batch(&rows)
+        let query = query.bind(i64::from(claim.limit)).bind(MOST_BYTES).bind(ranks).bind(instants).bind(ids);
+        let batch = read_batch(&query.fetch_all(&self.engine).await.map_err(database)?)?;
+        self.passed().won(&claim.wants, &batch.jobs);
+        Ok(batch)
+    }
+
+    /// What this worker's claims have passed. The lock is held for a moment, never across a statement.
+    pub(super) fn passed(&self) -> MutexGuard<'_, Passed> {
+        self.passed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn set_asleep(&self, asleep: Option<Duration>) -> Result<()> {
@@ -175,7 +206,7 @@ fn fingerprint(task: &Declaration) -> i64 {
 
 fn read_batch(rows: &[PgRow]) -> Result<Batch> {
     // There is always a row, which tells how many were locked; without an id it tells nothing else.
-    let locked: i32 = rows.first().map_or(Ok(0), |row| column(row, 13))?;
+    let locked: i64 = rows.first().map_or(Ok(0), |row| column(row, 13))?;
     let mut jobs = Vec::with_capacity(rows.len());
     for row in rows {
         if let Some(id) = column::<Option<i64>, _>(row, 0)? {

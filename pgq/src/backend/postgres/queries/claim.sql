@@ -1,14 +1,25 @@
--- $1 lease, $2 queues, $3 tasks, $4 how many of each, $5 how many in all.
+-- $1 lease, $2 queues, $3 tasks, $4 how many of each, $5 how many in all, $6 how many bytes of payload in all; for each of
+-- the tasks the last key that this worker has passed: $7 ranks (32768 where it has passed none), $8 instants, $9 ids.
 -- A worker that rescue is declaring gone (`for update`) waits here and then finds itself gone; one that is here first is
 -- left alone by rescue. So no claim can commit for a worker that was declared gone.
 with me as materialized (select from @worker where id = $1 and gone is null for key share),
--- The first job of each task, looked at without a lock.
+-- The first job of each task, looked at without a lock: one of a better rank than what was passed, or one behind that.
 head as materialized (
   select want.queue, want.task, want.cap, first.rank, first.run_at, first.id
-  from unnest($2::text[], $3::text[], $4::bigint[]) as want (queue, task, cap)
+  from unnest($2::text[], $3::text[], $4::bigint[], $7::int[], $8::timestamptz[], $9::bigint[])
+         as want (queue, task, cap, rank, run_at, id)
   cross join lateral (
-    select rank, run_at, id from @job as job
-    where job.queue = want.queue and job.task = want.task and job.lane = 0 and job.lease is null
+    (select job.rank, job.run_at, job.id from @job as job
+     where job.queue = want.queue and job.task = want.task and job.lane = 0 and job.lease is null
+       and job.rank < want.rank
+     order by job.rank, job.run_at, job.id
+     limit 1)
+    union all
+    (select job.rank, job.run_at, job.id from @job as job
+     where job.queue = want.queue and job.task = want.task and job.lane = 0 and job.lease is null
+       and (job.rank, job.run_at, job.id) > (want.rank, want.run_at, want.id)
+     order by job.rank, job.run_at, job.id
+     limit 1)
     order by rank, run_at, id
     limit 1) as first
   where want.cap > 0),
@@ -20,22 +31,24 @@ best as materialized (
 -- A task that is alone at the front goes on until just before the next one's head; several share the front rank, the
 -- one with the oldest head first. The caps add up to no more than $5, so that nothing is locked that isn't taken.
 turn as materialized (
-  select head.queue, head.task,
+  select head.queue, head.task, head.rank, head.run_at, head.id,
          case when best.tied > 1 then best.rank else coalesce(best.next - 1, 32767) end as last_rank,
          least(head.cap, $5::bigint / best.tied
            + case when row_number() over (order by head.run_at, head.id) <= $5 % best.tied then 1 else 0 end) as cap
   from head join best on head.rank = best.rank),
+locked as materialized (
+  select taken.*
+  from me, turn
+  cross join lateral (
+    select job.ctid as tid, job.rank, job.run_at, job.id, octet_length(job.payload) as bytes from @job as job
+    where job.queue = turn.queue and job.task = turn.task and job.lane = 0 and job.lease is null
+      and (job.rank, job.run_at, job.id) >= (turn.rank, turn.run_at, turn.id) and job.rank <= turn.last_rank
+    order by job.rank, job.run_at, job.id
+    limit turn.cap
+    for update skip locked) as taken),
 picked as materialized (
-  select array(
-    select taken.tid
-    from me, turn
-    cross join lateral (
-      select job.ctid as tid from @job as job
-      where job.queue = turn.queue and job.task = turn.task and job.lane = 0 and job.lease is null
-        and job.rank <= turn.last_rank
-      order by job.rank, job.run_at, job.id
-      limit turn.cap
-      for update skip locked) as taken) as tids),
+  select array_agg(tid) filter (where bytes_before < $6::bigint) as tids, count(*) as locked
+  from (select tid, sum(bytes) over (order by rank, run_at, id) - bytes as bytes_before from locked) as weighed),
 -- By ctid: `id in (select … limit)` plans badly, and the rows are locked, so their ctids stand.
 claimed as (
   update @job
@@ -44,4 +57,4 @@ claimed as (
   returning id, epoch, attempt, max_attempts, crashes, queue, task, codec, rank, run_at, created, headers, payload)
 -- Always a row: a row that was released between our snapshot and our lock is locked and not returned, and whoever sees
 -- more locked than returned claims again.
-select claimed.*, cardinality(picked.tids) as locked from picked left join claimed on true
+select claimed.*, picked.locked from picked left join claimed on true

@@ -1,0 +1,11 @@
+use pgq::BoxError;
+
+use std::marker::PhantomData;
+use std::rc::Rc;
+
+#[pgq::task]
+async fn send() -> Result<PhantomData<Rc<u8>>, BoxError> {
+    Ok(PhantomData)
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+#[pgq::payload]
+#[derive(Debug, serde::Serialize)]
+struct Mail {
+    to: String,
+}
+
+fn main() {}

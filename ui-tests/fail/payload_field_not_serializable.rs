@@ -1,0 +1,8 @@
+struct Address(String);
+
+#[pgq::payload]
+struct Mail {
+    to: Address,
+}
+
+fn main() {}

@@ -1,0 +1,17 @@
+use pgq::BoxError;
+
+use std::marker::PhantomData;
+use std::rc::Rc;
+
+#[pgq::payload(schema = none)]
+struct Mail {
+    to: PhantomData<Rc<u8>>,
+}
+
+#[pgq::task(schema = none)]
+async fn send(mail: Mail) -> Result<(), BoxError> {
+    let _ = mail.to;
+    Ok(())
+}
+
+fn main() {}

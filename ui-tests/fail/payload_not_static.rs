@@ -1,0 +1,14 @@
+use pgq::BoxError;
+
+#[pgq::payload]
+struct Mail<'a> {
+    to: &'a str,
+}
+
+#[pgq::task]
+async fn send(mail: Mail<'_>) -> Result<(), BoxError> {
+    println!("{}", mail.to);
+    Ok(())
+}
+
+fn main() {}

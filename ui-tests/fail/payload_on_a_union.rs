@@ -1,0 +1,7 @@
+#[pgq::payload]
+union Either {
+    left: u32,
+    right: f32,
+}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[pgq::payload]
+type Address = String;
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[pgq::payload(queue = "mail")]
+struct Mail {
+    to: String,
+}
+
+fn main() {}

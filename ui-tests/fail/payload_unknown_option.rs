@@ -1,0 +1,6 @@
+#[pgq::payload(shema = none)]
+struct Mail {
+    to: String,
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+use pgq::BoxError;
+
+struct Mail {
+    to: String,
+}
+
+#[pgq::task]
+async fn send(mail: Mail) -> Result<(), BoxError> {
+    println!("{}", mail.to);
+    Ok(())
+}
+
+fn main() {}

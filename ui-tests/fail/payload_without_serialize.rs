@@ -1,0 +1,14 @@
+use pgq::BoxError;
+
+#[derive(serde::Deserialize)]
+struct Mail {
+    to: String,
+}
+
+#[pgq::task(schema = none)]
+async fn send(mail: Mail) -> Result<(), BoxError> {
+    println!("{}", mail.to);
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+#[derive(pgq::Provide)]
+enum App {
+    Live,
+    Dry,
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[derive(pgq::Provide)]
+struct App<M> {
+    mailer: M,
+}
+
+fn main() {}

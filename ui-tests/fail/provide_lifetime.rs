@@ -1,0 +1,6 @@
+#[derive(pgq::Provide)]
+struct App<'a> {
+    name: &'a str,
+}
+
+fn main() {}

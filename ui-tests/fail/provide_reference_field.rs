@@ -1,0 +1,6 @@
+#[derive(pgq::Provide)]
+struct App {
+    name: &str,
+}
+
+fn main() {}

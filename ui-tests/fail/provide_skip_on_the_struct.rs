@@ -1,0 +1,7 @@
+#[derive(pgq::Provide)]
+#[provide(skip)]
+struct App {
+    name: String,
+}
+
+fn main() {}

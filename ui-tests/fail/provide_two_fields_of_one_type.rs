@@ -1,0 +1,9 @@
+struct Pool;
+
+#[derive(pgq::Provide)]
+struct App {
+    orders: Pool,
+    stock: Pool,
+}
+
+fn main() {}

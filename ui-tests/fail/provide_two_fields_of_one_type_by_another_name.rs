@@ -1,0 +1,7 @@
+#[derive(pgq::Provide)]
+struct App {
+    name: String,
+    city: std::string::String,
+}
+
+fn main() {}

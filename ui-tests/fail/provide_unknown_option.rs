@@ -1,0 +1,7 @@
+#[derive(pgq::Provide)]
+struct App {
+    #[provide(skp)]
+    name: String,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use std::cell::Cell;
+
+#[derive(pgq::Provide)]
+struct App {
+    counter: Cell<u64>,
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[derive(pgq::Provide)]
+struct App;
+
+fn main() {
+    drop(pgq::run::<App>());
+}

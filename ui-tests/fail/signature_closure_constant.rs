@@ -1,0 +1,4 @@
+#[pgq::task]
+const SEND: fn(String) = |to| println!("{to}");
+
+fn main() {}

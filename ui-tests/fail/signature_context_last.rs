@@ -1,0 +1,11 @@
+use pgq::BoxError;
+
+use pgq::Context;
+
+#[pgq::task]
+async fn send(to: String, ctx: Context) -> Result<(), BoxError> {
+    println!("{to} {}", ctx.job_id());
+    Ok(())
+}
+
+fn main() {}

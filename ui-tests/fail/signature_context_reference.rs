@@ -1,0 +1,11 @@
+use pgq::BoxError;
+
+use pgq::Context;
+
+#[pgq::task]
+async fn send(ctx: &Context, to: String) -> Result<(), BoxError> {
+    println!("{to} {}", ctx.job_id());
+    Ok(())
+}
+
+fn main() {}

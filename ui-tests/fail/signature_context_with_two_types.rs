@@ -1,0 +1,14 @@
+use pgq::BoxError;
+
+use pgq::Context;
+
+struct Mailer;
+struct Shop;
+
+#[pgq::task]
+async fn send(ctx: Context<Mailer, Shop>) -> Result<(), BoxError> {
+    println!("{}", ctx.job_id());
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use pgq::BoxError;
+
+trait Sends {
+    #[pgq::task]
+    async fn send(to: String) -> Result<(), BoxError>;
+}
+
+fn main() {}

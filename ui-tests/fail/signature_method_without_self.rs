@@ -1,0 +1,13 @@
+use pgq::BoxError;
+
+struct App;
+
+impl App {
+    #[pgq::task]
+    async fn send(to: String) -> Result<(), BoxError> {
+        drop(to);
+        Ok(())
+    }
+}
+
+fn main() {}

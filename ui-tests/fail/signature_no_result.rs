@@ -1,0 +1,6 @@
+#[pgq::task]
+async fn send(to: String) {
+    println!("{to}");
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[pgq::task]
+async fn send(to: String) -> usize {
+    to.len()
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use pgq::BoxError;
+
+#[pgq::task]
+async fn send((to, text): (u64, String)) -> Result<(), BoxError> {
+    println!("{to} {text}");
+    Ok(())
+}
+
+fn main() {}

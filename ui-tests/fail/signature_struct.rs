@@ -1,0 +1,6 @@
+#[pgq::task]
+struct SendMail {
+    to: String,
+}
+
+fn main() {}

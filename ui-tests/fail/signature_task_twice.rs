@@ -1,0 +1,10 @@
+use pgq::BoxError;
+
+#[pgq::task(queue = "mail")]
+#[pgq::task(priority = 3)]
+async fn send(to: String) -> Result<(), BoxError> {
+    drop(to);
+    Ok(())
+}
+
+fn main() {}

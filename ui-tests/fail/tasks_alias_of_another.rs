@@ -1,0 +1,19 @@
+use pgq::BoxError;
+
+#[pgq::task]
+async fn send(to: String) -> Result<(), BoxError> {
+    drop(to);
+    Ok(())
+}
+
+#[pgq::task(aliases = ["mail", "send"])]
+async fn deliver(to: String) -> Result<(), BoxError> {
+    drop(to);
+    Ok(())
+}
+
+fn tasks() -> pgq::Tasks<()> {
+    pgq::tasks![send, deliver]
+}
+
+fn main() {}

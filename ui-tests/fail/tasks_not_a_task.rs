@@ -1,0 +1,7 @@
+struct Send;
+
+fn tasks() -> pgq::Tasks<()> {
+    pgq::tasks![Send]
+}
+
+fn main() {}
