@@ -3,6 +3,7 @@
 #![expect(clippy::unchecked_time_subtraction, reason = "constants")]
 
 mod conformance;
+mod limits;
 mod macros;
 mod postgres;
 mod program;

@@ -185,6 +185,20 @@ async fn variables_say_what_flags_do() {
 }
 
 #[tokio::test]
+async fn libpqs_variables_name_a_database_too() {
+    let database = installed().await;
+    let options = database.options();
+    let host = options.get_socket().map_or_else(|| options.get_host().into(), |socket| socket.display().to_string());
+    let mut command = program(WORKER, &["--tasks", "greet"]);
+    command.env("PGHOST", host).env("PGPORT", options.get_port().to_string()).env("PGSSLMODE", "disable");
+    command.env("PGUSER", options.get_username()).env("PGDATABASE", database.name());
+    let mut worker = Running::start(&mut command);
+    assert_eq!(worker.line().await, "hello from init, job 1");
+    worker.signal("TERM").await;
+    assert_eq!(worker.ending().await.0, 0);
+}
+
+#[tokio::test]
 async fn the_second_signal_hands_back_what_runs() {
     let database = installed().await;
     let pool = database.pool().await.unwrap();

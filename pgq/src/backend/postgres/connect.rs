@@ -33,7 +33,7 @@ pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Plans are pinned: a queue is often analysed while it is empty, and the plan that is cached then costs 150 ms a claim
 /// later. A claim under REPEATABLE READ, should that be somebody's default, fails with 40001. A claim or finish that a
 /// crash of the server takes back is claimed or finished again, so neither waits for the disk.
-const ENGINE_SETTINGS: &str = "
+pub(super) const ENGINE_SETTINGS: &str = "
     set enable_seqscan = off;
     set enable_bitmapscan = off;
     set jit = off;

@@ -9,6 +9,8 @@ mod migrate;
 mod namespace;
 mod operate;
 mod passed;
+#[cfg(test)]
+mod plans;
 mod pulse;
 mod session;
 mod tx;
