@@ -94,6 +94,8 @@ pub(crate) fn job(task: &'static str) -> NewJob {
         priority: Priority::default(),
         when: When::Now,
         max_attempts: 20,
+        timeout: None,
+        expires_in: None,
         codec: Codec::MessagePack,
         payload: vec![0xc0],
         headers: Headers::new(),

@@ -11,8 +11,12 @@ pub enum FailureKind {
     Error,
     /// The handler panicked.
     Panic,
+    /// The handler ran for longer than it may.
+    Timeout,
     /// The payload could not be read.
     Decode,
+    /// No attempt had begun when the job's time to begin was over.
+    Expired,
     /// The handler asked for the job to be discarded.
     Discarded,
     /// The handler asked for the job to be cancelled.
@@ -20,13 +24,19 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
+    /// All kinds.
+    pub const ALL: [Self; 7] =
+        [Self::Error, Self::Panic, Self::Timeout, Self::Decode, Self::Expired, Self::Discarded, Self::Cancelled];
+
     /// The word that the database, the logs and the dashboards use.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Error => "error",
             Self::Panic => "panic",
+            Self::Timeout => "timeout",
             Self::Decode => "decode",
+            Self::Expired => "expired",
             Self::Discarded => "discarded",
             Self::Cancelled => "cancelled",
         }
@@ -35,9 +45,7 @@ impl FailureKind {
     /// The kind of a word, or `None` where a newer version wrote it.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Error, Self::Panic, Self::Decode, Self::Discarded, Self::Cancelled]
-            .into_iter()
-            .find(|kind| kind.as_str() == word)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 }
 
@@ -120,8 +128,8 @@ mod tests {
 
     #[test]
     fn every_kind_reads_back_from_its_word() {
-        for word in ["error", "panic", "decode", "discarded", "cancelled"] {
-            assert_eq!(FailureKind::from_word(word).map(FailureKind::as_str), Some(word));
+        for kind in FailureKind::ALL {
+            assert_eq!(FailureKind::from_word(kind.as_str()), Some(kind));
         }
         assert_eq!(FailureKind::from_word("eaten"), None);
     }

@@ -113,6 +113,10 @@ pub struct NewJob {
     pub when: When,
     /// How many attempts may start in total, at least 1.
     pub max_attempts: u16,
+    /// How long an attempt may run, where that isn't its task's to say.
+    pub timeout: Option<Duration>,
+    /// How long after it could run it may begin.
+    pub expires_in: Option<Duration>,
     /// How the payload is written.
     pub codec: Codec,
     /// The encoded arguments.
@@ -146,6 +150,10 @@ pub struct Claimed {
     pub run_at: Timestamp,
     /// When it was enqueued.
     pub created: Timestamp,
+    /// How long the attempt may run, where that isn't its task's to say.
+    pub timeout: Option<Duration>,
+    /// Its time to begin was over when it was claimed.
+    pub expired: bool,
     /// Text that travels along.
     pub headers: Headers,
     /// The encoded arguments.

@@ -14,6 +14,8 @@ pub struct TaskOptions {
     priority: Priority,
     attempts: u16,
     retry: Retry,
+    timeout: Option<Duration>,
+    expires_in: Option<Duration>,
     keep: Keep,
 }
 
@@ -40,8 +42,8 @@ const fn days(days: u64) -> Duration {
 }
 
 impl TaskOptions {
-    /// The options of a task that says nothing: queue `default`, priority 0, 20 attempts, [`Retry::DEFAULT`],
-    /// [`Keep::DEFAULT`].
+    /// The options of a task that says nothing: queue `default`, priority 0, 20 attempts, [`Retry::DEFAULT`], no timeout,
+    /// no time to begin in, [`Keep::DEFAULT`].
     pub const DEFAULT: Self = Self {
         queue: DEFAULT_QUEUE,
         priority: match Priority::new(0) {
@@ -50,6 +52,8 @@ impl TaskOptions {
         },
         attempts: 20,
         retry: Retry::DEFAULT,
+        timeout: None,
+        expires_in: None,
         keep: Keep::DEFAULT,
     };
 
@@ -75,6 +79,18 @@ impl TaskOptions {
     #[must_use]
     pub const fn with_retry(self, retry: Retry) -> Self {
         Self { retry, ..self }
+    }
+
+    /// How long an attempt may run.
+    #[must_use]
+    pub const fn with_timeout(self, timeout: Duration) -> Self {
+        Self { timeout: Some(timeout), ..self }
+    }
+
+    /// How long after it could run a job may begin.
+    #[must_use]
+    pub const fn with_expires_in(self, span: Duration) -> Self {
+        Self { expires_in: Some(span), ..self }
     }
 
     /// How long finished jobs are kept.
@@ -105,6 +121,18 @@ impl TaskOptions {
     #[must_use]
     pub const fn retry(&self) -> &Retry {
         &self.retry
+    }
+
+    /// How long an attempt may run.
+    #[must_use]
+    pub const fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
+    /// How long after it could run a job may begin.
+    #[must_use]
+    pub const fn expires_in(&self) -> Option<Duration> {
+        self.expires_in
     }
 
     /// How long finished jobs are kept.

@@ -15,8 +15,8 @@ pub enum Outcome {
     Failed(Failure),
     /// The handler asked for something.
     Asked(Control),
-    /// The payload could not be read: no further attempt could.
-    Unreadable(Failure),
+    /// No further attempt would do: the payload can't be read, or the time to begin is over.
+    Hopeless(Failure),
     /// The worker stops and the attempt had not ended.
     Released,
 }
@@ -111,7 +111,7 @@ pub fn decide(outcome: Outcome, job: Standing, policy: &Retry, random: f64) -> T
         Outcome::Asked(Control::Cancel(why)) => {
             Transition::Cancel { failure: Failure::new(FailureKind::Cancelled, &why) }
         }
-        Outcome::Unreadable(failure) => Transition::Discard { failure },
+        Outcome::Hopeless(failure) => Transition::Discard { failure },
         Outcome::Released => Transition::Release,
     }
 }
@@ -147,7 +147,7 @@ mod tests {
             (Outcome::Asked(Control::Snooze(after)), 3, State::Scheduled),
             (Outcome::Asked(Control::Discard("why".into())), 1, State::Discarded),
             (Outcome::Asked(Control::Cancel("why".into())), 1, State::Cancelled),
-            (Outcome::Unreadable(failure()), 1, State::Discarded),
+            (Outcome::Hopeless(failure()), 1, State::Discarded),
             (Outcome::Released, 3, State::Available),
         ];
         for (outcome, attempt, state) in table {

@@ -234,6 +234,77 @@ pub(crate) async fn a_context_lends_what_a_field_provides(world: World) -> Resul
     Ok(())
 }
 
+/// Ends only when the test's clock is let run, or never.
+#[pgq::task(retry = fixed("365d"))]
+async fn dawdle(ctx: Context<App>, heeds: bool) -> Result<(), pgq::BoxError> {
+    ctx.cancelled().await;
+    ctx.diary.note("told to end");
+    if heeds { Ok(()) } else { std::future::pending().await }
+}
+
+/// Settles while time goes on.
+async fn settle(worker: &mut pgq::testing::Stepper, world: &World) -> Result<()> {
+    let mut settled = std::pin::pin!(worker.settle());
+    loop {
+        tokio::select! {
+            biased;
+            settled = &mut settled => return settled,
+            () = tokio::task::yield_now() => world.clock.advance(Duration::from_millis(100)),
+        }
+    }
+}
+
+pub(crate) async fn a_handler_that_takes_too_long_has_failed(world: World) -> Result<()> {
+    let app = App::default();
+    let mut worker = world.worker(pgq::tasks![dawdle], app.clone()).await?;
+    let id = dawdle::job(false).timeout(Duration::from_secs(30)).enqueue(&world.client).await?.id();
+    let start = world.clock.now();
+    assert_eq!(worker.start().await?, 1);
+    settle(&mut worker, &world).await?;
+    assert!(world.clock.now().since(start) >= Duration::from_secs(31), "its time, and a moment's grace");
+    let late = world.job(id).await?;
+    assert_eq!((late.state, late.failures[0].kind), (State::Retryable, FailureKind::Timeout));
+    assert_eq!(late.failures[0].message, "the handler took longer than 30s");
+    assert_eq!(app.diary.lines(), ["told to end"], "its token fired");
+    Ok(())
+}
+
+pub(crate) async fn a_handler_that_heeds_its_timeout_has_succeeded(world: World) -> Result<()> {
+    let mut worker = world.worker(pgq::tasks![dawdle], App::default()).await?;
+    let id = dawdle::job(true).timeout(Duration::from_secs(30)).enqueue(&world.client).await?.id();
+    worker.start().await?;
+    settle(&mut worker, &world).await?;
+    assert_eq!(world.state(id).await?, State::Completed);
+    Ok(())
+}
+
+pub(crate) async fn a_job_that_did_not_begin_in_time_is_discarded_as_expired(world: World) -> Result<()> {
+    let app = App::default();
+    let mut worker = world.worker(pgq::tasks![greet], app.clone()).await?;
+    let args = || GreetArgs { name: "Kim".to_owned(), times: 1 };
+    let minute = Duration::from_mins(1);
+    let late = greet::job(args()).expires_in(minute).enqueue(&world.client).await?.id();
+    let later = greet::job(args()).delay(minute).expires_in(minute).enqueue(&world.client).await?.id();
+    world.clock.advance(minute);
+    assert_eq!(worker.drain().await?, 2);
+    let expired = world.job(late).await?;
+    assert_eq!((expired.state, expired.failures[0].kind), (State::Discarded, FailureKind::Expired));
+    assert_eq!(world.state(later).await?, State::Completed, "its time counts from when it could run");
+    assert_eq!(app.diary.lines().len(), 1);
+    Ok(())
+}
+
+pub(crate) async fn a_job_that_began_in_time_may_be_retried_after_it(world: World) -> Result<()> {
+    let app = App::default();
+    let mut worker = world.worker(pgq::tasks![fail], app.clone()).await?;
+    fail::job(()).expires_in(Duration::from_secs(1)).enqueue(&world.client).await?;
+    worker.drain().await?;
+    world.clock.advance(Duration::from_secs(10));
+    worker.drain().await?;
+    assert_eq!(app.diary.lines(), ["1", "2"]);
+    Ok(())
+}
+
 pub(crate) async fn options_of_a_task_reach_its_jobs(world: World) -> Result<()> {
     let id = optioned::enqueue(&world.client, ()).await?.id();
     let job = world.job(id).await?;

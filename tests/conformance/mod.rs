@@ -115,5 +115,9 @@ facts! {
         a_blocking_handler_runs_off_the_runtime
         a_handler_can_enqueue_more
         a_context_lends_what_a_field_provides
+        a_handler_that_takes_too_long_has_failed
+        a_handler_that_heeds_its_timeout_has_succeeded
+        a_job_that_did_not_begin_in_time_is_discarded_as_expired
+        a_job_that_began_in_time_may_be_retried_after_it
         options_of_a_task_reach_its_jobs;
 }

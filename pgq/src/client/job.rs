@@ -39,6 +39,8 @@ struct Rest {
     priority: Priority,
     when: When,
     max_attempts: u16,
+    timeout: Option<Duration>,
+    expires_in: Option<Duration>,
     headers: Headers,
     mistake: Option<Error>,
 }
@@ -51,6 +53,8 @@ impl<T: Task> JobBuilder<T> {
             priority: T::OPTIONS.priority(),
             when: When::Now,
             max_attempts: T::OPTIONS.attempts(),
+            timeout: None,
+            expires_in: T::OPTIONS.expires_in(),
             headers: Headers::new(),
             mistake: None,
         };
@@ -78,9 +82,7 @@ impl<T: Task> JobBuilder<T> {
 
     /// Not before so much time has passed since it was enqueued, by the database's clock; at most 100 years.
     pub fn delay(mut self, delay: Duration) -> Self {
-        if delay > literal::MAX_SPAN {
-            self.rest.mistake(Error::invalid(format!("expected a delay of at most 100 years, got {delay:?}")));
-        }
+        self.rest.check_span("delay", delay);
         self.rest.when = When::After(delay);
         self
     }
@@ -101,6 +103,22 @@ impl<T: Task> JobBuilder<T> {
         self
     }
 
+    /// How long an attempt may run, instead of what its task says; at most 100 years. Then the attempt's token fires, and
+    /// after a moment's grace the attempt has failed.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.rest.check_span("timeout", timeout);
+        self.rest.timeout = Some(timeout);
+        self
+    }
+
+    /// How long after it could run the job may begin, instead of what its task says; at most 100 years. If no attempt has
+    /// begun by then, the job is discarded as expired.
+    pub fn expires_in(mut self, span: Duration) -> Self {
+        self.rest.check_span("time to begin in", span);
+        self.rest.expires_in = Some(span);
+        self
+    }
+
     /// Text that travels along and is read by [`Context::headers`](crate::Context::headers): a tenant, a trace. All
     /// together up to 8 KiB; without NUL.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
@@ -117,6 +135,12 @@ impl<T: Task> JobBuilder<T> {
 impl Rest {
     fn mistake(&mut self, error: Error) {
         self.mistake.get_or_insert(error);
+    }
+
+    fn check_span(&mut self, what: &str, span: Duration) {
+        if span > literal::MAX_SPAN {
+            self.mistake(Error::invalid(format!("expected a {what} of at most 100 years, got {span:?}")));
+        }
     }
 }
 
@@ -147,6 +171,8 @@ fn build<T: Task>(JobBuilder { args, rest }: JobBuilder<T>) -> Result<NewJob> {
         priority: rest.priority,
         when: rest.when,
         max_attempts: rest.max_attempts,
+        timeout: rest.timeout,
+        expires_in: rest.expires_in,
         codec: Codec::MessagePack,
         payload: encode(&args)?,
         headers: rest.headers,

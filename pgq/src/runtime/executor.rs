@@ -3,10 +3,12 @@
 use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
 
 use pgq_core::{Claimed, Failure, FailureKind, Outcome, Standing, State, Transition, decide};
 
@@ -14,6 +16,11 @@ use super::engine::Engine;
 use crate::backend::Ended;
 use crate::platform;
 use crate::task::{Attempt, BoundTask};
+
+/// How long a handler has to end by itself once its time is over.
+const GRACE: Duration = Duration::from_secs(1);
+
+type Panic = Box<dyn Any + Send>;
 
 /// Starts the jobs that a claim won, each in a slot.
 pub(super) fn start(engine: &Arc<Engine>, jobs: Vec<Claimed>) {
@@ -34,6 +41,7 @@ impl Running {
     async fn finish(mut self) {
         let task = self.resolve();
         let outcome = match &task {
+            Some(_) if self.job.expired => expired(),
             Some(task) => self.perform(task).await,
             // Claims ask for known tasks only; should one come all the same, somebody else may know it.
             None => Outcome::Released,
@@ -49,12 +57,41 @@ impl Running {
     async fn perform(&mut self, task: &BoundTask) -> Outcome {
         let attempt = self.introduce(task);
         let (codec, payload) = (self.job.codec, std::mem::take(&mut self.job.payload));
-        let handler = guarded(async move { task.runnable.run(attempt, codec, &payload).await });
+        let token = attempt.token.clone();
+        let mut handler = pin!(guarded(async move { task.runnable.run(attempt, codec, &payload).await }));
         tokio::select! {
             biased;
-            outcome = handler => outcome.unwrap_or_else(panicked),
+            outcome = &mut handler => outcome.unwrap_or_else(panicked),
             () = self.engine.halt.abort.cancelled() => Outcome::Released,
+            timeout = self.timeout(task) => self.end_late(handler, &token, timeout).await,
         }
+    }
+
+    /// Waits until the attempt has run for as long as it may, for ever where nobody said how long that is.
+    async fn timeout(&self, task: &BoundTask) -> Duration {
+        let Some(timeout) = self.job.timeout.or(task.entry.options.timeout()) else {
+            return std::future::pending().await;
+        };
+        self.engine.platform.clock.sleep(timeout).await;
+        timeout
+    }
+
+    /// Gives the handler a moment to end by itself. If it succeeds in that, it has succeeded; else it took too long,
+    /// whatever it says then.
+    async fn end_late(
+        &self,
+        handler: Pin<&mut impl Future<Output = Result<Outcome, Panic>>>,
+        token: &CancellationToken,
+        timeout: Duration,
+    ) -> Outcome {
+        token.cancel();
+        tokio::select! {
+            biased;
+            outcome = handler => if let Ok(Outcome::Completed) = outcome { return Outcome::Completed },
+            () = self.engine.halt.abort.cancelled() => return Outcome::Released,
+            () = self.engine.platform.clock.sleep(GRACE) => {}
+        }
+        Outcome::Failed(Failure::new(FailureKind::Timeout, &format!("the handler took longer than {timeout:?}")))
     }
 
     fn introduce(&mut self, task: &BoundTask) -> Arc<Attempt> {
@@ -92,6 +129,10 @@ impl Running {
     }
 }
 
+fn expired() -> Outcome {
+    Outcome::Hopeless(Failure::new(FailureKind::Expired, "no attempt had begun when the time for it was over"))
+}
+
 /// Failures are warnings, what was given up is an error: an operator who sees only those sees what needs him.
 fn log(job: &Claimed, transition: &Transition) {
     let (id, task, attempt) = (job.id, &job.task, job.attempt);
@@ -107,7 +148,7 @@ fn log(job: &Claimed, transition: &Transition) {
 }
 
 /// The future's output, or its panic: it ends this attempt and nothing else.
-async fn guarded<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
+async fn guarded<F: Future>(future: F) -> Result<F::Output, Panic> {
     let mut future = pin!(future);
     std::future::poll_fn(move |context| {
         // The future is dropped after a panic and never polled again, so nobody sees what the panic left half-done.
@@ -121,7 +162,7 @@ async fn guarded<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>>
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the panic ends here")]
-fn panicked(panic: Box<dyn Any + Send>) -> Outcome {
+fn panicked(panic: Panic) -> Outcome {
     let message = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     Outcome::Failed(Failure::new(FailureKind::Panic, message.unwrap_or("a panic without a message")))
 }

@@ -77,7 +77,7 @@ impl<T: Task> Runnable for Bound<T> {
     fn run(&self, attempt: Arc<Attempt>, codec: i16, payload: &[u8]) -> Run {
         let args = match decode::<T::Args>(codec, payload) {
             Ok(args) => args,
-            Err(failure) => return Box::pin(std::future::ready(Outcome::Unreadable(failure))),
+            Err(failure) => return Box::pin(std::future::ready(Outcome::Hopeless(failure))),
         };
         let context = Context::new(Arc::clone(&self.resources), attempt);
         Box::pin(async move {

@@ -50,7 +50,8 @@ impl Store {
     fn win(&mut self, lease: Lease, lane: &Lane, most: usize, last_rank: i16) -> Vec<Claimed> {
         let keys = self.ready.get(lane).into_iter().flatten();
         let ids: Vec<JobId> = keys.take_while(|key| key.rank <= last_rank).take(most).map(|key| key.id).collect();
-        ids.into_iter().filter_map(|id| self.change(id, |row| row.claim(lease))).collect()
+        let now = self.now;
+        ids.into_iter().filter_map(|id| self.change(id, |row| row.claim(lease, now))).collect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! A job's row.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use pgq_core::{Claimed, Failure, Headers, JobId, Lease, NewJob, Priority, State, Timestamp, When};
 
@@ -57,6 +58,8 @@ pub(super) struct Row {
     priority: Priority,
     created: Timestamp,
     codec: i16,
+    timeout: Option<Duration>,
+    expires_at: Option<Timestamp>,
     headers: Headers,
     payload: Vec<u8>,
     failures: Vec<FailedAttempt>,
@@ -76,11 +79,14 @@ impl Row {
             priority: job.priority,
             created: now,
             codec: job.codec.number(),
+            timeout: job.timeout,
+            expires_at: None,
             headers: job.headers,
             payload: job.payload,
             failures: Vec::new(),
         };
         row.wait_until(due(job.when, now), State::Scheduled, now);
+        row.expires_at = job.expires_in.map(|span| row.run_at.saturating_add(span));
         row
     }
 
@@ -103,11 +109,11 @@ impl Row {
         self.place = if due > now { Place::Deferred(state) } else { Place::Ready };
     }
 
-    pub(super) fn claim(&mut self, lease: Lease) -> Claimed {
+    pub(super) fn claim(&mut self, lease: Lease, now: Timestamp) -> Claimed {
         self.place = Place::Held(lease);
         self.epoch = self.epoch.saturating_add(1);
         self.attempt = self.attempt.saturating_add(1);
-        self.claimed()
+        self.claimed(now)
     }
 
     pub(super) fn refund(&mut self) {
@@ -138,7 +144,7 @@ impl Row {
         });
     }
 
-    fn claimed(&self) -> Claimed {
+    fn claimed(&self, now: Timestamp) -> Claimed {
         Claimed {
             id: self.id,
             epoch: self.epoch,
@@ -151,6 +157,9 @@ impl Row {
             priority: self.priority,
             run_at: self.run_at,
             created: self.created,
+            timeout: self.timeout,
+            // Only a first attempt is too late: what has begun may go on.
+            expired: self.attempt == 1 && self.expires_at.is_some_and(|until| until <= now),
             headers: self.headers.clone(),
             payload: self.payload.clone(),
         }

@@ -143,6 +143,8 @@ mod tests {
             priority: Priority::default(),
             when: When::Now,
             max_attempts: 1,
+            timeout: None,
+            expires_in: None,
             codec: Codec::default(),
             payload: Vec::new(),
             headers: Headers::new(),

@@ -5,6 +5,7 @@ use sqlx::types::Json;
 use sqlx::{PgConnection, PgPool};
 
 use super::convert::{Instant, database, job_id, micros};
+use super::extra::Extra;
 use super::namespace::Statements;
 use super::wake::{Call, wake};
 use crate::Result;
@@ -70,7 +71,9 @@ pub(super) async fn run(
         .bind(clock.fixed().map(Instant))
         .bind(call.hashes())
         .bind(call.workers())
-        .bind(call.payload());
+        .bind(call.payload())
+        .bind(columns.expires)
+        .bind(columns.extras);
     let rows = query.fetch_all(connection).await.map_err(database)?;
     rows.iter().map(|row| job_id(row).map(|id: JobId| Enqueued { id, is_new: true })).collect()
 }
@@ -87,6 +90,8 @@ struct Columns {
     codecs: Vec<i16>,
     headers: Vec<Option<Json<Headers>>>,
     payloads: Vec<Vec<u8>>,
+    expires: Vec<Option<i64>>,
+    extras: Vec<Option<Json<Extra>>>,
 }
 
 impl Columns {
@@ -113,5 +118,7 @@ impl Columns {
         self.codecs.push(job.codec.number());
         self.headers.push((!job.headers.is_empty()).then_some(Json(job.headers)));
         self.payloads.push(job.payload);
+        self.expires.push(job.expires_in.map(micros));
+        self.extras.push(Extra::of(job.timeout).map(Json));
     }
 }

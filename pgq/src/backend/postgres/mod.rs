@@ -3,6 +3,7 @@
 mod connect;
 mod convert;
 mod enqueue;
+mod extra;
 mod finish;
 mod maintain;
 mod migrate;

@@ -11,6 +11,7 @@ use sqlx::{Executor, PgPool};
 use super::Postgres;
 use super::connect::engine_pool;
 use super::convert::{Instant, column, database, instant, micros, unsigned};
+use super::extra::Extra;
 use super::namespace::{Statements, fnv1a_64};
 use super::passed::Passed;
 use super::pulse::PgPulse;
@@ -122,6 +123,7 @@ impl PgSession {
         }
         let query = self.statements.claim.query().bind(self.lease.0).bind(queues).bind(tasks).bind(caps);
         let query = query.bind(i64::from(claim.limit)).bind(MOST_BYTES).bind(ranks).bind(instants).bind(ids);
+        let query = query.bind(self.now());
         let batch = read_batch(&query.fetch_all(&self.engine).await.map_err(database)?)?;
         self.passed().won(&claim.wants, &batch.jobs);
         Ok(batch)
@@ -206,7 +208,7 @@ fn fingerprint(task: &Declaration) -> i64 {
 
 fn read_batch(rows: &[PgRow]) -> Result<Batch> {
     // There is always a row, which tells how many were locked; without an id it tells nothing else.
-    let locked: i64 = rows.first().map_or(Ok(0), |row| column(row, 13))?;
+    let locked: i64 = rows.first().map_or(Ok(0), |row| column(row, 15))?;
     let mut jobs = Vec::with_capacity(rows.len());
     for row in rows {
         if let Some(id) = column::<Option<i64>, _>(row, 0)? {
@@ -231,6 +233,9 @@ fn read_claimed(id: JobId, row: &PgRow) -> Result<Claimed> {
         priority: Priority::from_rank(column(row, 8)?),
         run_at: instant(row, 9)?,
         created: instant(row, 10)?,
+        timeout: column::<Option<Json<Extra>>, _>(row, 14)?.and_then(|extra| extra.timeout()),
+        // Only a first attempt is too late: what has begun may go on.
+        expired: column::<Option<bool>, _>(row, 13)?.unwrap_or_default() && column::<i16, _>(row, 2)? == 1,
         headers: read_headers(row, 11)?,
         payload: column(row, 12)?,
     })

@@ -1,5 +1,6 @@
 -- $1 lease, $2 queues, $3 tasks, $4 how many of each, $5 how many in all, $6 how many bytes of payload in all; for each of
--- the tasks the last key that this worker has passed: $7 ranks (32768 where it has passed none), $8 instants, $9 ids.
+-- the tasks the last key that this worker has passed: $7 ranks (32768 where it has passed none), $8 instants, $9 ids; $10
+-- the time.
 -- A worker that rescue is declaring gone (`for update`) waits here and then finds itself gone; one that is here first is
 -- left alone by rescue. So no claim can commit for a worker that was declared gone.
 with me as materialized (select from @worker where id = $1 and gone is null for key share),
@@ -54,7 +55,8 @@ claimed as (
   update @job
   set lease = $1, epoch = epoch + 1, attempt = attempt + 1
   where ctid = any ((select tids from picked)::tid[])
-  returning id, epoch, attempt, max_attempts, crashes, queue, task, codec, rank, run_at, created, headers, payload)
+  returning id, epoch, attempt, max_attempts, crashes, queue, task, codec, rank, run_at, created, headers, payload,
+            expires_at <= coalesce($10::timestamptz, statement_timestamp()) as expired, extra)
 -- Always a row: a row that was released between our snapshot and our lock is locked and not returned, and whoever sees
 -- more locked than returned claims again.
 select claimed.*, picked.locked from picked left join claimed on true

@@ -1,17 +1,18 @@
 -- One job or many: all or none. $1 queues, $2 tasks, $3 ranks, $4 instants, $5 delays in µs (where there is no instant),
 -- $6 most attempts, $7 codecs, $8 headers, $9 payloads, $10 the time, or null for the database's, $11 hashes of what
--- sleepers may want, $12 how many to wake, $13 what for.
+-- sleepers may want, $12 how many to wake, $13 what for; $14 within how many µs of their time they have to begin, $15 what
+-- few jobs have.
 with entry as (
-  select queue, task, rank, coalesce(at, now + delay * interval '1 microsecond') as run_at, now, max_attempts, codec,
-         headers, payload
+  select given.*, coalesce(at, now + delay * interval '1 microsecond') as run_at, now
   from unnest($1::text[], $2::text[], $3::smallint[], $4::timestamptz[], $5::bigint[], $6::smallint[], $7::smallint[],
-              $8::jsonb[], $9::bytea[])
-         as given (queue, task, rank, at, delay, max_attempts, codec, headers, payload),
+              $8::jsonb[], $9::bytea[], $14::bigint[], $15::jsonb[])
+         as given (queue, task, rank, at, delay, max_attempts, codec, headers, payload, expires_in, extra),
        coalesce($10::timestamptz, statement_timestamp()) as now),
 -- Rows are inserted, numbered and returned in the order of the arrays.
 new as (
-  insert into @job (queue, task, rank, run_at, created, lane, max_attempts, codec, headers, payload)
-  select queue, task, rank, run_at, now, case when run_at > now then 1 else 0 end, max_attempts, codec, headers, payload
+  insert into @job (queue, task, rank, run_at, created, lane, max_attempts, codec, headers, payload, expires_at, extra)
+  select queue, task, rank, run_at, now, case when run_at > now then 1 else 0 end, max_attempts, codec, headers, payload,
+         run_at + expires_in * interval '1 microsecond', extra
   from entry
   returning id),
 -- In a transaction of the caller's own the notice leaves with its commit. What it reads here may be stale where
