@@ -1,26 +1,19 @@
 //! The executor: one attempt is one value that walks through named steps, from a claimed job to what becomes of it.
 
-use std::any::Any;
-use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
+use pgq_core::{Claimed, Failure, FailureKind, Outcome, Standing, State, Transition, decide};
 use tokio_util::sync::CancellationToken;
 
-use pgq_core::{Claimed, Failure, FailureKind, Outcome, Standing, State, Transition, decide};
-
 use super::engine::Engine;
+use super::guard::Guarded;
 use crate::backend::Ended;
 use crate::platform;
 use crate::task::{Attempt, BoundTask};
 
 /// How long a handler has to end by itself once its time is over.
 const GRACE: Duration = Duration::from_secs(1);
-
-type Panic = Box<dyn Any + Send>;
 
 /// Starts the jobs that a claim won, each in a slot.
 pub(super) fn start(engine: &Arc<Engine>, jobs: Vec<Claimed>) {
@@ -58,10 +51,10 @@ impl Running {
         let attempt = self.introduce(task);
         let (codec, payload) = (self.job.codec, std::mem::take(&mut self.job.payload));
         let token = attempt.token.clone();
-        let mut handler = pin!(guarded(async move { task.runnable.run(attempt, codec, &payload).await }));
+        let mut handler = Guarded::new(|| task.runnable.run(attempt, codec, &payload));
         tokio::select! {
             biased;
-            outcome = &mut handler => outcome.unwrap_or_else(panicked),
+            outcome = &mut handler => outcome,
             () = self.engine.halt.abort.cancelled() => Outcome::Released,
             timeout = self.timeout(task) => self.end_late(handler, &token, timeout).await,
         }
@@ -78,16 +71,11 @@ impl Running {
 
     /// Gives the handler a moment to end by itself. If it succeeds in that, it has succeeded; else it took too long,
     /// whatever it says then.
-    async fn end_late(
-        &self,
-        handler: Pin<&mut impl Future<Output = Result<Outcome, Panic>>>,
-        token: &CancellationToken,
-        timeout: Duration,
-    ) -> Outcome {
+    async fn end_late(&self, handler: Guarded, token: &CancellationToken, timeout: Duration) -> Outcome {
         token.cancel();
         tokio::select! {
             biased;
-            outcome = handler => if let Ok(Outcome::Completed) = outcome { return Outcome::Completed },
+            outcome = handler => if outcome == Outcome::Completed { return outcome },
             () = self.engine.halt.abort.cancelled() => return Outcome::Released,
             () = self.engine.platform.clock.sleep(GRACE) => {}
         }
@@ -145,24 +133,4 @@ fn log(job: &Claimed, transition: &Transition) {
         }
         other => tracing::debug!(job = %id, %task, attempt, event = ?other.event(), "attempt ended"),
     }
-}
-
-/// The future's output, or its panic: it ends this attempt and nothing else.
-async fn guarded<F: Future>(future: F) -> Result<F::Output, Panic> {
-    let mut future = pin!(future);
-    std::future::poll_fn(move |context| {
-        // The future is dropped after a panic and never polled again, so nobody sees what the panic left half-done.
-        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
-            Err(panic) => Poll::Ready(Err(panic)),
-        }
-    })
-    .await
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the panic ends here")]
-fn panicked(panic: Panic) -> Outcome {
-    let message = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    Outcome::Failed(Failure::new(FailureKind::Panic, message.unwrap_or("a panic without a message")))
 }

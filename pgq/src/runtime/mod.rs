@@ -15,6 +15,7 @@ mod completer;
 mod engine;
 mod executor;
 mod flags;
+mod guard;
 mod heartbeat;
 mod maintenance;
 mod run;
