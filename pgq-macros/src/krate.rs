@@ -1,7 +1,7 @@
 //! Where generated code finds pgq: `::pgq`, or what `crate = path` says.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
-use quote::{ToTokens, quote};
+use quote::{ToTokens, format_ident, quote};
 use syn::spanned::Spanned;
 use syn::{LitStr, Path, parse_quote};
 
@@ -26,19 +26,21 @@ impl Krate {
         LitStr::new(&format!("{path}::__private::{name}"), self.0.span())
     }
 
-    /// The derives of a payload, and the attributes that tell them where their crates are.
-    pub(crate) fn payload_derives(&self, schema: bool) -> TokenStream {
+    /// The derives of a payload but those that there are, and the attributes that tell them where their crates are.
+    pub(crate) fn payload_derives(&self, schema: bool, but: &[&str]) -> TokenStream {
+        let derive = |krate: &str, name: &&str| {
+            let (krate, name) = (format_ident!("{krate}"), format_ident!("{name}"));
+            (!but.iter().any(|but| name == but)).then(|| quote!(#self::__private::#krate::#name))
+        };
+        let serde = ["Serialize", "Deserialize"].iter().filter_map(|name| derive("serde", name));
+        let schemars = ["JsonSchema"].iter().filter(|_| schema).filter_map(|name| derive("schemars", name));
+        let derives = serde.chain(schemars);
         let (serde, schemars) = (self.reexport("serde"), self.reexport("schemars"));
-        let json_schema = schema.then(|| {
-            quote! {
-                #[derive(#self::__private::schemars::JsonSchema)]
-                #[schemars(crate = #schemars)]
-            }
-        });
+        let schemars = schema.then(|| quote!(#[schemars(crate = #schemars)]));
         quote! {
-            #[derive(#self::__private::serde::Serialize, #self::__private::serde::Deserialize)]
+            #[derive(#(#derives),*)]
             #[serde(crate = #serde)]
-            #json_schema
+            #schemars
         }
     }
 

@@ -9,6 +9,7 @@ mod krate;
 mod model;
 mod options;
 mod parse;
+mod spans;
 mod suggest;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,13 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn task(attr: TokenStream, item: TokenStream) -> TokenStream {
     expand::task(attr.into(), &item.into()).into()
+}
+
+/// What `pgq::tasks!` stands on: it hands over its `$crate`.
+#[doc(hidden)]
+#[proc_macro]
+pub fn tasks(list: TokenStream) -> TokenStream {
+    expand::tasks(list.into()).into()
 }
 
 #[doc = include_str!("payload.md")]

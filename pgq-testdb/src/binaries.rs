@@ -7,6 +7,12 @@ use std::{
 
 use crate::{Error, account::Account};
 
+/// What there is to say without any.
+pub(crate) const MISSING: &str = "no PostgreSQL to test with: its server binaries (initdb, postgres) are neither on \
+     PATH nor in a usual place. Install them (Debian, Ubuntu: `apt-get install postgresql`; \
+     Fedora: `dnf install postgresql-server`; macOS: `brew install postgresql`), or name their directory in \
+     PGQ_TEST_POSTGRES_BIN, or set PGQ_TEST_DATABASE_URL to a server on which the role may create databases";
+
 /// A directory that holds `initdb` and `postgres`, both within the account's reach.
 #[derive(Clone, Debug)]
 pub(crate) struct Binaries(PathBuf);
@@ -14,13 +20,18 @@ pub(crate) struct Binaries(PathBuf);
 impl Binaries {
     /// `chosen` or `PGQ_TEST_POSTGRES_BIN` is the only place if there is one; else the first that serves.
     pub(crate) fn find(chosen: Option<&Path>, account: &Account) -> Result<Self, Error> {
+        Self::search(chosen, account)?.ok_or_else(|| Error::new(MISSING))
+    }
+
+    /// `None` if no place was named and no usual one serves.
+    pub(crate) fn search(chosen: Option<&Path>, account: &Account) -> Result<Option<Self>, Error> {
         let variable = env::var_os("PGQ_TEST_POSTGRES_BIN").filter(|value| !value.is_empty()).map(PathBuf::from);
         match chosen.map(Path::to_owned).or(variable) {
             Some(directory) => {
                 check(&directory, account).map_err(|why| unfit(&directory, &why))?;
-                Ok(Self(directory))
+                Ok(Some(Self(directory)))
             }
-            None => places().into_iter().find(|place| check(place, account).is_ok()).map(Self).ok_or_else(missing),
+            None => Ok(places().into_iter().find(|place| check(place, account).is_ok()).map(Self)),
         }
     }
 
@@ -49,15 +60,6 @@ fn unfit(directory: &Path, why: &str) -> Error {
          the directory that holds initdb and postgres, and without it they are searched for",
         directory.display()
     ))
-}
-
-fn missing() -> Error {
-    Error::new(
-        "no PostgreSQL to test with: its server binaries (initdb, postgres) are neither on PATH nor in a usual place. \
-         Install them (Debian, Ubuntu: `apt-get install postgresql`; Fedora: `dnf install postgresql-server`; \
-         macOS: `brew install postgresql`), or name their directory in PGQ_TEST_POSTGRES_BIN, \
-         or set PGQ_TEST_DATABASE_URL to a server on which the role may create databases",
-    )
 }
 
 fn places() -> Vec<PathBuf> {

@@ -1,10 +1,10 @@
-//! Whose a database is, told by its name: `pgq_test_<place>_<pid>_<start>_<n>`.
+//! Whose a database or a container is, told by its name: `pgq_test_<place>_<pid>_<start>_<n>`.
 //!
 //! - place: where a process number means the same: boot, pid and user namespace, user (a hash);
 //! - pid and start: which process there, even when its number is used again;
-//! - n: which of its databases.
+//! - n: which of its databases; a container has 0.
 //!
-//! A database is stale if it is of *our* place and that process is gone. Of another place's nothing is known: another
+//! Such a thing is stale if it is of *our* place and that process is gone. Of another place's nothing is known: another
 //! host, a container, another user whose processes may be hidden from us, or this host before it was booted again.
 //! Those are never touched.
 
@@ -14,7 +14,7 @@ use crate::account::Account;
 
 const PREFIX: &str = "pgq_test_";
 
-/// This process, as the owner of databases.
+/// This process, as an owner.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Owner {
     place: u64,
@@ -23,7 +23,7 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
-    /// `None` on a system that can't tell: then the databases have nobody's name, and nothing is swept.
+    /// `None` on a system that can't tell: then all have nobody's name, and nothing is swept.
     fn this() -> Option<&'static Self> {
         static THIS: OnceLock<Option<Owner>> = OnceLock::new();
         let find = || {
@@ -45,8 +45,8 @@ impl Owner {
     }
 }
 
-/// The name of this process's `n`th database; 63 bytes at most.
-pub(crate) fn database_name(n: u64) -> String {
+/// The name of this process's `n`th; 63 bytes at most.
+pub(crate) fn name(n: u64) -> String {
     match Owner::this() {
         Some(Owner { place, pid, start }) => format!("{PREFIX}{place:x}_{pid}_{start:x}_{n}"),
         None => format!("{PREFIX}{}_{n}", process::id()),
@@ -58,7 +58,7 @@ pub(crate) fn name_pattern() -> String {
     PREFIX.replace('_', r"\_") + "%"
 }
 
-/// Whether the process that made the database is certainly gone.
+/// Whether the process that gave this name is certainly gone.
 pub(crate) fn is_stale(name: &str) -> bool {
     let (Some(this), Some(owner)) = (Owner::this(), Owner::of(name)) else { return false };
     owner.place == this.place
@@ -125,13 +125,13 @@ fn hash(text: &str) -> u64 {
 mod tests {
     use super::*;
 
-    fn name(place: u64, pid: u32, start: u64) -> String {
+    fn name_of(place: u64, pid: u32, start: u64) -> String {
         format!("{PREFIX}{place:x}_{pid}_{start:x}_7")
     }
 
     #[test]
     fn a_name_tells_its_owner() {
-        let own = database_name(7);
+        let own = name(7);
         assert!(own.len() <= 63, "{own}");
         assert_eq!(Owner::of(&own).as_ref(), Owner::this());
     }
@@ -141,10 +141,10 @@ mod tests {
         let Some(this) = Owner::this() else { return };
         // Process numbers end at 2^22 on Linux and at 99998 on macOS.
         let gone = 4_194_305;
-        assert!(is_stale(&name(this.place, gone, this.start)));
-        assert!(is_stale(&name(this.place, this.pid, this.start + 1)), "its number was used again");
-        assert!(!is_stale(&name(this.place, this.pid, this.start)), "it is alive");
-        assert!(!is_stale(&name(this.place ^ 1, gone, this.start)), "it is another host's");
+        assert!(is_stale(&name_of(this.place, gone, this.start)));
+        assert!(is_stale(&name_of(this.place, this.pid, this.start + 1)), "its number was used again");
+        assert!(!is_stale(&name_of(this.place, this.pid, this.start)), "it is alive");
+        assert!(!is_stale(&name_of(this.place ^ 1, gone, this.start)), "it is another host's");
         for foreign in ["pgq_test_mine", "pgq_test_1_2_3", "pgq_test_1_2_3_4_5", "postgres", "pgq_test_1_2_3_x"] {
             assert!(!is_stale(foreign), "{foreign}");
         }

@@ -10,6 +10,8 @@ use std::{
 };
 
 pub use self::options::Options;
+#[cfg(feature = "docker")]
+pub(crate) use self::options::settings;
 use self::process::Process;
 use crate::{Error, account::Account, binaries::Binaries, cluster, directory, janitor::Janitor};
 

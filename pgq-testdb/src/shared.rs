@@ -1,7 +1,6 @@
-//! The server that all tests of this process share: a private one, or the one that they were told of.
+//! The server that all tests of this process share: the one that they were told of, or one of their own.
 
 use std::{
-    env,
     sync::{
         OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -11,12 +10,20 @@ use std::{
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection, postgres::PgConnectOptions};
 
-use crate::{Error, Options, Server, owner};
+use crate::{
+    Error, Options, Server,
+    account::Account,
+    binaries::{self, Binaries},
+    docker::Container,
+    owner,
+    way::Way,
+};
 
-pub(crate) struct Shared {
-    url: String,
-    /// `None` if it isn't ours.
-    private: Option<Server>,
+pub(crate) enum Shared {
+    /// Not ours: its URL.
+    External(String),
+    Private(Server),
+    Container(Box<Container>),
 }
 
 impl Shared {
@@ -31,23 +38,44 @@ impl Shared {
     }
 
     fn start() -> Result<Self, Error> {
-        match env::var("PGQ_TEST_DATABASE_URL") {
-            Ok(url) if !url.is_empty() => {
-                let external = Self { url, private: None };
-                block_on(external.sweep())?;
-                Ok(external)
-            }
-            _ => Server::start(Options::default()).map(|server| Self { url: server.url(), private: Some(server) }),
+        match Way::chosen()? {
+            Some(Way::Url(url)) => Self::external(url),
+            Some(Way::Binaries) => Self::private(),
+            Some(Way::Docker) => Self::container()
+                .map_err(|why| Error::because("PGQ_TEST_POSTGRES asks for Docker, which can't help", why)),
+            None => Self::found(),
+        }
+    }
+
+    fn external(url: String) -> Result<Self, Error> {
+        let external = Self::External(url);
+        block_on(external.sweep())?;
+        Ok(external)
+    }
+
+    fn private() -> Result<Self, Error> {
+        Server::start(Options::default()).map(Self::Private)
+    }
+
+    fn container() -> Result<Self, Error> {
+        Container::start().map(|container| Self::Container(Box::new(container)))
+    }
+
+    /// Docker only where there are no binaries at all: ones that don't work are an error to be told of.
+    fn found() -> Result<Self, Error> {
+        match Binaries::search(None, Account::get()?)? {
+            Some(_) => Self::private(),
+            None => Self::container().map_err(nothing_found),
         }
     }
 
     /// Creates a database as a copy of `template`, and gives its name.
     pub(crate) async fn create(&self, template: &str) -> Result<String, Error> {
         static COUNT: AtomicU64 = AtomicU64::new(1);
-        let name = owner::database_name(COUNT.fetch_add(1, Ordering::Relaxed));
+        let name = owner::name(COUNT.fetch_add(1, Ordering::Relaxed));
         let mut connection = self.connect().await?;
         // Half the time of the default when memory or fsync=off makes its two checkpoints cheap: so on ours only.
-        let by_file = self.private.is_some() && connection.server_version_num() >= Some(15_00_00);
+        let by_file = !matches!(self, Self::External(_)) && connection.server_version_num() >= Some(15_00_00);
         let strategy = if by_file { "strategy file_copy" } else { "" };
         let sql = format!(r#"create database "{name}" template "{template}" {strategy}"#);
         let created = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await;
@@ -66,12 +94,20 @@ impl Shared {
 
     /// A connection to the maintenance database. Not kept: it would be bound to the runtime of one test.
     pub(crate) async fn connect(&self) -> Result<PgConnection, Error> {
-        let connection = PgConnection::connect_with(&options(&self.url)?).await;
+        let connection = PgConnection::connect_with(&options(&self.url())?).await;
         connection.map_err(|cause| Error::because(format_args!("{} can't be reached", self.kind()), cause))
     }
 
     pub(crate) fn url_of(&self, database: &str) -> String {
-        with_database(&self.url, database)
+        with_database(&self.url(), database)
+    }
+
+    fn url(&self) -> String {
+        match self {
+            Self::External(url) => url.clone(),
+            Self::Private(server) => server.url(),
+            Self::Container(container) => container.url().to_owned(),
+        }
     }
 
     async fn sweep(&self) -> Result<(), Error> {
@@ -89,8 +125,17 @@ impl Shared {
     }
 
     fn kind(&self) -> &'static str {
-        if self.private.is_some() { "the private test server" } else { "the server of PGQ_TEST_DATABASE_URL" }
+        match self {
+            Self::External(_) => "the server of PGQ_TEST_DATABASE_URL",
+            Self::Private(_) => "the private test server",
+            Self::Container(_) => "the test server in Docker",
+        }
     }
+}
+
+/// The one message about everything that would do.
+fn nothing_found(why_not_docker: Error) -> Error {
+    Error::because(format_args!("{}. Docker can't help either", binaries::MISSING), why_not_docker)
 }
 
 async fn drop_database(name: &str, connection: &mut PgConnection) -> Result<(), Error> {
@@ -100,7 +145,7 @@ async fn drop_database(name: &str, connection: &mut PgConnection) -> Result<(), 
 }
 
 /// On a thread and a runtime of its own: the caller may be inside a runtime, where one mustn't block on another.
-fn block_on<T: Send>(work: impl Future<Output = Result<T, Error>> + Send) -> Result<T, Error> {
+pub(crate) fn block_on<T: Send>(work: impl Future<Output = Result<T, Error>> + Send) -> Result<T, Error> {
     let run = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.map_err(|cause| Error::because("no runtime", cause))?.block_on(work)
@@ -126,7 +171,16 @@ fn with_database(url: &str, database: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::with_database;
+    use super::{nothing_found, with_database};
+    use crate::Error;
+
+    #[test]
+    fn one_message_names_everything_that_would_do() {
+        let message = nothing_found(Error::new("it has no image: `docker pull postgres`")).to_string();
+        for way in ["apt-get install postgresql", "PGQ_TEST_POSTGRES_BIN", "PGQ_TEST_DATABASE_URL", "docker pull"] {
+            assert!(message.contains(way), "{message}");
+        }
+    }
 
     #[test]
     fn a_url_can_be_turned_to_another_database() {

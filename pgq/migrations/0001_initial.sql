@@ -22,6 +22,15 @@ create table @sleeper (
   wants int[] not null
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 
+-- What a worker is told about a job that it runs: that it is cancelled. It reads this with its next beat.
+create table @signal (
+  worker bigint not null,
+  job bigint not null,
+  epoch int not null,
+  why text not null,
+  primary key (worker, job, epoch)
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+
 create table @task (
   name text collate "C" primary key,
   queue text collate "C" not null,
@@ -72,7 +81,7 @@ create table @failure (
   job bigint not null,
   epoch int not null,
   attempt smallint not null,
-  lease bigint not null,
+  lease bigint,                           -- null where no attempt was running
   at timestamptz not null,
   kind text not null,
   message text not null,
@@ -90,7 +99,7 @@ create table @history (
   finished timestamptz not null,
   created timestamptz not null,
   run_at timestamptz not null,
-  lease bigint not null,
+  lease bigint,                           -- null where no attempt was running
   parent bigint,
   epoch int not null,
   state smallint not null,                -- 4 completed, 5 cancelled, 6 discarded

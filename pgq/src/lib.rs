@@ -10,6 +10,7 @@ mod task;
 pub mod testing;
 
 pub use backend::postgres::TxConnection;
+pub use backend::{Cancellation, JobInfo};
 pub use client::{
     AnyJob, AnyTask, Client, ClientBuilder, Enqueue, EnqueueMany, Handle, JobBuilder, On, Target, Tx, enqueue_many,
     set_namespace,
@@ -19,9 +20,9 @@ pub use error::{BoxError, Error, Result};
 pub use pgq_core::options::Keep;
 pub use pgq_core::{Control, FailureKind, Headers, JobId, Priority, Retry, State, TaskOptions, Timestamp};
 pub use pgq_macros::{Provide, payload, task};
-pub use runtime::{Worker, WorkerBuilder, run, run_with};
+pub use runtime::{Stopper, Worker, WorkerBuilder, run, run_with};
 pub use sqlx;
-pub use task::{Context, Env, Provide, Provider, Provision, Resources, Task, Tasks};
+pub use task::{Context, Env, Payload, Provide, Provider, Provision, Resources, Task, Tasks};
 pub use tokio_util::sync::CancellationToken;
 
 /// What the macros write paths to; not for anybody else.
@@ -30,18 +31,15 @@ pub mod __private {
     pub use std::time::Duration;
 
     pub use inventory;
+    pub use pgq_macros::tasks;
     pub use schemars;
     pub use serde;
     pub use serde_json::Value;
 
     pub use crate::client::{enqueue_each as enqueue_many, enqueue_one as enqueue};
-    pub use crate::task::{HandlerError, Location, TaskEntry, TaskResult, blocking};
-
-    /// The JSON Schema of a type.
-    #[must_use]
-    pub fn schema_of<T: schemars::JsonSchema>() -> Option<Value> {
-        Some(schemars::schema_for!(T).to_value())
-    }
+    pub use crate::task::{
+        HandlerError, Listed, Location, Nameless, Names, TaskEntry, TaskResult, blocking, distinct, schema_of, sendable,
+    };
 }
 
 /// The README's examples are tests.

@@ -1,5 +1,6 @@
 //! The semantics that every backend has: each fact is tested on all of them.
 
+mod cancel;
 mod claim;
 mod deferral;
 mod enqueue;
@@ -85,6 +86,13 @@ facts! {
         a_release_refunds_the_attempt_and_keeps_its_place
         what_is_given_up_is_kept_with_its_failure
         a_batch_ends_every_way_at_once;
+    cancel:
+        a_queued_job_is_cancelled_at_once
+        a_finished_job_cannot_be_cancelled_and_it_is_said
+        thousands_are_cancelled_in_one_call_with_an_answer_for_each
+        the_holder_of_a_running_job_is_told
+        a_running_job_is_cancelled_when_its_handler_ends
+        a_wish_to_cancel_outlives_the_worker_that_died;
     fence:
         a_stale_epoch_cannot_finish_a_job
         another_workers_lease_cannot_finish_a_job

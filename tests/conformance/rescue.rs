@@ -32,7 +32,8 @@ pub(crate) async fn a_beat_keeps_the_lease(world: World) -> Result<()> {
     let (mut pulse, mut others) = (holder.attend().await?, other.attend().await?);
     for _ in 0..5 {
         world.clock.advance(SPAN - MOMENT);
-        assert_eq!((pulse.renew().await?, others.renew().await?), (Renewal::Alive, Renewal::Alive));
+        assert_ne!(pulse.renew().await?, Renewal::Gone);
+        assert_ne!(others.renew().await?, Renewal::Gone);
         assert_eq!(other.rescue(10).await?.gone, 0);
     }
     assert_eq!(end(&holder, &won[0], Transition::Complete).await?, Verdict::Written);

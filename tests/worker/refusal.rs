@@ -1,6 +1,6 @@
 //! What stops a worker before its first claim.
 
-use pgq::{Client, Result, Worker};
+use pgq::{Client, Result, Tasks, Worker};
 
 use crate::world::installed;
 
@@ -56,7 +56,9 @@ async fn a_name_that_is_no_task_is_refused() {
 
 #[tokio::test]
 async fn two_tasks_of_one_name_or_alias_are_refused() {
-    for tasks in [pgq::tasks![idle, twin], pgq::tasks![idle, heir]] {
+    // `tasks![]` would refuse two of one name when this is compiled.
+    let lists = [Tasks::new().with::<idle>().with::<twin>(), Tasks::new().with::<idle>().with::<heir>()];
+    for tasks in lists {
         let message = refusal(builder().tasks(tasks)).await;
         assert!(message.starts_with("task `idle`: two tasks have this name, at "), "{message}");
         assert_eq!(message.matches("refusal.rs:").count(), 2, "{message}");

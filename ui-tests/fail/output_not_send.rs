@@ -1,7 +1,7 @@
-use pgq::BoxError;
-
 use std::marker::PhantomData;
 use std::rc::Rc;
+
+use pgq::BoxError;
 
 #[pgq::task]
 async fn send() -> Result<PhantomData<Rc<u8>>, BoxError> {

@@ -1,7 +1,7 @@
-use pgq::BoxError;
-
 use std::marker::PhantomData;
 use std::rc::Rc;
+
+use pgq::BoxError;
 
 #[pgq::payload(schema = none)]
 struct Mail {

@@ -1,6 +1,5 @@
 use pgq::BoxError;
 
-#[pgq::payload]
 struct Mail<'a> {
     to: &'a str,
 }

@@ -1,6 +1,4 @@
-use pgq::BoxError;
-
-use pgq::{Context, Tasks};
+use pgq::{BoxError, Context, Tasks};
 
 struct Mailer;
 struct Shop;

@@ -1,6 +1,8 @@
 #[derive(pgq::Provide)]
 struct App;
 
-fn main() {
-    drop(pgq::run::<App>());
+async fn work() -> pgq::Result<()> {
+    pgq::run::<App>().await
 }
+
+fn main() {}

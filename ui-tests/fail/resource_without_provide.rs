@@ -6,6 +6,4 @@ impl pgq::Resources for App {
     }
 }
 
-fn main() {
-    drop(pgq::Worker::<App>::builder());
-}
+fn main() {}

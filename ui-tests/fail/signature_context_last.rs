@@ -1,6 +1,4 @@
-use pgq::BoxError;
-
-use pgq::Context;
+use pgq::{BoxError, Context};
 
 #[pgq::task]
 async fn send(to: String, ctx: Context) -> Result<(), BoxError> {

@@ -1,6 +1,6 @@
-use pgq::BoxError;
-
 use std::task::Context;
+
+use pgq::BoxError;
 
 #[pgq::task]
 async fn send(ctx: Context<'_>, to: String) -> Result<(), BoxError> {

@@ -1,6 +1,4 @@
-use pgq::BoxError;
-
-use pgq::Context;
+use pgq::{BoxError, Context};
 
 #[pgq::task]
 async fn send(ctx: &Context, to: String) -> Result<(), BoxError> {

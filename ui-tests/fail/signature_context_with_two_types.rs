@@ -1,6 +1,4 @@
-use pgq::BoxError;
-
-use pgq::Context;
+use pgq::{BoxError, Context};
 
 struct Mailer;
 struct Shop;

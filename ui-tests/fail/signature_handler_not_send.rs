@@ -1,6 +1,6 @@
-use pgq::BoxError;
-
 use std::rc::Rc;
+
+use pgq::BoxError;
 
 #[pgq::task]
 async fn send(to: String) -> Result<(), BoxError> {

@@ -1,5 +1,4 @@
 use pgq::BoxError;
-
 use pgq::sqlx::{Postgres, Transaction};
 
 #[pgq::task]

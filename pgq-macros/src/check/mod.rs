@@ -5,7 +5,9 @@ mod words;
 
 use pgq_core::literal;
 use syn::ext::IdentExt;
-use syn::{Attribute, FnArg, GenericParam, Ident, Result, ReturnType, Safety, Signature};
+use syn::{
+    Attribute, FnArg, GenericArgument, GenericParam, Ident, PathArguments, Result, ReturnType, Safety, Signature, Type,
+};
 
 pub(crate) use parameter::{Parameter, parameter};
 
@@ -14,7 +16,8 @@ use crate::krate::Krate;
 use crate::model::Payload;
 use crate::options::Options;
 use crate::parse::{Function, is_for_fields};
-use words::{found, is, is_elided};
+pub(crate) use words::{elided, reference};
+use words::{found, is};
 
 /// The function as a whole. A second `#[task]` is taken off it.
 pub(crate) fn function(function: &mut Function, krate: &Krate, errors: &mut Errors) {
@@ -71,16 +74,27 @@ pub(crate) fn output(sig: &Signature) -> Result<()> {
     let ReturnType::Type(_, ty) = &sig.output else {
         return wrong(&sig.ident, "expected a task that returns a `Result`: write `-> Result<(), pgq::BoxError>`");
     };
-    let found = found(ty, |token, next| {
-        is(token, "impl") || is(token, "&") && !next.is_some_and(|next| is(next, "'")) || is_elided(token, next)
-    });
-    match found {
-        Some(token) if is(&token, "impl") && sig.asyncness.is_none() => {
-            wrong(ty, "expected a `Result` of types with names, got `impl`: write `async fn` for a future")
-        }
-        Some(token) if is(&token, "impl") => wrong(token, "expected a type with a name, got `impl`"),
-        Some(token) => wrong(token, "expected a type that owns what it holds: the task's result outlives its call"),
+    if let Some(token) = found(ty, |token, _| is(token, "impl")) {
+        return match sig.asyncness {
+            Some(_) => wrong(token, "expected a type with a name, got `impl`"),
+            None => wrong(ty, "expected a `Result` of types with names, got `impl`: write `async fn` for a future"),
+        };
+    }
+    // A `&'static str` is an error's good right, but what is stored and read back is borrowed from nothing.
+    match elided(ty).or_else(|| result_argument(ty, 0).and_then(reference)) {
+        Some(token) => wrong(token, "expected a type that owns what it holds: the task's result is stored"),
         None => Ok(()),
+    }
+}
+
+/// The type at an index of `Result<T, E>`, unless it stands behind an alias.
+pub(crate) fn result_argument(ty: &Type, index: usize) -> Option<&Type> {
+    let Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last().filter(|last| last.ident == "Result")?;
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+    match arguments.args.get(index) {
+        Some(GenericArgument::Type(argument)) => Some(argument),
+        _ => None,
     }
 }
 

@@ -4,7 +4,7 @@ use proc_macro2::Ident;
 use syn::spanned::Spanned;
 use syn::{FnArg, GenericArgument, Pat, PatType, PathArguments, Result, Type, TypeReference};
 
-use super::words::{found, is, is_elided};
+use super::words::{found, is, reference};
 use crate::errors::{Errors, shown, wrong};
 use crate::model::{Context, Field};
 
@@ -40,10 +40,13 @@ pub(crate) fn parameter(position: usize, input: &FnArg, context: bool, errors: &
     errors.take(resources(ty)).map(|resources| Parameter::Context(Context::of(input, resources)))
 }
 
+const CONTEXT: &str = "expected `pgq::Context` or `pgq::Context<Resources>`";
+
 fn borrowed(reference: &TypeReference, input: &PatType, errors: &mut Errors) -> Option<Parameter> {
     let owned = peel(&reference.elem);
     let (known, why) = if is_named(owned, "Tx") {
-        (Some(Parameter::Transaction), "a task that takes the attempt's transaction isn't there yet".to_owned())
+        let why = "a task that takes the attempt's transaction isn't there yet: begin one of `ctx.client()`";
+        (Some(Parameter::Transaction), why.to_owned())
     } else if is_named(owned, "Context") {
         let context = Parameter::Context(Context::of(input, resources(owned).ok().flatten()));
         (Some(context), format!("the context is taken by value: write `{}`", shown(owned)))
@@ -64,20 +67,21 @@ fn resources(ty: &Type) -> Result<Option<Box<Type>>> {
     let Type::Path(path) = ty else { return Ok(None) };
     match path.path.segments.last().map(|segment| &segment.arguments) {
         Some(PathArguments::AngleBracketed(arguments)) => match arguments.args.iter().collect::<Vec<_>>()[..] {
-            [GenericArgument::Type(resources)] => Ok(Some(Box::new(resources.clone()))),
-            _ => wrong(arguments, "expected `Context` or `Context<Resources>`"),
+            // With more than one, the compiler says that itself.
+            [GenericArgument::Type(resources), ..] => Ok(Some(Box::new(resources.clone()))),
+            _ => wrong(ty, CONTEXT),
         },
-        Some(PathArguments::Parenthesized(arguments)) => wrong(arguments, "expected `Context` or `Context<Resources>`"),
+        Some(PathArguments::Parenthesized(_)) => wrong(ty, CONTEXT),
         _ => Ok(None),
     }
 }
 
 fn payload(input: &PatType) -> Result<Field> {
     let ident = plain(input, false)?;
-    match found(&input.ty, |token, next| is(token, "impl") || is(token, "&") || is_elided(token, next)) {
-        Some(token) if is(&token, "impl") => {
-            wrong(&input.ty, "expected a type with a name, got `impl`: arguments are read from the job")
-        }
+    if found(&input.ty, |token, _| is(token, "impl")).is_some() {
+        return wrong(&input.ty, "expected a type with a name, got `impl`: arguments are read from the job");
+    }
+    match reference(&input.ty) {
         Some(token) => wrong(token, "expected a type that owns what it holds: arguments are read from the job"),
         None => Ok(Field::of(input, &ident)),
     }

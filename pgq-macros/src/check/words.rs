@@ -32,6 +32,16 @@ pub(super) fn is(token: &TokenTree, word: &str) -> bool {
     }
 }
 
+/// A `&` without a lifetime, or a lifetime other than `'static`.
+pub(crate) fn elided(ty: &Type) -> Option<TokenTree> {
+    found(ty, |token, next| is(token, "&") && !next.is_some_and(|next| is(next, "'")) || is_elided(token, next))
+}
+
+/// A reference of any lifetime.
+pub(crate) fn reference(ty: &Type) -> Option<TokenTree> {
+    found(ty, |token, next| is(token, "&") || is_elided(token, next))
+}
+
 /// Whether a lifetime other than `'static` begins here.
 pub(super) fn is_elided(token: &TokenTree, next: Option<&TokenTree>) -> bool {
     is(token, "'") && !next.is_some_and(|next| is(next, "static"))

@@ -4,7 +4,9 @@
 mod payload;
 mod provide;
 mod task;
+mod tasks;
 
 pub(crate) use payload::payload;
 pub(crate) use provide::provide;
 pub(crate) use task::task;
+pub(crate) use tasks::tasks;

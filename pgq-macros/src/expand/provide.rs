@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Attribute, Data, DeriveInput, Field, Member, Meta, Result, Type};
+use syn::{Attribute, Data, DeriveInput, Field, Generics, Member, Meta, Result, Type, parse_quote};
 
+use crate::check;
 use crate::errors::{Errors, wrong};
 use crate::krate::Krate;
 use crate::options::{self, Entry, Value};
@@ -17,47 +18,66 @@ pub(crate) fn provide(item: TokenStream) -> TokenStream {
     quote!(#expanded #errors)
 }
 
+/// What can't be a provider is one all the same, of itself, so that those who use it get no errors of their own.
 fn expand(input: &DeriveInput, errors: &mut Errors) -> TokenStream {
     let krate = container(&input.attrs, errors);
-    let Some(fields) = errors.take(fields(input)) else { return TokenStream::new() };
-    let provided = provided(fields, errors);
-    let (ident, types) = (&input.ident, provided.iter().map(|(_, ty)| ty));
-    let parts = provided.iter().map(|(member, ty)| {
-        let borrowed = quote!(&self.#member);
-        implementation(&krate, input, ty, &borrowed)
-    });
-    let whole = implementation(&krate, input, &ident, &quote!(self));
-    let nothing = implementation(&krate, input, &quote!(()), &quote!(&()));
+    let fields = errors.take(fields(input)).map(|fields| provided(fields, errors)).unwrap_or_default();
+    let (ident, (_, arguments, _)) = (&input.ident, input.generics.split_for_impl());
+    let mut lent = vec![(quote!(#ident #arguments), quote!(self)), (quote!(()), quote!(&()))];
+    lent.extend(fields.iter().map(|(member, ty)| (ty.to_token_stream(), quote!(&self.#member))));
+
+    let provider = Provider { krate: &krate, input, generics: bounded(&input.generics) };
+    let implementations = lent.iter().map(|(ty, borrowed)| provider.lends(ty, borrowed));
+    let (types, head) = (lent.iter().map(|(ty, _)| ty), provider.head(&quote!(#krate::Provider)));
     quote! {
-        #whole
-        #nothing
-        #(#parts)*
+        #(#implementations)*
 
         #[automatically_derived]
-        impl #krate::Provider for #ident {
+        #head {
             fn provided() -> ::std::vec::Vec<#krate::Provision<Self>> {
-                ::std::vec![
-                    #krate::Provision::of::<#ident>(),
-                    #krate::Provision::of::<()>(),
-                    #(#krate::Provision::of::<#types>(),)*
-                ]
+                ::std::vec![#(#krate::Provision::of::<#types>()),*]
             }
         }
     }
 }
 
-fn implementation(krate: &Krate, input: &DeriveInput, ty: &impl ToTokens, borrowed: &TokenStream) -> TokenStream {
-    let ident = &input.ident;
-    let at = ty.to_token_stream().span().resolved_at(proc_macro2::Span::mixed_site());
-    let head = quote_spanned!(at=> impl #krate::Provide<#ty> for #ident);
-    quote! {
-        #[automatically_derived]
-        #head {
-            fn provide(&self) -> &#ty {
-                #borrowed
+struct Provider<'i> {
+    krate: &'i Krate,
+    input: &'i DeriveInput,
+    generics: Generics,
+}
+
+impl Provider<'_> {
+    fn lends(&self, ty: &TokenStream, borrowed: &TokenStream) -> TokenStream {
+        let krate = self.krate;
+        let at = ty.span().resolved_at(Span::mixed_site());
+        let head = self.head(&quote_spanned!(at=> #krate::Provide<#ty>));
+        quote! {
+            #[automatically_derived]
+            #head {
+                fn provide(&self) -> &#ty {
+                    #borrowed
+                }
             }
         }
     }
+
+    fn head(&self, implemented: &TokenStream) -> TokenStream {
+        let (ident, at) = (&self.input.ident, implemented.span());
+        let (parameters, _, clause) = self.generics.split_for_impl();
+        let (_, arguments, _) = self.input.generics.split_for_impl();
+        quote_spanned!(at=> impl #parameters #implemented for #ident #arguments #clause)
+    }
+}
+
+/// The parameters, which it shouldn't have, with what every provider is.
+fn bounded(generics: &Generics) -> Generics {
+    let mut generics = generics.clone();
+    if !generics.params.is_empty() {
+        let clause = generics.make_where_clause();
+        clause.predicates.push(parse_quote!(Self: ::core::marker::Send + ::core::marker::Sync + 'static));
+    }
+    generics
 }
 
 /// What `#[provide(…)]` says about the struct: where pgq is.
@@ -125,7 +145,8 @@ fn provided<'f>(fields: &'f syn::Fields, errors: &mut Errors) -> Vec<(Member, &'
     for (member, field) in fields.members().zip(fields) {
         let ty = &field.ty;
         let text = ty.to_token_stream().to_string();
-        if skipped(field, errors) || text == "()" {
+        // Of a missing lifetime the compiler tells itself.
+        if skipped(field, errors) || text == "()" || check::elided(ty).is_some() {
             continue;
         }
         if !seen.insert(text) {

@@ -47,24 +47,31 @@ impl Options {
 
     /// All settings; a later one wins.
     pub(super) fn settings(&self, socket_directory: &Path) -> impl Iterator<Item = (&str, String)> {
-        let durable = if self.fsync { "on" } else { "off" };
-        let ours = [
+        let place = [
             ("listen_addresses", String::new()),
             ("unix_socket_directories", socket_directory.display().to_string()),
             ("port", "5432".to_owned()),
-            ("max_connections", "300".to_owned()),
-            ("timezone", "UTC".to_owned()),
-            ("fsync", durable.to_owned()),
-            ("synchronous_commit", durable.to_owned()),
-            ("full_page_writes", durable.to_owned()),
         ];
-        // In memory, a gigabyte of WAL per server (the default) would be dear.
-        let small = (!self.fsync).then(|| ("max_wal_size", "128MB".to_owned()));
+        let ours = settings(self.fsync).map(|(name, value)| (name, value.to_owned()));
         let own = self.own.iter().map(|(name, value)| (name.as_str(), value.clone()));
-        ours.into_iter().chain(small).chain(own)
+        place.into_iter().chain(ours).chain(own)
     }
 
     pub(super) fn port(&self) -> &str {
         self.own.iter().rev().find(|(name, _)| name == "port").map_or("5432", |(_, port)| port)
     }
+}
+
+/// What a server for tests is set to, wherever it runs.
+pub(crate) fn settings(fsync: bool) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let durable = if fsync { "on" } else { "off" };
+    let always = [
+        ("max_connections", "300"),
+        ("timezone", "UTC"),
+        ("fsync", durable),
+        ("synchronous_commit", durable),
+        ("full_page_writes", durable),
+    ];
+    // In memory, a gigabyte of WAL per server (the default) would be dear.
+    always.into_iter().chain((!fsync).then_some(("max_wal_size", "128MB")))
 }

@@ -2,6 +2,8 @@
 
 mod child;
 mod database;
+#[cfg(feature = "docker")]
+mod docker;
 mod external;
 mod leftovers;
 mod missing;

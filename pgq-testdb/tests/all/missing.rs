@@ -38,3 +38,28 @@ async fn an_external_server_out_of_reach_is_an_error_that_names_the_variable() -
     assert!(!message.contains("geheim"), "{message}");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_way_that_does_not_exist_is_an_error_that_names_those_that_do() -> Outcome {
+    if child::is_child() {
+        child::say(&Database::create().await.err().ok_or("expected an error")?.to_string());
+        return Ok(());
+    }
+    let test = "missing::a_way_that_does_not_exist_is_an_error_that_names_those_that_do";
+    let message = child::output(child::command(test)?.env("PGQ_TEST_POSTGRES", "podman"))?;
+    assert_eq!(message, "expected `url`, `binaries` or `docker` in PGQ_TEST_POSTGRES, got `podman`");
+    Ok(())
+}
+
+#[cfg(not(feature = "docker"))]
+#[tokio::test]
+async fn docker_without_the_feature_is_an_error_that_names_it() -> Outcome {
+    if child::is_child() {
+        child::say(&Database::create().await.err().ok_or("expected an error")?.to_string());
+        return Ok(());
+    }
+    let test = "missing::docker_without_the_feature_is_an_error_that_names_it";
+    let message = child::output(child::command(test)?.env("PGQ_TEST_POSTGRES", "docker"))?;
+    assert!(message.contains("feature `docker`"), "{message}");
+    Ok(())
+}

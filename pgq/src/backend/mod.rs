@@ -128,6 +128,9 @@ pub trait Operate: Send + Sync {
     /// Where one line says what this is: `PostgreSQL 15.18, schema pgq`.
     fn describe(&self) -> Answer<'_, String>;
 
+    /// Cancels jobs: queued ones at once, running ones through their worker. One answer for each id, in order.
+    fn cancel(&self, ids: Vec<JobId>, why: String) -> Answer<'_, Vec<Cancellation>>;
+
     /// A job, queued or finished, while it is kept.
     fn get(&self, id: JobId) -> Answer<'_, Option<JobInfo>>;
 }
@@ -221,12 +224,41 @@ pub enum Verdict {
 }
 
 /// Whether a worker still counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Renewal {
     /// The lease is extended.
-    Alive,
+    Alive {
+        /// Running jobs that were cancelled since the last beat.
+        cancelled: Vec<Cancelled>,
+    },
     /// The worker was declared gone: its jobs are others' now.
     Gone,
+}
+
+/// A running job that was cancelled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cancelled {
+    /// Which job.
+    pub id: JobId,
+    /// Which claim.
+    pub epoch: u32,
+    /// Why.
+    pub why: String,
+}
+
+/// What came of a wish to cancel a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cancellation {
+    /// It was queued, and is cancelled.
+    Done,
+    /// It runs: its worker is told, the attempt's token fires within a second, and the job is cancelled when its handler
+    /// has ended.
+    Asked,
+    /// It was finished already.
+    Finished(State),
+    /// There is no such job, or it is no longer kept.
+    Unknown,
 }
 
 /// What a worker was woken for. Notices that wait add up to one.
@@ -236,16 +268,18 @@ pub struct Notice {
     pub work: bool,
     /// Something may be due before the next look: see what is to be promoted.
     pub soon: bool,
+    /// A running job was cancelled: beat at once.
+    pub told: bool,
 }
 
 impl Notice {
     /// Look at everything: notices may have been lost.
-    pub const ALL: Self = Self { work: true, soon: true };
+    pub const ALL: Self = Self { work: true, soon: true, told: true };
 
     /// Both.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
-        Self { work: self.work || other.work, soon: self.soon || other.soon }
+        Self { work: self.work || other.work, soon: self.soon || other.soon, told: self.told || other.told }
     }
 }
 

@@ -24,6 +24,7 @@ use crate::{JobBuilder, JobId, Result};
 )]
 pub trait Target<'t>: sealed::Target<'t> {}
 
+#[diagnostic::do_not_recommend]
 impl<'t, T: sealed::Target<'t>> Target<'t> for T {}
 
 pub(crate) mod sealed {

@@ -13,7 +13,7 @@ use sqlx::{PgConnection, PgPool};
 use crate::JobId;
 use crate::backend::memory::Memory;
 use crate::backend::postgres::{self, Namespace, Postgres};
-use crate::backend::{Backend, JobInfo, Migrated};
+use crate::backend::{Backend, Cancellation, JobInfo, Migrated};
 use crate::error::{Error, Kind, Result};
 use crate::platform::{ManualClock, Platform};
 
@@ -106,6 +106,30 @@ impl Client {
     /// It isn't ([`Error::is_schema`]), or the database can't be reached.
     pub async fn check(&self) -> Result<()> {
         self.inner.backend.check().await
+    }
+
+    /// Cancels a job: a queued one at once, a running one through its token, within a second wherever it runs; `why` is kept
+    /// with the job.
+    ///
+    /// # Errors
+    /// The database can't be reached.
+    pub async fn cancel(&self, id: JobId, why: &str) -> Result<Cancellation> {
+        let answers = self.cancel_many([id], why).await.map_err(|error| error.about_job(id))?;
+        Ok(answers.first().map_or(Cancellation::Unknown, |answer| answer.1))
+    }
+
+    /// Cancels jobs as [`Client::cancel`] does; says what came of each, in order.
+    ///
+    /// # Errors
+    /// The database can't be reached; part of them may be cancelled then.
+    pub async fn cancel_many(
+        &self,
+        ids: impl IntoIterator<Item = JobId>,
+        why: &str,
+    ) -> Result<Vec<(JobId, Cancellation)>> {
+        let ids: Vec<JobId> = ids.into_iter().collect();
+        let answers = self.inner.backend.cancel(ids.clone(), why.to_owned()).await?;
+        Ok(ids.into_iter().zip(answers).collect())
     }
 
     /// A job as it stands now, queued or finished; `None` once it is no longer kept.

@@ -21,8 +21,11 @@ impl Tx {
         Self { transaction, max_payload }
     }
 
-    /// Lends the connection for SQL of one's own: `sqlx::query("…").execute(&mut *tx.conn().await?)`. Whoever enqueues on
-    /// the transaction meanwhile waits until it is given back.
+    /// Lends the connection for SQL of one's own: `sqlx::query("…").execute(&mut *tx.conn().await?)`, which gives it back at
+    /// the end of the statement.
+    ///
+    /// **Don't keep it in a variable across an enqueue on the same transaction**: that waits until the connection is given
+    /// back, and gives up with an error after ten seconds.
     ///
     /// # Errors
     /// On the in-memory backend, which has no SQL: [`is_unsupported`](crate::Error::is_unsupported).

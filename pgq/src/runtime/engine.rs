@@ -1,13 +1,14 @@
 //! What the services of one worker share.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use pgq_core::JobId;
 use tokio_util::sync::CancellationToken;
 
 use super::completer::Outbox;
+use super::held::Held;
 use super::service::Signal;
 use super::slots::Slots;
 use crate::Client;
@@ -17,6 +18,8 @@ use crate::task::BoundTask;
 
 pub(super) struct Engine {
     pub(super) session: Arc<dyn Session>,
+    /// For how long the worker may be silent.
+    pub(super) lease: Duration,
     pub(super) platform: Platform,
     pub(super) client: Client,
     /// By name and alias.
@@ -33,28 +36,6 @@ pub(super) struct Engine {
     /// Whether notices would reach us.
     pub(super) hears: AtomicBool,
     pub(super) halt: Halt,
-}
-
-/// The jobs of this worker, from their claim until the backend has answered for their end.
-#[derive(Debug, Default)]
-pub(super) struct Held(Mutex<HashSet<JobId>>);
-
-impl Held {
-    pub(super) fn add(&self, ids: impl IntoIterator<Item = JobId>) {
-        self.with(|held| held.extend(ids));
-    }
-
-    pub(super) fn remove(&self, ids: impl IntoIterator<Item = JobId>) {
-        self.with(|held| ids.into_iter().for_each(|id| _ = held.remove(&id)));
-    }
-
-    pub(super) fn ids(&self) -> Vec<JobId> {
-        self.with(|held| held.iter().copied().collect())
-    }
-
-    fn with<T>(&self, look: impl FnOnce(&mut HashSet<JobId>) -> T) -> T {
-        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
 }
 
 /// The steps of coming to an end, each a token that fires once.
@@ -79,10 +60,12 @@ impl Engine {
         tasks: HashMap<&'static str, BoundTask>,
         wants: Arc<[Want]>,
         slots: usize,
+        lease: Duration,
     ) -> Self {
         let stir = Signal::new();
         Self {
             session,
+            lease,
             platform: client.platform().clone(),
             client,
             tasks,

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgq_core::{Claimed, Failure, FailureKind, Outcome, Standing, State, Transition, decide};
+use pgq_core::{Claimed, Control, Failure, FailureKind, Outcome, Standing, State, Transition, decide};
 use tokio_util::sync::CancellationToken;
 
 use super::engine::Engine;
 use super::guard::Guarded;
+use super::held::Grip;
 use crate::backend::Ended;
 use crate::platform;
 use crate::task::{Attempt, BoundTask};
@@ -18,9 +19,9 @@ const GRACE: Duration = Duration::from_secs(1);
 /// Starts the jobs that a claim won, each in a slot.
 pub(super) fn start(engine: &Arc<Engine>, jobs: Vec<Claimed>) {
     engine.slots.take(jobs.len());
-    engine.held.add(jobs.iter().map(|job| job.id));
     for job in jobs {
-        let running = Running { engine: Arc::clone(engine), job };
+        let grip = engine.held.add(&job);
+        let running = Running { engine: Arc::clone(engine), job, grip };
         platform::spawn(running.finish());
     }
 }
@@ -28,6 +29,7 @@ pub(super) fn start(engine: &Arc<Engine>, jobs: Vec<Claimed>) {
 struct Running {
     engine: Arc<Engine>,
     job: Claimed,
+    grip: Grip,
 }
 
 impl Running {
@@ -57,6 +59,7 @@ impl Running {
             outcome = &mut handler => outcome,
             () = self.engine.halt.abort.cancelled() => Outcome::Released,
             timeout = self.timeout(task) => self.end_late(handler, &token, timeout).await,
+            why = self.grip.cancelled() => self.end_cancelled(handler, &token, why).await,
         }
     }
 
@@ -82,6 +85,17 @@ impl Running {
         Outcome::Failed(Failure::new(FailureKind::Timeout, &format!("the handler took longer than {timeout:?}")))
     }
 
+    /// Gives the handler a moment to end by itself. However it ends, the job is cancelled.
+    async fn end_cancelled(&self, handler: Guarded, token: &CancellationToken, why: String) -> Outcome {
+        token.cancel();
+        tokio::select! {
+            _ = handler => {}
+            () = self.engine.halt.abort.cancelled() => {}
+            () = self.engine.platform.clock.sleep(GRACE) => {}
+        }
+        Outcome::Asked(Control::Cancel(why))
+    }
+
     fn introduce(&mut self, task: &BoundTask) -> Arc<Attempt> {
         Arc::new(Attempt {
             id: self.job.id,
@@ -90,6 +104,7 @@ impl Running {
             epoch: self.job.epoch,
             number: self.job.attempt,
             max_attempts: self.job.max_attempts,
+            crashes: self.job.crashes,
             headers: std::mem::take(&mut self.job.headers),
             token: self.engine.halt.hurry.child_token(),
             client: self.engine.client.clone(),

@@ -18,15 +18,14 @@ const BEATS: u32 = 15;
 
 pub(super) struct Heartbeat {
     engine: Arc<Engine>,
-    lease: Duration,
     pulse: Option<Box<dyn Pulse>>,
     last: Option<Mark>,
     signal: Signal,
 }
 
 impl Heartbeat {
-    pub(super) fn new(engine: Arc<Engine>, lease: Duration) -> Self {
-        Self { engine, lease, pulse: None, last: None, signal: Signal::new() }
+    pub(super) fn new(engine: Arc<Engine>) -> Self {
+        Self { engine, pulse: None, last: None, signal: Signal::new() }
     }
 
     async fn open(&mut self) -> Result<Next> {
@@ -54,26 +53,31 @@ impl Heartbeat {
     /// A link that is half open stays silent for ever, hence the limit.
     async fn beat(&mut self) -> Result<()> {
         let Some(pulse) = &mut self.pulse else { return Ok(()) };
-        let renewal = within(self.lease / 3, pulse.renew()).await;
-        let renewal = renewal.unwrap_or_else(|| Err(Error::new(Kind::Unreachable, "a beat got no answer")))?;
+        let renewal = within(self.engine.lease / 3, pulse.renew()).await;
+        let renewal: Renewal = renewal.unwrap_or_else(|| Err(Error::new(Kind::Unreachable, "a beat got no answer")))?;
         self.last = Some(self.engine.platform.clock.mark());
-        if renewal == Renewal::Gone {
-            tracing::error!("this worker was declared gone: its jobs are others' now");
-            self.engine.halt.lost.cancel();
+        match renewal {
+            Renewal::Alive { cancelled } => cancelled.iter().for_each(|cancelled| self.engine.held.cancel(cancelled)),
+            Renewal::Gone => {
+                tracing::error!("this worker was declared gone: its jobs are others' now");
+                self.engine.halt.lost.cancel();
+            }
         }
         Ok(())
     }
 
     async fn listen(&mut self) -> Result<()> {
-        let rest =
-            self.last.as_ref().map_or(Duration::ZERO, |last| (self.lease / BEATS).saturating_sub(last.elapsed()));
+        let rest = self
+            .last
+            .as_ref()
+            .map_or(Duration::ZERO, |last| (self.engine.lease / BEATS).saturating_sub(last.elapsed()));
         let Some(pulse) = &mut self.pulse else { return Ok(()) };
         let notice = tokio::select! {
             notice = pulse.notice() => notice?,
             () = self.engine.platform.clock.sleep(rest) => return self.beat().await,
         };
         self.pass_on(notice);
-        Ok(())
+        if notice.told { self.beat().await } else { Ok(()) }
     }
 }
 

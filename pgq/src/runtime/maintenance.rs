@@ -39,7 +39,7 @@ impl Service for Promoter {
 /// Frees the jobs of workers that are gone.
 pub(super) struct Rescuer(pub(super) Arc<Engine>);
 
-/// The time between two looks for workers that are gone.
+/// The longest time between two looks for workers that are gone; half a lease, where that is less.
 const RESCUE: Duration = Duration::from_secs(3);
 
 impl Service for Rescuer {
@@ -55,7 +55,7 @@ impl Service for Rescuer {
             tracing::warn!(workers = rescued.gone, jobs = rescued.freed, "workers are gone, and their jobs freed");
             self.0.stir.raise();
         }
-        Ok(if rescued.freed >= STEP { Next::Again } else { Next::After(RESCUE) })
+        Ok(if rescued.freed >= STEP { Next::Again } else { Next::After(RESCUE.min(self.0.lease / 2)) })
     }
 }
 

@@ -17,6 +17,7 @@ mod executor;
 mod flags;
 mod guard;
 mod heartbeat;
+mod held;
 mod maintenance;
 mod run;
 mod service;
@@ -26,4 +27,4 @@ mod worker;
 
 pub use run::{run, run_with};
 pub use stepper::Stepper;
-pub use worker::{Worker, WorkerBuilder};
+pub use worker::{Stopper, Worker, WorkerBuilder};

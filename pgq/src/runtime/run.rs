@@ -7,7 +7,7 @@ use super::flags::{Flags, HELP, exit_code};
 use super::worker::Worker;
 use crate::client::{Settings, variable};
 use crate::error::{Error, Kind, Result};
-use crate::platform::{self, Terminations};
+use crate::platform::Terminations;
 use crate::task::{Resources, TaskEntry, Tasks};
 use crate::{Client, set_namespace};
 
@@ -72,14 +72,7 @@ async fn try_run<R: Resources>(tasks: Option<Tasks<R>>) -> Result<()> {
         worker = start(flags, tasks) => worker?,
         () = terminations.next() => return Ok(()),
     };
-    let stop = worker.stopper();
-    platform::spawn(async move {
-        terminations.next().await;
-        stop.ask();
-        terminations.next().await;
-        stop.insist();
-    });
-    worker.ended().await
+    worker.until(terminations).await
 }
 
 async fn start<R: Resources>(flags: Flags, tasks: Option<Tasks<R>>) -> Result<Worker<R>> {

@@ -10,7 +10,7 @@ use super::executor;
 use super::maintenance::{Promoter, Rescuer};
 use super::service::{Next, Service};
 use crate::Result;
-use crate::backend::Session;
+use crate::backend::{Renewal, Session};
 
 /// A worker that does nothing by itself: each [`step`](Stepper::step) is a fixed order of turns, so that a test sees the
 /// same every time.
@@ -82,12 +82,17 @@ impl Stepper {
         Ok(())
     }
 
-    /// Gives a sign of life.
+    /// Gives a sign of life, and hears which of its jobs were cancelled.
     ///
     /// # Errors
     /// The database can't be reached.
     pub async fn beat(&mut self) -> Result<()> {
-        self.engine.session.attend().await?.renew().await.map(drop)
+        if let Renewal::Alive { cancelled } = self.engine.session.attend().await?.renew().await? {
+            for cancelled in &cancelled {
+                self.engine.held.cancel(cancelled);
+            }
+        }
+        Ok(())
     }
 
     /// The session, for what no turn does.

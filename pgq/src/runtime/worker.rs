@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pgq_core::{Lease, literal};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::claimer::Claimer;
@@ -19,7 +21,7 @@ use super::stepper::Stepper;
 use crate::Client;
 use crate::backend::{Declaration, Registration, Want};
 use crate::error::{Error, Kind, Result};
-use crate::platform::{spawn, spawn_thread, within};
+use crate::platform::{Terminations, spawn, spawn_thread, within};
 use crate::task::{Env, Resources, TaskEntry, Tasks};
 
 /// How many attempts a worker runs at once, unless told otherwise.
@@ -96,7 +98,8 @@ impl<R: Resources> WorkerBuilder<R> {
     }
 
     /// For how long the worker may be silent before its jobs are given to others, at least 1 s; 15 s unless said otherwise.
-    /// It gives a sign of life fifteen times in that span, from a thread of its own.
+    /// It gives a sign of life fifteen times in that span, from a thread of its own. Others look for silent workers every
+    /// 3 s, or every half of their own lease where that is less, and count from no earlier than their own start.
     pub fn lease(mut self, span: Duration) -> Self {
         self.lease = span;
         self
@@ -114,12 +117,13 @@ impl<R: Resources> WorkerBuilder<R> {
     /// No task, two of one name, a resource that a task misses, a queue's or task's name that can't be meant, a schema
     /// that is absent or of another version, a database that can't be reached, or resources that could not be made.
     pub async fn spawn(self) -> Result<Worker<R>> {
-        let (drain, lease) = (self.drain, self.lease);
+        let drain = self.drain;
         let (engine, resources, tasks) = self.prepare().await?;
-        let stop = Stop { halt: engine.halt.clone(), hand_back: tokio_util::sync::CancellationToken::new() };
-        let services = Services::start(&engine, lease)?;
+        let stop = Stopper { halt: engine.halt.clone(), hand_back: CancellationToken::new() };
+        let services = Services::start(&engine)?;
         let supervisor = Supervisor { engine, services, resources, drain, stop: stop.clone() };
-        Ok(Worker { stop, tasks, supervisor: spawn(supervisor.supervise()) })
+        let supervisor = Some(spawn(supervisor.supervise()));
+        Ok(Worker { stop, tasks, supervisor, resources: PhantomData })
     }
 
     /// The same worker, but for a test that takes every turn by hand.
@@ -150,7 +154,7 @@ impl<R: Resources> WorkerBuilder<R> {
         });
         let registration = introduce(&client, self.lease, &entries, &wants);
         let session = client.backend().register(registration).await?;
-        let engine = Engine::new(session, client, tasks.bind(&resources), wants.into(), self.slots);
+        let engine = Engine::new(session, client, tasks.bind(&resources), wants.into(), self.slots, self.lease);
         Ok((Arc::new(engine), resources, entries))
     }
 }
@@ -196,6 +200,11 @@ fn host() -> String {
     read.map(|name| name.trim().to_owned()).unwrap_or_default()
 }
 
+/// Spans are published in microseconds.
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+}
+
 fn declare(task: &TaskEntry) -> Declaration {
     let options = &task.options;
     Declaration {
@@ -205,7 +214,13 @@ fn declare(task: &TaskEntry) -> Declaration {
             "priority": options.priority().get(),
             "attempts": options.attempts(),
             "retry": format!("{:?}", options.retry()),
-            "keep": format!("{:?}", options.keep()),
+            "timeout": options.timeout().map(micros),
+            "expires_in": options.expires_in().map(micros),
+            "keep": {
+                "completed": micros(options.keep().completed),
+                "cancelled": micros(options.keep().cancelled),
+                "discarded": micros(options.keep().discarded),
+            },
         }),
         schema: (task.schema)(),
     }
@@ -216,9 +231,10 @@ fn declare(task: &TaskEntry) -> Declaration {
 /// Dropping it stops it as [`Worker::stop`] does, but waits for nothing: keep it, and stop it.
 #[must_use = "dropping a worker stops it"]
 pub struct Worker<R: Resources> {
-    stop: Stop,
+    stop: Stopper,
     tasks: Vec<TaskEntry>,
-    supervisor: JoinHandle<(Arc<R>, Result<()>)>,
+    supervisor: Option<JoinHandle<Result<()>>>,
+    resources: PhantomData<fn() -> R>,
 }
 
 impl<R: Resources> Worker<R> {
@@ -227,8 +243,9 @@ impl<R: Resources> Worker<R> {
         WorkerBuilder::new()
     }
 
-    /// What asks it to stop, for whoever waits elsewhere.
-    pub(super) fn stopper(&self) -> Stop {
+    /// What asks it to stop, for whoever doesn't have the worker itself.
+    #[must_use]
+    pub fn stopper(&self) -> Stopper {
         self.stop.clone()
     }
 
@@ -242,22 +259,49 @@ impl<R: Resources> Worker<R> {
     ///
     /// # Errors
     /// The last ends could not be written; their jobs run again once the lease is over.
-    pub async fn stop(self) -> Result<()> {
+    pub async fn stop(mut self) -> Result<()> {
         self.stop.ask();
         self.ended().await
     }
 
-    /// Waits until it has ended, by [`Worker::stop`] or because it was declared gone.
+    /// Waits until it has ended: because somebody asked its [`stopper`](Worker::stopper), or because it was declared gone.
+    /// Cancelling the wait is harmless, so that it can stand in a `select!` beside other reasons to stop.
     ///
     /// # Errors
     /// As [`Worker::stop`], and where it was declared gone.
-    pub async fn ended(mut self) -> Result<()> {
-        let (resources, ended) = match (&mut self.supervisor).await {
-            Ok(ended) => ended,
-            Err(error) => return Err(Error::new(Kind::Interrupted, "the runtime was shut down").because(error)),
-        };
-        resources.close().await;
-        ended
+    pub async fn ended(&mut self) -> Result<()> {
+        match &mut self.supervisor {
+            None => Ok(()),
+            Some(supervisor) => {
+                let ended = supervisor.await;
+                self.supervisor = None;
+                ended.unwrap_or_else(|error| {
+                    Err(Error::new(Kind::Interrupted, "the runtime was shut down").because(error))
+                })
+            }
+        }
+    }
+
+    /// Runs until the system asks the process to end (SIGTERM, SIGINT; Ctrl-C elsewhere), then stops as [`Worker::stop`]
+    /// does; a second request hands back at once what still runs. This is how [`run`](crate::run) ends.
+    ///
+    /// # Errors
+    /// As [`Worker::ended`].
+    pub async fn until_terminated(self) -> Result<()> {
+        let terminations = Terminations::listen()
+            .map_err(|error| Error::new(Kind::Interrupted, "the system's signals can't be heard").because(error))?;
+        self.until(terminations).await
+    }
+
+    pub(super) async fn until(mut self, mut terminations: Terminations) -> Result<()> {
+        let stop = self.stopper();
+        spawn(async move {
+            terminations.next().await;
+            stop.ask();
+            terminations.next().await;
+            stop.insist();
+        });
+        self.ended().await
     }
 }
 
@@ -273,21 +317,21 @@ impl<R: Resources> fmt::Debug for Worker<R> {
     }
 }
 
-/// Asks a worker to stop.
+/// Asks a worker to stop, from anywhere. Clones ask the same worker.
 #[derive(Clone, Debug)]
-pub(super) struct Stop {
+pub struct Stopper {
     halt: Halt,
-    hand_back: tokio_util::sync::CancellationToken,
+    hand_back: CancellationToken,
 }
 
-impl Stop {
-    /// Soon: handlers may go on for the drain period.
-    pub(super) fn ask(&self) {
+impl Stopper {
+    /// Soon: nothing more is claimed, and handlers may go on for the drain period.
+    pub fn ask(&self) {
         self.halt.drain.cancel();
     }
 
-    /// Now: what runs is handed back.
-    pub(super) fn insist(&self) {
+    /// Now: what runs is told to end, and handed back after a moment's grace.
+    pub fn insist(&self) {
         self.halt.drain.cancel();
         self.hand_back.cancel();
     }
@@ -300,12 +344,12 @@ struct Services {
 }
 
 impl Services {
-    fn start(engine: &Arc<Engine>, lease: Duration) -> Result<Self> {
+    fn start(engine: &Arc<Engine>) -> Result<Self> {
         let (platform, halt) = (engine.platform.clone(), engine.halt.clone());
         let heartbeat = Arc::clone(engine);
         spawn_thread("pgq-heartbeat", {
             let (platform, close) = (platform.clone(), halt.close.clone());
-            move || drive(Heartbeat::new(heartbeat, lease), platform, close)
+            move || drive(Heartbeat::new(heartbeat), platform, close)
         })
         .map_err(|error| Error::new(Kind::Interrupted, "the heartbeat's thread could not be started").because(error))?;
         let claiming = vec![
@@ -329,11 +373,11 @@ struct Supervisor<R> {
     services: Services,
     resources: Arc<R>,
     drain: Duration,
-    stop: Stop,
+    stop: Stopper,
 }
 
 impl<R: Resources> Supervisor<R> {
-    async fn supervise(self) -> (Arc<R>, Result<()>) {
+    async fn supervise(self) -> Result<()> {
         let halt = self.engine.halt.clone();
         tokio::select! {
             () = halt.drain.cancelled() => {}
@@ -350,12 +394,13 @@ impl<R: Resources> Supervisor<R> {
         let _ = self.services.completing.await;
         let ended = if halt.lost.is_cancelled() { Err(declared_gone()) } else { Ok(()) };
         let ended = ended.and(last_writes(&self.engine).await);
-        (self.resources, ended)
+        self.resources.close().await;
+        ended
     }
 }
 
 /// From here nothing is started; what runs ends by itself, is asked to, or is dropped.
-async fn wind_down(engine: &Engine, drain: Duration, stop: &Stop) {
+async fn wind_down(engine: &Engine, drain: Duration, stop: &Stopper) {
     let clock = &engine.platform.clock;
     if !engine.halt.lost.is_cancelled() {
         tokio::select! {

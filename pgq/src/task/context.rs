@@ -8,6 +8,7 @@ use pgq_core::{Headers, JobId};
 use tokio_util::sync::CancellationToken;
 
 use super::Provide;
+use super::resources::Provides;
 use crate::Client;
 
 /// The context of one attempt. It derefs to the resources `R` that the task asks for; `Context` alone is `Context<()>`.
@@ -15,7 +16,7 @@ use crate::Client;
 /// `R` is the worker's [`Resources`](crate::Resources) type, or the type of one of its fields where that derives
 /// [`Provide`](crate::Provide). Clones are cheap and speak of the same attempt.
 pub struct Context<R: 'static = ()> {
-    resources: Arc<dyn Provide<R>>,
+    resources: Provides<R>,
     attempt: Arc<Attempt>,
 }
 
@@ -27,13 +28,14 @@ pub(crate) struct Attempt {
     pub(crate) epoch: u32,
     pub(crate) number: u16,
     pub(crate) max_attempts: u16,
+    pub(crate) crashes: u16,
     pub(crate) headers: Headers,
     pub(crate) token: CancellationToken,
     pub(crate) client: Client,
 }
 
 impl<R> Context<R> {
-    pub(crate) fn new(resources: Arc<dyn Provide<R>>, attempt: Arc<Attempt>) -> Self {
+    pub(crate) fn new(resources: Provides<R>, attempt: Arc<Attempt>) -> Self {
         Self { resources, attempt }
     }
 
@@ -67,11 +69,17 @@ impl<R> Context<R> {
         self.attempt.max_attempts
     }
 
-    /// The claim number of this run. It only ever grows over the life of a job, so a write of your own that says
+    /// The claim number of this run, as the `bigint` that PostgreSQL would keep it in. It only ever grows over the life of a job, so a write of your own that says
     /// `where fence < $1` can't be undone by a run that was overtaken and doesn't know it yet.
     #[must_use]
-    pub fn fence(&self) -> u32 {
-        self.attempt.epoch
+    pub fn fence(&self) -> i64 {
+        self.attempt.epoch.into()
+    }
+
+    /// How often a worker died while it ran the job. What an earlier run did before that may be done already.
+    #[must_use]
+    pub fn crashes(&self) -> u16 {
+        self.attempt.crashes
     }
 
     /// Text that was enqueued along with the job.

@@ -1,6 +1,7 @@
 //! What a handler gives back, whatever types it is written with, as an outcome.
 
 use std::any::Any;
+use std::future::Future;
 
 use pgq_core::{Control, Failure, FailureKind, Outcome};
 
@@ -12,12 +13,12 @@ pub struct HandlerError(Outcome);
 
 impl HandlerError {
     /// Reads an error of any type that a handler may return.
-    pub fn new<E: Into<BoxError> + 'static>(error: E) -> Self {
+    pub fn new<E: TaskError>(error: E) -> Self {
         // Boxing anyhow's and eyre's errors hides what they carry, so they are asked before.
         if let Some(control) = carried(&error) {
             return Self(Outcome::Asked(control));
         }
-        let error: BoxError = error.into();
+        let error = error.into_boxed();
         Self(match Control::within(&*error) {
             Some(control) => Outcome::Asked(control.clone()),
             None => Outcome::Failed(Failure::from_error(FailureKind::Error, &*error)),
@@ -46,31 +47,57 @@ fn carried(error: &dyn Any) -> Option<Control> {
     None
 }
 
-/// What a task's function may return: `Result<T, E>`, where `E` is any error (`anyhow::Error`, a boxed error, one of your
-/// own).
+/// What a task's function may return: `Result<T, E>`. That its `E` is a [`TaskError`] isn't said here: a wrong one would
+/// take the `T` with it, and each mention of that would be one more error.
 #[diagnostic::on_unimplemented(
-    message = "a task returns `Result<T, E>`, where `E` is an error that is `Send + Sync + 'static`",
-    label = "not such a `Result`",
-    note = "write `-> Result<(), pgq::BoxError>`, or use an error type of your own or of anyhow"
+    message = "a task returns a `Result`, got `{Self}`",
+    label = "not a `Result`",
+    note = "write `Result<{Self}, pgq::BoxError>`, or an error type of your own or of anyhow"
 )]
 pub trait TaskResult {
     /// The `T`.
     type Output;
+    /// The `E`.
+    type Error;
 
-    /// The result, with its error read.
+    /// As it is.
     ///
     /// # Errors
     /// The function's own.
-    fn read(self) -> Result<Self::Output, HandlerError>;
+    fn into_result(self) -> Result<Self::Output, Self::Error>;
+}
+
+impl<T, E> TaskResult for Result<T, E> {
+    type Output = T;
+    type Error = E;
+
+    fn into_result(self) -> Self {
+        self
+    }
+}
+
+/// What a task may fail with: `anyhow::Error`, a boxed error, one of your own.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no error that a task can fail with",
+    label = "expected an error that is `Send + Sync + 'static`",
+    note = "implement `std::error::Error` for a type of your own, or take `pgq::BoxError` or `anyhow::Error`"
+)]
+pub trait TaskError: 'static {
+    /// The error in a box.
+    fn into_boxed(self) -> BoxError;
 }
 
 #[diagnostic::do_not_recommend]
-impl<T, E: Into<BoxError> + 'static> TaskResult for Result<T, E> {
-    type Output = T;
-
-    fn read(self) -> Result<T, HandlerError> {
-        self.map_err(HandlerError::new)
+impl<E: Into<BoxError> + 'static> TaskError for E {
+    fn into_boxed(self) -> BoxError {
+        self.into()
     }
+}
+
+/// The future of a handler. Its result is `Send` by declaration: what isn't is told of the handler's own future here, and
+/// not once more of whatever awaits it.
+pub fn sendable<F: Future + Send>(future: F) -> impl Future<Output = F::Output> + Send {
+    future
 }
 
 /// Runs a blocking function off the runtime's threads; its panic goes on here.

@@ -2,6 +2,7 @@
 
 mod context;
 mod handler;
+mod names;
 mod payload;
 mod registry;
 mod resources;
@@ -9,14 +10,14 @@ mod resources;
 use std::future::Future;
 
 use pgq_core::TaskOptions;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 pub use context::Context;
 pub(crate) use context::{Attempt, Own};
-pub use handler::{HandlerError, TaskResult, blocking};
+pub use handler::{HandlerError, TaskResult, blocking, sendable};
+pub use names::{Listed, Nameless, Names, distinct};
+pub use payload::{Payload, schema_of};
 pub(crate) use payload::{decode, encode};
-pub(crate) use registry::BoundTask;
+pub(crate) use registry::{BoundTask, Run};
 pub use registry::{TaskEntry, Tasks};
 pub use resources::{Env, Provide, Provider, Provision, Resources};
 
@@ -24,11 +25,15 @@ pub use resources::{Env, Provide, Provider, Provision, Resources};
 ///
 /// Write the attribute rather than this trait: the attribute keeps its promises in step with what the version of the
 /// crate asks for.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no task",
+    label = "expected the name of a function with `#[pgq::task]`"
+)]
 pub trait Task: Sized + Send + Sync + 'static {
     /// What a job of it carries.
-    type Args: Serialize + DeserializeOwned + Send + 'static;
+    type Args: Payload + 'static;
     /// What its function gives back.
-    type Output: Serialize + DeserializeOwned + Send + 'static;
+    type Output: Payload + Send + 'static;
     /// What its function asks for: the `R` of its [`Context<R>`](Context), `()` where it has none.
     type Resources: 'static;
 

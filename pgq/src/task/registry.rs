@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use pgq_core::{Outcome, TaskOptions};
 
-use super::resources::Share;
+use super::resources::{Provides, Share};
 use super::{Attempt, Context, Location, Provide, Provider, Task, decode};
 use crate::error::{Error, Kind, Result};
 
@@ -26,7 +26,7 @@ pub struct TaskEntry {
     bind: Bind,
 }
 
-/// Gives a task its resources: an `Arc<dyn Provide<T::Resources>>`, or there is no answer.
+/// Gives a task its resources: a `Provides<T::Resources>`, or there is no answer.
 type Bind = fn(Box<dyn Any + Send + Sync>) -> Option<Arc<dyn Runnable>>;
 
 inventory::collect!(TaskEntry);
@@ -63,12 +63,12 @@ pub(crate) trait Runnable: Send + Sync {
 pub(crate) type Run = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 struct Bound<T: Task> {
-    resources: Arc<dyn Provide<T::Resources>>,
+    resources: Provides<T::Resources>,
 }
 
 impl<T: Task> Bound<T> {
     fn of(shared: Box<dyn Any + Send + Sync>) -> Option<Arc<dyn Runnable>> {
-        let resources = *shared.downcast::<Arc<dyn Provide<T::Resources>>>().ok()?;
+        let resources = *shared.downcast::<Provides<T::Resources>>().ok()?;
         Some(Arc::new(Self { resources }))
     }
 }
@@ -79,9 +79,9 @@ impl<T: Task> Runnable for Bound<T> {
             Ok(args) => args,
             Err(failure) => return Box::pin(std::future::ready(Outcome::Hopeless(failure))),
         };
-        let context = Context::new(Arc::clone(&self.resources), attempt);
+        let attempt = T::run(Context::new(Arc::clone(&self.resources), attempt), args);
         Box::pin(async move {
-            match T::run(context, args).await {
+            match attempt.await {
                 Ok(_) => Outcome::Completed,
                 Err(error) => error.into_outcome(),
             }
@@ -122,7 +122,7 @@ impl<R: Provider> Tasks<R> {
     {
         self.listed.push(Listed {
             entry: TaskEntry::of::<T>(),
-            share: |resources| Box::new(Arc::clone(resources) as Arc<dyn Provide<T::Resources>>),
+            share: |resources| Box::new(Arc::clone(resources) as Provides<T::Resources>),
         });
         self
     }
@@ -233,10 +233,11 @@ fn duplicate_name(name: &str, first: Location, second: Location) -> Error {
 
 /// A list of tasks for [`run_with`](crate::run_with) and [`WorkerBuilder::tasks`](crate::WorkerBuilder::tasks):
 /// `pgq::tasks![charge, billing::refund]`. What a task asks for and the resources don't provide is a compile error at
-/// the list's element.
+/// the list's element, and so are two tasks of one name or alias. Where tasks are type parameters, build the list by
+/// [`Tasks::with`](crate::Tasks::with).
 #[macro_export]
 macro_rules! tasks {
-    ($($task:path),* $(,)?) => {
-        $crate::Tasks::new()$(.with::<$task>())*
+    ($($tasks:tt)*) => {
+        $crate::__private::tasks!($crate; $($tasks)*)
     };
 }

@@ -24,6 +24,11 @@ use crate::{Client, Result};
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` doesn't say how a worker builds it",
+    label = "not `pgq::Resources`",
+    note = "write `impl pgq::Resources for {Self}` with its `init`, and `#[derive(pgq::Provide)]` on it"
+)]
 pub trait Resources: Provider {
     /// Builds them. An error stops the worker before it claims anything; [`Error::init`](crate::Error::init) makes one
     /// of any error.
@@ -49,10 +54,13 @@ impl Resources for () {
     label = "a task here asks for `Context<{T}>`",
     note = "add a field of type `{T}` to `{Self}` and derive `pgq::Provide` for it"
 )]
-pub trait Provide<T: ?Sized>: Send + Sync {
+pub trait Provide<T: ?Sized> {
     /// Lends it.
     fn provide(&self) -> &T;
 }
+
+/// Something that has a `T`, shared between attempts. [`Provider`] asks for `Send` and `Sync`, once for a whole struct.
+pub(crate) type Provides<T> = Arc<dyn Provide<T> + Send + Sync>;
 
 impl Provide<()> for () {
     fn provide(&self) -> &() {
@@ -63,6 +71,7 @@ impl Provide<()> for () {
 /// A type that knows all that it provides. `#[derive(pgq::Provide)]` implements it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` doesn't say what it provides to tasks",
+    label = "not `pgq::Provide`",
     note = "add `#[derive(pgq::Provide)]` to `{Self}`"
 )]
 pub trait Provider: Sized + Send + Sync + 'static {
@@ -84,7 +93,7 @@ pub struct Provision<P> {
     pub(super) share: Share<P>,
 }
 
-/// Makes an `Arc<dyn Provide<T>>` of an `Arc<P>`, boxed because `T` differs from one task to the next.
+/// Makes a [`Provides<T>`] of an `Arc<P>`, boxed because `T` differs from one task to the next.
 pub(super) type Share<P> = fn(&Arc<P>) -> Box<dyn Any + Send + Sync>;
 
 impl<P: 'static> Provision<P> {
@@ -92,12 +101,12 @@ impl<P: 'static> Provision<P> {
     #[must_use]
     pub fn of<T: 'static>() -> Self
     where
-        P: Provide<T>,
+        P: Provide<T> + Send + Sync,
     {
         Self {
             type_id: TypeId::of::<T>(),
             type_name: std::any::type_name::<T>(),
-            share: |provider| Box::new(Arc::clone(provider) as Arc<dyn Provide<T>>),
+            share: |provider| Box::new(Arc::clone(provider) as Provides<T>),
         }
     }
 

@@ -53,6 +53,7 @@ pub fn context<R: Send + Sync + 'static>(resources: R) -> Context<R> {
         epoch: 1,
         number: 1,
         max_attempts: 1,
+        crashes: 0,
         headers: Headers::new(),
         token: CancellationToken::new(),
         client: Client::memory(),

@@ -18,7 +18,7 @@ pub(super) fn ty(task: &Task) -> TokenStream {
 pub(super) fn structure(task: &Task) -> Option<TokenStream> {
     let Payload::Many { name, attrs, fields } = &task.payload else { return None };
     let vis = &task.function.vis;
-    let derives = task.options.krate.payload_derives(task.options.schema);
+    let derives = task.options.krate.payload_derives(task.options.schema, &[]);
     let doc = format!(" The arguments of the task `{}`.", task.function.sig.ident.unraw());
     let fields = fields.iter().map(|Field { attrs, cfgs, ident, ty }| {
         let doc = attrs.iter().all(|attr| !attr.path().is_ident("doc")).then(undocumented);

@@ -6,7 +6,7 @@ mod options;
 mod run;
 mod types;
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 use syn::ext::IdentExt;
 use syn::{Attribute, FnArg, parse_quote};
@@ -38,8 +38,7 @@ fn expand(task: &Task) -> TokenStream {
     let marker = marker(task);
     let implementation = implementation(task);
     let inherent = inherent::functions(task);
-    let registration = registration(task);
-    quote!(#function #arguments #marker #implementation #inherent #registration)
+    quote!(#function #arguments #marker #implementation #inherent)
 }
 
 /// The function as it is. What a task has to look like (async, a `Result`, a context by value) isn't for a lint to question.
@@ -76,7 +75,7 @@ fn implementation(task: &Task) -> TokenStream {
     let types = types::associated(task);
     let declared = options::declared(options);
     let location = location(ident);
-    let schema = types::schema(task);
+    let (schema, registration) = (types::schema(task), registration(task));
     let run = run::function(task);
     let calls_deprecated = task.function.attributes("deprecated").next().map(|_| quote!(#[allow(deprecated)]));
     quote! {
@@ -94,6 +93,7 @@ fn implementation(task: &Task) -> TokenStream {
             };
 
             fn schema() -> ::core::option::Option<#krate::__private::Value> {
+                #registration
                 #schema
             }
 
@@ -112,6 +112,7 @@ fn location(ident: &Ident) -> TokenStream {
     quote!(file: #file, line: #line)
 }
 
+/// Stands within a function: where a macro can't be of use, in an `impl`, each further item is an error of its own.
 fn registration(task: &Task) -> Option<TokenStream> {
     let (krate, ident) = (&task.options.krate, &task.function.sig.ident);
     task.sound.then(|| {
@@ -121,9 +122,4 @@ fn registration(task: &Task) -> Option<TokenStream> {
             }
         }
     })
-}
-
-/// A span that the compiler shows as the user's and that resolves local names as generated ones.
-fn placed(span: Span) -> Span {
-    Span::mixed_site().located_at(span)
 }

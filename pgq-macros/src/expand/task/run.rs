@@ -3,9 +3,9 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 
-use super::placed;
-use super::types::{resources, returned};
+use super::types::{error, resources};
 use crate::model::{Field, Payload, Task};
+use crate::spans::placed;
 
 pub(super) fn function(task: &Task) -> TokenStream {
     let at = placed(task.function.sig.ident.span());
@@ -15,31 +15,44 @@ pub(super) fn function(task: &Task) -> TokenStream {
         if task.sound && task.context.is_some() { context(at) } else { quote!(_) },
         if task.sound && !matches!(task.payload, Payload::Nothing) { args(at) } else { quote!(_) },
     );
-    let body = if task.sound { body(task) } else { quote!(::core::unreachable!()) };
+    let body = if task.sound { body(task) } else { quote!(async { ::core::unreachable!() }) };
     quote_spanned! {at=>
-        async fn run(#context: #krate::Context<#resources>, #args: Self::Args) -> #result {
+        fn run(
+            #context: #krate::Context<#resources>,
+            #args: Self::Args,
+        ) -> impl ::core::future::Future<Output = #result> + ::core::marker::Send {
             #body
         }
     }
 }
 
-/// What `run` returns, where the user wrote what the function returns.
 fn result(task: &Task) -> TokenStream {
-    let at = returned(task);
+    let at = placed(task.function.sig.ident.span());
     let krate = task.options.krate.at(at);
     quote_spanned!(at=> ::core::result::Result<Self::Output, #krate::__private::HandlerError>)
 }
 
 fn body(task: &Task) -> TokenStream {
-    let (call, at) = (call(task), returned(task));
+    let (call, at) = (call(task), placed(task.function.sig.ident.span()));
     let krate = task.options.krate.at(at);
-    let returned = local("__pgq_returned", at);
-    let read = quote_spanned!(at=> #krate::__private::TaskResult::read(#returned));
+    let handled = local("__pgq_handled", at);
     if task.function.sig.asyncness.is_some() {
-        quote_spanned!(at=> let #returned = #call.await; #read)
+        // The arguments aren't kept beside the handler's future: it is the one that has to be `Send`.
+        let read = read(task, &quote_spanned!(at=> #handled.await));
+        quote_spanned!(at=> let #handled = #krate::__private::sendable(#call); async move { #read })
     } else {
         // The result is read on the blocking thread, so that an error needn't be `Send` to get here.
-        quote_spanned!(at=> #krate::__private::blocking(move || { let #returned = #call; #read }).await)
+        let read = read(task, &call);
+        quote_spanned!(at=> #krate::__private::blocking(move || { #read }))
+    }
+}
+
+/// The function's result, with its error read.
+fn read(task: &Task, result: &TokenStream) -> TokenStream {
+    let (at, error) = (placed(task.function.sig.ident.span()), error(task));
+    let krate = task.options.krate.at(at);
+    quote_spanned! {at=>
+        #krate::__private::TaskResult::into_result(#result).map_err(#krate::__private::HandlerError::new::<#error>)
     }
 }
 

@@ -1,12 +1,15 @@
 //! The types of `Task`. Each stands in all its parts where the user wrote what it is made of: what is wrong with a type is
 //! told there, and once, because the compiler tells what it has told already only if it is somewhere else.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
+use syn::Type;
 use syn::spanned::Spanned;
 
-use super::{args, placed};
+use super::args;
+use crate::check::result_argument;
 use crate::model::{Payload, Task};
+use crate::spans::{ends, placed};
 
 pub(super) fn associated(task: &Task) -> TokenStream {
     let (args, resources, output) = (args::ty(task), resources(task), output(task));
@@ -23,11 +26,23 @@ pub(super) fn resources(task: &Task) -> TokenStream {
     written.map_or_else(|| quote!(()), ToTokens::to_token_stream)
 }
 
+/// The `T` of its `Result<T, E>`.
 fn output(task: &Task) -> TokenStream {
-    let Some(ty) = &task.output else { return quote!(()) };
-    let at = returned(task);
-    let krate = task.options.krate.at(at);
-    quote_spanned!(at=> <#ty as #krate::__private::TaskResult>::Output)
+    task.output.as_ref().map_or_else(|| quote!(()), |ty| part(task, ty, result_argument(ty, 0).unwrap_or(ty), "Output"))
+}
+
+/// The `E` of its `Result<T, E>`.
+pub(super) fn error(task: &Task) -> TokenStream {
+    task.output.as_ref().map_or_else(|| quote!(_), |ty| part(task, ty, result_argument(ty, 1).unwrap_or(ty), "Error"))
+}
+
+/// A part of what the function returns, from the first to the last word that the user wrote for it.
+fn part(task: &Task, result: &Type, written: &Type, name: &str) -> TokenStream {
+    let (first, last) = ends(written);
+    let (krate, name) = (task.options.krate.at(first), Ident::new(name, last));
+    let as_result = quote_spanned!(first=> as #krate::__private::TaskResult);
+    let (open, close) = (quote_spanned!(first=> <), quote_spanned!(last=> >::));
+    quote!(#open #result #as_result #close #name)
 }
 
 /// The schema of its arguments.
@@ -37,9 +52,4 @@ pub(super) fn schema(task: &Task) -> TokenStream {
     }
     let (krate, args) = (&task.options.krate, args::ty(task));
     quote!(#krate::__private::schema_of::<#args>())
-}
-
-/// Where the user wrote what the function returns.
-pub(super) fn returned(task: &Task) -> Span {
-    placed(task.output.as_ref().map_or_else(|| task.function.sig.ident.span(), Spanned::span))
 }

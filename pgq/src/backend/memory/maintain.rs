@@ -1,14 +1,15 @@
 //! The verbs that any worker may do for all.
 
+use std::mem;
 use std::ops::Bound;
 use std::time::Duration;
 
-use pgq_core::{JobId, Timestamp};
+use pgq_core::{JobId, Lease, Timestamp};
 
 use super::row::Place;
 use super::session::Session;
 use super::store::Store;
-use crate::backend::{Answer, Maintain, Promoted, Pruned, Rescued};
+use crate::backend::{Answer, Cancelled, Maintain, Promoted, Pruned, Rescued};
 
 impl Maintain for Session {
     fn promote(&self, step: u32) -> Answer<'_, Promoted> {
@@ -17,7 +18,7 @@ impl Maintain for Session {
 
     fn rescue(&self, step: u32) -> Answer<'_, Rescued> {
         self.memory.answer(move |store| Rescued {
-            gone: store.declare_gone(self.started),
+            gone: store.declare_gone(self.lease, self.started),
             freed: store.free(step),
             discarded: Vec::new(),
         })
@@ -47,13 +48,18 @@ impl Store {
 
     /// From here on they claim nothing and their beats are refused; what they hold is freed in steps.
     /// A beat counts from no earlier than the asker's own start, as on PostgreSQL, where the server may have been away.
-    fn declare_gone(&mut self, since: Timestamp) -> u32 {
-        let mut gone = 0;
-        self.workers.retain(|_, worker| {
-            let alive = worker.beat.max(since).saturating_add(worker.span) >= self.now;
-            gone += u32::from(!alive);
+    fn declare_gone(&mut self, asker: Lease, since: Timestamp) -> u32 {
+        let (mut gone, mut untold) = (0, Vec::new());
+        self.workers.retain(|lease, worker| {
+            let alive = *lease == asker || worker.beat.max(since).saturating_add(worker.span) >= self.now;
+            if !alive {
+                gone += 1;
+                untold.append(&mut worker.cancelled);
+            }
             alive
         });
+        // A wish to cancel a running job outlives the worker that was told and died.
+        self.untold.extend(untold);
         gone
     }
 
@@ -62,7 +68,11 @@ impl Store {
         let orphaned = self.held.iter().filter(|(lease, _)| !self.workers.contains_key(lease));
         let ids: Vec<JobId> = orphaned.flat_map(|(_, ids)| ids).take(step as usize).copied().collect();
         let now = self.now;
-        ids.into_iter().filter_map(|id| self.change(id, |row| row.rescue(now))).map(|()| 1).sum()
+        let freed = ids.into_iter().filter_map(|id| self.change(id, |row| row.rescue(now))).map(|()| 1).sum();
+        for Cancelled { id, why, .. } in mem::take(&mut self.untold) {
+            self.cancel(id, &why);
+        }
+        freed
     }
 
     fn prune(&mut self, step: u32) -> Pruned {

@@ -1,10 +1,14 @@
 //! The operator's verbs.
 
-use pgq_core::JobId;
+use std::time::Duration;
+
+use pgq_core::options::Keep;
+use pgq_core::{Failure, FailureKind, JobId, State};
 
 use super::Memory;
+use super::row::Place;
 use super::store::Store;
-use crate::backend::{Answer, JobInfo, Migrated, Operate};
+use crate::backend::{Answer, Cancellation, Cancelled, JobInfo, Migrated, Operate};
 
 impl Operate for Memory {
     fn migrate(&self) -> Answer<'_, Migrated> {
@@ -19,12 +23,38 @@ impl Operate for Memory {
         Box::pin(async { Ok("in memory".to_owned()) })
     }
 
+    fn cancel(&self, ids: Vec<JobId>, why: String) -> Answer<'_, Vec<Cancellation>> {
+        self.answer(move |store| ids.into_iter().map(|id| store.cancel(id, &why)).collect())
+    }
+
     fn get(&self, id: JobId) -> Answer<'_, Option<JobInfo>> {
         self.answer(move |store| store.get(id))
     }
 }
 
+/// For how long a job that an operator cancelled is kept, where no worker says what its task does: the store knows no
+/// tasks.
+const KEEP: Duration = Keep::DEFAULT.cancelled;
+
 impl Store {
+    pub(super) fn cancel(&mut self, id: JobId, why: &str) -> Cancellation {
+        match self.jobs.get(&id).map(|row| (row.place, row.epoch)) {
+            Some((Place::Held(lease), epoch)) => {
+                self.tell(lease, Cancelled { id, epoch, why: why.to_owned() });
+                Cancellation::Asked
+            }
+            Some(_) => self.cancel_queued(id, why),
+            None => self.history.get(&id).map_or(Cancellation::Unknown, |kept| Cancellation::Finished(kept.state)),
+        }
+    }
+
+    fn cancel_queued(&mut self, id: JobId, why: &str) -> Cancellation {
+        let Some(mut row) = self.remove(id) else { return Cancellation::Unknown };
+        row.note(&Failure::new(FailureKind::Cancelled, why), self.now);
+        self.archive(row, State::Cancelled, KEEP);
+        Cancellation::Done
+    }
+
     fn get(&self, id: JobId) -> Option<JobInfo> {
         let queued = self.jobs.get(&id).map(|row| row.info(row.state(self.now), None));
         queued.or_else(|| self.history.get(&id).map(|kept| kept.row.info(kept.state, Some(kept.at))))

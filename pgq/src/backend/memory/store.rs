@@ -7,7 +7,7 @@ use pgq_core::{JobId, Lease, State, Timestamp};
 
 use super::row::{Key, Lane, Place, Row};
 use super::wake::{Fresh, Worker};
-use crate::backend::Notice;
+use crate::backend::{Cancelled, Notice};
 
 /// Everything that the backend knows. A row is listed in exactly one of `ready`, `deferred` and `held`, as its place
 /// says; lists that run empty go, so that to have an entry is to have a job.
@@ -22,6 +22,8 @@ pub(super) struct Store {
     pub(super) history: HashMap<JobId, Finished>,
     pub(super) expiries: BTreeSet<(Timestamp, JobId)>,
     pub(super) workers: BTreeMap<Lease, Worker>,
+    /// What workers that are gone were told and didn't hear.
+    pub(super) untold: Vec<Cancelled>,
     pub(super) wakes: u64,
     pub(super) fresh: Fresh,
 }
@@ -45,6 +47,7 @@ impl Store {
             history: HashMap::new(),
             expiries: BTreeSet::new(),
             workers: BTreeMap::new(),
+            untold: Vec::new(),
             wakes: 0,
             fresh: Fresh::default(),
         }
@@ -63,7 +66,7 @@ impl Store {
     }
 
     fn list_ready(&mut self, row: &Row) {
-        self.fresh.note(&row.lane, Notice { work: true, soon: false });
+        self.fresh.note(&row.lane, Notice { work: true, ..Notice::default() });
         match self.ready.get_mut(&row.lane) {
             Some(keys) => keys.insert(row.key()),
             None => self.ready.entry(row.lane.clone()).or_default().insert(row.key()),
@@ -73,7 +76,7 @@ impl Store {
     /// A job that is due before a sleeper would next look by itself is worth waking it for.
     fn list_deferred(&mut self, row: &Row) {
         if row.run_at.since(self.now) <= Duration::from_secs(1) {
-            self.fresh.note(&row.lane, Notice { work: false, soon: true });
+            self.fresh.note(&row.lane, Notice { soon: true, ..Notice::default() });
         }
         self.deferred.insert((row.run_at, row.id));
     }

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use super::row::Lane;
 use super::store::Store;
-use crate::backend::{Notice, Registration, Renewal};
+use crate::backend::{Cancelled, Notice, Registration, Renewal};
 
 /// One sleeper is woken for so many jobs.
 const JOBS_PER_WORKER: usize = 16;
@@ -22,6 +22,8 @@ pub(super) struct Worker {
     asleep_until: Option<Timestamp>,
     /// What its bell has rung for and it hasn't heard yet.
     notice: Notice,
+    /// Jobs that it runs and that were cancelled since its last beat.
+    pub(super) cancelled: Vec<Cancelled>,
     wants: HashSet<Lane>,
     /// The number of the wake that it last got.
     woken: u64,
@@ -60,6 +62,7 @@ impl Store {
             span: worker.span,
             asleep_until: None,
             notice: Notice::default(),
+            cancelled: Vec::new(),
             wants: worker.wants.iter().map(Lane::from).collect(),
             woken: 0,
             bell: Arc::clone(&bell),
@@ -71,12 +74,21 @@ impl Store {
     pub(super) fn renew(&mut self, lease: Lease) -> Renewal {
         let Some(worker) = self.workers.get_mut(&lease) else { return Renewal::Gone };
         worker.beat = self.now;
-        Renewal::Alive
+        Renewal::Alive { cancelled: mem::take(&mut worker.cancelled) }
     }
 
     pub(super) fn doze(&mut self, lease: Lease, asleep: Option<Duration>) {
         if let Some(worker) = self.workers.get_mut(&lease) {
             worker.asleep_until = asleep.map(|span| self.now.saturating_add(span));
+        }
+    }
+
+    /// Tells a worker that a job which it runs was cancelled.
+    pub(super) fn tell(&mut self, lease: Lease, cancelled: Cancelled) {
+        if let Some(worker) = self.workers.get_mut(&lease) {
+            worker.cancelled.push(cancelled);
+            worker.notice.told = true;
+            worker.bell.notify_one();
         }
     }
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::convert::{column, database, unsigned};
+use super::convert::{column, database, job_id, unsigned};
+use super::operate::cancel;
 use super::session::{PgSession, call_for};
 use super::wake::Call;
 use crate::Result;
@@ -40,8 +41,19 @@ impl PgSession {
             query.execute(&mut *transaction).await.map_err(database)?;
         }
         transaction.commit().await.map_err(database)?;
+        self.cancel_untold().await?;
         self.call(&call_for(&freed)?).await?;
         Ok(Rescued { gone: unsigned(gone.len()), freed: unsigned(freed.len()), discarded: Vec::new() })
+    }
+
+    /// A wish to cancel a running job outlives the worker that was told and died.
+    async fn cancel_untold(&self) -> Result<()> {
+        let untold = self.statements.untold.query().fetch_all(&self.engine).await.map_err(database)?;
+        for row in &untold {
+            let why: String = column(row, 1)?;
+            cancel(&self.engine, &self.statements, &self.clock, vec![job_id(row)?], why).await?;
+        }
+        Ok(())
     }
 
     async fn prune_step(&self, step: u32) -> Result<Pruned> {

@@ -1,14 +1,20 @@
 //! The operator's verbs.
 
-use pgq_core::{FailureKind, JobId, Priority, State};
+use std::collections::HashMap;
+use std::time::Duration;
+
+use pgq_core::{Failure, FailureKind, JobId, Priority, State};
+use sqlx::PgPool;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 
-use super::convert::{Instant, column, database, instant, unsigned};
+use super::convert::{Instant, column, database, instant, job_id, unsigned};
+use super::namespace::Statements;
 use super::session::read_headers;
 use super::{Postgres, migrate};
-use crate::Result;
-use crate::backend::{Answer, FailedAttempt, JobInfo, Migrated, Operate};
+use crate::backend::{Answer, Cancellation, FailedAttempt, JobInfo, Migrated, Operate};
+use crate::error::{Error, Kind, Result};
+use crate::platform::Clock;
 
 impl Operate for Postgres {
     fn migrate(&self) -> Answer<'_, Migrated> {
@@ -29,6 +35,10 @@ impl Operate for Postgres {
         })
     }
 
+    fn cancel(&self, ids: Vec<JobId>, why: String) -> Answer<'_, Vec<Cancellation>> {
+        Box::pin(cancel(&self.pool, &self.statements, &self.clock, ids, why))
+    }
+
     fn get(&self, id: JobId) -> Answer<'_, Option<JobInfo>> {
         Box::pin(self.look_up(id))
     }
@@ -45,13 +55,72 @@ impl Postgres {
     }
 }
 
+/// So many jobs are cancelled by one statement.
+const STEP: usize = 1_000;
+/// How often to look again at rows that somebody had locked.
+const TRIES: u32 = 100;
+
+/// Cancels in steps, each whole by itself.
+pub(super) async fn cancel(
+    pool: &PgPool,
+    statements: &Statements,
+    clock: &Clock,
+    ids: Vec<JobId>,
+    why: String,
+) -> Result<Vec<Cancellation>> {
+    let why = Failure::new(FailureKind::Cancelled, &why);
+    let (mut answers, mut left, mut tries) = (HashMap::new(), ids.clone(), 0);
+    while !left.is_empty() && tries < TRIES {
+        let mut busy = Vec::new();
+        for step in left.chunks(STEP) {
+            let query = statements.cancel.query().bind(step.iter().map(|id| id.0).collect::<Vec<_>>());
+            let query = query.bind(why.message()).bind(clock.fixed().map(Instant));
+            for row in query.fetch_all(pool).await.map_err(database)? {
+                match read_cancellation(&row)? {
+                    (id, Some(answer)) => drop(answers.insert(id, answer)),
+                    (id, None) => busy.push(id),
+                }
+            }
+        }
+        if !busy.is_empty() {
+            clock.sleep(Duration::from_millis(5)).await;
+        }
+        (left, tries) = (busy, tries + 1);
+    }
+    if !left.is_empty() {
+        let message = format!("{} jobs stay locked by somebody else: try again", left.len());
+        return Err(Error::new(Kind::Database, message));
+    }
+    Ok(ids.iter().map(|id| answers.get(id).copied().unwrap_or(Cancellation::Unknown)).collect())
+}
+
+/// The id, and what came of it unless somebody has the row locked.
+fn read_cancellation(row: &PgRow) -> Result<(JobId, Option<Cancellation>)> {
+    let (cancelled, told, busy): (bool, bool, bool) = (column(row, 1)?, column(row, 2)?, column(row, 3)?);
+    let answer = if cancelled {
+        Cancellation::Done
+    } else if told {
+        Cancellation::Asked
+    } else if busy {
+        return Ok((job_id(row)?, None));
+    } else {
+        column::<Option<i16>, _>(row, 4)?
+            .map_or(Cancellation::Unknown, |state| Cancellation::Finished(read_state(state)))
+    };
+    Ok((job_id(row)?, Some(answer)))
+}
+
+/// A state by its place in their order.
+fn read_state(number: i16) -> State {
+    State::ALL.get(unsigned::<_, usize>(number)).copied().unwrap_or(State::Discarded)
+}
+
 fn read_job(id: JobId, row: &PgRow, failures: Vec<FailedAttempt>) -> Result<JobInfo> {
-    let state: usize = unsigned(column::<i16, _>(row, 2)?);
     Ok(JobInfo {
         id,
         task: column(row, 0)?,
         queue: column(row, 1)?,
-        state: State::ALL.get(state).copied().unwrap_or(State::Discarded),
+        state: read_state(column(row, 2)?),
         priority: Priority::from_rank(column(row, 3)?),
         attempt: unsigned(column::<i16, _>(row, 4)?),
         max_attempts: unsigned(column::<i16, _>(row, 5)?),

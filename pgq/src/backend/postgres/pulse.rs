@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use pgq_core::Lease;
+use pgq_core::{JobId, Lease};
 use sqlx::postgres::{PgListener, PgPoolOptions};
 
 use super::connect::CONNECT_TIMEOUT;
-use super::convert::{Instant, database};
+use super::convert::{Instant, column, database, unsigned};
 use super::namespace::Statements;
 use super::session::PgSession;
 use crate::Result;
-use crate::backend::{Answer, Notice, Pulse, Renewal};
+use crate::backend::{Answer, Cancelled, Notice, Pulse, Renewal};
 use crate::platform::Clock;
 
 pub(super) struct PgPulse {
@@ -38,8 +38,18 @@ impl PgPulse {
 
     async fn beat(&mut self) -> Result<Renewal> {
         let query = self.statements.renew.query().bind(self.lease.0).bind(self.clock.fixed().map(Instant));
-        let renewed = query.execute(&mut self.listener).await.map_err(database)?;
-        Ok(if renewed.rows_affected() == 1 { Renewal::Alive } else { Renewal::Gone })
+        let rows = query.fetch_all(&mut self.listener).await.map_err(database)?;
+        let mut cancelled = Vec::new();
+        for row in &rows {
+            if !column::<bool, _>(row, 0)? {
+                return Ok(Renewal::Gone);
+            }
+            if let Some(id) = column::<Option<i64>, _>(row, 1)? {
+                let (epoch, why) = (unsigned(column::<i32, _>(row, 2)?), column(row, 3)?);
+                cancelled.push(Cancelled { id: JobId(id), epoch, why });
+            }
+        }
+        Ok(Renewal::Alive { cancelled })
     }
 
     async fn listen(&mut self) -> Result<Notice> {

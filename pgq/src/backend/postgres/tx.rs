@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex as Lock, PoisonError};
+use std::time::Duration;
 
 use pgq_core::NewJob;
 use sqlx::PgConnection;
@@ -11,8 +12,14 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::convert::database;
 use super::wake::{Call, wake};
 use super::{Postgres, enqueue};
-use crate::Result;
 use crate::backend::{Answer, Enqueued, Transaction};
+use crate::error::{Error, Result};
+use crate::platform::within;
+
+/// How long to wait for a connection that is lent.
+const PATIENCE: Duration = Duration::from_secs(10);
+const LENT: &str = "the connection of this transaction is lent: drop what `tx.conn()` gave before enqueueing, or write \
+    `&mut *tx.conn().await?` where it is used, which gives it back at the end of the statement";
 
 pub(super) struct PgTx {
     backend: Postgres,
@@ -33,7 +40,10 @@ impl Transaction for PgTx {
         Box::pin(async move {
             let Postgres { statements, clock, .. } = &self.backend;
             let call = Call::for_jobs(&jobs, clock);
-            let mut transaction = self.transaction.lock().await;
+            // Whoever holds what `conn` lent while he enqueues would wait for himself.
+            let Some(mut transaction) = within(PATIENCE, self.transaction.lock()).await else {
+                return Err(Error::invalid(LENT));
+            };
             let enqueued = enqueue::run(&mut transaction, statements, clock, jobs, &Call::nobody()).await?;
             self.call.lock().unwrap_or_else(PoisonError::into_inner).merge(&call);
             Ok(enqueued)

@@ -30,7 +30,7 @@ pub(super) fn hash(queue: &str, task: &str) -> i32 {
 
 /// What the payload of a notification says.
 pub(super) fn notice(payload: &str) -> Notice {
-    Notice { work: payload.contains('w'), soon: payload.contains('s') }
+    Notice { work: payload.contains('w'), soon: payload.contains('s'), told: payload.contains('c') }
 }
 
 /// Whom to wake.
@@ -87,8 +87,8 @@ impl Call {
     /// What the notice says: a letter for each thing to look at.
     pub(super) fn payload(&self) -> &'static str {
         match self.notice {
-            Notice { work: true, soon: true } => "ws",
-            Notice { work: false, soon: true } => "s",
+            Notice { work: true, soon: true, .. } => "ws",
+            Notice { work: false, soon: true, .. } => "s",
             Notice { soon: false, .. } => "w",
         }
     }

@@ -1,6 +1,6 @@
-use pgq::BoxError;
-
 use std::future::Future;
+
+use pgq::BoxError;
 
 #[pgq::task]
 fn send(to: String) -> impl Future<Output = Result<(), BoxError>> {

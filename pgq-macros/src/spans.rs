@@ -1,0 +1,22 @@
+//! Where generated code stands for the compiler's errors.
+
+use proc_macro2::{Span, TokenTree};
+use quote::ToTokens;
+
+/// A span that the compiler shows as the user's and that resolves local names as generated ones.
+pub(crate) fn placed(span: Span) -> Span {
+    Span::mixed_site().located_at(span)
+}
+
+/// Where something begins and ends. One span from here to there can't be had on stable Rust; an error on tokens of which the
+/// first and the last are placed so is shown there.
+pub(crate) fn ends(tokens: impl ToTokens) -> (Span, Span) {
+    let mut tokens = tokens.into_token_stream().into_iter();
+    let first = tokens.next();
+    let last = tokens.last().or_else(|| first.clone()).map(|token| match token {
+        TokenTree::Group(group) => group.span_close(),
+        token => token.span(),
+    });
+    let place = |span: Option<Span>| placed(span.unwrap_or_else(Span::call_site));
+    (place(first.map(|token| token.span())), place(last))
+}

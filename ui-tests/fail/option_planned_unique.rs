@@ -1,9 +1,0 @@
-use pgq::BoxError;
-
-#[pgq::task(unique = "key")]
-async fn send(to: String) -> Result<(), BoxError> {
-    drop(to);
-    Ok(())
-}
-
-fn main() {}

@@ -1,6 +1,0 @@
-#[pgq::payload(queue = "mail")]
-struct Mail {
-    to: String,
-}
-
-fn main() {}

@@ -1,0 +1,6 @@
+#[pgq::payload]
+struct Mail<'a> {
+    to: &'a str,
+}
+
+fn main() {}

@@ -1,9 +1,0 @@
-use pgq::BoxError;
-
-#[pgq::task]
-async fn send(to: String, to: String) -> Result<(), BoxError> {
-    drop(to);
-    Ok(())
-}
-
-fn main() {}
