@@ -96,6 +96,7 @@ pub(crate) fn job(task: &'static str) -> NewJob {
         max_attempts: 20,
         timeout: None,
         expires_in: None,
+        unique: None,
         codec: Codec::MessagePack,
         payload: vec![0xc0],
         headers: Headers::new(),

@@ -34,7 +34,7 @@ pub(crate) fn parse(mut parser: Parser) -> Result<Command> {
             Arg::Long("jobs") => args.jobs = Some(positive(&mut parser, "--jobs")?),
             Arg::Long("help") | Arg::Short('h') => return Ok(Command::Help),
             Arg::Value(name) => args.what.push(measurement(&name.string()?)?),
-            other => return Err(other.unexpected()).context("see the flags below"),
+            other => bail!("{}: expected one of those below", other.unexpected()),
         }
     }
     if args.what.is_empty() {

@@ -16,7 +16,6 @@ pub(crate) async fn read(bench: &Bench) -> Result<Conditions> {
     let options = &bench.server.options;
     let transport = match options.get_socket() {
         Some(_) => "unix socket".to_owned(),
-        None if options.get_host().starts_with('/') => "unix socket".to_owned(),
         None => format!("tcp to {}", options.get_host()),
     };
     let cores = available_parallelism().map_or(0, std::num::NonZero::get);

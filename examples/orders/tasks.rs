@@ -26,7 +26,7 @@ impl pgq::Resources for Shop {
 #[pgq::task(queue = "orders", retry = fixed("2s", attempts = 10))]
 pub(crate) async fn charge(ctx: Context<Shop>, order: i64) -> Result<(), BoxError> {
     // Each run of a job has a higher fence than the one before.
-    let run = i64::from(ctx.fence());
+    let run = ctx.fence();
     let charge = "insert into shop.charge (order_id, run) values ($1, $2) on conflict do nothing";
     let charged = sqlx::query(charge).bind(order).bind(run).execute(&ctx.db).await?.rows_affected();
     let what = if charged == 1 { "charged" } else { "an earlier run charged it already" };

@@ -18,9 +18,13 @@ pub(crate) async fn work(url: &str) -> Result<(), BoxError> {
     // A worker that is silent for longer than its lease is taken for dead. Two seconds is impatient, for the show.
     let lease = Duration::from_secs(2);
     let worker = Worker::<Shop>::builder().client(client).lease(lease).drain_timeout(Duration::from_secs(10));
-    let worker = worker.spawn().await?;
+    let mut worker = worker.spawn().await?;
     println!("worker {pid}: ready (to crash it: kill -9 {pid})");
-    asked_to_stop().await?;
+    tokio::select! {
+        // It was silent for too long, and others have its jobs: end, so that a fresh one can be started.
+        ended = worker.ended() => ended?,
+        asked = asked_to_stop() => asked?,
+    }
     worker.stop().await?;
     println!("worker {pid}: stopped");
     Ok(())

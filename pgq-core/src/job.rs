@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use crate::{Held, Lease, Timestamp};
+use crate::{Held, Lease, Timestamp, Unique};
 
 /// The number of a job within its namespace. Ids are handed out in sequence and so can be guessed: whoever shows jobs on
 /// the web authorises by something else.
@@ -117,6 +117,8 @@ pub struct NewJob {
     pub timeout: Option<Duration>,
     /// How long after it could run it may begin.
     pub expires_in: Option<Duration>,
+    /// Whether it is the only one of its task with some key.
+    pub unique: Option<Unique>,
     /// How the payload is written.
     pub codec: Codec,
     /// The encoded arguments.

@@ -14,6 +14,7 @@ pub mod outcome;
 pub mod retry;
 pub mod state;
 pub mod time;
+pub mod unique;
 
 pub use control::Control;
 pub use failure::{Failure, FailureKind};
@@ -24,3 +25,4 @@ pub use outcome::{Outcome, Standing, Transition, decide};
 pub use retry::Retry;
 pub use state::{Event, State};
 pub use time::Timestamp;
+pub use unique::{OnConflict, Placement, Unique};

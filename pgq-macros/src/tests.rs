@@ -4,6 +4,7 @@ use proc_macro2::TokenStream;
 use syn::{File, FnArg, Item};
 
 use crate::errors::Errors;
+use crate::expand;
 use crate::model::{Payload, Task};
 use crate::options::Options;
 use crate::parse::Function;
@@ -30,7 +31,7 @@ fn payload(item: &str) -> Payload {
 }
 
 fn expanded(attr: &str, item: &str) -> Vec<Item> {
-    syn::parse2::<File>(crate::expand::task(tokens(attr), &tokens(item))).expect("items").items
+    syn::parse2::<File>(expand::task(tokens(attr), &tokens(item))).expect("items").items
 }
 
 #[test]
@@ -45,11 +46,20 @@ fn each_mistake_in_a_signature_is_one_error() {
         ("async fn f(_: u8) -> R {}", "expected a name, got `_`: it is the name of the payload's field"),
         ("async fn f(a: u8, c: Context) -> R {}", "the context is the first parameter: move it there"),
         ("async fn f(c: Context, d: Context<A>) -> R {}", "a task has one context: take this one away"),
-        ("async fn f(c: Context<A, B>) -> R {}", "expected `Context` or `Context<Resources>`"),
+        ("async fn f(c: Context<'_>) -> R {}", "expected `pgq::Context` or `pgq::Context<Resources>`"),
         ("async fn f(c: &Context<A>) -> R {}", "the context is taken by value: write `Context<A>`"),
-        ("async fn f(t: &pgq::Tx) -> R {}", "a task that takes the attempt's transaction isn't there yet"),
+        (
+            "async fn f(t: &pgq::Tx) -> R {}",
+            "a task that takes the attempt's transaction isn't there yet: begin one of `ctx.client()`",
+        ),
         ("async fn f() {}", "expected a task that returns a `Result`: write `-> Result<(), pgq::BoxError>`"),
         ("async fn f() -> Result<impl A, E> {}", "expected a type with a name, got `impl`"),
+        ("async fn f() -> usize {}", "expected a task that returns a `Result`: write `Result<usize, pgq::BoxError>`"),
+        ("async fn f() -> () {}", "expected a task that returns a `Result`: write `Result<(), pgq::BoxError>`"),
+        (
+            "async fn f() -> Result<&'static str, E> {}",
+            "expected a type that owns what it holds: the task's result is stored",
+        ),
         ("#[task] async fn f() -> R {}", "the function is a task already: keep one of the two attributes"),
         ("#[pgq::task] async fn f() -> R {}", "the function is a task already: keep one of the two attributes"),
     ] {
@@ -142,8 +152,7 @@ fn the_function_and_its_type_are_kept_whatever_is_wrong() {
 
 #[test]
 fn a_function_that_cannot_be_called_is_not_registered() {
-    let registers =
-        |item| expanded("", item).iter().any(|item| matches!(item, Item::Macro(item) if is(item, "submit")));
+    let registers = |item| expand::task(tokens(""), &tokens(item)).to_string().contains("submit");
     assert!(registers("fn f(a: u8) -> R {}"));
     assert!(!registers("fn f(a: &str) -> R {}"));
 }
@@ -162,4 +171,39 @@ fn documentation_moves_from_parameters_to_fields() {
     });
     assert_eq!(left.collect::<Vec<_>>(), [1, 0]);
     assert_eq!(args.fields.iter().map(|field| field.attrs.len()).collect::<Vec<_>>(), [2, 1]);
+}
+
+#[test]
+fn a_payload_owns_what_it_holds() {
+    let errors =
+        |item: &str| expand::payload(TokenStream::new(), &tokens(item)).to_string().matches("compile_error").count();
+    for item in
+        ["struct P<'a> { a: &'a str }", "struct P { a: &'static str }", "enum P { A(u8), B { b: Vec<&'static str> } }"]
+    {
+        assert_eq!(errors(item), 1, "{item}");
+    }
+    for item in ["struct P<T> { a: T }", "struct P { #[serde(skip)] a: &'static str }", "struct P(Cow<'static, str>);"]
+    {
+        assert_eq!(errors(item), 0, "{item}");
+    }
+}
+
+#[test]
+fn a_derive_that_is_there_already_is_not_made_twice() {
+    let text =
+        expand::payload(TokenStream::new(), &tokens("#[derive(serde::Serialize)] struct P { a: u8 }")).to_string();
+    assert_eq!([text.matches("Serialize ,").count(), text.matches("Deserialize").count()], [0, 1], "{text}");
+}
+
+#[test]
+fn a_list_holds_names_of_tasks() {
+    let list = |list: &str| expand::tasks(tokens(list)).to_string();
+    let text = list("pgq; send, billing::charge,");
+    assert_eq!([text.matches(". with ::").count(), text.matches("distinct").count()], [2, 1], "{text}");
+    assert_eq!(list("pgq;"), "{ pgq :: Tasks :: new () }");
+    for (wrong, why) in
+        [("pgq; send()", "write `send`"), ("pgq; 7", "got `7`"), ("pgq; send::<u8>()", "write `send::<u8>`")]
+    {
+        assert!(list(wrong).contains(&format!("expected the name of a task: {why}")), "{wrong}");
+    }
 }

@@ -32,6 +32,11 @@ pub(crate) enum Kind {
     Invalid,
     /// A payload that can't be encoded, or is too large.
     Payload,
+    /// A job whose unique key is taken.
+    Duplicate {
+        /// Whether the one that has it runs.
+        running: bool,
+    },
     /// Asked of a backend that can't do it.
     Unsupported,
     /// No database was named.
@@ -112,6 +117,18 @@ impl Error {
     #[must_use]
     pub fn is_payload(&self) -> bool {
         self.kind() == Kind::Payload
+    }
+
+    /// A job whose unique key is taken: [`job`](Error::job) is the one that has it. The transaction stays usable.
+    #[must_use]
+    pub fn is_duplicate(&self) -> bool {
+        matches!(self.kind(), Kind::Duplicate { .. })
+    }
+
+    /// A job whose unique key is taken by one that runs.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.kind() == Kind::Duplicate { running: true }
     }
 
     /// Asked of a backend that can't do it: SQL of one's own on the in-memory backend.

@@ -18,7 +18,9 @@ pub use client::{
 pub use control::{cancel, discard, retry_in, snooze};
 pub use error::{BoxError, Error, Result};
 pub use pgq_core::options::Keep;
-pub use pgq_core::{Control, FailureKind, Headers, JobId, Priority, Retry, State, TaskOptions, Timestamp};
+pub use pgq_core::{
+    Control, FailureKind, Headers, JobId, OnConflict, Placement, Priority, Retry, State, TaskOptions, Timestamp,
+};
 pub use pgq_macros::{Provide, payload, task};
 pub use runtime::{Stopper, Worker, WorkerBuilder, run, run_with};
 pub use sqlx;
@@ -38,7 +40,8 @@ pub mod __private {
 
     pub use crate::client::{enqueue_each as enqueue_many, enqueue_one as enqueue};
     pub use crate::task::{
-        HandlerError, Listed, Location, Nameless, Names, TaskEntry, TaskResult, blocking, distinct, schema_of, sendable,
+        Described, HandlerError, Listed, Location, Nameless, Names, TaskEntry, TaskError, TaskResult, attempt,
+        blocking_attempt, distinct, schema_of,
     };
 }
 

@@ -170,6 +170,11 @@ where
     std::thread::Builder::new().name(name.to_owned()).spawn(body).map(drop)
 }
 
+/// Leaves somebody else's lock alone for a moment, of the machine's time: no test's clock has to move for that.
+pub(crate) async fn pause(span: Duration) {
+    tokio::time::sleep(span).await;
+}
+
 /// Fails with `None` where `future` takes longer than `span` of the machine's time.
 pub(crate) async fn within<F: Future>(span: Duration, future: F) -> Option<F::Output> {
     tokio::time::timeout(span, future).await.ok()

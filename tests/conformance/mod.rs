@@ -10,6 +10,7 @@ mod handlers;
 mod order;
 mod rescue;
 mod transaction;
+mod unique;
 mod wake;
 
 /// Makes a test of every fact for each backend, by the name of the backend and the fact.
@@ -103,6 +104,20 @@ facts! {
         a_beat_keeps_the_lease
         a_rescued_jobs_first_holder_cannot_finish_it
         a_worker_that_starts_late_declares_nobody_gone_at_once;
+    unique:
+        a_second_job_with_a_key_is_refused_and_told_of_the_first
+        a_key_is_taken_until_its_job_has_ended
+        a_second_job_can_be_skipped_for_the_first
+        a_second_job_can_replace_what_the_first_carries
+        a_second_job_can_raise_the_priority_of_the_first
+        a_key_can_stay_taken_for_a_while_after_its_job
+        what_was_cancelled_frees_its_key_at_once
+        each_outcome_of_a_batch_stands_at_its_place
+        a_key_is_exact_under_many_enqueuers
+        batches_that_cross_do_not_deadlock
+        a_refused_duplicate_leaves_the_transaction_usable
+        a_key_of_a_rolled_back_transaction_is_free
+        an_odd_key_is_refused;
     wake:
         a_sleeper_is_woken_by_work_it_can_do
         a_sleeper_is_not_woken_by_work_of_others

@@ -47,6 +47,8 @@ async fn a_task_follows_the_crate_that_it_is_told() {
         <by_an_absolute_path as other::Task>::NAME,
     ];
     assert_eq!(names, ["under_another_name", "through_a_module", "by_an_absolute_path"]);
+    let _: other::Tasks<App> = other::tasks![under_another_name, through_a_module];
+    let _: other::Tasks<()> = my::pgq::tasks![through_a_module, self::by_an_absolute_path,];
 }
 
 #[tokio::test]

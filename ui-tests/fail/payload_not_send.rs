@@ -1,16 +1,20 @@
-use std::marker::PhantomData;
 use std::rc::Rc;
 
 use pgq::BoxError;
 
+#[derive(Default)]
+struct Cache(Rc<u8>);
+
 #[pgq::payload(schema = none)]
 struct Mail {
-    to: PhantomData<Rc<u8>>,
+    to: String,
+    #[serde(skip)]
+    cache: Cache,
 }
 
 #[pgq::task(schema = none)]
 async fn send(mail: Mail) -> Result<(), BoxError> {
-    let _ = mail.to;
+    println!("{} {}", mail.to, mail.cache.0);
     Ok(())
 }
 

@@ -18,9 +18,14 @@ pub(super) const ABOUT: &str = "a worker empties a queue of jobs that do nothing
 pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
     let (mut ours, mut kept, mut bare) = (vec![], vec![], vec![]);
     for round in 1..=bench.rounds {
-        ours.push(drain::<load::noop>(bench, 0).await?);
-        bare.push(drain_raw(bench).await?);
-        kept.push(drain::<load::noop_kept>(bench, bench.jobs).await?);
+        // In turns from either end: who comes first finds the disk as the one before left it.
+        for turn in [0, 1, 2].map(|turn| if round % 2 == 1 { turn } else { 2 - turn }) {
+            match turn {
+                0 => ours.push(drain::<load::noop>(bench, 0).await?),
+                1 => bare.push(drain_raw(bench).await?),
+                _ => kept.push(drain::<load::noop_kept>(bench, bench.jobs).await?),
+            }
+        }
         let last = |rates: &[f64]| rates.last().copied().unwrap_or_default();
         let (ours, kept, bare) = (last(&ours), last(&kept), last(&bare));
         eprintln!("  round {round}: {ours:.0}/s, raw {bare:.0}/s, with history {kept:.0}/s");

@@ -7,11 +7,12 @@ use pgq_core::literal;
 use syn::ext::IdentExt;
 use syn::{
     Attribute, FnArg, GenericArgument, GenericParam, Ident, PathArguments, Result, ReturnType, Safety, Signature, Type,
+    TypePath,
 };
 
 pub(crate) use parameter::{Parameter, parameter};
 
-use crate::errors::{Errors, wrong};
+use crate::errors::{Errors, shown, wrong};
 use crate::krate::Krate;
 use crate::model::Payload;
 use crate::options::Options;
@@ -80,12 +81,32 @@ pub(crate) fn output(sig: &Signature) -> Result<()> {
             None => wrong(ty, "expected a `Result` of types with names, got `impl`: write `async fn` for a future"),
         };
     }
+    if is_no_result(ty) {
+        let shown = shown(ty);
+        return wrong(ty, format!("expected a task that returns a `Result`: write `Result<{shown}, pgq::BoxError>`"));
+    }
     // A `&'static str` is an error's good right, but what is stored and read back is borrowed from nothing.
     match elided(ty).or_else(|| result_argument(ty, 0).and_then(reference)) {
         Some(token) => wrong(token, "expected a type that owns what it holds: the task's result is stored"),
         None => Ok(()),
     }
 }
+
+/// Whether it is plain that the type is no `Result`, not even an alias of one.
+fn is_no_result(ty: &Type) -> bool {
+    match ty {
+        Type::Path(TypePath { qself: None, path, .. }) if path.segments.len() == 1 => {
+            path.segments.iter().any(|only| NO_RESULTS.iter().any(|known| only.ident == known))
+        }
+        Type::Array(_) | Type::Never(_) | Type::Reference(_) | Type::Tuple(_) => true,
+        _ => false,
+    }
+}
+
+const NO_RESULTS: &[&str] = &[
+    "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64", "u128",
+    "usize", "Option", "String", "Vec",
+];
 
 /// The type at an index of `Result<T, E>`, unless it stands behind an alias.
 pub(crate) fn result_argument(ty: &Type, index: usize) -> Option<&Type> {

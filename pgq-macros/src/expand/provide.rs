@@ -28,7 +28,7 @@ fn expand(input: &DeriveInput, errors: &mut Errors) -> TokenStream {
 
     let provider = Provider { krate: &krate, input, generics: bounded(&input.generics) };
     let implementations = lent.iter().map(|(ty, borrowed)| provider.lends(ty, borrowed));
-    let (types, head) = (lent.iter().map(|(ty, _)| ty), provider.head(&quote!(#krate::Provider)));
+    let (types, head) = (lent.iter().map(|(ty, _)| ty), provider.head(Span::call_site(), &quote!(#krate::Provider)));
     quote! {
         #(#implementations)*
 
@@ -51,7 +51,7 @@ impl Provider<'_> {
     fn lends(&self, ty: &TokenStream, borrowed: &TokenStream) -> TokenStream {
         let krate = self.krate;
         let at = ty.span().resolved_at(Span::mixed_site());
-        let head = self.head(&quote_spanned!(at=> #krate::Provide<#ty>));
+        let head = self.head(at, &quote!(#krate::Provide<#ty>));
         quote! {
             #[automatically_derived]
             #head {
@@ -62,8 +62,8 @@ impl Provider<'_> {
         }
     }
 
-    fn head(&self, implemented: &TokenStream) -> TokenStream {
-        let (ident, at) = (&self.input.ident, implemented.span());
+    fn head(&self, at: Span, implemented: &TokenStream) -> TokenStream {
+        let ident = &self.input.ident;
         let (parameters, _, clause) = self.generics.split_for_impl();
         let (_, arguments, _) = self.input.generics.split_for_impl();
         quote_spanned!(at=> impl #parameters #implemented for #ident #arguments #clause)

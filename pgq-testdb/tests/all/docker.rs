@@ -145,6 +145,6 @@ async fn a_container_without_a_watch_is_swept_by_the_next_process_and_no_other_i
     assert_eq!(containers(&owner(&sweeper.said))?.len(), 1);
     let others = containers(&elsewhere)?;
     assert_eq!(others.len(), 1);
-    docker(&["rm", &others[0]])?;
+    docker(&["rm", "--volumes", &others[0]])?;
     Ok(())
 }

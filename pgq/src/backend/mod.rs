@@ -15,7 +15,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use pgq_core::{Claimed, Codec, Failure, Lease, NewJob, Transition, When};
+pub use pgq_core::{Claimed, Codec, Failure, Lease, NewJob, OnConflict, Placement, Transition, Unique, When};
 use pgq_core::{FailureKind, Headers, JobId, Priority, State, Timestamp};
 pub use uuid::Uuid;
 
@@ -63,10 +63,10 @@ pub trait Transaction: Send + Sync {
 /// What became of one job that was to be enqueued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Enqueued {
-    /// Its id.
+    /// Its id, or that of the one which has its unique key.
     pub id: JobId,
-    /// Whether it was put in now.
-    pub is_new: bool,
+    /// What became of it.
+    pub placement: Placement,
 }
 
 /// The worker's verbs, in the order of a job's life.

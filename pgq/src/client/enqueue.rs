@@ -6,14 +6,15 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use pgq_core::NewJob;
+use pgq_core::{NewJob, Placement};
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 
 use super::{AnyJob, Client, Settings, Tx};
 use crate::backend::{Answer, Enqueued, postgres};
+use crate::error::{Error, Kind, Result};
 use crate::task::Task;
-use crate::{JobBuilder, JobId, Result};
+use crate::{JobBuilder, JobId};
 
 /// Where jobs can be enqueued: `&PgPool`, `&mut PgConnection`, `&mut PoolConnection`, `&mut Transaction` (`&mut *tx` where
 /// `tx` is a reference already), [`&Client`](Client), [`client.on(…)`](Client::on) and [`&Tx`](Tx).
@@ -105,16 +106,16 @@ impl fmt::Debug for On<'_> {
 /// A job that was enqueued.
 pub struct Handle<T> {
     id: JobId,
-    is_new: bool,
+    placement: Placement,
     task: PhantomData<fn() -> T>,
 }
 
 impl<T> Handle<T> {
     fn new(enqueued: Enqueued) -> Self {
-        Self { id: enqueued.id, is_new: enqueued.is_new, task: PhantomData }
+        Self { id: enqueued.id, placement: enqueued.placement, task: PhantomData }
     }
 
-    /// Its id.
+    /// Its id, or that of the one which has its unique key.
     #[must_use]
     pub fn id(&self) -> JobId {
         self.id
@@ -123,7 +124,13 @@ impl<T> Handle<T> {
     /// Whether it was put in now.
     #[must_use]
     pub fn is_new(&self) -> bool {
-        self.is_new
+        self.placement == Placement::New
+    }
+
+    /// What became of it: in a batch, a job that was refused for its unique key says so here.
+    #[must_use]
+    pub fn placement(&self) -> Placement {
+        self.placement
     }
 }
 
@@ -137,7 +144,7 @@ impl<T> Copy for Handle<T> {}
 
 impl<T> fmt::Debug for Handle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handle").field("id", &self.id).field("is_new", &self.is_new).finish()
+        f.debug_struct("Handle").field("id", &self.id).field("placement", &self.placement).finish()
     }
 }
 
@@ -154,15 +161,24 @@ impl<'t, T: Task> Enqueue<'t, T> {
     }
 }
 
-impl<T> Future for Enqueue<'_, T> {
+impl<T: Task> Future for Enqueue<'_, T> {
     type Output = Result<Handle<T>>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         self.sent.as_mut().poll(context).map(|sent| match sent?.first() {
+            Some(Enqueued { id, placement: Placement::Rejected { running } }) => {
+                Err(duplicate(*running).about_job(*id).about_task(T::NAME))
+            }
             Some(enqueued) => Ok(Handle::new(*enqueued)),
-            None => Err(crate::Error::new(crate::error::Kind::Database, "the database returned no id for a job")),
+            None => Err(Error::new(Kind::Database, "the database returned no id for a job")),
         })
     }
+}
+
+fn duplicate(running: bool) -> Error {
+    let message =
+        if running { "a job with this unique key is running" } else { "a job with this unique key is there already" };
+    Error::new(Kind::Duplicate { running }, message)
 }
 
 /// Enqueues jobs, all or none, once it is awaited. Nothing happens before.

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use pgq_core::{Codec, Headers, NewJob, Priority, Timestamp, When, literal};
+use pgq_core::unique::MAX_UNIQUE_KEY;
+use pgq_core::{Codec, Headers, NewJob, OnConflict, Priority, Timestamp, Unique, When, literal};
 
 use super::{Enqueue, Target};
 use crate::error::{Error, Kind, Result};
@@ -41,6 +42,7 @@ struct Rest {
     max_attempts: u16,
     timeout: Option<Duration>,
     expires_in: Option<Duration>,
+    unique: Option<Unique>,
     headers: Headers,
     mistake: Option<Error>,
 }
@@ -55,6 +57,7 @@ impl<T: Task> JobBuilder<T> {
             max_attempts: T::OPTIONS.attempts(),
             timeout: None,
             expires_in: T::OPTIONS.expires_in(),
+            unique: None,
             headers: Headers::new(),
             mistake: None,
         };
@@ -119,6 +122,33 @@ impl<T: Task> JobBuilder<T> {
         self
     }
 
+    /// The only one of its task with this unique key while it is scheduled, available, running or retryable; at most 512
+    /// bytes. Unless [`on_conflict`](JobBuilder::on_conflict) says otherwise, a second one is refused:
+    /// [`Error::is_duplicate`](crate::Error::is_duplicate). In a batch its handle says so.
+    pub fn unique(mut self, key: impl Into<String>) -> Self {
+        let key = key.into();
+        if key.is_empty() || key.len() > MAX_UNIQUE_KEY || key.contains('\0') {
+            let message =
+                format!("expected a unique key of 1 to {MAX_UNIQUE_KEY} bytes without NUL, got {}", key.len());
+            self.rest.mistake(Error::invalid(message));
+        }
+        self.rest.unique_mut().key = key;
+        self
+    }
+
+    /// What happens if another one has the unique key; without a key nothing does.
+    pub fn on_conflict(mut self, on_conflict: OnConflict) -> Self {
+        self.rest.unique_mut().on_conflict = on_conflict;
+        self
+    }
+
+    /// For how long the unique key stays taken after the job has completed or was discarded; at most 100 years.
+    pub fn unique_for(mut self, window: Duration) -> Self {
+        self.rest.check_span("window", window);
+        self.rest.unique_mut().window = window;
+        self
+    }
+
     /// Text that travels along and is read by [`Context::headers`](crate::Context::headers): a tenant, a trace. All
     /// together up to 8 KiB; without NUL.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
@@ -135,6 +165,11 @@ impl<T: Task> JobBuilder<T> {
 impl Rest {
     fn mistake(&mut self, error: Error) {
         self.mistake.get_or_insert(error);
+    }
+
+    fn unique_mut(&mut self) -> &mut Unique {
+        let none = || Unique { key: String::new(), on_conflict: OnConflict::Reject, window: Duration::ZERO };
+        self.unique.get_or_insert_with(none)
     }
 
     fn check_span(&mut self, what: &str, span: Duration) {
@@ -165,6 +200,9 @@ fn build<T: Task>(JobBuilder { args, rest }: JobBuilder<T>) -> Result<NewJob> {
         return Err(mistake);
     }
     check_headers(&rest.headers)?;
+    if rest.unique.as_ref().is_some_and(|unique| unique.key.is_empty()) {
+        return Err(Error::invalid("expected a unique key, `.unique(\"…\")`, beside `on_conflict` or `unique_for`"));
+    }
     Ok(NewJob {
         task: Cow::Borrowed(T::NAME),
         queue: rest.queue,
@@ -173,6 +211,7 @@ fn build<T: Task>(JobBuilder { args, rest }: JobBuilder<T>) -> Result<NewJob> {
         max_attempts: rest.max_attempts,
         timeout: rest.timeout,
         expires_in: rest.expires_in,
+        unique: rest.unique,
         codec: Codec::MessagePack,
         payload: encode(&args)?,
         headers: rest.headers,

@@ -47,14 +47,14 @@ fn carried(error: &dyn Any) -> Option<Control> {
     None
 }
 
-/// What a task's function may return: `Result<T, E>`. That its `E` is a [`TaskError`] isn't said here: a wrong one would
-/// take the `T` with it, and each mention of that would be one more error.
+/// What a task's function may return: `Result<T, E>`, by any name. That its `E` is a [`TaskError`] isn't said here: a wrong
+/// one would take the `T` with it, and each mention of that would be one more error.
 #[diagnostic::on_unimplemented(
     message = "a task returns a `Result`, got `{Self}`",
     label = "not a `Result`",
     note = "write `Result<{Self}, pgq::BoxError>`, or an error type of your own or of anyhow"
 )]
-pub trait TaskResult {
+pub trait TaskResult: Sized {
     /// The `T`.
     type Output;
     /// The `E`.
@@ -63,10 +63,22 @@ pub trait TaskResult {
     /// As it is.
     ///
     /// # Errors
-    /// The function's own.
+    /// The handler's own.
     fn into_result(self) -> Result<Self::Output, Self::Error>;
+
+    /// With its error read.
+    ///
+    /// # Errors
+    /// The handler's own.
+    fn read<E: TaskError>(self) -> Result<Self::Output, HandlerError>
+    where
+        Self: TaskResult<Error = E>,
+    {
+        self.into_result().map_err(HandlerError::new)
+    }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T, E> TaskResult for Result<T, E> {
     type Output = T;
     type Error = E;
@@ -94,17 +106,25 @@ impl<E: Into<BoxError> + 'static> TaskError for E {
     }
 }
 
-/// The future of a handler. Its result is `Send` by declaration: what isn't is told of the handler's own future here, and
-/// not once more of whatever awaits it.
-pub fn sendable<F: Future + Send>(future: F) -> impl Future<Output = F::Output> + Send {
-    future
+/// One attempt by an `async fn`. The future is `Send` by declaration: what isn't is told of the handler's own future here,
+/// and not once more of whatever awaits it.
+#[expect(clippy::manual_async_fn, reason = "that it is `Send` has to be declared")]
+pub fn attempt<R, O>(handler: impl Future<Output = R> + Send, read: fn(R) -> O) -> impl Future<Output = O> + Send {
+    async move { read(handler.await) }
 }
 
-/// Runs a blocking function off the runtime's threads; its panic goes on here.
-pub async fn blocking<O: Send + 'static>(function: impl FnOnce() -> O + Send + 'static) -> O {
-    match crate::platform::spawn_blocking(function).await {
-        Ok(output) => output,
-        Err(panic) => std::panic::resume_unwind(panic),
+/// One attempt by a plain `fn`, off the runtime's threads; its panic goes on here. The result is read over there, so that an
+/// error needn't be `Send` to get here.
+#[expect(clippy::manual_async_fn, reason = "that it is `Send` has to be declared")]
+pub fn blocking_attempt<R: 'static, O: Send + 'static>(
+    handler: impl FnOnce() -> R + Send + 'static,
+    read: fn(R) -> O,
+) -> impl Future<Output = O> + Send {
+    async move {
+        match crate::platform::spawn_blocking(move || read(handler())).await {
+            Ok(output) => output,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
     }
 }
 

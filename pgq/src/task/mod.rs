@@ -13,9 +13,9 @@ use pgq_core::TaskOptions;
 
 pub use context::Context;
 pub(crate) use context::{Attempt, Own};
-pub use handler::{HandlerError, TaskResult, blocking, sendable};
+pub use handler::{HandlerError, TaskError, TaskResult, attempt, blocking_attempt};
 pub use names::{Listed, Nameless, Names, distinct};
-pub use payload::{Payload, schema_of};
+pub use payload::{Described, Payload, schema_of};
 pub(crate) use payload::{decode, encode};
 pub(crate) use registry::{BoundTask, Run};
 pub use registry::{TaskEntry, Tasks};

@@ -106,3 +106,33 @@ const fn refuse(parts: [&str; 3]) -> ! {
         Err(_) => panic!("two tasks of this list have one name"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn names(name: &'static str, aliases: &'static [&'static str], line: u32) -> Names {
+        Names { name, aliases, location: Location { krate: "shop", file: "tasks.rs", line } }
+    }
+
+    #[test]
+    fn a_list_of_different_names_is_taken() {
+        const LIST: &[Option<Names>] =
+            &[Some(names("a", &["b"], 1)), None, Some(names("ab", &[], 1)), Some(names("c", &["d"], 2))];
+        const { distinct(LIST, 1) };
+        const { distinct(LIST, 2) };
+        const { distinct(LIST, 3) };
+    }
+
+    #[test]
+    #[should_panic(expected = "two tasks of this list have the name `b`: give one of them `name = \"…\"`")]
+    fn an_alias_of_another_is_refused_by_its_name() {
+        distinct(&[Some(names("a", &["b"], 1)), Some(names("c", &["d", "b"], 2))], 1);
+    }
+
+    #[test]
+    #[should_panic(expected = "the task `a` stands in this list already: take it away")]
+    fn a_task_twice_is_refused_as_such() {
+        distinct(&[Some(names("a", &[], 1)), Some(names("b", &[], 2)), Some(names("a", &[], 1))], 2);
+    }
+}

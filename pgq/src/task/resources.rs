@@ -96,12 +96,12 @@ pub struct Provision<P> {
 /// Makes a [`Provides<T>`] of an `Arc<P>`, boxed because `T` differs from one task to the next.
 pub(super) type Share<P> = fn(&Arc<P>) -> Box<dyn Any + Send + Sync>;
 
-impl<P: 'static> Provision<P> {
+impl<P: Provider> Provision<P> {
     /// That `P` provides a `T`.
     #[must_use]
     pub fn of<T: 'static>() -> Self
     where
-        P: Provide<T> + Send + Sync,
+        P: Provide<T>,
     {
         Self {
             type_id: TypeId::of::<T>(),

@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::args;
+use super::{args, implements};
 use crate::model::{Payload, Task};
 
 pub(super) fn functions(task: &Task) -> TokenStream {
@@ -11,12 +11,12 @@ pub(super) fn functions(task: &Task) -> TokenStream {
         return unknown(task);
     }
     let (krate, ident, vis) = (&task.options.krate, &task.function.sig.ident, &task.function.vis);
-    let args = args::ty(task);
+    let (args, implements) = (args::ty(task), implements(ident));
     // On the functions: on the type, it would be told of the code here as well.
     let deprecated: Vec<_> = task.function.attributes("deprecated").collect();
     quote! {
         #[allow(dead_code, unreachable_pub)]
-        impl #ident {
+        #implements #ident {
             /// Enqueues a job, when the future is awaited. In a transaction that is rolled back the job never existed.
             #(#deprecated)*
             #vis fn enqueue<'t>(target: impl #krate::Target<'t>, args: #args) -> #krate::Enqueue<'t, Self> {
@@ -44,9 +44,10 @@ pub(super) fn functions(task: &Task) -> TokenStream {
 /// For a function whose arguments can't be stored: takes any, so that its one error isn't repeated by its callers.
 fn unknown(task: &Task) -> TokenStream {
     let (krate, ident, vis) = (&task.options.krate, &task.function.sig.ident, &task.function.vis);
+    let implements = implements(ident);
     quote! {
         #[allow(dead_code, missing_docs, unreachable_pub)]
-        impl #ident {
+        #implements #ident {
             #vis fn enqueue<'t>(_: impl #krate::Target<'t>, _: impl ::core::marker::Sized) -> #krate::Enqueue<'t, Self> {
                 ::core::unreachable!()
             }

@@ -7,7 +7,7 @@ mod run;
 mod types;
 
 use proc_macro2::{Ident, TokenStream};
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Attribute, FnArg, parse_quote};
 
@@ -16,6 +16,7 @@ use crate::fallback;
 use crate::model::Task;
 use crate::options::Options;
 use crate::parse::Function;
+use crate::spans::placed;
 
 pub(crate) fn task(attr: TokenStream, item: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
@@ -50,9 +51,11 @@ fn function(task: &Task) -> TokenStream {
     }
 }
 
-/// The type. Braces keep it out of the value namespace, where the function is.
+/// The type. Braces keep it out of the value namespace, where the function is. In an `impl` without `self`, which a macro
+/// can't see, the compiler refuses it at its keyword: that stands at the function's name.
 fn marker(task: &Task) -> TokenStream {
     let (vis, ident) = (&task.function.vis, &task.function.sig.ident);
+    let keyword = quote_spanned!(placed(ident.span())=> struct);
     let mut docs: Vec<&Attribute> = task.function.attributes("doc").collect();
     let generated;
     if docs.is_empty() {
@@ -64,7 +67,7 @@ fn marker(task: &Task) -> TokenStream {
         #(#docs)*
         #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
         #[allow(dead_code, non_camel_case_types, unreachable_pub)]
-        #vis struct #ident {}
+        #vis #keyword #ident {}
     }
 }
 
@@ -77,11 +80,12 @@ fn implementation(task: &Task) -> TokenStream {
     let location = location(ident);
     let (schema, registration) = (types::schema(task), registration(task));
     let run = run::function(task);
+    let implements = implements(ident);
     let calls_deprecated = task.function.attributes("deprecated").next().map(|_| quote!(#[allow(deprecated)]));
     quote! {
         #[automatically_derived]
         #calls_deprecated
-        impl #krate::Task for #ident {
+        #implements #krate::Task for #ident {
             #types
 
             const NAME: &'static ::core::primitive::str = #name;
@@ -100,6 +104,11 @@ fn implementation(task: &Task) -> TokenStream {
             #run
         }
     }
+}
+
+/// Where the function's name stands, for the same reason.
+fn implements(ident: &Ident) -> TokenStream {
+    quote_spanned!(placed(ident.span())=> impl)
 }
 
 /// Where the task's name stands. `file!()` and `line!()` would say where the attribute begins.

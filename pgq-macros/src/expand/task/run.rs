@@ -3,13 +3,13 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 
-use super::types::{error, resources};
+use super::types::{error, resources, returned};
 use crate::model::{Field, Payload, Task};
 use crate::spans::placed;
 
 pub(super) fn function(task: &Task) -> TokenStream {
     let at = placed(task.function.sig.ident.span());
-    let (krate, resources, result) = (&task.options.krate, resources(task), result(task));
+    let (krate, resources, future) = (&task.options.krate, resources(task), future(task));
     // What isn't used is bound to nothing: `_context` would be a name, and lints have opinions about those.
     let (context, args) = (
         if task.sound && task.context.is_some() { context(at) } else { quote!(_) },
@@ -17,43 +17,39 @@ pub(super) fn function(task: &Task) -> TokenStream {
     );
     let body = if task.sound { body(task) } else { quote!(async { ::core::unreachable!() }) };
     quote_spanned! {at=>
-        fn run(
-            #context: #krate::Context<#resources>,
-            #args: Self::Args,
-        ) -> impl ::core::future::Future<Output = #result> + ::core::marker::Send {
+        fn run(#context: #krate::Context<#resources>, #args: Self::Args) -> #future {
             #body
         }
     }
 }
 
-fn result(task: &Task) -> TokenStream {
-    let at = placed(task.function.sig.ident.span());
-    let krate = task.options.krate.at(at);
-    quote_spanned!(at=> ::core::result::Result<Self::Output, #krate::__private::HandlerError>)
+/// What `run` returns, from the first to the last word of what the function returns.
+fn future(task: &Task) -> TokenStream {
+    let (first, last) = returned(task);
+    let krate = task.options.krate.at(first);
+    let result = quote_spanned!(first=> ::core::result::Result<Self::Output, #krate::__private::HandlerError>);
+    let send = quote_spanned!(last=> ::core::marker::Send);
+    quote_spanned!(first=> impl ::core::future::Future<Output = #result> + #send)
 }
 
 fn body(task: &Task) -> TokenStream {
-    let (call, at) = (call(task), placed(task.function.sig.ident.span()));
-    let krate = task.options.krate.at(at);
-    let handled = local("__pgq_handled", at);
-    if task.function.sig.asyncness.is_some() {
-        // The arguments aren't kept beside the handler's future: it is the one that has to be `Send`.
-        let read = read(task, &quote_spanned!(at=> #handled.await));
-        quote_spanned!(at=> let #handled = #krate::__private::sendable(#call); async move { #read })
+    let (call, at, read) = (call(task), placed(task.function.sig.ident.span()), read(task));
+    let (krate, attempt) = (task.options.krate.at(at), local("__pgq_attempt", at));
+    let begun = if task.function.sig.asyncness.is_some() {
+        quote_spanned!(at=> #krate::__private::attempt(#call, #read))
     } else {
-        // The result is read on the blocking thread, so that an error needn't be `Send` to get here.
-        let read = read(task, &call);
-        quote_spanned!(at=> #krate::__private::blocking(move || { #read }))
-    }
+        quote_spanned!(at=> #krate::__private::blocking_attempt(move || #call, #read))
+    };
+    // Handed on as it is, it would be looked into once more for what isn't `Send`.
+    quote_spanned!(at=> let #attempt = #begun; async move { #attempt.await })
 }
 
-/// The function's result, with its error read.
-fn read(task: &Task, result: &TokenStream) -> TokenStream {
-    let (at, error) = (placed(task.function.sig.ident.span()), error(task));
-    let krate = task.options.krate.at(at);
-    quote_spanned! {at=>
-        #krate::__private::TaskResult::into_result(#result).map_err(#krate::__private::HandlerError::new::<#error>)
-    }
+/// The function that reads the result.
+fn read(task: &Task) -> TokenStream {
+    let (error, (first, last)) = (error(task), returned(task));
+    let close = quote_spanned!(last=> >);
+    let krate = task.options.krate.at(first);
+    quote_spanned!(first=> #krate::__private::TaskResult::read::<#error #close)
 }
 
 fn call(task: &Task) -> TokenStream {

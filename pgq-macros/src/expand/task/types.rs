@@ -1,23 +1,23 @@
 //! The types of `Task`. Each stands in all its parts where the user wrote what it is made of: what is wrong with a type is
 //! told there, and once, because the compiler tells what it has told already only if it is somewhere else.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::Type;
-use syn::spanned::Spanned;
 
 use super::args;
 use crate::check::result_argument;
 use crate::model::{Payload, Task};
-use crate::spans::{ends, placed};
+use crate::spans::{ends, generated};
 
 pub(super) fn associated(task: &Task) -> TokenStream {
     let (args, resources, output) = (args::ty(task), resources(task), output(task));
-    let [for_args, for_resources, for_output] = [args.span(), resources.span(), output.span()].map(placed);
-    let args = quote_spanned!(for_args=> type Args = #args;);
-    let resources = quote_spanned!(for_resources=> type Resources = #resources;);
-    let output = quote_spanned!(for_output=> type Output = #output;);
-    quote!(#args #resources #output)
+    let associated = |name: &str, ty: &TokenStream| {
+        let (first, last) = ends(ty);
+        let (name, end) = (Ident::new(name, first), quote_spanned!(last=> ;));
+        quote_spanned!(first=> type #name = #ty #end)
+    };
+    let types = [("Args", &args), ("Resources", &resources), ("Output", &output)];
+    types.iter().map(|(name, ty)| associated(name, ty)).collect()
 }
 
 /// The `R` of its `Context<R>`.
@@ -27,22 +27,28 @@ pub(super) fn resources(task: &Task) -> TokenStream {
 }
 
 /// The `T` of its `Result<T, E>`.
-fn output(task: &Task) -> TokenStream {
-    task.output.as_ref().map_or_else(|| quote!(()), |ty| part(task, ty, result_argument(ty, 0).unwrap_or(ty), "Output"))
+pub(super) fn output(task: &Task) -> TokenStream {
+    part(task, 0, "Output").unwrap_or_else(|| quote!(()))
 }
 
 /// The `E` of its `Result<T, E>`.
 pub(super) fn error(task: &Task) -> TokenStream {
-    task.output.as_ref().map_or_else(|| quote!(_), |ty| part(task, ty, result_argument(ty, 1).unwrap_or(ty), "Error"))
+    part(task, 1, "Error").unwrap_or_else(|| quote!(_))
 }
 
-/// A part of what the function returns, from the first to the last word that the user wrote for it.
-fn part(task: &Task, result: &Type, written: &Type, name: &str) -> TokenStream {
-    let (first, last) = ends(written);
-    let (krate, name) = (task.options.krate.at(first), Ident::new(name, last));
-    let as_result = quote_spanned!(first=> as #krate::__private::TaskResult);
-    let (open, close) = (quote_spanned!(first=> <), quote_spanned!(last=> >::));
-    quote!(#open #result #as_result #close #name)
+/// A part of what the function returns, from the first to the last word that the user wrote for it. The type within is
+/// placed like the rest: the compiler would tell the same of it twice, as of the user's word and as of a generated one.
+fn part(task: &Task, index: usize, name: &str) -> Option<TokenStream> {
+    let ty = task.output.as_ref()?;
+    let (first, last) = ends(result_argument(ty, index).unwrap_or(ty));
+    let (krate, result, name) = (task.options.krate.at(first), generated(ty), Ident::new(name, last));
+    let close = quote_spanned!(last=> >::);
+    Some(quote_spanned!(first=> < #result as #krate::__private::TaskResult #close #name))
+}
+
+/// Where the user wrote what the function returns.
+pub(super) fn returned(task: &Task) -> (Span, Span) {
+    task.output.as_ref().map_or_else(|| ends(&task.function.sig.ident), ends)
 }
 
 /// The schema of its arguments.

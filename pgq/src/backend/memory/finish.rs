@@ -38,7 +38,14 @@ impl Store {
                 row.release();
                 self.insert(row);
             }
-            _ => self.archive(row, state, keep),
+            _ => {
+                if state == State::Cancelled {
+                    self.free_key(&row);
+                } else {
+                    self.yield_key(&row);
+                }
+                self.archive(row, state, keep);
+            }
         }
     }
 

@@ -14,6 +14,7 @@ mod row;
 mod session;
 mod store;
 mod tx;
+mod unique;
 mod wake;
 
 use std::fmt;

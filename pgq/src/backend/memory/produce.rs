@@ -1,8 +1,6 @@
 //! The producer's verbs.
 
-use std::sync::Mutex;
-
-use pgq_core::{JobId, NewJob};
+use pgq_core::{JobId, NewJob, Placement};
 
 use super::Memory;
 use super::row::Row;
@@ -17,7 +15,7 @@ impl Produce for Memory {
 
     fn begin(&self) -> Answer<'_, Box<dyn Transaction>> {
         Box::pin(async move {
-            let tx: Box<dyn Transaction> = Box::new(Tx { memory: self.clone(), rows: Mutex::default() });
+            let tx: Box<dyn Transaction> = Box::new(Tx::begin(self.clone()));
             Ok(tx)
         })
     }
@@ -26,20 +24,18 @@ impl Produce for Memory {
 impl Store {
     fn enqueue(&mut self, job: NewJob) -> Enqueued {
         let row = self.draft(job);
-        let enqueued = Enqueued::from(&row);
+        let id = row.id;
+        if let Some(holder) = self.conflict(&row) {
+            return self.resolve(holder, row);
+        }
+        self.take_key(&row);
         self.insert(row);
-        enqueued
+        Enqueued { id, placement: Placement::New }
     }
 
     /// A row with an id and its times, which isn't in yet.
     pub(super) fn draft(&mut self, job: NewJob) -> Row {
         self.last_id += 1;
         Row::new(JobId(self.last_id), job, self.now)
-    }
-}
-
-impl From<&Row> for Enqueued {
-    fn from(row: &Row) -> Self {
-        Self { id: row.id, is_new: true }
     }
 }

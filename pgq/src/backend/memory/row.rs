@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgq_core::{Claimed, Failure, Headers, JobId, Lease, NewJob, Priority, State, Timestamp, When};
+use pgq_core::{Claimed, Failure, Headers, JobId, Lease, NewJob, OnConflict, Priority, State, Timestamp, Unique, When};
 
 use crate::backend::{FailedAttempt, JobInfo, Want};
 
@@ -59,6 +59,7 @@ pub(super) struct Row {
     created: Timestamp,
     codec: i16,
     timeout: Option<Duration>,
+    pub(super) unique: Option<Unique>,
     expires_at: Option<Timestamp>,
     headers: Headers,
     payload: Vec<u8>,
@@ -80,6 +81,7 @@ impl Row {
             created: now,
             codec: job.codec.number(),
             timeout: job.timeout,
+            unique: job.unique,
             expires_at: None,
             headers: job.headers,
             payload: job.payload,
@@ -88,6 +90,31 @@ impl Row {
         row.wait_until(due(job.when, now), State::Scheduled, now);
         row.expires_at = job.expires_in.map(|span| row.run_at.saturating_add(span));
         row
+    }
+
+    /// Its task and unique key.
+    pub(super) fn unique_key(&self) -> Option<(String, String)> {
+        self.unique.as_ref().map(|unique| (self.lane.task.to_string(), unique.key.clone()))
+    }
+
+    pub(super) fn on_conflict(&self) -> OnConflict {
+        self.unique.as_ref().map(|unique| unique.on_conflict).unwrap_or_default()
+    }
+
+    /// Takes over what another one carries; what has happened to it stays.
+    pub(super) fn replace(&mut self, other: Self) {
+        let (id, created, attempt, crashes, epoch) = (self.id, self.created, self.attempt, self.crashes, self.epoch);
+        let failures = std::mem::take(&mut self.failures);
+        *self = Self { id, epoch, attempt, crashes, created, failures, ..other };
+        self.max_attempts = self.max_attempts.max(attempt + 1);
+    }
+
+    pub(super) fn raise(&mut self, priority: Priority) {
+        self.priority = self.priority.max(priority);
+    }
+
+    pub(super) fn priority(&self) -> Priority {
+        self.priority
     }
 
     pub(super) fn key(&self) -> Key {

@@ -20,12 +20,22 @@ pub(super) struct Store {
     pub(super) deferred: BTreeSet<(Timestamp, JobId)>,
     pub(super) held: BTreeMap<Lease, BTreeSet<JobId>>,
     pub(super) history: HashMap<JobId, Finished>,
+    /// Who has a unique key, by task: a job that is in, or one that has ended until a time.
+    pub(super) keys: HashMap<(String, String), Holder>,
     pub(super) expiries: BTreeSet<(Timestamp, JobId)>,
     pub(super) workers: BTreeMap<Lease, Worker>,
     /// What workers that are gone were told and didn't hear.
     pub(super) untold: Vec<Cancelled>,
     pub(super) wakes: u64,
     pub(super) fresh: Fresh,
+}
+
+/// Who has a unique key.
+#[derive(Clone, Copy)]
+pub(super) struct Holder {
+    pub(super) id: JobId,
+    /// Until when, where the job has ended.
+    pub(super) until: Option<Timestamp>,
 }
 
 /// What history keeps of a job.
@@ -45,6 +55,7 @@ impl Store {
             deferred: BTreeSet::new(),
             held: BTreeMap::new(),
             history: HashMap::new(),
+            keys: HashMap::new(),
             expiries: BTreeSet::new(),
             workers: BTreeMap::new(),
             untold: Vec::new(),
@@ -148,6 +159,7 @@ mod tests {
             max_attempts: 1,
             timeout: None,
             expires_in: None,
+            unique: None,
             codec: Codec::default(),
             payload: Vec::new(),
             headers: Headers::new(),

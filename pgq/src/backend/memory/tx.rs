@@ -1,29 +1,60 @@
-//! A transaction: rows that are put aside until it is committed.
+//! A transaction: changes that are put aside until it is committed.
 
+use std::mem;
 use std::sync::{Mutex, PoisonError};
 
-use pgq_core::NewJob;
+use pgq_core::{JobId, NewJob, OnConflict, Placement};
 
 use super::Memory;
 use super::row::Row;
+use super::store::{Holder, Store};
 use crate::backend::postgres::TxConnection;
 use crate::backend::{Answer, Enqueued, Transaction};
 use crate::client::NO_SQL;
 use crate::error::{Error, Kind};
 
-/// Jobs that nobody sees yet. They have their ids and times from when they were enqueued.
+/// Changes that nobody sees yet, but for the unique keys that they have taken. Jobs have their ids and times from when
+/// they were enqueued.
 pub(super) struct Tx {
-    pub(super) memory: Memory,
-    pub(super) rows: Mutex<Vec<Row>>,
+    memory: Memory,
+    changes: Mutex<Vec<Change>>,
+}
+
+enum Change {
+    Insert(Row),
+    Replace(JobId, Row),
+    Raise(JobId, Row),
+}
+
+impl Tx {
+    pub(super) fn begin(memory: Memory) -> Self {
+        Self { memory, changes: Mutex::default() }
+    }
+
+    fn take(&self) -> Vec<Change> {
+        mem::take(&mut *self.changes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// As if nothing had been: the keys are free again.
+impl Drop for Tx {
+    fn drop(&mut self) {
+        let changes = self.take();
+        self.memory.with(|store| {
+            for change in changes {
+                if let Change::Insert(row) = change {
+                    store.free_key(&row);
+                }
+            }
+        });
+    }
 }
 
 impl Transaction for Tx {
     fn enqueue(&self, jobs: Vec<NewJob>) -> Answer<'_, Vec<Enqueued>> {
         self.memory.answer(|store| {
-            let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
-            let first = rows.len();
-            rows.extend(jobs.into_iter().map(|job| store.draft(job)));
-            rows.iter().skip(first).map(Enqueued::from).collect()
+            let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+            jobs.into_iter().map(|job| store.note(job, &mut changes)).collect()
         })
     }
 
@@ -33,13 +64,67 @@ impl Transaction for Tx {
 
     fn commit(self: Box<Self>) -> Answer<'static, ()> {
         Box::pin(async move {
-            let rows = self.rows.into_inner().unwrap_or_else(PoisonError::into_inner);
-            self.memory.with(|store| rows.into_iter().for_each(|row| store.insert(row)));
+            let changes = self.take();
+            self.memory.with(|store| changes.into_iter().for_each(|change| store.make(change)));
             Ok(())
         })
     }
 
     fn rollback(self: Box<Self>) -> Answer<'static, ()> {
-        Box::pin(async { Ok(()) })
+        Box::pin(async move {
+            drop(self);
+            Ok(())
+        })
+    }
+}
+
+impl Store {
+    /// Notes what a job would change.
+    fn note(&mut self, job: NewJob, changes: &mut Vec<Change>) -> Enqueued {
+        let row = self.draft(job);
+        let id = row.id;
+        let Some(holder) = self.conflict(&row) else {
+            self.take_key(&row);
+            changes.push(Change::Insert(row));
+            return Enqueued { id, placement: Placement::New };
+        };
+        self.note_conflict(holder, row, changes)
+    }
+
+    fn note_conflict(&mut self, holder: Holder, row: Row, changes: &mut Vec<Change>) -> Enqueued {
+        let id = holder.id;
+        let own = changes.iter_mut().find_map(|change| match change {
+            Change::Insert(own) if own.id == id => Some(own),
+            _ => None,
+        });
+        let placement = match (row.on_conflict(), own) {
+            (OnConflict::Replace, Some(own)) => {
+                own.replace(row);
+                Placement::Replaced
+            }
+            (OnConflict::RaisePriority, Some(own)) => {
+                own.raise(row.priority());
+                Placement::Raised
+            }
+            (OnConflict::Replace, None) if self.is_queued(id) => {
+                changes.push(Change::Replace(id, row));
+                Placement::Replaced
+            }
+            (OnConflict::RaisePriority, None) if self.is_queued(id) => {
+                changes.push(Change::Raise(id, row));
+                Placement::Raised
+            }
+            _ => return self.resolve(holder, row),
+        };
+        Enqueued { id, placement }
+    }
+
+    fn make(&mut self, change: Change) {
+        match change {
+            Change::Insert(row) => self.insert(row),
+            Change::Replace(id, row) if self.is_queued(id) => self.replace_queued(id, row),
+            Change::Raise(id, row) if self.is_queued(id) => self.raise_queued(id, &row),
+            Change::Replace(..) | Change::Raise(..) => {}
+        }
     }
 }

@@ -1,12 +1,14 @@
 //! Enqueueing: one statement, whoever's transaction it is in.
 
-use pgq_core::{Headers, JobId, NewJob, When};
+use pgq_core::{Headers, NewJob, Placement, When};
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
 use sqlx::types::Json;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{Connection, PgConnection, PgPool};
 
 use super::convert::{Instant, database, job_id, micros};
 use super::extra::Extra;
-use super::namespace::Statements;
+use super::namespace::{Sql, Statements};
 use super::wake::{Call, wake};
 use crate::Result;
 use crate::backend::Enqueued;
@@ -25,7 +27,14 @@ pub(super) async fn commit(
     }
     let call = Call::for_jobs(&jobs, clock);
     let mut connection = pool.acquire().await.map_err(database)?;
-    let enqueued = run(&mut connection, statements, clock, jobs, &Call::nobody()).await?;
+    let enqueued = if jobs.iter().any(|job| job.unique.is_some()) {
+        let mut transaction = connection.begin().await.map_err(database)?;
+        let enqueued = run(&mut transaction, statements, clock, jobs, &Call::nobody()).await?;
+        transaction.commit().await.map_err(database)?;
+        enqueued
+    } else {
+        run(&mut connection, statements, clock, jobs, &Call::nobody()).await?
+    };
     // The jobs are in: who isn't woken finds them at the next look, so this is no failure of the enqueue.
     if let Err(error) = wake(&mut connection, statements, clock, &call).await {
         tracing::debug!(?error, "nobody was woken for jobs that were enqueued");
@@ -44,8 +53,40 @@ pub(crate) async fn insert(
     run(connection, statements, clock, jobs, &call).await
 }
 
-/// The statement itself; `call` says who is woken by it.
+/// Enqueues what has a unique key apart from the rest, in one transaction of whoever it is; `call` says who is woken.
 pub(super) async fn run(
+    connection: &mut PgConnection,
+    statements: &Statements,
+    clock: &Clock,
+    jobs: Vec<NewJob>,
+    call: &Call,
+) -> Result<Vec<Enqueued>> {
+    if jobs.iter().all(|job| job.unique.is_none()) {
+        return insert_plain(connection, statements, clock, jobs, call).await;
+    }
+    let mut placed: Vec<Option<Enqueued>> = vec![None; jobs.len()];
+    let (mut plain, mut plain_places, mut unique) = (Vec::new(), Vec::new(), Vec::new());
+    for (place, job) in jobs.into_iter().enumerate() {
+        if job.unique.is_some() {
+            unique.push((place, job));
+        } else {
+            plain_places.push(place);
+            plain.push(job);
+        }
+    }
+    for (place, enqueued) in
+        plain_places.into_iter().zip(insert_plain(connection, statements, clock, plain, call).await?)
+    {
+        placed[place] = Some(enqueued);
+    }
+    for (place, enqueued) in super::unique::insert(connection, statements, clock, unique, call).await? {
+        placed[place] = Some(enqueued);
+    }
+    Ok(placed.into_iter().flatten().collect())
+}
+
+/// One statement for all of them.
+async fn insert_plain(
     connection: &mut PgConnection,
     statements: &Statements,
     clock: &Clock,
@@ -55,32 +96,14 @@ pub(super) async fn run(
     if jobs.is_empty() {
         return Ok(Vec::new());
     }
-    let columns = Columns::of(jobs);
-    let query = statements
-        .enqueue
-        .query()
-        .bind(columns.queues)
-        .bind(columns.tasks)
-        .bind(columns.ranks)
-        .bind(columns.instants)
-        .bind(columns.delays)
-        .bind(columns.max_attempts)
-        .bind(columns.codecs)
-        .bind(columns.headers)
-        .bind(columns.payloads)
-        .bind(clock.fixed().map(Instant))
-        .bind(call.hashes())
-        .bind(call.workers())
-        .bind(call.payload())
-        .bind(columns.expires)
-        .bind(columns.extras);
-    let rows = query.fetch_all(connection).await.map_err(database)?;
-    rows.iter().map(|row| job_id(row).map(|id: JobId| Enqueued { id, is_new: true })).collect()
+    let rows =
+        Columns::of(jobs).bind(&statements.enqueue, clock, call).fetch_all(connection).await.map_err(database)?;
+    rows.iter().map(|row| job_id(row).map(|id| Enqueued { id, placement: Placement::New })).collect()
 }
 
 /// The jobs turned on their side: an array for each column.
 #[derive(Default)]
-struct Columns {
+pub(super) struct Columns {
     queues: Vec<String>,
     tasks: Vec<String>,
     ranks: Vec<i16>,
@@ -95,7 +118,7 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(jobs: Vec<NewJob>) -> Self {
+    pub(super) fn of(jobs: Vec<NewJob>) -> Self {
         let mut columns = Self::default();
         for job in jobs {
             columns.push(job);
@@ -103,12 +126,29 @@ impl Columns {
         columns
     }
 
+    /// The parameters that both ways to enqueue begin with.
+    pub(super) fn bind<'q>(self, sql: &Sql, clock: &Clock, call: &Call) -> Query<'q, sqlx::Postgres, PgArguments> {
+        sql.query()
+            .bind(self.queues)
+            .bind(self.tasks)
+            .bind(self.ranks)
+            .bind(self.instants)
+            .bind(self.delays)
+            .bind(self.max_attempts)
+            .bind(self.codecs)
+            .bind(self.headers)
+            .bind(self.payloads)
+            .bind(clock.fixed().map(Instant))
+            .bind(call.hashes())
+            .bind(call.workers())
+            .bind(call.payload())
+            .bind(self.expires)
+            .bind(self.extras)
+    }
+
     fn push(&mut self, job: NewJob) {
-        let (instant, delay) = match job.when {
-            When::Now => (None, 0),
-            When::After(delay) => (None, micros(delay)),
-            When::At(instant) => (Some(Instant(instant)), 0),
-        };
+        let (instant, delay) = when(job.when);
+        self.extras.push(Extra::of(&job).map(Json));
         self.queues.push(job.queue.into_owned());
         self.tasks.push(job.task.into_owned());
         self.ranks.push(job.priority.rank());
@@ -119,6 +159,14 @@ impl Columns {
         self.headers.push((!job.headers.is_empty()).then_some(Json(job.headers)));
         self.payloads.push(job.payload);
         self.expires.push(job.expires_in.map(micros));
-        self.extras.push(Extra::of(job.timeout).map(Json));
+    }
+}
+
+/// An instant, or a delay in microseconds.
+pub(super) fn when(when: When) -> (Option<Instant>, i64) {
+    match when {
+        When::Now => (None, 0),
+        When::After(delay) => (None, micros(delay)),
+        When::At(instant) => (Some(Instant(instant)), 0),
     }
 }

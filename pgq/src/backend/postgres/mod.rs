@@ -15,6 +15,7 @@ mod plans;
 mod pulse;
 mod session;
 mod tx;
+mod unique;
 mod wake;
 
 use std::sync::Arc;

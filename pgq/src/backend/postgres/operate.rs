@@ -14,7 +14,7 @@ use super::session::read_headers;
 use super::{Postgres, migrate};
 use crate::backend::{Answer, Cancellation, FailedAttempt, JobInfo, Migrated, Operate};
 use crate::error::{Error, Kind, Result};
-use crate::platform::Clock;
+use crate::platform::{Clock, pause};
 
 impl Operate for Postgres {
     fn migrate(&self) -> Answer<'_, Migrated> {
@@ -83,7 +83,7 @@ pub(super) async fn cancel(
             }
         }
         if !busy.is_empty() {
-            clock.sleep(Duration::from_millis(5)).await;
+            pause(Duration::from_millis(5)).await;
         }
         (left, tries) = (busy, tries + 1);
     }

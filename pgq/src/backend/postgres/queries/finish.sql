@@ -19,6 +19,13 @@ kept as (
          gone.queue, gone.task, gone.unique_key, gone.headers, gone.extra, gone.payload
   from gone join ended on ended.id = gone.id, coalesce($6::timestamptz, statement_timestamp()) as now
   where ended.keep > 0),
+-- A key that stays taken: a tombstone with the id of the job that had it. What was cancelled frees its key.
+tombs as (
+  insert into @job (id, queue, task, rank, run_at, created, lane, max_attempts, codec, payload, unique_key)
+  select gone.id, queue, task, rank, now + (extra ->> 'unique_for')::bigint * interval '1 microsecond', now, 3, 1, codec,
+         '', unique_key
+  from gone join ended on ended.id = gone.id, coalesce($6, statement_timestamp()) as now
+  where unique_key is not null and extra ? 'unique_for' and ended.state <> 5),
 failed as (
   insert into @failure (job, epoch, attempt, lease, at, kind, message, chain)
   select gone.id, gone.epoch, gone.attempt, gone.lease, coalesce($6, statement_timestamp()),

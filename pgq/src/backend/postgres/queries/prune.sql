@@ -8,6 +8,16 @@ with history as (
     limit $1::bigint
     for update skip locked))
   returning id),
+-- Tombstones of unique keys.
+tomb as (
+  delete from @job
+  where ctid = any (array(
+    select ctid from @job
+    where lane = 3 and run_at <= coalesce($2, statement_timestamp())
+    order by run_at
+    limit $1
+    for update skip locked))
+  returning id),
 failure as (
   delete from @failure
   where ctid = any (array(
@@ -17,4 +27,4 @@ failure as (
     limit $1
     for update skip locked))
   returning job)
-select (select count(*) from history) + (select count(*) from failure)
+select (select count(*) from history) + (select count(*) from tomb) + (select count(*) from failure)
