@@ -115,6 +115,31 @@ async fn help_lists_every_flag_and_exit_code() {
     }
 }
 
+/// A job that was put in by hand, because the test has another program's tasks.
+async fn put_in(pool: &pgq::sqlx::PgPool, task: &str) -> pgq::JobId {
+    let insert = pgq::sqlx::query(
+        "insert into pgq.job (queue, task, rank, run_at, created, lane, max_attempts, codec, payload)
+         values ('slow', $1, 0, now(), now(), 0, 1, 0, '\\xc0') returning id",
+    );
+    let row = insert.bind(task).fetch_one(pool).await.unwrap();
+    pgq::JobId(pgq::sqlx::Row::get(&row, 0))
+}
+
+#[tokio::test]
+async fn a_handler_that_cannot_be_stopped_is_left_behind() {
+    let database = installed().await;
+    let pool = database.pool().await.unwrap();
+    let id = put_in(&pool, "block").await;
+    let flags = ["--database-url", database.url(), "--tasks", "block", "--drain-timeout", "10ms"];
+    let mut worker = Running::start(&mut program(WORKER, &flags));
+    assert_eq!(worker.line().await, "blocking");
+    worker.signal("TERM").await;
+    let (code, said) = worker.ending().await;
+    assert!(code == 0 && said.contains("handlers that didn't end go with the process"), "{said}");
+    let job = Client::from_pool(pool).unwrap().get(id).await.unwrap().unwrap();
+    assert_eq!((job.state, job.attempt), (pgq::State::Available, 0));
+}
+
 /// A worker program that runs.
 struct Running {
     child: Child,
@@ -153,7 +178,14 @@ async fn it_prints_its_tasks_by_crate_runs_them_and_stops_when_asked() {
     worker.signal("TERM").await;
     let (code, said) = worker.ending().await;
     assert_eq!(code, 0, "{said}");
-    for word in ["in memory", "pgq-tests", "greet  queue default", "wait   queue slow", "programs/worker.rs:"] {
+    for word in [
+        "jobs in memory",
+        "no tracing subscriber",
+        "pgq-tests",
+        "greet  queue default",
+        "wait   queue slow",
+        "programs/worker.rs:",
+    ] {
         assert!(said.contains(word), "{word} in {said}");
     }
 }
@@ -203,12 +235,7 @@ async fn the_second_signal_hands_back_what_runs() {
     let database = installed().await;
     let pool = database.pool().await.unwrap();
     let client = Client::from_pool(pool.clone()).unwrap();
-    let waiting = pgq::sqlx::query(
-        "insert into pgq.job (queue, task, rank, run_at, created, lane, max_attempts, codec, payload)
-        values ('slow', 'wait', 0, now(), now(), 0, 1, 0, '\\xc0') returning id",
-    );
-    let row = waiting.fetch_one(&pool).await.unwrap();
-    let id = pgq::JobId(pgq::sqlx::Row::get(&row, 0));
+    let id = put_in(&pool, "wait").await;
     let flags = ["--database-url", database.url(), "--tasks", "wait", "--drain-timeout", "1h"];
     let mut worker = Running::start(&mut program(WORKER, &flags));
     assert_eq!(worker.line().await, "waiting");

@@ -1,5 +1,4 @@
 //! The tasks that the worker runs here, and the jobs for them.
-#![expect(clippy::unused_async, reason = "a task is an async function, also where it waits for nothing")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -28,7 +28,7 @@ struct Inner {
 /// What an error is about; each has a predicate and, where it ends a worker, an exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// An argument, option, flag or variable that can't be meant.
+    /// An argument, option, flag or variable that isn't valid.
     Invalid,
     /// A payload that can't be encoded, or is too large.
     Payload,
@@ -66,7 +66,7 @@ impl Error {
         Self(Box::new(Inner { kind, message: message.into(), task: None, job: None, source: None }))
     }
 
-    /// An argument that can't be meant: the message says what was expected.
+    /// An argument that isn't valid: the message says what was expected.
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self::new(Kind::Invalid, message)
     }
@@ -107,7 +107,7 @@ impl Error {
         self.0.job
     }
 
-    /// An argument, option, flag or variable that can't be meant. Nothing was done.
+    /// An argument, option, flag or variable that isn't valid. Nothing was done.
     #[must_use]
     pub fn is_invalid(&self) -> bool {
         self.kind() == Kind::Invalid

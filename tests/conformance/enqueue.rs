@@ -120,11 +120,12 @@ pub(crate) async fn odd_values_are_refused_with_what_was_expected(world: World) 
     for (job, expected) in [
         (job().priority(i16::MIN), "expected a priority of -32767 to 32767"),
         (job().delay(long), "expected a delay of at most 100 years"),
+        (job().at(Timestamp::from_micros(i64::MIN)), "expected an instant that isn't before the year -4713"),
         (job().max_attempts(0), "expected 1 to 32767 attempts, got 0"),
         (job().max_attempts(32_768), "expected 1 to 32767 attempts, got 32768"),
-        (job().queue(""), "the queue's name can't be meant"),
-        (job().queue("a b"), "the queue's name can't be meant"),
-        (job().queue("q".repeat(129)), "the queue's name can't be meant"),
+        (job().queue(""), "the queue's name isn't valid"),
+        (job().queue("a b"), "the queue's name isn't valid"),
+        (job().queue("q".repeat(129)), "the queue's name isn't valid"),
         (job().header("a", "b\0c"), "expected a header without NUL"),
         (job().header("a", "b".repeat(9_000)), "expected headers of at most 8192 bytes"),
     ] {

@@ -108,6 +108,17 @@ async fn write(ctx: Context<Diary>) -> Result<(), pgq::BoxError> {
     Ok(())
 }
 
+/// Never ends by itself.
+#[pgq::task(timeout = "1m", retry = none)]
+async fn stall() -> Result<(), pgq::BoxError> {
+    std::future::pending().await
+}
+
+#[pgq::task(expires_in = "1m")]
+async fn hurry() -> Result<(), pgq::BoxError> {
+    Ok(())
+}
+
 #[pgq::task(queue = "mail", priority = 4, attempts = 2, keep = none)]
 async fn optioned() -> Result<(), pgq::BoxError> {
     Ok(())
@@ -266,6 +277,18 @@ pub(crate) async fn a_handler_that_takes_too_long_has_failed(world: World) -> Re
     assert_eq!((late.state, late.failures[0].kind), (State::Retryable, FailureKind::Timeout));
     assert_eq!(late.failures[0].message, "the handler took longer than 30s");
     assert_eq!(app.diary.lines(), ["told to end"], "its token fired");
+    Ok(())
+}
+
+pub(crate) async fn a_task_can_limit_how_long_its_attempts_run_and_its_jobs_wait(world: World) -> Result<()> {
+    let mut worker = world.worker(pgq::tasks![stall, hurry], ()).await?;
+    let waits = hurry::enqueue(&world.client, ()).await?.id();
+    world.clock.advance(Duration::from_mins(1));
+    let runs = stall::enqueue(&world.client, ()).await?.id();
+    assert_eq!(worker.start().await?, 2);
+    settle(&mut worker, &world).await?;
+    assert_eq!(world.job(runs).await?.failures[0].kind, FailureKind::Timeout);
+    assert_eq!(world.job(waits).await?.failures[0].kind, FailureKind::Expired);
     Ok(())
 }
 

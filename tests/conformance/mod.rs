@@ -139,6 +139,7 @@ facts! {
         a_handler_can_enqueue_more
         a_context_lends_what_a_field_provides
         a_handler_that_takes_too_long_has_failed
+        a_task_can_limit_how_long_its_attempts_run_and_its_jobs_wait
         a_handler_that_heeds_its_timeout_has_succeeded
         a_job_that_did_not_begin_in_time_is_discarded_as_expired
         a_job_that_began_in_time_may_be_retried_after_it

@@ -24,6 +24,18 @@ async fn installing_twice_does_nothing_the_second_time() {
     client.check().await.unwrap();
 }
 
+#[pgq::task]
+async fn knock() -> Result<(), pgq::BoxError> {
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_producer_without_tables_is_told_what_to_run() {
+    let (_database, client) = fresh().await;
+    let error = knock::enqueue(&client, ()).await.unwrap_err();
+    assert!(error.is_schema() && error.to_string().contains("pgq::Client::migrate"), "{error}");
+}
+
 #[tokio::test]
 async fn several_may_install_at_once() {
     let (_database, client) = fresh().await;

@@ -31,6 +31,14 @@ async fn wait(ctx: Context) -> Result<(), pgq::BoxError> {
     Ok(())
 }
 
+/// Can't be told to end.
+#[pgq::task(queue = "slow")]
+fn block() -> Result<(), pgq::BoxError> {
+    println!("blocking");
+    std::thread::sleep(std::time::Duration::from_secs(3_600));
+    Ok(())
+}
+
 #[tokio::main]
 async fn main() -> pgq::Result<()> {
     pgq::run::<App>().await

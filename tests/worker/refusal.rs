@@ -67,7 +67,7 @@ async fn two_tasks_of_one_name_or_alias_are_refused() {
 
 #[tokio::test]
 async fn an_odd_queue_is_refused() {
-    assert_eq!(refusal(builder().queues(["a b"])).await, "a queue's name can't be meant");
+    assert_eq!(refusal(builder().queues(["a b"])).await, "a queue's name isn't valid");
 }
 
 #[tokio::test]

@@ -5,6 +5,8 @@ mod keep;
 mod retry;
 mod value;
 
+use std::time::Duration;
+
 use pgq_core::options::Keep;
 use proc_macro2::{Ident, TokenStream};
 use syn::{LitStr, Result};
@@ -27,11 +29,14 @@ pub(crate) struct Options {
     pub(crate) priority: Option<i16>,
     pub(crate) attempts: Option<u16>,
     pub(crate) retry: Option<Policy>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) expires_in: Option<Duration>,
     pub(crate) keep: Option<Keep>,
 }
 
 /// What a task may say.
-const KNOWN: &[&str] = &["name", "aliases", "queue", "priority", "retry", "attempts", "keep", "schema", "crate"];
+const KNOWN: &[&str] =
+    &["name", "aliases", "queue", "priority", "retry", "attempts", "timeout", "expires_in", "keep", "schema", "crate"];
 
 /// What the documents promise and nothing does yet: refused, because an option that is ignored is worse than none.
 const PLANNED: &[&str] = &[
@@ -41,9 +46,7 @@ const PLANNED: &[&str] = &[
     "per",
     "per_worker",
     "limit",
-    "timeout",
     "unique",
-    "expires_in",
     "schedule",
     "overlap",
     "missed",
@@ -66,6 +69,8 @@ impl Default for Options {
             priority: None,
             attempts: None,
             retry: None,
+            timeout: None,
+            expires_in: None,
             keep: None,
         }
     }
@@ -103,6 +108,8 @@ impl Options {
             }
             "attempts" => self.set_attempts(&entry.name, value::attempts(entry.is("attempts = 8")?)?)?,
             "retry" => self.set_retry(entry)?,
+            "timeout" => self.timeout = Some(value::positive_span(entry.is("timeout = \"30s\"")?)?),
+            "expires_in" => self.expires_in = Some(value::positive_span(entry.is("expires_in = \"1h\"")?)?),
             "keep" => self.keep = Some(keep::read(entry)?),
             "schema" => self.set_schema(entry)?,
             "crate" => self.krate = path(entry.is("crate = my::pgq")?)?.into(),

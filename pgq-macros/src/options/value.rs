@@ -73,6 +73,14 @@ pub(crate) fn span(expr: &Expr) -> Result<Duration> {
     }
 }
 
+/// A span that isn't zero.
+pub(crate) fn positive_span(expr: &Expr) -> Result<Duration> {
+    match span(expr)? {
+        Duration::ZERO => unexpected("a span of more than zero", expr),
+        span => Ok(span),
+    }
+}
+
 /// A whole number within `range`.
 pub(crate) fn number<T: TryFrom<i64> + PartialOrd + Display>(expr: &Expr, range: &RangeInclusive<T>) -> Result<T> {
     let number = whole(expr).and_then(|number| T::try_from(number).ok()).filter(|number| range.contains(number));

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use pgq_core::{NewJob, Placement};
+use pgq_core::Placement;
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 
@@ -37,19 +37,15 @@ pub(crate) mod sealed {
     }
 }
 
-fn ready(jobs: Vec<AnyJob>, max_payload: usize) -> Result<Vec<NewJob>> {
-    jobs.into_iter().map(|job| job.ready(max_payload)).collect()
-}
-
 impl<'t> sealed::Target<'t> for &'t Client {
     fn send(self, jobs: Vec<AnyJob>) -> Answer<'t, Vec<Enqueued>> {
-        Box::pin(async move { self.inner.backend.enqueue(ready(jobs, self.max_payload())?).await })
+        Box::pin(async move { self.inner.backend.enqueue(AnyJob::all_ready(jobs, self.max_payload())?).await })
     }
 }
 
 impl<'t> sealed::Target<'t> for &'t Tx {
     fn send(self, jobs: Vec<AnyJob>) -> Answer<'t, Vec<Enqueued>> {
-        Box::pin(async move { self.transaction().enqueue(ready(jobs, self.max_payload())?).await })
+        Box::pin(async move { self.transaction().enqueue(AnyJob::all_ready(jobs, self.max_payload())?).await })
     }
 }
 
@@ -63,7 +59,7 @@ impl<'t> sealed::Target<'t> for &'t mut PgConnection {
     fn send(self, jobs: Vec<AnyJob>) -> Answer<'t, Vec<Enqueued>> {
         Box::pin(async move {
             let settings = Settings::of_process()?;
-            let jobs = ready(jobs, settings.max_payload)?;
+            let jobs = AnyJob::all_ready(jobs, settings.max_payload)?;
             postgres::insert(self, &settings.namespace, jobs).await
         })
     }
@@ -91,7 +87,7 @@ pub struct On<'t> {
 impl<'t> sealed::Target<'t> for On<'t> {
     fn send(self, jobs: Vec<AnyJob>) -> Answer<'t, Vec<Enqueued>> {
         Box::pin(async move {
-            let jobs = ready(jobs, self.client.max_payload())?;
+            let jobs = AnyJob::all_ready(jobs, self.client.max_payload())?;
             self.client.postgres()?.insert(self.connection, jobs).await
         })
     }

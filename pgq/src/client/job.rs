@@ -69,7 +69,7 @@ impl<T: Task> JobBuilder<T> {
         let name = name.into();
         match literal::name(&name) {
             Ok(_) => self.rest.queue = Cow::Owned(name),
-            Err(error) => self.rest.mistake(Error::invalid("the queue's name can't be meant").because(error)),
+            Err(error) => self.rest.mistake(Error::invalid("the queue's name isn't valid").because(error)),
         }
         self
     }
@@ -90,9 +90,14 @@ impl<T: Task> JobBuilder<T> {
         self
     }
 
-    /// Not before an instant; one in the past means at once.
+    /// Not before an instant, such as a [`SystemTime`](std::time::SystemTime) or a [`Timestamp`]; one in the past means at
+    /// once.
     pub fn at(mut self, instant: impl Into<Timestamp>) -> Self {
-        self.rest.when = When::At(instant.into());
+        let instant = instant.into();
+        if instant < EARLIEST {
+            self.rest.mistake(Error::invalid("expected an instant that isn't before the year -4713"));
+        }
+        self.rest.when = When::At(instant);
         self
     }
 
@@ -218,6 +223,9 @@ fn build<T: Task>(JobBuilder { args, rest }: JobBuilder<T>) -> Result<NewJob> {
     })
 }
 
+/// 4713-01-01 BC, where PostgreSQL's time begins.
+const EARLIEST: Timestamp = Timestamp::from_micros(-210_866_803_200_000_000);
+
 /// The most bytes that the headers of a job have together.
 const MAX_HEADERS: usize = 8 * 1024;
 
@@ -232,9 +240,12 @@ fn check_headers(headers: &Headers) -> Result<()> {
     }
 }
 
+/// The most bytes of payload in one batch: a message to PostgreSQL ends at 1 GB, and is built in memory.
+const MAX_BATCH: usize = 256 << 20;
+
 impl AnyJob {
     /// The job, if nothing about it was a mistake and its payload is no larger than `max_payload` bytes.
-    pub(super) fn ready(self, max_payload: usize) -> Result<NewJob> {
+    fn ready(self, max_payload: usize) -> Result<NewJob> {
         let job = self.0?;
         let size = job.payload.len();
         if size > max_payload {
@@ -245,6 +256,18 @@ impl AnyJob {
             return Err(Error::new(Kind::Payload, message).about_task(&job.task));
         }
         Ok(job)
+    }
+
+    /// All of them, or the first mistake.
+    pub(super) fn all_ready(jobs: Vec<Self>, max_payload: usize) -> Result<Vec<NewJob>> {
+        let jobs: Vec<NewJob> = jobs.into_iter().map(|job| job.ready(max_payload)).collect::<Result<_>>()?;
+        let size: usize = jobs.iter().map(|job| job.payload.len()).sum();
+        if size > MAX_BATCH && jobs.len() > 1 {
+            let message =
+                format!("expected a batch of at most {MAX_BATCH} bytes of payload, got {size}: send it in parts");
+            return Err(Error::new(Kind::Payload, message));
+        }
+        Ok(jobs)
     }
 }
 

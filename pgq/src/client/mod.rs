@@ -48,7 +48,7 @@ impl Client {
     /// Uses a pool of one's own, under the process's namespace.
     ///
     /// # Errors
-    /// The process's namespace (`PGQ_SCHEMA`, `PGQ_PREFIX`) can't be meant.
+    /// The process's namespace (`PGQ_SCHEMA`, `PGQ_PREFIX`) isn't valid.
     pub fn from_pool(pool: PgPool) -> Result<Self> {
         Ok(Self::builder()?.pool(pool))
     }
@@ -62,7 +62,7 @@ impl Client {
     /// A client under another namespace, or with another limit, than the process's.
     ///
     /// # Errors
-    /// The process's settings (`PGQ_SCHEMA`, `PGQ_PREFIX`, `PGQ_MAX_PAYLOAD`), from which it starts, can't be meant.
+    /// The process's settings (`PGQ_SCHEMA`, `PGQ_PREFIX`, `PGQ_MAX_PAYLOAD`), from which it starts, isn't valid.
     pub fn builder() -> Result<ClientBuilder> {
         Ok(ClientBuilder::new(Settings::of_process()?.clone()))
     }

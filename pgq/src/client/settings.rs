@@ -35,13 +35,16 @@ impl Settings {
     }
 
     fn from_env() -> Result<Self> {
-        let default = Self::default();
-        let schema = variable("PGQ_SCHEMA")?.unwrap_or_else(|| default.namespace.schema().to_owned());
+        let schema = variable("PGQ_SCHEMA")?.unwrap_or_else(|| Namespace::default().schema().to_owned());
         let prefix = variable("PGQ_PREFIX")?.unwrap_or_default();
         let namespace = Namespace::new(&schema, &prefix)
-            .map_err(|error| Error::invalid("PGQ_SCHEMA and PGQ_PREFIX can't be meant").because(error))?;
+            .map_err(|error| Error::invalid(format!("PGQ_SCHEMA, PGQ_PREFIX: {error}")))?;
+        Self::with_namespace(namespace)
+    }
+
+    fn with_namespace(namespace: Namespace) -> Result<Self> {
         let max_payload = match variable("PGQ_MAX_PAYLOAD")? {
-            None => default.max_payload,
+            None => MAX_PAYLOAD,
             Some(text) => text
                 .parse()
                 .map_err(|_| Error::invalid(format!("PGQ_MAX_PAYLOAD: expected a number of bytes, got {text:?}")))?,
@@ -66,7 +69,8 @@ pub(crate) fn variable(name: &str) -> Result<Option<String>> {
 /// The schema or prefix isn't 1 to 32 of a-z, 0-9 and `_`, or another namespace is in use already.
 pub fn set_namespace(schema: &str, prefix: &str) -> Result<()> {
     let namespace = Namespace::new(schema, prefix)?;
-    let settings = PROCESS.get_or_init(|| Settings { namespace: namespace.clone(), ..Settings::default() });
+    let wanted = Settings::with_namespace(namespace.clone())?;
+    let settings = PROCESS.get_or_init(|| wanted);
     if settings.namespace == namespace {
         return Ok(());
     }

@@ -13,7 +13,7 @@ use crate::error::{Error, Kind, Result};
 pub(super) const HELP: &str = "\
 Runs the tasks of this program: background jobs on PostgreSQL.
 
-Options (each also as the variable in brackets):
+Options (or the variable in brackets, where there is one):
   --database-url URL    the database [DATABASE_URL; else PGHOST and its like]
   --memory              keep jobs in memory instead, for a try
   --schema NAME         the schema of pgq's tables, `pgq` unless named [PGQ_SCHEMA]
@@ -25,6 +25,8 @@ Options (each also as the variable in brackets):
   --drain-timeout SPAN  how long running handlers may go on when the worker is asked
                         to stop, 25s unless named [PGQ_DRAIN_TIMEOUT]
   -h, --help            print this
+
+More variables: PGQ_MAX_PAYLOAD, the largest payload in bytes, 1048576 unless named.
 
 Signals: the first SIGTERM or SIGINT stops claiming and lets handlers end; the second
 hands back what still runs.
@@ -45,7 +47,6 @@ pub(super) struct Flags {
     pub(super) queues: Option<Vec<String>>,
     pub(super) slots: usize,
     pub(super) drain_timeout: Duration,
-    pub(super) help: bool,
 }
 
 impl Flags {
@@ -66,11 +67,10 @@ impl Flags {
             schema: variable("PGQ_SCHEMA")?,
             prefix: variable("PGQ_PREFIX")?,
             migrate: false,
-            tasks: variable("PGQ_TASKS")?.map(|text| list(&text)),
-            queues: variable("PGQ_QUEUES")?.map(|text| list(&text)),
+            tasks: parsed("PGQ_TASKS")?.map(|(name, text)| list(&name, &text)).transpose()?,
+            queues: parsed("PGQ_QUEUES")?.map(|(name, text)| list(&name, &text)).transpose()?,
             slots,
             drain_timeout,
-            help: false,
         })
     }
 
@@ -82,11 +82,10 @@ impl Flags {
                 Long("schema") => self.schema = Some(text(&mut parser)?),
                 Long("prefix") => self.prefix = Some(text(&mut parser)?),
                 Long("migrate") => self.migrate = true,
-                Long("tasks") => self.tasks = Some(list(&text(&mut parser)?)),
-                Long("queues") => self.queues = Some(list(&text(&mut parser)?)),
+                Long("tasks") => self.tasks = Some(list("--tasks", &text(&mut parser)?)?),
+                Long("queues") => self.queues = Some(list("--queues", &text(&mut parser)?)?),
                 Long("slots") => self.slots = slots("--slots", &text(&mut parser)?)?,
                 Long("drain-timeout") => self.drain_timeout = span("--drain-timeout", &text(&mut parser)?)?,
-                Short('h') | Long("help") => self.help = true,
                 other => return Err(bad(other.unexpected())),
             }
         }
@@ -94,7 +93,7 @@ impl Flags {
     }
 }
 
-/// The message of a flag that can't be meant. It doesn't hold what followed: that could be a URL with its password.
+/// The message of a flag that isn't valid. It doesn't hold what followed: that could be a URL with its password.
 fn bad(error: lexopt::Error) -> Error {
     let message = match error {
         lexopt::Error::UnexpectedOption(option) => format!("there is no option `{option}`: see --help"),
@@ -102,7 +101,8 @@ fn bad(error: lexopt::Error) -> Error {
             format!("expected a value after `{option}`: see --help")
         }
         lexopt::Error::UnexpectedValue { option, .. } => format!("expected no value after `{option}`: see --help"),
-        _ => "an argument can't be meant: see --help".to_owned(),
+        lexopt::Error::UnexpectedArgument(_) => "expected options only, which begin with `--`: see --help".to_owned(),
+        _ => "an argument isn't valid: see --help".to_owned(),
     };
     Error::invalid(message)
 }
@@ -111,8 +111,13 @@ fn text(parser: &mut lexopt::Parser) -> Result<String> {
     parser.value().map_err(bad)?.into_string().map_err(|_| Error::invalid("expected a value in UTF-8"))
 }
 
-fn list(text: &str) -> Vec<String> {
-    text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+fn list(name: &str, text: &str) -> Result<Vec<String>> {
+    let names: Vec<String> =
+        text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    if names.is_empty() {
+        return Err(Error::invalid(format!("{name}: expected names with commas between them, got {text:?}")));
+    }
+    Ok(names)
 }
 
 fn slots(name: &str, text: &str) -> Result<usize> {
@@ -163,6 +168,7 @@ mod tests {
     fn what_cannot_be_meant_is_refused_by_name() {
         for (arguments, message) in [
             (["--slot", "9"], "there is no option `--slot`: see --help"),
+            (["--queues", ","], "--queues: expected names with commas between them, got \",\""),
             (["--slots", "0"], "--slots: expected a number from 1 to 100000, got \"0\""),
             (["--memory", "--slots"], "expected a value after `--slots`: see --help"),
         ] {

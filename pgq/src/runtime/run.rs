@@ -2,6 +2,8 @@
 
 use std::env;
 use std::fmt::Write as _;
+use std::future::Future;
+use std::pin::Pin;
 
 use super::flags::{Flags, HELP, exit_code};
 use super::worker::Worker;
@@ -15,8 +17,9 @@ use crate::{Client, set_namespace};
 /// (`--help` lists them).
 ///
 /// It prints what it runs when it starts, and one message when it can't. It is made for `main`: when the worker ends
-/// otherwise than asked, it ends the process with the exit code of that ending. Inside a larger program use
-/// [`Worker::builder`].
+/// otherwise than asked, it ends the process with the exit code of that ending, and so it does where handlers are left that
+/// wouldn't end: a blocking one can't be stopped, only left behind, and its job may run elsewhere meanwhile. Inside a larger
+/// program use [`Worker::builder`].
 ///
 /// ```no_run
 /// #[pgq::task]
@@ -33,55 +36,77 @@ use crate::{Client, set_namespace};
 ///
 /// # Errors
 /// None that it returns: it ends the process.
-pub async fn run<R: Resources>() -> Result<()> {
-    to_end::<R>(None).await
+#[must_use = "a worker runs when this is awaited"]
+pub fn run<R: Resources>() -> Running {
+    Box::pin(to_end::<R>(None))
 }
+
+/// A program that runs. A type with a name, because the compiler tells of what is wrong with `R` once then.
+type Running = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
 /// As [`run`], with the tasks of a list: `pgq::run_with::<App>(pgq::tasks![charge, billing::refund])`.
 ///
 /// # Errors
 /// None that it returns: it ends the process.
-pub async fn run_with<R: Resources>(tasks: Tasks<R>) -> Result<()> {
-    to_end(Some(tasks)).await
+#[must_use = "a worker runs when this is awaited"]
+pub fn run_with<R: Resources>(tasks: Tasks<R>) -> Running {
+    Box::pin(to_end(Some(tasks)))
 }
 
 async fn to_end<R: Resources>(tasks: Option<Tasks<R>>) -> Result<()> {
-    let error = match try_run(tasks).await {
-        Ok(()) => return Ok(()),
-        Err(error) => error,
-    };
-    #[expect(clippy::print_stderr, reason = "this is a program's last word")]
-    {
-        eprintln!("pgq: {error:?}");
+    match try_run(tasks).await {
+        Ok(Ended::Cleanly) => Ok(()),
+        Ok(Ended::LeavingHandlers) => {
+            say("pgq: stopped; handlers that didn't end go with the process, and their jobs were handed back");
+            // The runtime would wait for the threads that they block, and hold back signals meanwhile.
+            std::process::exit(0)
+        }
+        Err(error) => {
+            say(&format!("pgq: {error:?}"));
+            std::process::exit(exit_code(&error))
+        }
     }
-    std::process::exit(exit_code(&error))
 }
 
-async fn try_run<R: Resources>(tasks: Option<Tasks<R>>) -> Result<()> {
-    let flags = Flags::read(env::args_os().skip(1))?;
-    if flags.help {
+#[expect(clippy::print_stderr, reason = "a program speaks to whoever started it")]
+fn say(line: &str) {
+    eprintln!("{}", line.trim_end());
+}
+
+/// How a worker that was asked to stop has stopped.
+enum Ended {
+    Cleanly,
+    LeavingHandlers,
+}
+
+async fn try_run<R: Resources>(tasks: Option<Tasks<R>>) -> Result<Ended> {
+    let arguments: Vec<_> = env::args_os().skip(1).collect();
+    if arguments.iter().any(|argument| argument == "--help" || argument == "-h") {
         #[expect(clippy::print_stdout, reason = "asked for")]
         {
             println!("{HELP}");
         }
-        return Ok(());
+        return Ok(Ended::Cleanly);
     }
+    let flags = Flags::read(arguments)?;
     let mut terminations = Terminations::listen()
         .map_err(|error| Error::new(Kind::Interrupted, "the system's signals can't be heard").because(error))?;
     let worker = tokio::select! {
         worker = start(flags, tasks) => worker?,
-        () = terminations.next() => return Ok(()),
+        () = terminations.next() => return Ok(Ended::Cleanly),
     };
-    worker.until(terminations).await
+    let stopper = worker.stopper();
+    worker.until(terminations).await?;
+    Ok(if stopper.left_handlers() { Ended::LeavingHandlers } else { Ended::Cleanly })
 }
 
 async fn start<R: Resources>(flags: Flags, tasks: Option<Tasks<R>>) -> Result<Worker<R>> {
     let client = connect(&flags).await?;
     let place = client.backend().describe().await?;
     let worker = build(client, flags, tasks).spawn().await?;
-    #[expect(clippy::print_stderr, reason = "what it runs, for whoever started it")]
-    {
-        eprint!("{}", banner(&place, worker.tasks()));
+    say(&banner(&place, worker.tasks()));
+    if !tracing::dispatcher::has_been_set() {
+        say("  no tracing subscriber is set, so failed and discarded jobs won't be shown here");
     }
     Ok(worker)
 }
@@ -90,7 +115,8 @@ async fn connect(flags: &Flags) -> Result<Client> {
     if flags.schema.is_some() || flags.prefix.is_some() {
         let schema = flags.schema.as_deref().unwrap_or("pgq");
         // Handlers that enqueue on a connection of their own mean the worker's namespace.
-        set_namespace(schema, flags.prefix.as_deref().unwrap_or_default())?;
+        set_namespace(schema, flags.prefix.as_deref().unwrap_or_default())
+            .map_err(|error| Error::invalid(format!("--schema, --prefix (PGQ_SCHEMA, PGQ_PREFIX): {error}")))?;
     }
     Settings::of_process()?;
     if flags.memory {
@@ -135,7 +161,7 @@ fn build<R: Resources>(client: Client, flags: Flags, tasks: Option<Tasks<R>>) ->
 
 /// The tasks by crate, so that a crate which isn't linked is seen to be missing.
 fn banner(place: &str, tasks: &[TaskEntry]) -> String {
-    let mut text = format!("pgq {} on {place}\n", env!("CARGO_PKG_VERSION"));
+    let mut text = format!("pgq {}, jobs in {place}\n", env!("CARGO_PKG_VERSION"));
     let width = tasks.iter().map(|task| task.name.len()).max().unwrap_or_default();
     let mut krate = "";
     for task in tasks {

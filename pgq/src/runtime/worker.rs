@@ -114,7 +114,7 @@ impl<R: Resources> WorkerBuilder<R> {
     /// Starts it. Everything that can be wrong is found before the first claim.
     ///
     /// # Errors
-    /// No task, two of one name, a resource that a task misses, a queue's or task's name that can't be meant, a schema
+    /// No task, two of one name, a resource that a task misses, a queue's or task's name that isn't valid, a schema
     /// that is absent or of another version, a database that can't be reached, or resources that could not be made.
     pub async fn spawn(self) -> Result<Worker<R>> {
         let drain = self.drain;
@@ -174,7 +174,7 @@ fn wants(tasks: &[TaskEntry], queues: Option<&[String]>, slots: usize) -> Result
     let cap = u32::try_from(slots).unwrap_or(u32::MAX);
     let mut wants = Vec::new();
     for queue in queues {
-        literal::name(queue).map_err(|error| Error::invalid("a queue's name can't be meant").because(error))?;
+        literal::name(queue).map_err(|error| Error::invalid("a queue's name isn't valid").because(error))?;
         for name in tasks.iter().flat_map(|task| task.aliases.iter().chain([&task.name])) {
             wants.push(Want { queue: queue.into(), task: (*name).into(), cap });
         }
@@ -328,6 +328,11 @@ impl Stopper {
     /// Soon: nothing more is claimed, and handlers may go on for the drain period.
     pub fn ask(&self) {
         self.halt.drain.cancel();
+    }
+
+    /// Whether handlers were left behind that hadn't ended.
+    pub(super) fn left_handlers(&self) -> bool {
+        self.halt.abort.is_cancelled()
     }
 
     /// Now: what runs is told to end, and handed back after a moment's grace.

@@ -22,11 +22,19 @@ pub(super) fn declared(options: &Options) -> TokenStream {
         let policy = retry(krate, policy);
         quote!(.with_retry(#policy))
     });
+    let timeout = options.timeout.map(|timeout| {
+        let timeout = span(krate, timeout);
+        quote!(.with_timeout(#timeout))
+    });
+    let expires_in = options.expires_in.map(|expires_in| {
+        let expires_in = span(krate, expires_in);
+        quote!(.with_expires_in(#expires_in))
+    });
     let keep = options.keep.map(|kept| {
         let keep = keep(krate, kept);
         quote!(.with_keep(#keep))
     });
-    quote!(#krate::TaskOptions::DEFAULT #queue #priority #attempts #retry #keep)
+    quote!(#krate::TaskOptions::DEFAULT #queue #priority #attempts #retry #timeout #expires_in #keep)
 }
 
 fn retry(krate: &Krate, policy: &Policy) -> TokenStream {

@@ -20,7 +20,7 @@ impl Operate for Memory {
     }
 
     fn describe(&self) -> Answer<'_, String> {
-        Box::pin(async { Ok("in memory".to_owned()) })
+        Box::pin(async { Ok("memory".to_owned()) })
     }
 
     fn cancel(&self, ids: Vec<JobId>, why: String) -> Answer<'_, Vec<Cancellation>> {

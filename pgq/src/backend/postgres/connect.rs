@@ -12,12 +12,15 @@ use crate::platform::within;
 pub(crate) fn options(url: Option<&str>) -> Result<PgConnectOptions> {
     match url {
         // The parser's own message could quote the URL, and with it a password.
-        Some(url) => url
-            .parse::<PgConnectOptions>()
-            .map_err(|_| Error::invalid("expected a database URL such as postgres://user:password@host:5432/database")),
+        Some(url) => {
+            let known = url.starts_with("postgres://") || url.starts_with("postgresql://");
+            url.parse::<PgConnectOptions>().ok().filter(|_| known).ok_or_else(|| Error::invalid(EXPECTED_URL))
+        }
         None => Ok(PgConnectOptions::new()),
     }
 }
+
+const EXPECTED_URL: &str = "expected a database URL such as postgres://user:password@host:5432/database";
 
 /// A client's pool, once a first connection has shown that there is a server: the pool's own way to connect tries again
 /// for half a minute before it says that there is none.

@@ -49,12 +49,21 @@ impl Decode<'_, Postgres> for Instant {
     }
 }
 
+/// What to do where there are no tables.
+pub(super) const INSTALL: &str = "run `pgq::Client::migrate`, or start the worker with --migrate";
+
 /// An error of the driver: the connection's, or the server's answer.
 pub(super) fn database(error: sqlx::Error) -> Error {
     let unreachable =
         matches!(error, sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed);
     if unreachable {
         return Error::new(Kind::Unreachable, "the connection to the database failed").because(error);
+    }
+    // No such table, or no such schema.
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    if code.is_some_and(|code| code == "42P01" || code == "3F000") {
+        return Error::new(Kind::SchemaAbsent, format!("pgq isn't installed in this database: {INSTALL}"))
+            .because(error);
     }
     Error::new(Kind::Database, "the database refused a statement").because(error)
 }

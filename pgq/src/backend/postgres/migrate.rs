@@ -4,7 +4,7 @@
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
 use super::Postgres;
-use super::convert::{column, database};
+use super::convert::{INSTALL, column, database};
 use super::namespace::Namespace;
 use crate::Result;
 use crate::backend::Migrated;
@@ -57,8 +57,6 @@ pub(super) async fn check(backend: &Postgres) -> Result<()> {
         )),
     }
 }
-
-const INSTALL: &str = "run `pgq::Client::migrate`, or start the worker with --migrate";
 
 fn newer(namespace: &Namespace, version: u32) -> Error {
     let message = format!(

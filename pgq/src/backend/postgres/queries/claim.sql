@@ -6,7 +6,9 @@
 with me as materialized (select from @worker where id = $1 and gone is null for key share),
 -- The first job of each task, looked at without a lock: one of a better rank than what was passed, or one behind that.
 head as materialized (
-  select want.queue, want.task, want.cap, first.rank, first.run_at, first.id
+  select want.queue, want.task, want.cap, first.rank, first.run_at, first.id,
+         -- Where a better rank came in, what was passed begins behind it, and isn't walked again.
+         case when first.rank < want.rank then want.rank - 1 else 32767 end as before_passed
   from unnest($2::text[], $3::text[], $4::bigint[], $7::int[], $8::timestamptz[], $9::bigint[])
          as want (queue, task, cap, rank, run_at, id)
   cross join lateral (
@@ -33,7 +35,8 @@ best as materialized (
 -- one with the oldest head first. The caps add up to no more than $5, so that nothing is locked that isn't taken.
 turn as materialized (
   select head.queue, head.task, head.rank, head.run_at, head.id,
-         case when best.tied > 1 then best.rank else coalesce(best.next - 1, 32767) end as last_rank,
+         least(case when best.tied > 1 then best.rank else coalesce(best.next - 1, 32767) end, head.before_passed)
+           as last_rank,
          least(head.cap, $5::bigint / best.tied
            + case when row_number() over (order by head.run_at, head.id) <= $5 % best.tied then 1 else 0 end) as cap
   from head join best on head.rank = best.rank),

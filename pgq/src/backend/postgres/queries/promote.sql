@@ -5,8 +5,9 @@ moved as (
   update @job
   set lane = 0
   where ctid = any (array(
-    select job.ctid from turn, @job as job
-    where turn.mine and job.lane = 1 and job.run_at <= coalesce($2::timestamptz, statement_timestamp())
+    select job.ctid from @job as job
+    -- Asked once and before the index is walked: whoever didn't get the lock reads nothing.
+    where (select mine from turn) and job.lane = 1 and job.run_at <= coalesce($2::timestamptz, statement_timestamp())
     order by job.run_at, job.id
     limit $1::bigint
     for update of job skip locked))

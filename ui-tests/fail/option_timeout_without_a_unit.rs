@@ -1,6 +1,6 @@
 use pgq::BoxError;
 
-#[pgq::task(timeout = "30s")]
+#[pgq::task(timeout = 30)]
 async fn send(to: String) -> Result<(), BoxError> {
     drop(to);
     Ok(())
