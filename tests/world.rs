@@ -133,6 +133,11 @@ pub(crate) fn ids(jobs: &[Claimed]) -> Vec<JobId> {
     jobs.iter().map(|job| job.id).collect()
 }
 
+/// What a worker knows that it holds.
+pub(crate) fn claims(jobs: &[Claimed]) -> Vec<(JobId, u32)> {
+    jobs.iter().map(|job| (job.id, job.epoch)).collect()
+}
+
 /// The end of a claimed job's attempt; finished jobs are kept for an hour.
 pub(crate) fn ended(job: &Claimed, transition: Transition) -> Ended {
     Ended { id: job.id, epoch: job.epoch, transition, keep: Duration::from_hours(1) }

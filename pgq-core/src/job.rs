@@ -156,6 +156,8 @@ pub struct Claimed {
     pub timeout: Option<Duration>,
     /// Its time to begin was over when it was claimed.
     pub expired: bool,
+    /// What of its row can't be read, where something can't: this version didn't write it.
+    pub damage: Option<String>,
     /// Text that travels along.
     pub headers: Headers,
     /// The encoded arguments.

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::literal::MAX_SPAN;
 use crate::{Control, Event, Failure, FailureKind, Retry};
 
 /// How an attempt ended.
@@ -101,7 +102,7 @@ pub fn decide(outcome: Outcome, job: Standing, policy: &Retry, random: f64) -> T
     match outcome {
         Outcome::Completed => Transition::Complete,
         Outcome::Failed(failure) => retry_or_discard(job, policy.delay(job.attempt, random), failure),
-        Outcome::Asked(Control::Snooze(after)) => Transition::Snooze { after },
+        Outcome::Asked(Control::Snooze(after)) => Transition::Snooze { after: after.min(MAX_SPAN) },
         Outcome::Asked(Control::RetryIn(after)) => {
             retry_or_discard(job, after, Failure::new(FailureKind::Error, &Control::RetryIn(after).to_string()))
         }
@@ -117,6 +118,8 @@ pub fn decide(outcome: Outcome, job: Standing, policy: &Retry, random: f64) -> T
 }
 
 fn retry_or_discard(job: Standing, after: Duration, failure: Failure) -> Transition {
+    // A handler may ask for any span; what is longer than every other one of ours could overflow an instant.
+    let after = after.min(MAX_SPAN);
     if job.attempt < job.max_attempts { Transition::Retry { after, failure } } else { Transition::Discard { failure } }
 }
 

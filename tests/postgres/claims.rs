@@ -45,7 +45,7 @@ async fn what_was_passed_is_found_when_there_is_nothing_else() {
     let session = world.session(&["a"]).await.unwrap();
     claim(&session, 1).await;
     assert_eq!(ids(&claim(&session, 1).await.jobs), put[1..]);
-    session.release_all_but(vec![put[1]]).await.unwrap();
+    session.release_all_but(vec![(put[1], 1)]).await.unwrap();
     assert_eq!(ids(&claim(&session, 1).await.jobs), put[..1]);
 }
 

@@ -35,7 +35,7 @@ async fn wait(ctx: Context) -> Result<(), pgq::BoxError> {
 #[pgq::task(queue = "slow")]
 fn block() -> Result<(), pgq::BoxError> {
     println!("blocking");
-    std::thread::sleep(std::time::Duration::from_secs(3_600));
+    std::thread::sleep(std::time::Duration::from_hours(1));
     Ok(())
 }
 

@@ -85,15 +85,16 @@ pub trait Work: Send + Sync {
     /// Writes how attempts ended, each fenced on (id, lease, epoch); one verdict for each, in order.
     fn finish(&self, ended: Vec<Ended>) -> Answer<'_, Vec<Verdict>>;
 
-    /// Hands back what the lease holds but for these jobs, attempts refunded; how many. After a claim whose answer was lost
-    /// nobody else could: the worker lives, and so does its lease.
-    fn release_all_but(&self, kept: Vec<JobId>) -> Answer<'_, u32>;
+    /// Hands back what the lease holds but for these claims (job, epoch), attempts refunded; how many. After a claim whose
+    /// answer was lost nobody else could: the worker lives, and so does its lease.
+    fn release_all_but(&self, kept: Vec<(JobId, u32)>) -> Answer<'_, u32>;
 
     /// Opens the worker's pulse. It may have a connection that lives on the calling thread's runtime.
     fn attend(&self) -> Answer<'_, Box<dyn Pulse>>;
 
-    /// Ends the session: the worker is known no longer. Jobs that it still holds are freed.
-    fn deregister(&self) -> Answer<'_, ()>;
+    /// Ends the session: the worker is known no longer. Jobs that it still holds are handed back; `idle` says that there are
+    /// none, which saves looking.
+    fn deregister(&self, idle: bool) -> Answer<'_, ()>;
 }
 
 /// A worker's sign of life and its ear, which share a connection.

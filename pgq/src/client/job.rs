@@ -94,8 +94,8 @@ impl<T: Task> JobBuilder<T> {
     /// once.
     pub fn at(mut self, instant: impl Into<Timestamp>) -> Self {
         let instant = instant.into();
-        if instant < EARLIEST {
-            self.rest.mistake(Error::invalid("expected an instant that isn't before the year -4713"));
+        if !(EARLIEST..=LATEST).contains(&instant) {
+            self.rest.mistake(Error::invalid("expected an instant from the year -4712 to 9999"));
         }
         self.rest.when = When::At(instant);
         self
@@ -223,8 +223,10 @@ fn build<T: Task>(JobBuilder { args, rest }: JobBuilder<T>) -> Result<NewJob> {
     })
 }
 
-/// 4713-01-01 BC, where PostgreSQL's time begins.
-const EARLIEST: Timestamp = Timestamp::from_micros(-210_866_803_200_000_000);
+/// The beginning of the year −4712, a year after PostgreSQL's time begins.
+const EARLIEST: Timestamp = Timestamp::from_micros(-210_835_267_200_000_000);
+/// The end of the year 9999, after which no span of ours can overflow PostgreSQL's time.
+const LATEST: Timestamp = Timestamp::from_micros(253_402_300_799_999_999);
 
 /// The most bytes that the headers of a job have together.
 const MAX_HEADERS: usize = 8 * 1024;

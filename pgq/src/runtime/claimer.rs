@@ -16,8 +16,9 @@
 //! that slip through all the same (a stale read in somebody's long transaction, a lost connection) cost a second, the
 //! time between two looks.
 //!
-//! A claim whose answer was lost may have won jobs that nobody runs, under a lease that lives: before the next claim, what
-//! the lease holds and this process doesn't know of is handed back.
+//! A claim whose answer was lost may have won jobs that nobody runs, under a lease that lives. So may a server that crashed
+//! and forgot ends which it had acknowledged. After either, before the next claim, what the lease holds and this process
+//! doesn't know of is handed back.
 //!
 //! When the worker dies asleep, its flag runs out after [`DOZE`]; when the producer dies between its commit and the
 //! notice, the next look finds the job; when the flag can't be written, the turn fails and is taken again.
@@ -70,8 +71,9 @@ impl Claimer {
             limit: u32::try_from(limit).unwrap_or(u32::MAX),
             thorough: self.dozing.is_some(),
         };
-        if self.unanswered {
-            self.engine.session.release_all_but(self.engine.held.ids()).await?;
+        if self.unanswered || self.engine.is_unsure() {
+            self.engine.session.release_all_but(self.engine.held.claims()).await?;
+            self.engine.sure();
         }
         self.unanswered = true;
         let batch = self.engine.session.claim(claim).await?;
@@ -99,11 +101,18 @@ impl Claimer {
 
     async fn after_work(&mut self) -> Result<Next> {
         let mark = self.busy.get_or_insert_with(|| self.engine.platform.clock.mark());
-        if self.dozing.is_some() && mark.elapsed() >= BUSY {
+        if mark.elapsed() >= BUSY {
+            self.wake_up().await?;
+        }
+        Ok(Next::Again)
+    }
+
+    async fn wake_up(&mut self) -> Result<()> {
+        if self.dozing.is_some() {
             self.engine.session.doze(None).await?;
             self.dozing = None;
         }
-        Ok(Next::Again)
+        Ok(())
     }
 
     async fn after_nothing(&mut self) -> Result<Next> {
@@ -128,6 +137,10 @@ impl Service for Claimer {
 
     async fn turn(&mut self) -> Result<Next> {
         if let Some(wait) = self.wait_for_room() {
+            if self.engine.slots.free() == 0 {
+                // A full worker would sleep through what it is woken for.
+                self.wake_up().await?;
+            }
             return Ok(wait);
         }
         let batch = self.claim().await?;

@@ -105,7 +105,7 @@ impl Completer {
         let (mut busy, mut done) = (Vec::new(), Vec::with_capacity(ended.len()));
         for (ended, verdict) in ended.into_iter().zip(verdicts) {
             if *verdict != Verdict::Busy {
-                done.push(ended.id);
+                done.push((ended.id, ended.epoch));
             }
             match verdict {
                 Verdict::Written => {}

@@ -35,6 +35,8 @@ pub(super) struct Engine {
     pub(super) due: Signal,
     /// Whether notices would reach us.
     pub(super) hears: AtomicBool,
+    /// The server may have forgotten something: the lease may hold what we don't know of.
+    unsure: AtomicBool,
     pub(super) halt: Halt,
 }
 
@@ -76,8 +78,21 @@ impl Engine {
             stir,
             due: Signal::new(),
             hears: AtomicBool::new(false),
+            unsure: AtomicBool::new(false),
             halt: Halt::default(),
         }
+    }
+
+    pub(super) fn doubt(&self) {
+        self.unsure.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn is_unsure(&self) -> bool {
+        self.unsure.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn sure(&self) {
+        self.unsure.store(false, Ordering::SeqCst);
     }
 
     pub(super) fn hears(&self) -> bool {

@@ -37,12 +37,18 @@ impl Running {
         let task = self.resolve();
         let outcome = match &task {
             Some(_) if self.job.expired => expired(),
+            Some(_) if self.job.damage.is_some() => self.damaged(),
             Some(task) => self.perform(task).await,
             // Claims ask for known tasks only; should one come all the same, somebody else may know it.
             None => Outcome::Released,
         };
         let ended = self.decide(task.as_ref(), outcome);
         self.report(ended);
+    }
+
+    fn damaged(&self) -> Outcome {
+        let what = self.job.damage.as_deref().unwrap_or_default();
+        Outcome::Hopeless(Failure::new(FailureKind::Decode, &format!("the job can't be read: {what}")))
     }
 
     fn resolve(&self) -> Option<BoundTask> {

@@ -31,6 +31,10 @@ impl Heartbeat {
     async fn open(&mut self) -> Result<Next> {
         self.pulse = Some(self.engine.session.attend().await?);
         self.engine.hears.store(true, Ordering::SeqCst);
+        if self.last.is_some() {
+            // We had been connected: perhaps the server has crashed meanwhile, and forgotten what it didn't have on disk.
+            self.engine.doubt();
+        }
         // What came while nobody listened notified nobody.
         self.pass_on(Notice::ALL);
         Ok(Next::Again)
@@ -58,6 +62,7 @@ impl Heartbeat {
         self.last = Some(self.engine.platform.clock.mark());
         match renewal {
             Renewal::Alive { cancelled } => cancelled.iter().for_each(|cancelled| self.engine.held.cancel(cancelled)),
+            Renewal::Gone if self.engine.halt.close.is_cancelled() => {}
             Renewal::Gone => {
                 tracing::error!("this worker was declared gone: its jobs are others' now");
                 self.engine.halt.lost.cancel();

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::backend::Cancelled;
 
 #[derive(Debug, Default)]
-pub(super) struct Held(Mutex<HashMap<JobId, (u32, Grip)>>);
+pub(super) struct Held(Mutex<HashMap<(JobId, u32), Grip>>);
 
 /// A hold on one attempt from outside.
 #[derive(Clone, Debug, Default)]
@@ -30,28 +30,32 @@ impl Held {
     /// Takes note of a job that was claimed.
     pub(super) fn add(&self, job: &Claimed) -> Grip {
         let grip = Grip::default();
-        self.with(|held| held.insert(job.id, (job.epoch, grip.clone())));
+        self.with(|held| held.insert((job.id, job.epoch), grip.clone()));
         grip
     }
 
-    pub(super) fn remove(&self, ids: impl IntoIterator<Item = JobId>) {
-        self.with(|held| ids.into_iter().for_each(|id| _ = held.remove(&id)));
+    pub(super) fn remove(&self, claims: impl IntoIterator<Item = (JobId, u32)>) {
+        self.with(|held| claims.into_iter().for_each(|claim| _ = held.remove(&claim)));
     }
 
     /// Cancels a job if this claim of it still runs.
     pub(super) fn cancel(&self, Cancelled { id, epoch, why }: &Cancelled) {
-        let grip = self.with(|held| held.get(id).filter(|held| held.0 == *epoch).map(|held| held.1.clone()));
+        let grip = self.with(|held| held.get(&(*id, *epoch)).cloned());
         if let Some(grip) = grip {
             let _ = grip.why.set(why.clone());
             grip.cancelled.cancel();
         }
     }
 
-    pub(super) fn ids(&self) -> Vec<JobId> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.with(|held| held.is_empty())
+    }
+
+    pub(super) fn claims(&self) -> Vec<(JobId, u32)> {
         self.with(|held| held.keys().copied().collect())
     }
 
-    fn with<T>(&self, look: impl FnOnce(&mut HashMap<JobId, (u32, Grip)>) -> T) -> T {
+    fn with<T>(&self, look: impl FnOnce(&mut HashMap<(JobId, u32), Grip>) -> T) -> T {
         look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

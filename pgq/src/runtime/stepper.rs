@@ -106,7 +106,7 @@ impl Stepper {
     /// # Errors
     /// The database can't be reached.
     pub async fn leave(self) -> Result<()> {
-        self.engine.session.deregister().await
+        self.engine.session.deregister(false).await
     }
 }
 

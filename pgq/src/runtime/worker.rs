@@ -21,7 +21,7 @@ use super::stepper::Stepper;
 use crate::Client;
 use crate::backend::{Declaration, Registration, Want};
 use crate::error::{Error, Kind, Result};
-use crate::platform::{Terminations, spawn, spawn_thread, within};
+use crate::platform::{Terminations, pause, spawn, spawn_thread, within};
 use crate::task::{Env, Resources, TaskEntry, Tasks};
 
 /// How many attempts a worker runs at once, unless told otherwise.
@@ -384,19 +384,32 @@ struct Supervisor<R> {
 impl<R: Resources> Supervisor<R> {
     async fn supervise(self) -> Result<()> {
         let halt = self.engine.halt.clone();
+        let Services { mut claiming, completing } = self.services;
         tokio::select! {
             () = halt.drain.cancelled() => {}
             () = halt.lost.cancelled() => {}
         }
         halt.drain.cancel();
-        for service in self.services.claiming {
-            let _ = service.await;
+        // A statement that gets no answer must not hold up the end: after the drain period its service is dropped, and what
+        // it may have claimed is handed back with the rest.
+        let services = async {
+            for service in &mut claiming {
+                let _ = service.await;
+            }
+        };
+        tokio::select! {
+            () = services => {}
+            () = self.engine.platform.clock.sleep(self.drain.max(GRACE)) => {}
+            () = self.stop.hand_back.cancelled() => {}
+        }
+        for service in &claiming {
+            service.abort();
         }
         // Who drains isn't worth waking. If it can't be said, the flag runs out.
-        let _ = self.engine.session.doze(None).await;
+        let _ = within(GRACE, self.engine.session.doze(None)).await;
         wind_down(&self.engine, self.drain, &self.stop).await;
         halt.close.cancel();
-        let _ = self.services.completing.await;
+        let _ = within(LAST_WRITES, completing).await;
         let ended = if halt.lost.is_cancelled() { Err(declared_gone()) } else { Ok(()) };
         let ended = ended.and(last_writes(&self.engine).await);
         self.resources.close().await;
@@ -421,7 +434,8 @@ async fn wind_down(engine: &Engine, drain: Duration, stop: &Stopper) {
         () = clock.sleep(GRACE) => {}
     }
     engine.halt.abort.cancel();
-    engine.slots.idle().await;
+    // Whoever blocks a thread of the runtime isn't dropped until he gives it back: his job is handed back all the same.
+    let _ = within(GRACE, engine.slots.idle()).await;
 }
 
 /// Writes what is known, and leaves.
@@ -429,11 +443,11 @@ async fn last_writes(engine: &Arc<Engine>) -> Result<()> {
     let mut completer = Completer::new(Arc::clone(engine));
     let writes = async {
         while engine.outbox.len() > 0 {
-            if completer.flush().await.is_err() {
-                engine.platform.clock.sleep(Duration::from_millis(100)).await;
+            if !matches!(completer.flush().await, Ok(0)) {
+                pause(Duration::from_millis(50)).await;
             }
         }
-        engine.session.deregister().await
+        engine.session.deregister(engine.held.is_empty() && !engine.is_unsure()).await
     };
     let timed_out =
         || Err(Error::new(Kind::Interrupted, "the last ends could not be written: their jobs will run again"));

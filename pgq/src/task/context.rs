@@ -69,7 +69,8 @@ impl<R> Context<R> {
         self.attempt.max_attempts
     }
 
-    /// The claim number of this run, as the `bigint` that PostgreSQL would keep it in. It only ever grows over the life of a job, so a write of your own that says
+    /// The claim number of this run, as the `bigint` that PostgreSQL would keep it in. It grows with every claim over the
+    /// life of a job (only a crash of the server may give one twice, to two runs), so a write of your own that says
     /// `where fence < $1` can't be undone by a run that was overtaken and doesn't know it yet.
     #[must_use]
     pub fn fence(&self) -> i64 {

@@ -187,6 +187,7 @@ impl Row {
             timeout: self.timeout,
             // Only a first attempt is too late: what has begun may go on.
             expired: self.attempt == 1 && self.expires_at.is_some_and(|until| until <= now),
+            damage: None,
             headers: self.headers.clone(),
             payload: self.payload.clone(),
         }

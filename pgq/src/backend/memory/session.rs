@@ -36,7 +36,7 @@ impl Work for Session {
         self.memory.answer(move |store| ended.iter().map(|ended| store.finish(self.lease, ended)).collect())
     }
 
-    fn release_all_but(&self, kept: Vec<JobId>) -> Answer<'_, u32> {
+    fn release_all_but(&self, kept: Vec<(JobId, u32)>) -> Answer<'_, u32> {
         self.memory.answer(move |store| store.release_all_but(self.lease, &kept))
     }
 
@@ -48,7 +48,7 @@ impl Work for Session {
         })
     }
 
-    fn deregister(&self) -> Answer<'_, ()> {
+    fn deregister(&self, _: bool) -> Answer<'_, ()> {
         self.memory.answer(|store| store.deregister(self.lease))
     }
 }
@@ -59,9 +59,13 @@ impl Store {
         self.release_all_but(lease, &[]);
     }
 
-    fn release_all_but(&mut self, lease: Lease, kept: &[JobId]) -> u32 {
+    fn is_claim(&self, id: JobId, claim: (JobId, u32)) -> bool {
+        claim.0 == id && self.jobs.get(&id).is_some_and(|row| row.epoch == claim.1)
+    }
+
+    fn release_all_but(&mut self, lease: Lease, kept: &[(JobId, u32)]) -> u32 {
         let held = self.held.get(&lease).into_iter().flatten();
-        let ids: Vec<_> = held.filter(|id| !kept.contains(id)).copied().collect();
+        let ids: Vec<_> = held.copied().filter(|id| !kept.iter().any(|kept| self.is_claim(*id, *kept))).collect();
         ids.into_iter().filter_map(|id| self.change(id, Row::release)).map(|()| 1).sum()
     }
 }

@@ -1,5 +1,6 @@
 //! Between our values and PostgreSQL's.
 
+use pgq_core::literal::MAX_SPAN;
 use pgq_core::{JobId, Timestamp};
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
@@ -90,7 +91,8 @@ pub(super) fn unsigned<S: TryInto<U>, U: Default>(value: S) -> U {
     value.try_into().unwrap_or_default()
 }
 
-/// A span as the microseconds of a `bigint`.
+/// A span as the microseconds of a `bigint`: at most the hundred years that every span of ours has, because an interval or
+/// an instant that overflows would fail the whole statement and all that stands in it.
 pub(super) fn micros(span: std::time::Duration) -> i64 {
-    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
+    i64::try_from(span.min(MAX_SPAN).as_micros()).unwrap_or(i64::MAX)
 }

@@ -5,19 +5,20 @@ use std::collections::{HashMap, HashSet};
 
 use pgq_core::{Failure, JobId, State, Transition};
 use sqlx::PgConnection;
+use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 
-use super::convert::{column, database, job_id, micros};
+use super::convert::{column, database, job_id, micros, unsigned};
 use super::session::PgSession;
 use super::wake::{Call, wake};
 use crate::Result;
 use crate::backend::{Ended, Verdict};
 
 pub(super) async fn finish(session: &PgSession, ended: Vec<Ended>) -> Result<Vec<Verdict>> {
-    let claims: Vec<(JobId, u32)> = ended.iter().map(|ended| (ended.id, ended.epoch)).collect();
+    let claims: Vec<Claim> = ended.iter().map(|ended| (ended.id, ended.epoch)).collect();
     let (over, back): (Vec<_>, Vec<_>) = ended.into_iter().partition(|ended| ended.transition.event().is_final());
     let mut connection = session.engine.acquire().await.map_err(database)?;
-    let mut written = HashSet::with_capacity(claims.len());
+    let mut written: HashSet<Claim> = HashSet::with_capacity(claims.len());
     if !over.is_empty() {
         written.extend(end(session, &mut connection, over).await?);
     }
@@ -31,24 +32,24 @@ pub(super) async fn finish(session: &PgSession, ended: Vec<Ended>) -> Result<Vec
 async fn verdicts(
     session: &PgSession,
     connection: &mut PgConnection,
-    claims: &[(JobId, u32)],
-    written: &HashSet<JobId>,
+    claims: &[Claim],
+    written: &HashSet<Claim>,
 ) -> Result<Vec<Verdict>> {
-    let mut verdicts: HashMap<JobId, Verdict> = HashMap::new();
-    let missing: Vec<_> = claims.iter().filter(|claim| !written.contains(&claim.0)).collect();
+    let mut verdicts: HashMap<Claim, Verdict> = HashMap::new();
+    let missing: Vec<_> = claims.iter().filter(|claim| !written.contains(claim)).collect();
     if !missing.is_empty() {
         let ids: Vec<i64> = missing.iter().map(|claim| claim.0.0).collect();
         let epochs: Vec<i32> = missing.iter().map(|claim| claim.1.cast_signed()).collect();
         let query = session.statements.look.query().bind(session.lease.0).bind(ids).bind(epochs);
         for row in query.fetch_all(connection).await.map_err(database)? {
-            verdicts.insert(job_id(&row)?, Verdict::Busy);
+            verdicts.insert(claim(&row)?, Verdict::Busy);
         }
     }
-    verdicts.extend(written.iter().map(|id| (*id, Verdict::Written)));
-    Ok(claims.iter().map(|(id, _)| verdicts.get(id).copied().unwrap_or(Verdict::Lost)).collect())
+    verdicts.extend(written.iter().map(|claim| (*claim, Verdict::Written)));
+    Ok(claims.iter().map(|claim| verdicts.get(claim).copied().unwrap_or(Verdict::Lost)).collect())
 }
 
-async fn end(session: &PgSession, connection: &mut PgConnection, ended: Vec<Ended>) -> Result<Vec<JobId>> {
+async fn end(session: &PgSession, connection: &mut PgConnection, ended: Vec<Ended>) -> Result<Vec<Claim>> {
     let (mut ids, mut epochs, mut states, mut keep) = (vec![], vec![], vec![], vec![]);
     let mut failures = Failures::default();
     for Ended { id, epoch, transition, keep: span } in ended {
@@ -56,15 +57,20 @@ async fn end(session: &PgSession, connection: &mut PgConnection, ended: Vec<Ende
         epochs.push(epoch.cast_signed());
         states.push(state_number(&transition));
         keep.push(micros(span));
-        failures.push(id, transition);
+        failures.push(id, epoch, transition);
     }
     let query = session.statements.finish.query().bind(session.lease.0).bind(ids).bind(epochs).bind(states).bind(keep);
     let query = query.bind(session.now());
-    let query = query.bind(failures.ids).bind(failures.kinds).bind(failures.messages).bind(failures.chains);
-    query.fetch_all(connection).await.map_err(database)?.iter().map(job_id).collect()
+    let query = query
+        .bind(failures.ids)
+        .bind(failures.kinds)
+        .bind(failures.messages)
+        .bind(failures.chains)
+        .bind(failures.epochs);
+    query.fetch_all(connection).await.map_err(database)?.iter().map(claim).collect()
 }
 
-async fn put_back(session: &PgSession, connection: &mut PgConnection, ended: Vec<Ended>) -> Result<Vec<JobId>> {
+async fn put_back(session: &PgSession, connection: &mut PgConnection, ended: Vec<Ended>) -> Result<Vec<Claim>> {
     let (mut ids, mut epochs, mut delays, mut refunds, mut retrying) = (vec![], vec![], vec![], vec![], vec![]);
     let mut failures = Failures::default();
     for Ended { id, epoch, transition, .. } in ended {
@@ -74,24 +80,36 @@ async fn put_back(session: &PgSession, connection: &mut PgConnection, ended: Vec
         delays.push(transition.delay().map(micros));
         refunds.push(i16::from(!failed));
         retrying.push(failed);
-        failures.push(id, transition);
+        failures.push(id, epoch, transition);
     }
     let query = session.statements.put_back.query().bind(session.lease.0).bind(ids).bind(epochs).bind(delays);
     let query = query.bind(refunds).bind(retrying).bind(session.now());
-    let query = query.bind(failures.ids).bind(failures.kinds).bind(failures.messages).bind(failures.chains);
+    let query = query
+        .bind(failures.ids)
+        .bind(failures.kinds)
+        .bind(failures.messages)
+        .bind(failures.chains)
+        .bind(failures.epochs);
     let rows = query.fetch_all(&mut *connection).await.map_err(database)?;
     let mut call = Call::nobody();
     for row in &rows {
-        let (ready, soon) = (column(row, 3)?, column(row, 4)?);
+        let (ready, soon) = (column(row, 4)?, column(row, 5)?);
         if ready {
-            call.add(column(row, 1)?, column(row, 2)?, 1);
+            call.add(column(row, 2)?, column(row, 3)?, 1);
             session.passed().mark_behind();
         } else if soon {
-            call.add_soon(column(row, 1)?, column(row, 2)?);
+            call.add_soon(column(row, 2)?, column(row, 3)?);
         }
     }
     wake(connection, &session.statements, &session.clock, &call).await?;
-    rows.iter().map(job_id).collect()
+    rows.iter().map(claim).collect()
+}
+
+/// One claim of a job.
+type Claim = (JobId, u32);
+
+fn claim(row: &PgRow) -> Result<Claim> {
+    Ok((job_id(row)?, unsigned(column::<i32, _>(row, 1)?)))
 }
 
 /// The number of a final state: its place in the order of states.
@@ -107,22 +125,24 @@ fn state_number(transition: &Transition) -> i16 {
 #[derive(Default)]
 struct Failures {
     ids: Vec<i64>,
+    epochs: Vec<i32>,
     kinds: Vec<&'static str>,
     messages: Vec<String>,
     chains: Vec<Json<Vec<String>>>,
 }
 
 impl Failures {
-    fn push(&mut self, id: JobId, transition: Transition) {
+    fn push(&mut self, id: JobId, epoch: u32, transition: Transition) {
         if let Transition::Retry { failure, .. } | Transition::Discard { failure } | Transition::Cancel { failure } =
             transition
         {
-            self.add(id, &failure);
+            self.add(id, epoch, &failure);
         }
     }
 
-    fn add(&mut self, id: JobId, failure: &Failure) {
+    fn add(&mut self, id: JobId, epoch: u32, failure: &Failure) {
         self.ids.push(id.0);
+        self.epochs.push(epoch.cast_signed());
         self.kinds.push(failure.kind().as_str());
         self.messages.push(failure.message().to_owned());
         self.chains.push(Json(failure.chain().to_vec()));

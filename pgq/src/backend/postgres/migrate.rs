@@ -21,6 +21,8 @@ const CURRENT: u32 = MIGRATIONS.len() as u32;
 pub(super) async fn migrate(backend: &Postgres) -> Result<Migrated> {
     let namespace = &backend.statements.namespace;
     let mut transaction = backend.pool.begin().await.map_err(database)?;
+    // Each statement has to see what was committed before it, or whoever waits here would install once more.
+    transaction.execute("set transaction isolation level read committed").await.map_err(database)?;
     let lock = sqlx::query("select pg_advisory_xact_lock($1)").bind(namespace.lock("migrate"));
     lock.execute(&mut *transaction).await.map_err(database)?;
     let from = match installed(namespace, &mut transaction).await? {

@@ -1,5 +1,6 @@
 //! A worker's session: connections of its own, a lease, and the verbs on both.
 
+use std::error::Error as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -98,18 +99,35 @@ impl PgSession {
 
     async fn claim_jobs(&self, claim: Claim) -> Result<Batch> {
         if !claim.thorough && !self.passed().is_look_due() {
-            let batch = self.claim_once(&claim).await?;
+            let (batch, _) = self.claim_once(&claim, false).await?;
             if batch.again || !batch.jobs.is_empty() {
                 return Ok(batch);
             }
         }
         let look = self.passed().look(&self.clock);
-        let batch = self.claim_once(&claim).await?;
+        let (mut batch, mut turns) = self.claim_once(&claim, false).await?;
         self.passed().looked(look);
+        if turns > 0 && !batch.again && batch.jobs.is_empty() {
+            // Somebody has locked what should come first; what comes after it needn't wait for him.
+            (batch, turns) = self.claim_once(&claim, true).await?;
+        }
+        if claim.thorough && turns > 0 && batch.jobs.len() >= claim.limit as usize {
+            self.wake_next(&batch).await?;
+        }
         Ok(batch)
     }
 
-    async fn claim_once(&self, claim: &Claim) -> Result<Batch> {
+    /// Few are woken for many jobs: whoever was and is full now wakes the next.
+    async fn wake_next(&self, batch: &Batch) -> Result<()> {
+        let mut call = Call::nobody();
+        for job in batch.jobs.iter().take(1) {
+            call.add(&job.queue, &job.task, 1);
+        }
+        self.call(&call).await
+    }
+
+    /// One claim, and in how many tasks there was something to take.
+    async fn claim_once(&self, claim: &Claim, loose: bool) -> Result<(Batch, i64)> {
         let (mut queues, mut tasks, mut caps) = (Vec::new(), Vec::new(), Vec::new());
         let (mut ranks, mut instants, mut ids) = (Vec::new(), Vec::new(), Vec::new());
         for want in claim.wants.iter() {
@@ -123,10 +141,13 @@ impl PgSession {
         }
         let query = self.statements.claim.query().bind(self.lease.0).bind(queues).bind(tasks).bind(caps);
         let query = query.bind(i64::from(claim.limit)).bind(MOST_BYTES).bind(ranks).bind(instants).bind(ids);
-        let query = query.bind(self.now());
-        let batch = read_batch(&query.fetch_all(&self.engine).await.map_err(database)?)?;
-        self.passed().won(&claim.wants, &batch.jobs);
-        Ok(batch)
+        let query = query.bind(self.now()).bind(loose);
+        let rows = query.fetch_all(&self.engine).await.map_err(database)?;
+        let batch = read_batch(&rows)?;
+        if !loose {
+            self.passed().won(&claim.wants, &batch.jobs);
+        }
+        Ok((batch, rows.first().map_or(Ok(0), |row| column(row, 16))?))
     }
 
     /// What this worker's claims have passed. The lock is held for a moment, never across a statement.
@@ -139,26 +160,38 @@ impl PgSession {
         query.execute(&self.engine).await.map(drop).map_err(database)
     }
 
-    async fn leave(&self) -> Result<()> {
-        let mut transaction = self.begin_durable().await?;
+    async fn leave(&self, idle: bool) -> Result<()> {
+        let mut transaction = self.begin_scan().await?;
+        self.settle(&mut transaction).await?;
+        let freed = if idle { Vec::new() } else { self.release(&mut transaction, &[]).await? };
         let query = self.statements.deregister.query().bind(self.lease.0).bind(self.now());
         query.execute(&mut *transaction).await.map_err(database)?;
         transaction.commit().await.map_err(database)?;
-        self.release(&[]).await?;
+        self.call(&call_for(&freed)?).await?;
         self.engine.close().await;
         Ok(())
     }
 
-    async fn release(&self, kept: &[JobId]) -> Result<u32> {
-        let kept: Vec<i64> = kept.iter().map(|id| id.0).collect();
+    async fn release_others(&self, kept: &[(JobId, u32)]) -> Result<u32> {
         let mut transaction = self.begin_scan().await?;
-        let query = self.statements.settle.query().bind(self.lease.0);
-        query.execute(&mut *transaction).await.map_err(database)?;
-        let query = self.statements.release.query().bind(self.lease.0).bind(kept);
-        let freed = query.fetch_all(&mut *transaction).await.map_err(database)?;
+        self.settle(&mut transaction).await?;
+        let freed = self.release(&mut transaction, kept).await?;
         transaction.commit().await.map_err(database)?;
         self.call(&call_for(&freed)?).await?;
         Ok(unsigned(freed.len()))
+    }
+
+    /// Waits for claims of this worker that are still in flight, so that what follows sees all of them.
+    async fn settle(&self, connection: &mut sqlx::PgConnection) -> Result<()> {
+        let query = self.statements.settle.query().bind(self.lease.0);
+        query.execute(connection).await.map(drop).map_err(database)
+    }
+
+    async fn release(&self, connection: &mut sqlx::PgConnection, kept: &[(JobId, u32)]) -> Result<Vec<PgRow>> {
+        let ids: Vec<i64> = kept.iter().map(|kept| kept.0.0).collect();
+        let epochs: Vec<i32> = kept.iter().map(|kept| kept.1.cast_signed()).collect();
+        let query = self.statements.release.query().bind(self.lease.0).bind(ids).bind(epochs);
+        query.fetch_all(connection).await.map_err(database)
     }
 }
 
@@ -179,16 +212,16 @@ impl Work for PgSession {
         Box::pin(super::finish::finish(self, ended))
     }
 
-    fn release_all_but(&self, kept: Vec<JobId>) -> Answer<'_, u32> {
-        Box::pin(async move { self.release(&kept).await })
+    fn release_all_but(&self, kept: Vec<(JobId, u32)>) -> Answer<'_, u32> {
+        Box::pin(async move { self.release_others(&kept).await })
     }
 
     fn attend(&self) -> Answer<'_, Box<dyn Pulse>> {
         Box::pin(async move { Ok(Box::new(PgPulse::open(self).await?) as Box<dyn Pulse>) })
     }
 
-    fn deregister(&self) -> Answer<'_, ()> {
-        Box::pin(self.leave())
+    fn deregister(&self, idle: bool) -> Answer<'_, ()> {
+        Box::pin(self.leave(idle))
     }
 }
 
@@ -220,8 +253,14 @@ fn read_batch(rows: &[PgRow]) -> Result<Batch> {
     Ok(Batch { again: unsigned::<_, usize>(locked) > jobs.len(), jobs })
 }
 
+/// The headers and extras are read row by row: what another version wrote, or somebody by hand, is a matter of that job and
+/// must not hold up the claim.
 fn read_claimed(id: JobId, row: &PgRow) -> Result<Claimed> {
+    let (headers, extra) = (read_headers(row, 11), column::<Option<Json<Extra>>, _>(row, 14));
+    let damage = headers.as_ref().err().or(extra.as_ref().err());
+    let damage = damage.map(|error| error.source().map_or_else(|| error.to_string(), ToString::to_string));
     Ok(Claimed {
+        damage,
         id,
         epoch: unsigned(column::<i32, _>(row, 1)?),
         attempt: unsigned(column::<i16, _>(row, 2)?),
@@ -233,10 +272,10 @@ fn read_claimed(id: JobId, row: &PgRow) -> Result<Claimed> {
         priority: Priority::from_rank(column(row, 8)?),
         run_at: instant(row, 9)?,
         created: instant(row, 10)?,
-        timeout: column::<Option<Json<Extra>>, _>(row, 14)?.and_then(|extra| extra.timeout()),
+        timeout: extra.ok().flatten().and_then(|extra| extra.timeout()),
         // Only a first attempt is too late: what has begun may go on.
         expired: column::<Option<bool>, _>(row, 13)?.unwrap_or_default() && column::<i16, _>(row, 2)? == 1,
-        headers: read_headers(row, 11)?,
+        headers: headers.unwrap_or_default(),
         payload: column(row, 12)?,
     })
 }

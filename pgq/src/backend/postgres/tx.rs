@@ -16,6 +16,8 @@ use crate::backend::{Answer, Enqueued, Transaction};
 use crate::error::{Error, Result};
 use crate::platform::within;
 
+/// How long to wait for a connection to wake somebody on.
+const MOMENT: Duration = Duration::from_millis(100);
 /// How long to wait for a connection that is lent.
 const PATIENCE: Duration = Duration::from_secs(10);
 const LENT: &str = "the connection of this transaction is lent: drop what `tx.conn()` gave before enqueueing, or write \
@@ -74,7 +76,9 @@ impl Transaction for PgTx {
 /// The transaction stands, so a failure here only delays its jobs to the next look.
 async fn wake_after(backend: &Postgres, call: &Call) {
     let woken = async {
-        let mut connection = backend.pool.acquire().await.map_err(database)?;
+        // Not for a place in the queue of a busy pool: the commit stands, and its caller waits for this.
+        let Some(connection) = within(MOMENT, backend.pool.acquire()).await else { return Ok(()) };
+        let mut connection = connection.map_err(database)?;
         wake(&mut connection, &backend.statements, &backend.clock, call).await
     };
     if let Err(error) = woken.await {

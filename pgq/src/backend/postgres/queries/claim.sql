@@ -1,6 +1,7 @@
 -- $1 lease, $2 queues, $3 tasks, $4 how many of each, $5 how many in all, $6 how many bytes of payload in all; for each of
 -- the tasks the last key that this worker has passed: $7 ranks (32768 where it has passed none), $8 instants, $9 ids; $10
--- the time.
+-- the time; $11 whether to take from all tasks at once, whatever their heads' ranks: where somebody has locked what
+-- should come first, that is left to him.
 -- A worker that rescue is declaring gone (`for update`) waits here and then finds itself gone; one that is here first is
 -- left alone by rescue. So no claim can commit for a worker that was declared gone.
 with me as materialized (select from @worker where id = $1 and gone is null for key share),
@@ -28,18 +29,20 @@ head as materialized (
   where want.cap > 0),
 best as materialized (
   select min(rank) as rank,
-         count(*) filter (where rank = lowest) as tied,
+         count(*) filter (where $11::boolean or rank = lowest) as tied,
          min(rank) filter (where rank > lowest) as next
   from head, (select min(rank) as lowest from head) as least),
 -- A task that is alone at the front goes on until just before the next one's head; several share the front rank, the
 -- one with the oldest head first. The caps add up to no more than $5, so that nothing is locked that isn't taken.
 turn as materialized (
   select head.queue, head.task, head.rank, head.run_at, head.id,
-         least(case when best.tied > 1 then best.rank else coalesce(best.next - 1, 32767) end, head.before_passed)
-           as last_rank,
+         least(case when $11 then 32767
+                    when best.tied > 1 then best.rank
+                    else coalesce(best.next - 1, 32767) end,
+               head.before_passed) as last_rank,
          least(head.cap, $5::bigint / best.tied
            + case when row_number() over (order by head.run_at, head.id) <= $5 % best.tied then 1 else 0 end) as cap
-  from head join best on head.rank = best.rank),
+  from head join best on $11 or head.rank = best.rank),
 locked as materialized (
   select taken.*
   from me, turn
@@ -56,10 +59,10 @@ picked as materialized (
 -- By ctid: `id in (select … limit)` plans badly, and the rows are locked, so their ctids stand.
 claimed as (
   update @job
-  set lease = $1, epoch = epoch + 1, attempt = attempt + 1
+  set lease = $1, epoch = epoch + 1, attempt = least(attempt, 32766) + 1
   where ctid = any ((select tids from picked)::tid[])
   returning id, epoch, attempt, max_attempts, crashes, queue, task, codec, rank, run_at, created, headers, payload,
             expires_at <= coalesce($10::timestamptz, statement_timestamp()) as expired, extra)
 -- Always a row: a row that was released between our snapshot and our lock is locked and not returned, and whoever sees
 -- more locked than returned claims again.
-select claimed.*, picked.locked from picked left join claimed on true
+select claimed.*, picked.locked, (select count(*) from turn) as turns from picked left join claimed on true

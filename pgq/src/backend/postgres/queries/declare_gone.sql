@@ -1,14 +1,17 @@
 -- Declares workers gone whose beat is older than their span; $1 who asks, $2 the time. A beat counts from no earlier
--- than the asker's own start, so that a server which was away kills nobody when it returns. Nobody declares himself gone:
+-- than the start of the asker and of this connection of his, so that a server which was away for longer than a lease
+-- kills nobody when it returns: everybody has a lease's time to beat again. Nobody declares himself gone:
 -- after a pause of the whole process the next beat is as near as this.
 --
 -- `for update` conflicts with the `for key share` of a claim in flight, which an update alone would not: such a worker is
 -- left for the next time, and a claim that comes later waits here and then finds the worker gone.
 with silent as materialized (
   select other.id
-  from @worker as me, @worker as other
+  from @worker as me, @worker as other,
+       (select case when $2 is null then backend_start end as since from pg_stat_activity where pid = pg_backend_pid())
+         as seen
   where me.id = $1::bigint and other.gone is null and other.id <> me.id
-    and coalesce($2::timestamptz, clock_timestamp()) - greatest(other.beat, me.started) > other.span
+    and coalesce($2::timestamptz, clock_timestamp()) - greatest(other.beat, me.started, seen.since) > other.span
   for update of other skip locked),
 asleep as (delete from @sleeper using silent where worker = silent.id)
 update @worker as worker set gone = coalesce($2, clock_timestamp()) from silent where worker.id = silent.id

@@ -1,5 +1,4 @@
--- Marks the worker $1 gone; $2 the time. The lock waits for a claim of its own that is still in flight, which would else
--- commit afterwards for a worker that is known no longer.
-with me as materialized (select id from @worker where id = $1::bigint and gone is null for update),
-sleeper as (delete from @sleeper where worker = $1)
-update @worker as worker set gone = coalesce($2::timestamptz, clock_timestamp()) from me where worker.id = me.id
+-- Marks the worker $1 gone, in the transaction that hands back what it holds; $2 the time.
+with sleeper as (delete from @sleeper where worker = $1::bigint)
+update @worker set gone = coalesce($2::timestamptz, clock_timestamp()), freed = coalesce($2, clock_timestamp())
+where id = $1 and gone is null

@@ -25,5 +25,6 @@ woken as materialized (
       and (asleep and until > coalesce($10, statement_timestamp())
            or current_setting('transaction_isolation') not in ('read committed', 'read uncommitted'))
     order by random()
-    limit $12::bigint) as sleeping)
+    limit case when current_setting('transaction_isolation') in ('read committed', 'read uncommitted')
+               then $12::bigint end) as sleeping)
 select id from new, (select count(*) from woken) as notices

@@ -24,5 +24,6 @@ woken as materialized (
       and (asleep and until > coalesce($10, statement_timestamp())
            or current_setting('transaction_isolation') not in ('read committed', 'read uncommitted'))
     order by random()
-    limit $12::bigint) as sleeping)
+    limit case when current_setting('transaction_isolation') in ('read committed', 'read uncommitted')
+               then $12::bigint end) as sleeping)
 select id, task, unique_key, (select count(*) from woken) as notices from new

@@ -1,5 +1,6 @@
 -- Attempts that ended for good. $1 lease, $2 ids, $3 epochs, $4 states, $5 how long to keep in µs, $6 the time; $7 ids,
--- $8 kinds, $9 messages, $10 chains of the failures among them.
+-- $8 kinds, $9 messages, $10 chains, $11 epochs of the failures among them. After a lost answer two ends of one job may stand
+-- in a batch, hence the epoch in every join.
 with ended as materialized (
   select * from unnest($2::bigint[], $3::int[], $4::smallint[], $5::bigint[]) as ended (id, epoch, state, keep)),
 -- Never waits for a lock: a claim in flight holds stray ones, and what isn't returned is looked at again.
@@ -17,19 +18,22 @@ kept as (
   select gone.id, now + ended.keep * interval '1 microsecond', now, gone.created, gone.run_at, gone.lease, gone.parent,
          gone.epoch, ended.state, gone.attempt, gone.crashes, gone.max_attempts, gone.rank, gone.version, gone.codec,
          gone.queue, gone.task, gone.unique_key, gone.headers, gone.extra, gone.payload
-  from gone join ended on ended.id = gone.id, coalesce($6::timestamptz, statement_timestamp()) as now
+  from gone join ended on ended.id = gone.id and ended.epoch = gone.epoch,
+       coalesce($6::timestamptz, statement_timestamp()) as now
   where ended.keep > 0),
 -- A key that stays taken: a tombstone with the id of the job that had it. What was cancelled frees its key.
 tombs as (
   insert into @job (id, queue, task, rank, run_at, created, lane, max_attempts, codec, payload, unique_key)
   select gone.id, queue, task, rank, now + (extra ->> 'unique_for')::bigint * interval '1 microsecond', now, 3, 1, codec,
          '', unique_key
-  from gone join ended on ended.id = gone.id, coalesce($6, statement_timestamp()) as now
+  from gone join ended on ended.id = gone.id and ended.epoch = gone.epoch,
+       coalesce($6, statement_timestamp()) as now
   where unique_key is not null and extra ? 'unique_for' and ended.state <> 5),
 failed as (
   insert into @failure (job, epoch, attempt, lease, at, kind, message, chain)
   select gone.id, gone.epoch, gone.attempt, gone.lease, coalesce($6, statement_timestamp()),
          failure.kind, failure.message, failure.chain
-  from unnest($7::bigint[], $8::text[], $9::text[], $10::jsonb[]) as failure (job, kind, message, chain)
-  join gone on gone.id = failure.job)
-select id from gone
+  from unnest($7::bigint[], $8::text[], $9::text[], $10::jsonb[], $11::int[])
+         as failure (job, kind, message, chain, epoch)
+  join gone on gone.id = failure.job and gone.epoch = failure.epoch)
+select id, epoch from gone

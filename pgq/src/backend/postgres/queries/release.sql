@@ -1,7 +1,11 @@
--- Hands back what the lease $1 still holds but for the jobs $2, attempts refunded: a worker's own last act, or its mending
--- of a claim whose answer was lost.
+-- Hands back what the lease $1 still holds but for the claims (ids $2, epochs $3), attempts refunded: a worker's own last
+-- act, or its mending of a claim whose answer was lost.
 update @job
 set lease = null, attempt = attempt - 1
 where ctid = any (array(
-  select ctid from @job where lease = $1::bigint and id <> all ($2::bigint[]) for update skip locked))
+  select ctid from @job as job
+  where lease = $1::bigint
+    and not exists (
+      select from unnest($2::bigint[], $3::int[]) as kept (id, epoch) where kept.id = job.id and kept.epoch = job.epoch)
+  for update))
 returning queue, task
