@@ -14,11 +14,10 @@ async fn note(text: String) -> Result<(), pgq::BoxError> {
     Ok(())
 }
 
-/// A number.
+/// A number, or none.
 #[pgq::task(priority = 3)]
 async fn count(number: f64) -> Result<(), pgq::BoxError> {
-    let _ = number;
-    Ok(())
+    if number.is_nan() { Ok(()) } else { Err("it is a number".into()) }
 }
 
 /// Something that no codec takes.
@@ -157,9 +156,10 @@ pub(crate) async fn the_ends_of_every_range_are_taken(world: World) -> Result<()
 }
 
 pub(crate) async fn nan_travels_in_a_payload(world: World) -> Result<()> {
-    count::enqueue(&world.client, f64::NAN).await?;
+    let id = count::enqueue(&world.client, f64::NAN).await?.id();
     let mut worker = world.worker(pgq::tasks![count], ()).await?;
     assert_eq!(worker.drain().await?, 1);
+    assert_eq!(world.state(id).await?, State::Completed);
     Ok(())
 }
 

@@ -198,6 +198,22 @@ pub(crate) async fn a_handler_can_snooze_retry_discard_and_cancel(world: World) 
     Ok(())
 }
 
+pub(crate) async fn an_endless_snooze_harms_no_neighbour(world: World) -> Result<()> {
+    let app = App::default();
+    let mut worker = world.worker(pgq::tasks![sleep_on, fail], app).await?;
+    let (endless, neighbour) =
+        (sleep_on::enqueue(&world.client, ()).await?.id(), fail::enqueue(&world.client, ()).await?.id());
+    assert_eq!(worker.drain().await?, 2);
+    assert_eq!(world.state(endless).await?, State::Scheduled);
+    assert_eq!(world.state(neighbour).await?, State::Retryable);
+    Ok(())
+}
+
+#[pgq::task]
+async fn sleep_on() -> Result<(), pgq::BoxError> {
+    Err(pgq::snooze(Duration::MAX))?
+}
+
 pub(crate) async fn a_control_is_found_inside_anyhow(world: World) -> Result<()> {
     let mut worker = world.worker(pgq::tasks![ask_deep], ()).await?;
     let id = ask_deep::enqueue(&world.client, ()).await?.id();

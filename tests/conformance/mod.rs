@@ -61,6 +61,7 @@ facts! {
         among_equals_the_longest_due_runs_first
         priority_is_strict_over_tasks_and_queues
         a_task_at_the_front_never_overtakes_the_next_head
+        a_task_at_the_front_shares_what_is_equal_to_the_next_head
         tasks_with_equal_heads_share_a_claim
         one_free_slot_goes_to_the_oldest_head
         a_cap_holds_for_its_task_alone;
@@ -133,6 +134,7 @@ facts! {
         a_panic_in_the_drop_of_an_output_ends_only_its_attempt
         an_unreadable_payload_is_parked_with_its_cause
         a_handler_can_snooze_retry_discard_and_cancel
+        an_endless_snooze_harms_no_neighbour
         a_control_is_found_inside_anyhow
         an_alias_runs_jobs_of_the_old_name
         a_blocking_handler_runs_off_the_runtime

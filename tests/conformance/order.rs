@@ -51,6 +51,16 @@ pub(crate) async fn a_task_at_the_front_never_overtakes_the_next_head(world: Wor
     Ok(())
 }
 
+pub(crate) async fn a_task_at_the_front_shares_what_is_equal_to_the_next_head(world: World) -> Result<()> {
+    let put = world.put(vec![with_priority("a", 9), job("a"), job("a"), job("b")]).await?;
+    let session = world.session(&["a", "b"]).await?;
+    assert_eq!(ids(&claim(&session, &["a", "b"], 2).await?), put[..1]);
+    let mut shared = ids(&claim(&session, &["a", "b"], 2).await?);
+    shared.sort_unstable();
+    assert_eq!(shared, [put[1], put[3]]);
+    Ok(())
+}
+
 pub(crate) async fn tasks_with_equal_heads_share_a_claim(world: World) -> Result<()> {
     world.put((0..10).map(|_| job("a")).collect()).await?;
     world.clock.advance(Duration::from_secs(1));

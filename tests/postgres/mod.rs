@@ -1,6 +1,8 @@
 //! What only PostgreSQL has: connections and transactions of the user's own, schemas, and the isolation of both.
 
 mod claims;
+mod locks;
 mod namespace;
+mod outage;
 mod schema;
 mod targets;

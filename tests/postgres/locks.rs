@@ -1,0 +1,150 @@
+//! What happens where somebody else has a row locked: each test holds the lock that a claim, a finish or a rescue in flight
+//! would hold.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pgq::backend::{Lease, Session, Transition, Verdict};
+use pgq::sqlx::{self, Postgres, Transaction};
+use pgq::{JobId, State};
+
+use crate::world::{SPAN, World, claim, claim_of, end, ended, ids, job, want, with_priority};
+
+type Tx = Transaction<'static, Postgres>;
+
+/// Locks what `query` selects, for as long as the transaction lives.
+async fn lock(world: &World, query: &'static str, id: i64) -> Tx {
+    let mut tx = world.client.pool().unwrap().begin().await.unwrap();
+    assert_eq!(sqlx::query(query).bind(id).execute(&mut *tx).await.unwrap().rows_affected(), 1);
+    tx
+}
+
+async fn lock_job(world: &World, id: JobId) -> Tx {
+    lock(world, "select from pgq.job where id = $1 for update", id.0).await
+}
+
+async fn lock_worker(world: &World, lease: Lease, how: &'static str) -> Tx {
+    lock(world, how, lease.0).await
+}
+
+const LIKE_A_CLAIM: &str = "select from pgq.worker where id = $1 and gone is null for key share";
+const LIKE_A_RESCUE: &str = "select from pgq.worker where id = $1 for update";
+
+async fn session(world: &World) -> Arc<dyn Session> {
+    world.session(&["a", "b"]).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_claim_passes_by_what_is_locked() {
+    let world = World::postgres().await;
+    let put = world.put(vec![job("a"), job("a")]).await.unwrap();
+    let _held = lock_job(&world, put[0]).await;
+    let session = session(&world).await;
+    assert_eq!(ids(&claim(&session, &["a"], 9).await.unwrap()), put[1..]);
+}
+
+#[tokio::test]
+async fn a_locked_job_holds_up_nothing_of_lower_priority() {
+    let world = World::postgres().await;
+    let put = world.put(vec![with_priority("a", 9), with_priority("a", 1), job("b")]).await.unwrap();
+    let _held = lock_job(&world, put[0]).await;
+    let session = session(&world).await;
+    assert_eq!(ids(&claim(&session, &["a", "b"], 9).await.unwrap()), put[1..2]);
+    assert_eq!(ids(&claim(&session, &["a", "b"], 9).await.unwrap()), put[2..]);
+}
+
+#[tokio::test]
+async fn a_finish_never_waits_for_a_lock_and_says_so() {
+    let world = World::postgres().await;
+    let put = world.put(vec![job("a"), job("a")]).await.unwrap();
+    let session = session(&world).await;
+    let won = claim(&session, &["a"], 2).await.unwrap();
+    let held = lock_job(&world, put[0]).await;
+    let batch = || won.iter().map(|job| ended(job, Transition::Complete)).collect();
+    assert_eq!(session.finish(batch()).await.unwrap(), [Verdict::Busy, Verdict::Written]);
+    held.rollback().await.unwrap();
+    assert_eq!(session.finish(batch()).await.unwrap(), [Verdict::Written, Verdict::Lost]);
+}
+
+#[tokio::test]
+async fn a_worker_whose_claim_is_in_flight_is_not_declared_gone() {
+    let world = World::postgres().await;
+    let (silent, other) = (session(&world).await, session(&world).await);
+    world.clock.advance(SPAN * 2);
+    other.attend().await.unwrap().renew().await.unwrap();
+    let in_flight = lock_worker(&world, silent.lease(), LIKE_A_CLAIM).await;
+    assert_eq!(other.rescue(9).await.unwrap().gone, 0);
+    in_flight.commit().await.unwrap();
+    assert_eq!(other.rescue(9).await.unwrap().gone, 1);
+}
+
+#[tokio::test]
+async fn a_claim_waits_for_the_verdict_on_its_worker() {
+    let world = World::postgres().await;
+    world.put_one(job("a")).await.unwrap();
+    let doomed = session(&world).await;
+    let mut rescue = lock_worker(&world, doomed.lease(), LIKE_A_RESCUE).await;
+    let claiming = tokio::spawn({
+        let doomed = Arc::clone(&doomed);
+        async move { claim(&doomed, &["a"], 1).await.unwrap() }
+    });
+    waits_for_a_lock(&world).await;
+    let gone = sqlx::query("update pgq.worker set gone = clock_timestamp() where id = $1").bind(doomed.lease().0);
+    gone.execute(&mut *rescue).await.unwrap();
+    rescue.commit().await.unwrap();
+    assert!(claiming.await.unwrap().is_empty(), "nothing is won for a worker that was declared gone");
+}
+
+#[tokio::test]
+async fn handing_back_waits_for_claims_in_flight() {
+    let world = World::postgres().await;
+    let id = world.put_one(job("a")).await.unwrap();
+    let session = session(&world).await;
+    let mut in_flight = lock_worker(&world, session.lease(), LIKE_A_CLAIM).await;
+    let releasing = tokio::spawn({
+        let session = Arc::clone(&session);
+        async move { session.release_all_but(Vec::new()).await.unwrap() }
+    });
+    waits_for_a_lock(&world).await;
+    let won = sqlx::query("update pgq.job set lease = $1, epoch = 1, attempt = 1 where id = $2");
+    won.bind(session.lease().0).bind(id.0).execute(&mut *in_flight).await.unwrap();
+    in_flight.commit().await.unwrap();
+    assert_eq!(releasing.await.unwrap(), 1);
+    assert_eq!(world.state(id).await.unwrap(), State::Available);
+}
+
+/// Until somebody waits for a lock in this database. Polled, because the server tells nobody.
+async fn waits_for_a_lock(world: &World) {
+    let pool = world.client.pool().unwrap();
+    let query = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    let waits = async {
+        while sqlx::query_scalar::<_, i64>(query).fetch_one(pool).await.unwrap() == 0 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), waits).await.expect("somebody waits for a lock");
+}
+
+#[tokio::test]
+async fn a_cancel_waits_for_nobody_for_long() {
+    let world = World::postgres().await;
+    let id = world.put_one(job("a")).await.unwrap();
+    let _held = lock_job(&world, id).await;
+    let error = world.client.cancel(id, "").await.unwrap_err();
+    assert!(error.is_database() && error.to_string().contains("locked by somebody else"), "{error}");
+    assert_eq!(error.job(), Some(id));
+}
+
+#[tokio::test]
+async fn a_row_of_another_version_is_parked_and_harms_no_other() {
+    let world = World::postgres().await;
+    let put = world.put(vec![job("a"), job("a"), job("a")]).await.unwrap();
+    let pool = world.client.pool().unwrap();
+    sqlx::query("update pgq.job set headers = '{\"a\": 1}' where id = 1").execute(pool).await.unwrap();
+    sqlx::query("update pgq.job set extra = '\"x\"' where id = 2").execute(pool).await.unwrap();
+    let session = session(&world).await;
+    let won = claim_of(&session, vec![want("default", "a", 9)], 9).await.unwrap();
+    assert_eq!(ids(&won), put);
+    assert_eq!(won.iter().map(|job| job.damage.is_some()).collect::<Vec<_>>(), [true, true, false]);
+    assert_eq!(end(&session, &won[2], Transition::Complete).await.unwrap(), Verdict::Written);
+}

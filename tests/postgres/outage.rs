@@ -1,0 +1,117 @@
+//! A database that goes away under a running worker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pgq::sqlx::{self, PgPool};
+use pgq::{Client, Context, JobId, Result, State, Worker};
+use pgq_testdb::{Database, Options, Server};
+use tokio::sync::{Notify, mpsc};
+
+#[derive(pgq::Provide)]
+struct App {
+    open: Arc<Notify>,
+    told: mpsc::UnboundedSender<JobId>,
+}
+
+impl pgq::Resources for App {
+    async fn init(_: &pgq::Env) -> Result<Self> {
+        Err(pgq::Error::init("these tests hand theirs over"))
+    }
+}
+
+/// Tells that it runs, and runs until it is let go.
+#[pgq::task(keep = "1d")]
+async fn hold(ctx: Context<App>) -> std::result::Result<(), pgq::BoxError> {
+    let _ = ctx.told.send(ctx.job_id());
+    ctx.open.notified().await;
+    Ok(())
+}
+
+struct Scene {
+    worker: Worker<App>,
+    open: Arc<Notify>,
+    told: mpsc::UnboundedReceiver<JobId>,
+}
+
+async fn scene(client: &Client, lease: Duration) -> Scene {
+    let (tell, told) = mpsc::unbounded_channel();
+    let open = Arc::new(Notify::new());
+    let app = App { open: Arc::clone(&open), told: tell };
+    let builder = Worker::builder().client(client.clone()).tasks(pgq::tasks![hold]).resources(app).lease(lease);
+    Scene { worker: builder.spawn().await.unwrap(), open, told }
+}
+
+impl Scene {
+    async fn running(&mut self) -> JobId {
+        let told = tokio::time::timeout(Duration::from_secs(30), self.told.recv()).await;
+        told.expect("a job runs").expect("the worker lives")
+    }
+}
+
+/// Polled, because a database tells nobody that a job has ended.
+async fn until(client: &Client, id: JobId, state: State) {
+    let reached = async {
+        while !matches!(client.get(id).await, Ok(Some(job)) if job.state == state) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), reached).await.expect("the state is reached");
+}
+
+async fn terminate_all(pool: &PgPool) {
+    let others = "select pg_terminate_backend(pid) from pg_stat_activity
+                  where datname = current_database() and pid <> pg_backend_pid()";
+    sqlx::query(others).execute(pool).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ends_that_are_known_are_written_when_connections_come_back() {
+    let database: Database = crate::world::installed().await;
+    let client = Client::connect(database.url()).await.unwrap();
+    let admin = PgPool::connect_with(database.options()).await.unwrap();
+    let mut scene = scene(&client, Duration::from_secs(15)).await;
+    for _ in 0..3 {
+        let id = hold::enqueue(&client, ()).await.unwrap().id();
+        assert_eq!(scene.running().await, id);
+        terminate_all(&admin).await;
+        scene.open.notify_one();
+        until(&client, id, State::Completed).await;
+        assert_eq!(client.get(id).await.unwrap().unwrap().attempt, 1, "it ran once");
+    }
+    scene.worker.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_was_away_for_longer_than_a_lease_kills_no_worker() {
+    let server = Server::start(Options::default()).unwrap();
+    let client = Client::connect(&server.url()).await.unwrap();
+    client.migrate().await.unwrap();
+    let lease = Duration::from_secs(1);
+    let (mut first, mut second) = (scene(&client, lease).await, scene(&client, lease).await);
+    let ids = [hold::enqueue(&client, ()).await.unwrap().id(), hold::enqueue(&client, ()).await.unwrap().id()];
+    let started = tokio::time::timeout(Duration::from_secs(30), async {
+        for _ in 0..2 {
+            tokio::select! {
+                _ = first.told.recv() => {}
+                _ = second.told.recv() => {}
+            }
+        }
+    });
+    started.await.expect("both run");
+    server.stop().unwrap();
+    // This is the outage itself: it has to be longer than a lease.
+    tokio::time::sleep(lease * 2).await;
+    server.restart().unwrap();
+    for open in [&first.open, &second.open] {
+        open.notify_one();
+        open.notify_one();
+    }
+    for id in ids {
+        until(&client, id, State::Completed).await;
+        let job = client.get(id).await.unwrap().unwrap();
+        assert_eq!((job.attempt, job.crashes), (1, 0));
+    }
+    first.worker.stop().await.unwrap();
+    second.worker.stop().await.unwrap();
+}
