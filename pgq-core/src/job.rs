@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use crate::{Held, Lease, Timestamp, Unique};
+use crate::{Timestamp, Unique};
 
 /// The number of a job within its namespace. Ids are handed out in sequence and so can be guessed: whoever shows jobs on
 /// the web authorises by something else.
@@ -162,14 +162,6 @@ pub struct Claimed {
     pub headers: Headers,
     /// The encoded arguments.
     pub payload: Vec<u8>,
-}
-
-impl Claimed {
-    /// What every write about this attempt is fenced on.
-    #[must_use]
-    pub const fn held(&self, lease: Lease) -> Held {
-        Held { id: self.id, lease, epoch: self.epoch }
-    }
 }
 
 #[cfg(test)]

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use crate::JobId;
-
 /// A worker's registration. One lease covers every job that the worker runs; it is drawn at random when the worker
 /// registers, and a worker that was declared gone comes back with a new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,15 +12,4 @@ impl fmt::Display for Lease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)
     }
-}
-
-/// What a write by a holder is fenced on: a write whose job, lease and claim number don't all stand is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Held {
-    /// Which job.
-    pub id: JobId,
-    /// Whose claim.
-    pub lease: Lease,
-    /// Which claim: a worker may lose a job and win it again.
-    pub epoch: u32,
 }

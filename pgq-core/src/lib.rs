@@ -19,7 +19,7 @@ pub mod unique;
 pub use control::Control;
 pub use failure::{Failure, FailureKind};
 pub use job::{Claimed, Codec, Headers, JobId, NewJob, Priority, When};
-pub use lease::{Held, Lease};
+pub use lease::Lease;
 pub use options::TaskOptions;
 pub use outcome::{Outcome, Standing, Transition, decide};
 pub use retry::Retry;

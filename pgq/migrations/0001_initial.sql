@@ -91,8 +91,8 @@ create table @failure (
 create index @@failure_job on @failure (job, epoch);
 create index @@failure_at on @failure (at);
 
--- Partitioned by the day on which rows expire, so that they go by the day and not one by one. What has no partition of
--- its own lands in the default one: a finish can't fail for want of a partition.
+-- Partitioned by when rows expire, so that partitions of a day can come beside the default one, and go as a whole. A finish
+-- can't fail for want of a partition.
 create table @history (
   id bigint not null,
   expires timestamptz not null,

@@ -25,7 +25,7 @@ struct Inner {
     source: Option<BoxError>,
 }
 
-/// What an error is about; each has a predicate and, where it ends a worker, an exit code.
+/// What an error is about; where it ends a worker program it has an exit code, see `runtime::flags`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// An argument, option, flag or variable that isn't valid.
@@ -135,6 +135,25 @@ impl Error {
     #[must_use]
     pub fn is_unsupported(&self) -> bool {
         self.kind() == Kind::Unsupported
+    }
+
+    /// A worker that can't start as it is made: no database is named, it has no task, two tasks have one name, or a task asks
+    /// for what the resources don't provide.
+    #[must_use]
+    pub fn is_setup(&self) -> bool {
+        matches!(self.kind(), Kind::NoDatabase | Kind::NoTasks | Kind::DuplicateTask | Kind::MissingResource)
+    }
+
+    /// The resources could not be made: [`Error::init`].
+    #[must_use]
+    pub fn is_init(&self) -> bool {
+        self.kind() == Kind::Init
+    }
+
+    /// A worker ended otherwise than asked: it was declared gone, or could not write what it knew.
+    #[must_use]
+    pub fn is_interrupted(&self) -> bool {
+        self.kind() == Kind::Interrupted
     }
 
     /// The database can't be reached, refused a statement or broke the connection off; [`source`](StdError::source)

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use pgq_core::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 
 /// Everything that makes one run differ from the next.
 #[derive(Clone, Debug)]
@@ -38,6 +39,14 @@ impl Platform {
     /// Evenly over all of `i64`.
     pub(crate) fn random_i64(&self) -> i64 {
         self.rng(|rng| rng.i64(..))
+    }
+
+    /// A number for a worker instance that no other has, in the order of their starts: a uuid of version 7.
+    pub(crate) fn instance(&self) -> Uuid {
+        let millis = u64::try_from(self.clock.now().as_micros() / 1_000).unwrap_or_default();
+        let mut random = [0; 10];
+        self.rng(|rng| rng.fill(&mut random));
+        uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
     }
 
     fn rng<T>(&self, draw: impl FnOnce(&mut fastrand::Rng) -> T) -> T {

@@ -6,6 +6,9 @@
 //!
 //! Deciding is pure and happens in `pgq-core`; a backend only writes what was decided. Neither the runtime nor the core
 //! knows which backend it talks to, and one conformance suite holds all of them to the same semantics.
+//!
+//! Until version 1.0 verbs and fields are added as the features that need them arrive: implement these traits outside this
+//! crate only if that is no surprise.
 
 pub(crate) mod memory;
 pub(crate) mod postgres;
@@ -294,14 +297,12 @@ pub struct Promoted {
 }
 
 /// What a step of rescue did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rescued {
     /// Workers declared gone.
     pub gone: u32,
     /// How many jobs were made available again.
     pub freed: u32,
-    /// Jobs that were discarded because their holders died too often.
-    pub discarded: Vec<JobId>,
 }
 
 /// What a step of pruning did.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use lexopt::prelude::*;
 use pgq_core::literal;
 
-use super::worker::{DRAIN, SLOTS};
+use super::builder::{DRAIN, SLOTS};
 use crate::client::variable;
 use crate::error::{Error, Kind, Result};
 

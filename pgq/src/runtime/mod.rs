@@ -10,6 +10,7 @@
 //! Each service is an `async fn turn` that does one bounded thing and says when it wants to be called again; one loop
 //! ([`service::drive`]) calls it, and a test calls the same turns one by one.
 
+mod builder;
 mod claimer;
 mod completer;
 mod engine;
@@ -19,12 +20,16 @@ mod guard;
 mod heartbeat;
 mod held;
 mod maintenance;
+mod registration;
 mod run;
 mod service;
+mod shutdown;
 mod slots;
 mod stepper;
 mod worker;
 
+pub use builder::WorkerBuilder;
 pub use run::{run, run_with};
+pub use shutdown::Stopper;
 pub use stepper::Stepper;
-pub use worker::{Stopper, Worker, WorkerBuilder};
+pub use worker::Worker;

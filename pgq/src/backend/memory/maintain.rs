@@ -20,7 +20,6 @@ impl Maintain for Session {
         self.memory.answer(move |store| Rescued {
             gone: store.declare_gone(self.lease, self.started),
             freed: store.free(step),
-            discarded: Vec::new(),
         })
     }
 

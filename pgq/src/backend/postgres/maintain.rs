@@ -43,7 +43,7 @@ impl PgSession {
         transaction.commit().await.map_err(database)?;
         self.cancel_untold().await?;
         self.call(&call_for(&freed)?).await?;
-        Ok(Rescued { gone: unsigned(gone.len()), freed: unsigned(freed.len()), discarded: Vec::new() })
+        Ok(Rescued { gone: unsigned(gone.len()), freed: unsigned(freed.len()) })
     }
 
     /// A wish to cancel a running job outlives the worker that was told and died.

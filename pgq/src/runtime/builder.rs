@@ -1,0 +1,147 @@
+//! A worker in the making: everything that can be wrong with it is found here, before its first claim.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::engine::Engine;
+use super::heartbeat::LEASE;
+use super::registration::{introduce, wants};
+use super::stepper::Stepper;
+use super::worker::Worker;
+use crate::Client;
+use crate::error::{Error, Result};
+use crate::task::{Env, Resources, TaskEntry, Tasks};
+
+/// How many attempts a worker runs at once, unless told otherwise.
+pub(super) const SLOTS: usize = 50;
+/// For how long a stopping worker lets its handlers go on: a little less than the half minute that most orchestrators
+/// give.
+pub(super) const DRAIN: Duration = Duration::from_secs(25);
+
+/// What a worker is made of.
+#[must_use = "a worker runs once it is spawned"]
+pub struct WorkerBuilder<R: Resources> {
+    client: Option<Client>,
+    tasks: Option<Tasks<R>>,
+    only: Option<Vec<String>>,
+    queues: Option<Vec<String>>,
+    slots: usize,
+    drain: Duration,
+    lease: Duration,
+    resources: Option<R>,
+}
+
+impl<R: Resources> WorkerBuilder<R> {
+    pub(super) fn new() -> Self {
+        Self {
+            client: None,
+            tasks: None,
+            only: None,
+            queues: None,
+            slots: SLOTS,
+            drain: DRAIN,
+            lease: LEASE,
+            resources: None,
+        }
+    }
+
+    /// Where the jobs are. Needed.
+    pub fn client(mut self, client: Client) -> Self {
+        self.client = Some(client);
+        self
+    }
+
+    /// Runs the tasks of a list, [`tasks![…]`](crate::tasks), instead of all that are registered in the binary.
+    pub fn tasks(mut self, tasks: Tasks<R>) -> Self {
+        self.tasks = Some(tasks);
+        self
+    }
+
+    /// Of these, runs only the tasks of these names.
+    pub fn only<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.only = Some(names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Serves exactly these queues, instead of those that its tasks name.
+    pub fn queues<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.queues = Some(names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// How many attempts run at once, at least 1; 50 unless said otherwise.
+    pub fn slots(mut self, slots: usize) -> Self {
+        self.slots = slots;
+        self
+    }
+
+    /// For how long a stopping worker lets its handlers go on before it hands their jobs back; 25 s unless said otherwise.
+    pub fn drain_timeout(mut self, span: Duration) -> Self {
+        self.drain = span;
+        self
+    }
+
+    /// For how long the worker may be silent before its jobs are given to others, at least 1 s; 15 s unless said otherwise.
+    /// It gives a sign of life fifteen times in that span, from a thread of its own. Others look for silent workers every
+    /// 3 s, or every half of their own lease where that is less, and count from no earlier than their own start.
+    pub fn lease(mut self, span: Duration) -> Self {
+        self.lease = span;
+        self
+    }
+
+    /// Uses resources that are there already, instead of [`Resources::init`].
+    pub fn resources(mut self, resources: R) -> Self {
+        self.resources = Some(resources);
+        self
+    }
+
+    /// Starts it. Everything that can be wrong is found before the first claim.
+    ///
+    /// # Errors
+    /// No task, two of one name, a resource that a task misses, a queue's or task's name that isn't valid, a schema
+    /// that is absent or of another version, a database that can't be reached, or resources that could not be made.
+    pub async fn spawn(self) -> Result<Worker<R>> {
+        let drain = self.drain;
+        let (engine, resources, tasks) = self.prepare().await?;
+        Worker::start(engine, resources, tasks, drain)
+    }
+
+    /// The same worker, but for a test that takes every turn by hand.
+    ///
+    /// # Errors
+    /// As [`WorkerBuilder::spawn`].
+    pub(crate) async fn stepper(self) -> Result<Stepper> {
+        let (engine, _, _) = self.prepare().await?;
+        Ok(Stepper::new(engine))
+    }
+
+    async fn prepare(self) -> Result<(Arc<Engine>, Arc<R>, Vec<TaskEntry>)> {
+        let client = self.client.ok_or_else(|| Error::invalid("a worker needs a client: `.client(client)`"))?;
+        if self.slots == 0 {
+            return Err(Error::invalid("expected at least 1 slot, got 0"));
+        }
+        if self.lease < Duration::from_secs(1) {
+            return Err(Error::invalid(format!("expected a lease of at least 1 s, got {:?}", self.lease)));
+        }
+        let tasks = self.tasks.map_or_else(Tasks::registered, Ok)?;
+        let tasks = self.only.iter().try_fold(tasks, |tasks, names| tasks.only(names))?.checked()?;
+        let entries: Vec<TaskEntry> = tasks.entries().copied().collect();
+        let wants = wants(&entries, self.queues.as_deref(), self.slots)?;
+        client.check().await?;
+        let resources = Arc::new(match self.resources {
+            Some(resources) => resources,
+            None => R::init(&Env::new(client.clone())).await?,
+        });
+        let registration = introduce(&client, self.lease, &entries, &wants);
+        let session = client.backend().register(registration).await?;
+        let engine = Engine::new(session, client, tasks.bind(&resources), wants.into(), self.slots, self.lease);
+        Ok((Arc::new(engine), resources, entries))
+    }
+}
+
+impl<R: Resources> fmt::Debug for WorkerBuilder<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WorkerBuilder").field("slots", &self.slots).field("tasks", &self.tasks).finish_non_exhaustive()
+    }
+}
