@@ -7,8 +7,9 @@ use std::time::Duration;
 /// A handler's wish for its job, returned as an error: `Err(pgq::snooze(span))?`, or
 /// `user.ok_or_else(|| pgq::discard("no such user"))?`.
 ///
-/// It is found wherever it stands in the chain of [`source`](Error::source)s; an error enum of your own needs
-/// `From<pgq::Control>` to carry one.
+/// It is found wherever it stands in the chain of [`source`](Error::source)s. An error enum of your own carries one as a
+/// source, with thiserror `#[error("as asked")] Asked(#[from] pgq::Control)`; a *transparent* variant would hide it, as it
+/// passes on the control's own source instead of the control.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Control {
