@@ -10,7 +10,7 @@ mod task;
 pub mod testing;
 
 pub use backend::postgres::TxConnection;
-pub use backend::{Cancellation, JobInfo, Migrated};
+pub use backend::{Cancellation, JobInfo, Migrated, Retrial};
 pub use client::{
     AnyJob, AnyTask, Client, ClientBuilder, Enqueue, EnqueueMany, Handle, JobBuilder, On, Target, Tx, enqueue_many,
     set_namespace,

@@ -9,6 +9,7 @@ mod finish;
 mod handlers;
 mod order;
 mod rescue;
+mod retry;
 mod transaction;
 mod unique;
 mod wake;
@@ -119,6 +120,12 @@ facts! {
         a_refused_duplicate_leaves_the_transaction_usable
         a_key_of_a_rolled_back_transaction_is_free
         an_odd_key_is_refused;
+    retry:
+        a_finished_job_is_available_again_with_attempts_granted_anew
+        what_is_not_finished_or_kept_is_not_retried
+        a_retried_job_takes_its_unique_key_again
+        a_job_whose_unique_key_is_taken_by_now_is_not_retried
+        retrying_wakes_a_sleeper;
     wake:
         a_sleeper_is_woken_by_work_it_can_do
         a_sleeper_is_not_woken_by_work_of_others

@@ -135,6 +135,9 @@ pub trait Operate: Send + Sync {
     /// Cancels jobs: queued ones at once, running ones through their worker. One answer for each id, in order.
     fn cancel(&self, ids: Vec<JobId>, why: String) -> Answer<'_, Vec<Cancellation>>;
 
+    /// Makes finished jobs available again. One answer for each id, in order.
+    fn retry(&self, ids: Vec<JobId>) -> Answer<'_, Vec<Retrial>>;
+
     /// A job, queued or finished, while it is kept.
     fn get(&self, id: JobId) -> Answer<'_, Option<JobInfo>>;
 }
@@ -261,6 +264,20 @@ pub enum Cancellation {
     Asked,
     /// It was finished already.
     Finished(State),
+    /// There is no such job, or it is no longer kept.
+    Unknown,
+}
+
+/// What came of a wish to retry a finished job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Retrial {
+    /// It is available again. Its attempts go on counting, and as many as it had at first are granted anew.
+    Done,
+    /// It isn't finished: there is nothing to retry.
+    Queued,
+    /// Another job has its unique key by now.
+    Duplicate,
     /// There is no such job, or it is no longer kept.
     Unknown,
 }

@@ -13,7 +13,7 @@ use sqlx::{PgConnection, PgPool};
 use crate::JobId;
 use crate::backend::memory::Memory;
 use crate::backend::postgres::{self, Namespace, Postgres};
-use crate::backend::{Backend, Cancellation, JobInfo, Migrated};
+use crate::backend::{Backend, Cancellation, JobInfo, Migrated, Retrial};
 use crate::error::{Error, Kind, Result};
 use crate::platform::{ManualClock, Platform};
 
@@ -129,6 +129,26 @@ impl Client {
     ) -> Result<Vec<(JobId, Cancellation)>> {
         let ids: Vec<JobId> = ids.into_iter().collect();
         let answers = self.inner.backend.cancel(ids.clone(), why.to_owned()).await?;
+        Ok(ids.into_iter().zip(answers).collect())
+    }
+
+    /// Makes a finished job available again, whether it was completed, cancelled or discarded. Its attempts go on counting,
+    /// and as many as it had at first are granted anew.
+    ///
+    /// # Errors
+    /// The database can't be reached.
+    pub async fn retry(&self, id: JobId) -> Result<Retrial> {
+        let answers = self.retry_many([id]).await.map_err(|error| error.about_job(id))?;
+        Ok(answers.first().map_or(Retrial::Unknown, |answer| answer.1))
+    }
+
+    /// Retries jobs as [`Client::retry`] does; says what came of each, in order.
+    ///
+    /// # Errors
+    /// The database can't be reached; part of them may be available again then.
+    pub async fn retry_many(&self, ids: impl IntoIterator<Item = JobId>) -> Result<Vec<(JobId, Retrial)>> {
+        let ids: Vec<JobId> = ids.into_iter().collect();
+        let answers = self.inner.backend.retry(ids.clone()).await?;
         Ok(ids.into_iter().zip(answers).collect())
     }
 

@@ -8,7 +8,7 @@ use pgq_core::{Failure, FailureKind, JobId, State};
 use super::Memory;
 use super::row::Place;
 use super::store::Store;
-use crate::backend::{Answer, Cancellation, Cancelled, JobInfo, Migrated, Operate};
+use crate::backend::{Answer, Cancellation, Cancelled, JobInfo, Migrated, Operate, Retrial};
 
 impl Operate for Memory {
     fn migrate(&self) -> Answer<'_, Migrated> {
@@ -25,6 +25,10 @@ impl Operate for Memory {
 
     fn cancel(&self, ids: Vec<JobId>, why: String) -> Answer<'_, Vec<Cancellation>> {
         self.answer(move |store| ids.into_iter().map(|id| store.cancel(id, &why)).collect())
+    }
+
+    fn retry(&self, ids: Vec<JobId>) -> Answer<'_, Vec<Retrial>> {
+        self.answer(move |store| ids.into_iter().map(|id| store.retry(id)).collect())
     }
 
     fn get(&self, id: JobId) -> Answer<'_, Option<JobInfo>> {
@@ -54,6 +58,22 @@ impl Store {
         row.note(&Failure::new(FailureKind::Cancelled, why), self.now);
         self.archive(row, State::Cancelled, KEEP);
         Cancellation::Done
+    }
+
+    fn retry(&mut self, id: JobId) -> Retrial {
+        if self.jobs.contains_key(&id) {
+            return Retrial::Queued;
+        }
+        let Some(kept) = self.history.get(&id) else { return Retrial::Unknown };
+        if self.conflict(&kept.row).is_some_and(|holder| holder.id != id) {
+            return Retrial::Duplicate;
+        }
+        let Some(kept) = self.unarchive(id) else { return Retrial::Unknown };
+        let mut row = kept.row;
+        row.grant(self.now);
+        self.take_key(&row);
+        self.insert(row);
+        Retrial::Done
     }
 
     fn get(&self, id: JobId) -> Option<JobInfo> {

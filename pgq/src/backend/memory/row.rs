@@ -55,6 +55,8 @@ pub(super) struct Row {
     attempt: u16,
     crashes: u16,
     max_attempts: u16,
+    /// What `max_attempts` was at first.
+    granted: u16,
     priority: Priority,
     created: Timestamp,
     codec: i16,
@@ -77,6 +79,7 @@ impl Row {
             attempt: 0,
             crashes: 0,
             max_attempts: job.max_attempts,
+            granted: job.max_attempts,
             priority: job.priority,
             created: now,
             codec: job.codec.number(),
@@ -151,6 +154,13 @@ impl Row {
     pub(super) fn release(&mut self) {
         self.refund();
         self.place = Place::Ready;
+    }
+
+    /// Available again by hand: its attempts go on counting, and as many as it had at first are granted anew.
+    pub(super) fn grant(&mut self, now: Timestamp) {
+        self.max_attempts = self.attempt.saturating_add(self.granted).min(i16::MAX.unsigned_abs());
+        (self.crashes, self.expires_at) = (0, None);
+        self.wait_until(now, State::Available, now);
     }
 
     /// Its holder died with it.

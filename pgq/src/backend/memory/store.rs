@@ -43,6 +43,7 @@ pub(super) struct Finished {
     pub(super) row: Row,
     pub(super) state: State,
     pub(super) at: Timestamp,
+    expires: Timestamp,
 }
 
 impl Store {
@@ -136,8 +137,16 @@ impl Store {
         if keep.is_zero() {
             return;
         }
-        self.expiries.insert((self.now.saturating_add(keep), row.id));
-        self.history.insert(row.id, Finished { row, state, at: self.now });
+        let expires = self.now.saturating_add(keep);
+        self.expiries.insert((expires, row.id));
+        self.history.insert(row.id, Finished { row, state, at: self.now, expires });
+    }
+
+    /// Takes a row out of history.
+    pub(super) fn unarchive(&mut self, id: JobId) -> Option<Finished> {
+        let kept = self.history.remove(&id)?;
+        self.expiries.remove(&(kept.expires, id));
+        Some(kept)
     }
 }
 

@@ -11,8 +11,9 @@ use sqlx::types::Json;
 use super::convert::{Instant, column, database, instant, job_id, unsigned};
 use super::namespace::Statements;
 use super::session::read_headers;
+use super::wake::{Call, wake};
 use super::{Postgres, migrate};
-use crate::backend::{Answer, Cancellation, FailedAttempt, JobInfo, Migrated, Operate};
+use crate::backend::{Answer, Cancellation, FailedAttempt, JobInfo, Migrated, Operate, Retrial};
 use crate::error::{Error, Kind, Result};
 use crate::platform::{Clock, pause};
 
@@ -39,12 +40,52 @@ impl Operate for Postgres {
         Box::pin(cancel(&self.pool, &self.statements, &self.clock, ids, why))
     }
 
+    fn retry(&self, ids: Vec<JobId>) -> Answer<'_, Vec<Retrial>> {
+        Box::pin(self.retry_all(ids))
+    }
+
     fn get(&self, id: JobId) -> Answer<'_, Option<JobInfo>> {
         Box::pin(self.look_up(id))
     }
 }
 
 impl Postgres {
+    /// Retries in steps, each whole by itself.
+    async fn retry_all(&self, ids: Vec<JobId>) -> Result<Vec<Retrial>> {
+        let mut answers = HashMap::new();
+        for step in ids.chunks(STEP) {
+            let call = self.retry_step(step, &mut answers).await?;
+            let mut connection = self.pool.acquire().await.map_err(database)?;
+            wake(&mut connection, &self.statements, &self.clock, &call).await?;
+        }
+        Ok(ids.iter().map(|id| answers.get(id).copied().unwrap_or(Retrial::Unknown)).collect())
+    }
+
+    async fn retry_step(&self, ids: &[JobId], answers: &mut HashMap<JobId, Retrial>) -> Result<Call> {
+        let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
+        let mut transaction = self.pool.begin().await.map_err(database)?;
+        let query = self.statements.free_keys.query().bind(&ids);
+        query.execute(&mut *transaction).await.map_err(database)?;
+        let query = self.statements.retry.query().bind(&ids).bind(self.clock.fixed().map(Instant));
+        let rows = query.fetch_all(&mut *transaction).await.map_err(database)?;
+        transaction.commit().await.map_err(database)?;
+        let mut call = Call::nobody();
+        for row in &rows {
+            let (done, finished, queued): (bool, bool, bool) = (column(row, 3)?, column(row, 4)?, column(row, 5)?);
+            if done {
+                call.add(column(row, 1)?, column(row, 2)?, 1);
+            }
+            let answer = match (done, queued, finished) {
+                (true, ..) => Retrial::Done,
+                (_, true, _) => Retrial::Queued,
+                (.., true) => Retrial::Duplicate,
+                _ => Retrial::Unknown,
+            };
+            answers.insert(job_id(row)?, answer);
+        }
+        Ok(call)
+    }
+
     async fn look_up(&self, id: JobId) -> Result<Option<JobInfo>> {
         let query = self.statements.get.query().bind(id.0).bind(self.clock.fixed().map(Instant));
         let Some(row) = query.fetch_optional(&self.pool).await.map_err(database)? else { return Ok(None) };

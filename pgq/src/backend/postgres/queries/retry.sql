@@ -1,0 +1,26 @@
+-- Brings finished jobs ($1) back, available at once; $2 the time. Inserted first and then deleted from history, and only what
+-- was inserted: the other way round a conflict would lose jobs. Attempts go on counting, and as many as the job had at first
+-- are granted anew. One row for each.
+with wanted as materialized (select distinct id from unnest($1::bigint[]) as id),
+found as materialized (
+  select history.*, coalesce((history.extra ->> 'granted')::int, history.max_attempts) as granted
+  from wanted join @history as history on history.id = wanted.id),
+back as (
+  insert into @job (id, run_at, created, parent, epoch, attempt, max_attempts, lane, rank, version, codec, queue, task,
+                    unique_key, headers, extra, payload)
+  select found.id, coalesce($2::timestamptz, statement_timestamp()), found.created, found.parent, found.epoch,
+         found.attempt, least(found.attempt + found.granted, 32767), 0, found.rank, found.version, found.codec,
+         found.queue, found.task, found.unique_key, found.headers,
+         coalesce(found.extra, '{}') || jsonb_build_object('granted', found.granted), found.payload
+  from found
+  order by found.task, found.unique_key, found.id
+  on conflict do nothing
+  returning id, queue, task),
+gone as (
+  delete from @history as history using back where history.id = back.id)
+select wanted.id, back.queue, back.task, back.id is not null as done, found.id is not null as finished,
+       job.id is not null as queued
+from wanted
+left join back on back.id = wanted.id
+left join found on found.id = wanted.id
+left join @job as job on job.id = wanted.id and job.lane <> 3
