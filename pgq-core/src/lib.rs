@@ -25,4 +25,4 @@ pub use outcome::{Outcome, Standing, Transition, decide};
 pub use retry::Retry;
 pub use state::{Event, State};
 pub use time::Timestamp;
-pub use unique::{OnConflict, Placement, Unique};
+pub use unique::{OnConflict, Placement, Unique, UniqueBy, UniqueKey};

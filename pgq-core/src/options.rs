@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Priority, Retry};
+use crate::{Priority, Retry, UniqueBy};
 
 /// The name of the queue of a task that names none.
 pub const DEFAULT_QUEUE: &str = "default";
@@ -16,6 +16,7 @@ pub struct TaskOptions {
     retry: Retry,
     timeout: Option<Duration>,
     expires_in: Option<Duration>,
+    unique: Option<UniqueBy>,
     keep: Keep,
 }
 
@@ -54,6 +55,7 @@ impl TaskOptions {
         retry: Retry::DEFAULT,
         timeout: None,
         expires_in: None,
+        unique: None,
         keep: Keep::DEFAULT,
     };
 
@@ -91,6 +93,12 @@ impl TaskOptions {
     #[must_use]
     pub const fn with_expires_in(self, span: Duration) -> Self {
         Self { expires_in: Some(span), ..self }
+    }
+
+    /// That there is one job at a time for each unique key.
+    #[must_use]
+    pub const fn with_unique(self, unique: UniqueBy) -> Self {
+        Self { unique: Some(unique), ..self }
     }
 
     /// How long finished jobs are kept.
@@ -133,6 +141,12 @@ impl TaskOptions {
     #[must_use]
     pub const fn expires_in(&self) -> Option<Duration> {
         self.expires_in
+    }
+
+    /// That there is one job at a time for each unique key.
+    #[must_use]
+    pub const fn unique(&self) -> Option<&UniqueBy> {
+        self.unique.as_ref()
     }
 
     /// How long finished jobs are kept.

@@ -16,6 +16,26 @@ pub struct Unique {
     pub window: Duration,
 }
 
+/// What a task declares about the uniqueness of its jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UniqueBy {
+    /// Where the unique key comes from.
+    pub key: UniqueKey,
+    /// What happens to a second one.
+    pub on_conflict: OnConflict,
+    /// For how long after it has ended the key stays taken; zero frees it at once.
+    pub window: Duration,
+}
+
+/// Where a task's unique keys come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UniqueKey {
+    /// One key: one job of the task at a time.
+    Same(&'static str),
+    /// The values of these fields of the arguments, as they are stored.
+    Fields(&'static [&'static str]),
+}
+
 /// What happens to a job whose unique key is taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]

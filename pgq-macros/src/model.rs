@@ -79,6 +79,7 @@ impl Task {
         let distinct = fields.iter().filter(|field| field.cfgs.is_empty()).all(|field| names.insert(&field.ident));
         let known = ownable && distinct && function.sig.generics.params.is_empty();
         let payload = if known { payload(&function, fields) } else { Payload::Unknown };
+        check::unique_fields(&options, &payload, errors);
         check::moved_attributes(&function, context.is_some(), &payload, errors);
         Self { sound: known && errors.len() == before, options, context, payload, output, function }
     }

@@ -20,6 +20,7 @@ pub use error::{BoxError, Error, Result};
 pub use pgq_core::options::Keep;
 pub use pgq_core::{
     Control, FailureKind, Headers, JobId, OnConflict, Placement, Priority, Retry, State, TaskOptions, Timestamp,
+    UniqueBy, UniqueKey,
 };
 pub use pgq_macros::{Provide, payload, task};
 pub use runtime::{Stopper, Worker, WorkerBuilder, run, run_with};

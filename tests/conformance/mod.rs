@@ -119,6 +119,9 @@ facts! {
         batches_that_cross_do_not_deadlock
         a_refused_duplicate_leaves_the_transaction_usable
         a_key_of_a_rolled_back_transaction_is_free
+        a_task_can_name_the_arguments_that_make_its_key
+        a_task_can_be_one_job_at_a_time
+        a_task_says_how_a_conflict_is_met_and_a_job_may_differ
         an_odd_key_is_refused;
     retry:
         a_finished_job_is_available_again_with_attempts_granted_anew

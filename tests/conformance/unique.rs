@@ -195,6 +195,62 @@ pub(crate) async fn a_key_of_a_rolled_back_transaction_is_free(world: World) -> 
     Ok(())
 }
 
+/// By two of its arguments.
+#[pgq::task(unique = ["user", "day"])]
+async fn digest(user: u32, day: String, urgent: bool) -> std::result::Result<(), pgq::BoxError> {
+    drop((user, day, urgent));
+    Ok(())
+}
+
+/// One at a time.
+#[pgq::task(unique = "the one")]
+async fn sweep() -> std::result::Result<(), pgq::BoxError> {
+    Ok(())
+}
+
+#[pgq::task(unique(by = ["id"], on_conflict = skip, for = "1m"))]
+async fn refresh(what: What) -> std::result::Result<(), pgq::BoxError> {
+    let _ = what.id;
+    Ok(())
+}
+
+#[pgq::payload]
+pub(crate) struct What {
+    id: Option<u32>,
+}
+
+pub(crate) async fn a_task_can_name_the_arguments_that_make_its_key(world: World) -> Result<()> {
+    let args = |user, day: &str, urgent| DigestArgs { user, day: day.to_owned(), urgent };
+    let first = digest::enqueue(&world.client, args(1, "mon", false)).await?.id();
+    let error = digest::enqueue(&world.client, args(1, "mon", true)).await.unwrap_err();
+    assert_eq!((error.is_duplicate(), error.job()), (true, Some(first)));
+    let others = [args(1, "tue", false), args(2, "mon", false)];
+    assert!(digest::enqueue_many(&world.client, others).await?.iter().all(pgq::Handle::is_new));
+    digest::job(args(1, "mon", true)).unique("of its own").enqueue(&world.client).await?;
+    Ok(())
+}
+
+pub(crate) async fn a_task_can_be_one_job_at_a_time(world: World) -> Result<()> {
+    sweep::enqueue(&world.client, ()).await?;
+    assert!(sweep::enqueue(&world.client, ()).await.unwrap_err().is_duplicate());
+    Ok(())
+}
+
+pub(crate) async fn a_task_says_how_a_conflict_is_met_and_a_job_may_differ(world: World) -> Result<()> {
+    let what = || What { id: Some(7) };
+    let first = refresh::enqueue(&world.client, what()).await?.id();
+    assert_eq!(refresh::enqueue(&world.client, what()).await?.id(), first);
+    let strict = refresh::job(what()).on_conflict(OnConflict::Reject).enqueue(&world.client).await;
+    assert!(strict.unwrap_err().is_duplicate());
+    let mut worker = world.worker(pgq::tasks![refresh], ()).await?;
+    worker.drain().await?;
+    assert_eq!(refresh::enqueue(&world.client, what()).await?.id(), first, "for a minute after it");
+    world.clock.advance(MINUTE);
+    assert!(refresh::enqueue(&world.client, what()).await?.is_new());
+    assert!(refresh::enqueue(&world.client, What { id: None }).await?.is_new(), "none is a value like any other");
+    Ok(())
+}
+
 pub(crate) async fn an_odd_key_is_refused(world: World) -> Result<()> {
     for (job, expected) in [
         (job("a", ""), "a unique key of 1 to 512 bytes without NUL, got 0"),

@@ -15,7 +15,7 @@ pub(crate) use parameter::{Parameter, parameter};
 use crate::errors::{Errors, shown, wrong};
 use crate::krate::Krate;
 use crate::model::Payload;
-use crate::options::Options;
+use crate::options::{Key, Options, Unique, unknown};
 use crate::parse::{Function, is_for_fields};
 pub(crate) use words::{elided, reference};
 use words::{found, is};
@@ -150,4 +150,30 @@ pub(crate) fn moved_attributes(function: &Function, context: bool, payload: &Pay
             }
         }
     }
+}
+
+/// That the fields of a unique key are there, where that can be told: serde may give them other names.
+pub(crate) fn unique_fields(options: &Options, payload: &Payload, errors: &mut Errors) {
+    let Some(Unique { key: Key::Fields(keys), .. }) = &options.unique else { return };
+    let known: Vec<String> = match payload {
+        Payload::Nothing => Vec::new(),
+        Payload::Many { attrs, fields, .. }
+            if !attrs
+                .iter()
+                .chain(fields.iter().flat_map(|field| &field.attrs))
+                .any(|attr| attr.path().is_ident("serde")) =>
+        {
+            fields.iter().map(|field| field.ident.unraw().to_string()).collect()
+        }
+        _ => return,
+    };
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    for key in keys.iter().filter(|key| !known.contains(&&*key.value())) {
+        errors.refuse(key, unknown("argument", &bare(key), &known));
+    }
+}
+
+/// A text as it reads without its quotes.
+fn bare(text: &syn::LitStr) -> proc_macro2::TokenStream {
+    text.value().parse().unwrap_or_else(|_| quote::quote!(#text))
 }

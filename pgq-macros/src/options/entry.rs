@@ -74,11 +74,26 @@ fn entry(input: ParseStream<'_>) -> Result<Entry> {
     } else if input.peek(syn::token::Paren) {
         let content;
         parenthesized!(content in input);
-        Value::List(Punctuated::<Expr, Token![,]>::parse_terminated(&content)?.into_iter().collect())
+        Value::List(Punctuated::<Expr, Token![,]>::parse_terminated_with(&content, argument)?.into_iter().collect())
     } else {
         Value::Absent
     };
     Ok(Entry { name, value })
+}
+
+/// An expression, or `for = value`, which isn't one for Rust.
+fn argument(input: ParseStream<'_>) -> Result<Expr> {
+    if !(input.peek(Token![for]) && input.peek2(Token![=])) {
+        return input.parse();
+    }
+    let (name, equals): (Ident, Token![=]) = (input.call(Ident::parse_any)?, input.parse()?);
+    let value: Expr = input.parse()?;
+    Ok(Expr::Assign(syn::ExprAssign {
+        attrs: Vec::new(),
+        left: Box::new(Expr::Path(syn::ExprPath { attrs: Vec::new(), qself: None, path: name.into() })),
+        eq_token: equals,
+        right: Box::new(value),
+    }))
 }
 
 /// The arguments of `exponential("1s", factor = 2.0)`: those without a name, then those with one.

@@ -3,6 +3,7 @@
 mod entry;
 mod keep;
 mod retry;
+mod unique;
 mod value;
 
 use std::time::Duration;
@@ -14,6 +15,7 @@ use syn::{LitStr, Result};
 pub(crate) use entry::{Entry, Value, entries, unknown};
 pub(crate) use retry::Policy;
 use retry::Retry;
+pub(crate) use unique::{Key, Unique};
 pub(crate) use value::path;
 
 use crate::errors::{Errors, wrong};
@@ -31,12 +33,25 @@ pub(crate) struct Options {
     pub(crate) retry: Option<Policy>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) expires_in: Option<Duration>,
+    pub(crate) unique: Option<Unique>,
     pub(crate) keep: Option<Keep>,
 }
 
 /// What a task may say.
-const KNOWN: &[&str] =
-    &["name", "aliases", "queue", "priority", "retry", "attempts", "timeout", "expires_in", "keep", "schema", "crate"];
+const KNOWN: &[&str] = &[
+    "name",
+    "aliases",
+    "queue",
+    "priority",
+    "retry",
+    "attempts",
+    "timeout",
+    "expires_in",
+    "unique",
+    "keep",
+    "schema",
+    "crate",
+];
 
 /// What the documents promise and nothing does yet: refused, because an option that is ignored is worse than none.
 const PLANNED: &[&str] = &[
@@ -46,7 +61,6 @@ const PLANNED: &[&str] = &[
     "per",
     "per_worker",
     "limit",
-    "unique",
     "schedule",
     "overlap",
     "missed",
@@ -71,6 +85,7 @@ impl Default for Options {
             retry: None,
             timeout: None,
             expires_in: None,
+            unique: None,
             keep: None,
         }
     }
@@ -110,6 +125,7 @@ impl Options {
             "retry" => self.set_retry(entry)?,
             "timeout" => self.timeout = Some(value::positive_span(entry.is("timeout = \"30s\"")?)?),
             "expires_in" => self.expires_in = Some(value::positive_span(entry.is("expires_in = \"1h\"")?)?),
+            "unique" => self.unique = Some(unique::read(entry)?),
             "keep" => self.keep = Some(keep::read(entry)?),
             "schema" => self.set_schema(entry)?,
             "crate" => self.krate = path(entry.is("crate = my::pgq")?)?.into(),

@@ -4,10 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use pgq_core::unique::MAX_UNIQUE_KEY;
-use pgq_core::{Codec, Headers, NewJob, OnConflict, Priority, Timestamp, Unique, When, literal};
+use pgq_core::{Codec, Headers, NewJob, OnConflict, Priority, Timestamp, When, literal};
 
-use super::{Enqueue, Target};
+use super::{Enqueue, Target, unique};
 use crate::error::{Error, Kind, Result};
 use crate::task::{Task, encode};
 
@@ -42,7 +41,9 @@ struct Rest {
     max_attempts: u16,
     timeout: Option<Duration>,
     expires_in: Option<Duration>,
-    unique: Option<Unique>,
+    key: Option<String>,
+    on_conflict: Option<OnConflict>,
+    window: Option<Duration>,
     headers: Headers,
     mistake: Option<Error>,
 }
@@ -57,7 +58,9 @@ impl<T: Task> JobBuilder<T> {
             max_attempts: T::OPTIONS.attempts(),
             timeout: None,
             expires_in: T::OPTIONS.expires_in(),
-            unique: None,
+            key: None,
+            on_conflict: None,
+            window: None,
             headers: Headers::new(),
             mistake: None,
         };
@@ -127,30 +130,25 @@ impl<T: Task> JobBuilder<T> {
         self
     }
 
-    /// The only one of its task with this unique key while it is scheduled, available, running or retryable; at most 512
+    /// The only one of its task with this unique key, instead of what its task says, while it is scheduled, available, running or retryable; at most 512
     /// bytes. Unless [`on_conflict`](JobBuilder::on_conflict) says otherwise, a second one is refused:
     /// [`Error::is_duplicate`](crate::Error::is_duplicate). In a batch its handle says so.
     pub fn unique(mut self, key: impl Into<String>) -> Self {
-        let key = key.into();
-        if key.is_empty() || key.len() > MAX_UNIQUE_KEY || key.contains('\0') {
-            let message =
-                format!("expected a unique key of 1 to {MAX_UNIQUE_KEY} bytes without NUL, got {}", key.len());
-            self.rest.mistake(Error::invalid(message));
-        }
-        self.rest.unique_mut().key = key;
+        self.rest.key = Some(key.into());
         self
     }
 
-    /// What happens if another one has the unique key; without a key nothing does.
+    /// What happens if another one has the unique key, instead of what its task says.
     pub fn on_conflict(mut self, on_conflict: OnConflict) -> Self {
-        self.rest.unique_mut().on_conflict = on_conflict;
+        self.rest.on_conflict = Some(on_conflict);
         self
     }
 
-    /// For how long the unique key stays taken after the job has completed or was discarded; at most 100 years.
+    /// For how long the unique key stays taken after the job has completed or was discarded, instead of what its task says;
+    /// at most 100 years.
     pub fn unique_for(mut self, window: Duration) -> Self {
         self.rest.check_span("window", window);
-        self.rest.unique_mut().window = window;
+        self.rest.window = Some(window);
         self
     }
 
@@ -170,11 +168,6 @@ impl<T: Task> JobBuilder<T> {
 impl Rest {
     fn mistake(&mut self, error: Error) {
         self.mistake.get_or_insert(error);
-    }
-
-    fn unique_mut(&mut self) -> &mut Unique {
-        let none = || Unique { key: String::new(), on_conflict: OnConflict::Reject, window: Duration::ZERO };
-        self.unique.get_or_insert_with(none)
     }
 
     fn check_span(&mut self, what: &str, span: Duration) {
@@ -205,9 +198,8 @@ fn build<T: Task>(JobBuilder { args, rest }: JobBuilder<T>) -> Result<NewJob> {
         return Err(mistake);
     }
     check_headers(&rest.headers)?;
-    if rest.unique.as_ref().is_some_and(|unique| unique.key.is_empty()) {
-        return Err(Error::invalid("expected a unique key, `.unique(\"…\")`, beside `on_conflict` or `unique_for`"));
-    }
+    let payload = encode(&args)?;
+    let unique = unique::of::<T>(&payload, rest.key, rest.on_conflict, rest.window)?;
     Ok(NewJob {
         task: Cow::Borrowed(T::NAME),
         queue: rest.queue,
@@ -216,9 +208,9 @@ fn build<T: Task>(JobBuilder { args, rest }: JobBuilder<T>) -> Result<NewJob> {
         max_attempts: rest.max_attempts,
         timeout: rest.timeout,
         expires_in: rest.expires_in,
-        unique: rest.unique,
+        unique,
         codec: Codec::MessagePack,
-        payload: encode(&args)?,
+        payload,
         headers: rest.headers,
     })
 }

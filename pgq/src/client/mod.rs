@@ -4,6 +4,7 @@ mod enqueue;
 mod job;
 mod settings;
 mod tx;
+mod unique;
 
 use std::fmt;
 use std::sync::Arc;

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use pgq_core::OnConflict;
 use pgq_core::options::Keep;
 use proc_macro2::TokenStream;
 use quote::quote;
 
 use crate::krate::Krate;
-use crate::options::{Options, Policy};
+use crate::options::{Key, Options, Policy, Unique};
 
 pub(super) fn declared(options: &Options) -> TokenStream {
     let krate = &options.krate;
@@ -30,11 +31,15 @@ pub(super) fn declared(options: &Options) -> TokenStream {
         let expires_in = span(krate, expires_in);
         quote!(.with_expires_in(#expires_in))
     });
+    let unique = options.unique.as_ref().map(|declared| {
+        let unique = unique(krate, declared);
+        quote!(.with_unique(#unique))
+    });
     let keep = options.keep.map(|kept| {
         let keep = keep(krate, kept);
         quote!(.with_keep(#keep))
     });
-    quote!(#krate::TaskOptions::DEFAULT #queue #priority #attempts #retry #timeout #expires_in #keep)
+    quote!(#krate::TaskOptions::DEFAULT #queue #priority #attempts #retry #timeout #expires_in #unique #keep)
 }
 
 fn retry(krate: &Krate, policy: &Policy) -> TokenStream {
@@ -54,6 +59,27 @@ fn retry(krate: &Krate, policy: &Policy) -> TokenStream {
         Policy::Delays(delays) => {
             let delays = delays.iter().map(|delay| span(krate, *delay));
             quote!(#krate::Retry::Delays(&[#(#delays),*]))
+        }
+    }
+}
+
+fn unique(krate: &Krate, unique: &Unique) -> TokenStream {
+    let key = match &unique.key {
+        Key::Same(key) => quote!(Same(#key)),
+        Key::Fields(fields) => quote!(Fields(&[#(#fields),*])),
+    };
+    let on_conflict = match unique.on_conflict {
+        OnConflict::Skip => quote!(Skip),
+        OnConflict::Replace => quote!(Replace),
+        OnConflict::RaisePriority => quote!(RaisePriority),
+        _ => quote!(Reject),
+    };
+    let window = span(krate, unique.window);
+    quote! {
+        #krate::UniqueBy {
+            key: #krate::UniqueKey::#key,
+            on_conflict: #krate::OnConflict::#on_conflict,
+            window: #window,
         }
     }
 }
