@@ -1,7 +1,25 @@
 //! The nearest valid name for a typo.
 
+/// What others call it.
+const SYNONYMS: &[(&str, &str)] = &[
+    ("max_attempts", "attempts"),
+    ("retries", "attempts"),
+    ("max_retries", "attempts"),
+    ("backoff", "retry"),
+    ("prio", "priority"),
+    ("lane", "queue"),
+    ("retention", "keep"),
+    ("deadline", "expires_in"),
+    ("within", "for"),
+    ("window", "for"),
+    ("key", "by"),
+];
+
 /// The name of `known` that `given` was probably meant to be.
 pub(crate) fn nearest<'k>(given: &str, known: &[&'k str]) -> Option<&'k str> {
+    if let Some((_, meant)) = SYNONYMS.iter().find(|(other, _)| *other == given) {
+        return known.iter().copied().find(|name| name == meant);
+    }
     let near = |name: &&str| distance(given, name) <= 1.max(name.chars().count() / 3);
     known.iter().copied().filter(near).min_by_key(|name| distance(given, name))
 }
@@ -41,6 +59,8 @@ mod tests {
             ("prioity", "priority"),
             ("shcema", "schema"),
             ("kep", "keep"),
+            ("max_attempts", "attempts"),
+            ("retention", "keep"),
         ] {
             assert_eq!(nearest(given, KNOWN), Some(meant), "{given}");
         }

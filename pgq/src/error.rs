@@ -201,8 +201,9 @@ impl StdError for Error {
     }
 }
 
-impl From<pgq_core::literal::LiteralError> for Error {
-    fn from(error: pgq_core::literal::LiteralError) -> Self {
-        Self::invalid(error.to_string())
+/// So that `?` works on SQL of one's own in a function that returns [`Result`]: the server's answer, or the connection's.
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        crate::backend::database(error)
     }
 }

@@ -121,6 +121,7 @@ pub(crate) async fn odd_values_are_refused_with_what_was_expected(world: World) 
         (job().delay(long), "expected a delay of at most 100 years"),
         (job().at(Timestamp::from_micros(i64::MIN)), "expected an instant from the year -4712 to 9999"),
         (job().at(Timestamp::MAX), "expected an instant from the year -4712 to 9999"),
+        (job().timeout(Duration::ZERO), "expected a timeout of more than zero"),
         (job().max_attempts(0), "expected 1 to 32767 attempts, got 0"),
         (job().max_attempts(32_768), "expected 1 to 32767 attempts, got 32768"),
         (job().queue(""), "the queue's name isn't valid"),

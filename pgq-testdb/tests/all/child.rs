@@ -32,7 +32,7 @@ pub(crate) fn say(what: &str) {
 /// The child for `test`, as `module::name`.
 pub(crate) fn command(test: &str) -> io::Result<Command> {
     let mut command = Command::new(env::current_exe()?);
-    command.args(["--exact", test, "--include-ignored", "--nocapture"]).env(ROLE, "1");
+    command.args(["--exact", test, "--nocapture"]).env(ROLE, "1");
     for way in ["PGQ_TEST_POSTGRES", "PGQ_TEST_DATABASE_URL", "PGQ_TEST_POSTGRES_BIN"] {
         command.env_remove(way);
     }

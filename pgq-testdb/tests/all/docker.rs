@@ -1,4 +1,4 @@
-//! The way through Docker. What needs a daemon is ignored unless asked for: `.ci/docker` asks, with all that it takes.
+//! The way through Docker, with the feature `docker`. It needs a daemon and an image: `.ci/docker` sees to both.
 
 use std::{
     io,
@@ -55,7 +55,6 @@ async fn without_a_daemon_it_is_one_error_that_says_so() -> Outcome {
 }
 
 #[tokio::test]
-#[ignore = "needs a Docker daemon"]
 async fn an_image_that_is_not_there_is_named_and_not_downloaded() -> Outcome {
     if child::is_child() {
         child::say(&Database::create().await.err().ok_or("expected an error")?.to_string());
@@ -69,7 +68,6 @@ async fn an_image_that_is_not_there_is_named_and_not_downloaded() -> Outcome {
 }
 
 #[tokio::test]
-#[ignore = "needs a Docker daemon"]
 async fn databases_and_templates_are_as_on_a_private_server_but_for_tcp() -> Outcome {
     if child::is_child() {
         let template = Template::new();
@@ -93,7 +91,6 @@ async fn databases_and_templates_are_as_on_a_private_server_but_for_tcp() -> Out
 }
 
 #[tokio::test]
-#[ignore = "needs a Docker daemon"]
 async fn a_killed_process_leaves_no_container() -> Outcome {
     if child::is_child() {
         child::say_and_hold(Database::create().await?.name());
@@ -108,7 +105,6 @@ async fn a_killed_process_leaves_no_container() -> Outcome {
 }
 
 #[tokio::test]
-#[ignore = "needs a Docker daemon"]
 async fn a_process_that_just_ends_leaves_no_container_either() -> Outcome {
     if child::is_child() {
         child::say(Database::create().await?.name());
@@ -121,7 +117,6 @@ async fn a_process_that_just_ends_leaves_no_container_either() -> Outcome {
 }
 
 #[tokio::test]
-#[ignore = "needs a Docker daemon"]
 async fn a_container_without_a_watch_is_swept_by_the_next_process_and_no_other_is() -> Outcome {
     if child::is_child() {
         child::say_and_hold(Database::create().await?.name());

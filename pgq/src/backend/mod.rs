@@ -13,6 +13,8 @@
 pub(crate) mod memory;
 pub(crate) mod postgres;
 
+pub(crate) use postgres::database;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;

@@ -114,10 +114,13 @@ impl<T: Task> JobBuilder<T> {
         self
     }
 
-    /// How long an attempt may run, instead of what its task says; at most 100 years. Then the attempt's token fires, and
-    /// after a moment's grace the attempt has failed.
+    /// How long an attempt may run, instead of what its task says; more than zero, at most 100 years. Then the attempt's token
+    /// fires, and if the handler hasn't succeeded a second later, the attempt has failed.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.rest.check_span("timeout", timeout);
+        if timeout.is_zero() {
+            self.rest.mistake(Error::invalid("expected a timeout of more than zero"));
+        }
         self.rest.timeout = Some(timeout);
         self
     }

@@ -50,7 +50,8 @@ impl Stepper {
         }
     }
 
-    /// Claims once and starts what was won, without waiting for it; how many attempts were started.
+    /// Claims once and starts what was won, without waiting for it; how many attempts were started. On a runtime of one thread,
+    /// as `#[tokio::test]` has it, each has run up to its first wait when this returns.
     ///
     /// # Errors
     /// The database can't be reached.
@@ -58,10 +59,13 @@ impl Stepper {
         let batch = self.claimer.claim().await?;
         let started = batch.jobs.len();
         executor::start(&self.engine, batch.jobs);
+        // So that on a runtime of one thread each has run up to its first wait, and its timeout counts from now.
+        tokio::task::yield_now().await;
         Ok(started)
     }
 
-    /// Waits for what runs, and writes how it ended.
+    /// Waits for what runs, and writes how it ended. A handler that waits for time to pass has to be given it from beside this:
+    /// timeouts, and the second that a handler has to end once its time is over or it was cancelled, are of the test's clock.
     ///
     /// # Errors
     /// The database can't be reached.

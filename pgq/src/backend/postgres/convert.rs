@@ -54,7 +54,7 @@ impl Decode<'_, Postgres> for Instant {
 pub(super) const INSTALL: &str = "run `pgq::Client::migrate`, or start the worker with --migrate";
 
 /// An error of the driver: the connection's, or the server's answer.
-pub(super) fn database(error: sqlx::Error) -> Error {
+pub(crate) fn database(error: sqlx::Error) -> Error {
     let unreachable =
         matches!(error, sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed);
     if unreachable {

@@ -29,6 +29,7 @@ use crate::platform::Clock;
 
 use connect::unreachable;
 pub(crate) use connect::{connect, options};
+pub(crate) use convert::database;
 pub(crate) use namespace::Namespace;
 use namespace::Statements;
 pub use tx::TxConnection;

@@ -9,7 +9,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 
-use crate::Result;
+use crate::error::{Error, Result};
 
 /// The longest schema or prefix; with the longest name of ours it stays below the 63 bytes at which PostgreSQL cuts.
 const MAX_PART: usize = 32;
@@ -30,9 +30,9 @@ impl Default for Namespace {
 impl Namespace {
     /// Both are checked: they become part of every statement.
     pub(crate) fn new(schema: &str, prefix: &str) -> Result<Self> {
-        literal::identifier(schema, MAX_PART)?;
+        checked(schema)?;
         if !prefix.is_empty() {
-            literal::identifier(prefix, MAX_PART)?;
+            checked(prefix)?;
         }
         Ok(Self { schema: schema.to_owned(), prefix: prefix.to_owned() })
     }
@@ -92,6 +92,10 @@ impl fmt::Display for Namespace {
         }
         Ok(())
     }
+}
+
+fn checked(part: &str) -> Result<&str> {
+    literal::identifier(part, MAX_PART).map_err(|error| Error::invalid(error.to_string()))
 }
 
 /// A statement of ours. Names in it were validated and quoted; everything else is bound.
