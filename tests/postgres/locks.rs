@@ -113,16 +113,62 @@ async fn handing_back_waits_for_claims_in_flight() {
     assert_eq!(world.state(id).await.unwrap(), State::Available);
 }
 
-/// Until somebody waits for a lock in this database. Polled, because the server tells nobody.
+/// Until somebody waits for a lock in this database.
 async fn waits_for_a_lock(world: &World) {
+    until_waits(world, "").await;
+}
+
+/// The same for a statement that the condition picks. Polled, because the server tells nobody.
+async fn until_waits(world: &World, condition: &str) {
+    let waiting =
+        "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    let query = format!("{waiting} {condition} and pid <> pg_backend_pid()");
+    until(world, &query).await;
+}
+
+/// Until a query counts something.
+async fn until(world: &World, query: &str) {
     let pool = world.client.pool().unwrap();
-    let query = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
     let waits = async {
-        while sqlx::query_scalar::<_, i64>(query).fetch_one(pool).await.unwrap() == 0 {
+        while sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(query)).fetch_one(pool).await.unwrap() == 0 {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), waits).await.expect("somebody waits for a lock");
+    tokio::time::timeout(Duration::from_secs(10), waits).await.expect("it comes about");
+}
+
+#[pgq::task]
+async fn greet() -> Result<(), pgq::BoxError> {
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_claim_wins_after_its_worker_was_told_to_stop_is_handed_back() {
+    let world = World::postgres().await;
+    let builder = pgq::Worker::<()>::builder().client(world.client.clone()).tasks(pgq::tasks![greet]);
+    let worker = builder.spawn().await.unwrap();
+    let pool = world.client.pool().unwrap();
+    let lease: i64 = sqlx::query_scalar("select id from pgq.worker").fetch_one(pool).await.unwrap();
+    let delay = Duration::from_millis(300);
+    let id = greet::job(()).delay(delay).enqueue(&world.client).await.unwrap().id();
+    until(&world, "select count(*) from pgq.sleeper where asleep").await;
+    until(
+        &world,
+        "select (count(*) = 0)::int::bigint from pg_stat_activity where datname = current_database()
+                   and state = 'active' and pid <> pg_backend_pid()",
+    )
+    .await;
+    let verdict = lock_worker(&world, Lease(lease), LIKE_A_RESCUE).await;
+    // Less than the time between two looks: the claim that follows is the one for this job.
+    world.clock.advance(delay);
+    until_waits(&world, "and query like '%for key share%'").await;
+    worker.stopper().insist();
+    let stopped = tokio::spawn(worker.stop());
+    until_waits(&world, "and query like '%for update%'").await;
+    verdict.commit().await.unwrap();
+    stopped.await.unwrap().unwrap();
+    let job = world.job(id).await.unwrap();
+    assert_eq!((job.state, job.attempt, job.epoch), (State::Available, 0, 1));
 }
 
 #[tokio::test]

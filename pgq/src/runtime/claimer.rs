@@ -54,13 +54,11 @@ pub(super) struct Claimer {
     backlog: bool,
     /// Freed slots were given time to add up.
     lingered: bool,
-    /// A claim got no answer: it may have won jobs that nobody runs.
-    unanswered: bool,
 }
 
 impl Claimer {
     pub(super) fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, dozing: None, busy: None, backlog: false, lingered: false, unanswered: false }
+        Self { engine, dozing: None, busy: None, backlog: false, lingered: false }
     }
 
     /// Claims once and starts what was won; how many.
@@ -71,16 +69,23 @@ impl Claimer {
             limit: u32::try_from(limit).unwrap_or(u32::MAX),
             thorough: self.dozing.is_some(),
         };
-        if self.unanswered || self.engine.is_unsure() {
-            self.engine.session.release_all_but(self.engine.held.claims()).await?;
-            self.engine.sure();
-        }
-        self.unanswered = true;
+        self.settle_doubts().await?;
+        // Until the answer is there, also where nobody waits for it any more.
+        self.engine.doubts.raise();
         let batch = self.engine.session.claim(claim).await?;
-        self.unanswered = false;
+        self.engine.doubts.settle(1);
         self.backlog = batch.jobs.len() == limit;
         self.lingered = false;
         Ok(batch)
+    }
+
+    async fn settle_doubts(&self) -> Result<()> {
+        let doubts = self.engine.doubts.count();
+        if doubts > 0 {
+            self.engine.session.release_all_but(self.engine.held.claims()).await?;
+            self.engine.doubts.settle(doubts);
+        }
+        Ok(())
     }
 
     /// How to wait for room, or `None` where there is enough.

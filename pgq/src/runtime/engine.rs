@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -35,8 +35,7 @@ pub(super) struct Engine {
     pub(super) due: Signal,
     /// Whether notices would reach us.
     pub(super) hears: AtomicBool,
-    /// The server may have forgotten something: the lease may hold what we don't know of.
-    unsure: AtomicBool,
+    pub(super) doubts: Doubts,
     pub(super) halt: Halt,
 }
 
@@ -78,24 +77,32 @@ impl Engine {
             stir,
             due: Signal::new(),
             hears: AtomicBool::new(false),
-            unsure: AtomicBool::new(false),
+            doubts: Doubts::default(),
             halt: Halt::default(),
         }
     }
 
-    pub(super) fn doubt(&self) {
-        self.unsure.store(true, Ordering::SeqCst);
-    }
-
-    pub(super) fn is_unsure(&self) -> bool {
-        self.unsure.load(Ordering::SeqCst)
-    }
-
-    pub(super) fn sure(&self) {
-        self.unsure.store(false, Ordering::SeqCst);
-    }
-
     pub(super) fn hears(&self) -> bool {
         self.hears.load(Ordering::SeqCst)
+    }
+}
+
+/// Reasons to think that the lease holds jobs of which this process doesn't know: a claim without an answer, a server that
+/// may have forgotten something. They are counted, so that whoever settles what he saw leaves what came after it.
+#[derive(Debug, Default)]
+pub(super) struct Doubts(AtomicUsize);
+
+impl Doubts {
+    pub(super) fn raise(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    /// So many of those that were counted are no more.
+    pub(super) fn settle(&self, count: usize) {
+        self.0.fetch_sub(count, Ordering::SeqCst);
     }
 }

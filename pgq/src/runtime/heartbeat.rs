@@ -33,7 +33,7 @@ impl Heartbeat {
         self.engine.hears.store(true, Ordering::SeqCst);
         if self.last.is_some() {
             // We had been connected: perhaps the server has crashed meanwhile, and forgotten what it didn't have on disk.
-            self.engine.doubt();
+            self.engine.doubts.raise();
         }
         // What came while nobody listened notified nobody.
         self.pass_on(Notice::ALL);

@@ -165,7 +165,7 @@ async fn last_writes(engine: &Arc<Engine>) -> Result<()> {
                 pause(Duration::from_millis(50)).await;
             }
         }
-        engine.session.deregister(engine.held.is_empty() && !engine.is_unsure()).await
+        engine.session.deregister(engine.held.is_empty() && engine.doubts.count() == 0).await
     };
     let timed_out =
         || Err(Error::new(Kind::Interrupted, "the last ends could not be written: their jobs will run again"));

@@ -112,18 +112,21 @@ impl PgSession {
             (batch, turns) = self.claim_once(&claim, true).await?;
         }
         if claim.thorough && turns > 0 && batch.jobs.len() >= claim.limit as usize {
-            self.wake_next(&batch).await?;
+            self.wake_next(&batch).await;
         }
         Ok(batch)
     }
 
-    /// Few are woken for many jobs: whoever was and is full now wakes the next.
-    async fn wake_next(&self, batch: &Batch) -> Result<()> {
+    /// Few are woken for many jobs: whoever was and is full now wakes the next. Where that fails the next one's poll finds
+    /// the jobs; the claim stands.
+    async fn wake_next(&self, batch: &Batch) {
         let mut call = Call::nobody();
         for job in batch.jobs.iter().take(1) {
             call.add(&job.queue, &job.task, 1);
         }
-        self.call(&call).await
+        if let Err(error) = self.call(&call).await {
+            tracing::debug!(?error, "the next worker could not be woken");
+        }
     }
 
     /// One claim, and in how many tasks there was something to take.
