@@ -6,6 +6,7 @@
 
 pub mod control;
 pub mod failure;
+pub mod filter;
 pub mod job;
 pub mod lease;
 pub mod literal;
@@ -18,6 +19,7 @@ pub mod unique;
 
 pub use control::Control;
 pub use failure::{Failure, FailureKind};
+pub use filter::{Candidate, Filter};
 pub use job::{Claimed, Codec, Headers, JobId, NewJob, Priority, When};
 pub use lease::Lease;
 pub use options::TaskOptions;

@@ -40,6 +40,16 @@ create table @task (
   seen timestamptz not null
 );
 
+-- What nothing is claimed of.
+create table @pause (
+  kind text not null check (kind in ('queue', 'task')),
+  name text collate "C" not null,
+  reason text not null,
+  since timestamptz not null,
+  until timestamptz,                      -- null until somebody resumes it
+  primary key (kind, name)
+);
+
 -- What a claim and a finish change (lease, epoch, attempt, crashes) stands in no index, predicate or include list, and
 -- half of each page is left free: so a claim is a heap-only update, at twice the speed and half the log.
 create table @job (
@@ -118,6 +128,8 @@ create table @history (
 ) partition by range (expires);
 
 create index @@history_id on @history (id);
+-- Few are cancelled or discarded among many that were completed, and they are looked for by hand.
+create index @@history_given_up on @history (id) where state <> 4;
 create index @@history_expires on @history (expires);
 create table @history_default partition of @history default;
 

@@ -10,10 +10,10 @@ mod task;
 pub mod testing;
 
 pub use backend::postgres::TxConnection;
-pub use backend::{Cancellation, JobInfo, Migrated, Retrial};
+pub use backend::{Cancellation, Deletion, Edited, JobInfo, Migrated, Pausable, Pause, Retrial};
 pub use client::{
-    AnyJob, AnyTask, Client, ClientBuilder, Enqueue, EnqueueMany, Handle, JobBuilder, On, Target, Tx, enqueue_many,
-    set_namespace,
+    AnyJob, AnyTask, Bulk, Client, ClientBuilder, Count, Edit, Enqueue, EnqueueMany, Handle, JobBuilder, Jobs, On,
+    Page, Target, Tx, enqueue_many, set_namespace,
 };
 pub use control::{cancel, discard, retry_in, snooze};
 pub use error::{BoxError, Error, Result};

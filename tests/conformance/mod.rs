@@ -7,7 +7,9 @@ mod enqueue;
 mod fence;
 mod finish;
 mod handlers;
+mod operate;
 mod order;
+mod pause;
 mod rescue;
 mod retry;
 mod transaction;
@@ -129,6 +131,31 @@ facts! {
         a_retried_job_takes_its_unique_key_again
         a_job_whose_unique_key_is_taken_by_now_is_not_retried
         retrying_wakes_a_sleeper;
+    operate:
+        jobs_are_listed_in_pages_the_newest_first
+        a_list_takes_every_condition
+        arguments_are_looked_into
+        a_look_reads_no_more_than_it_is_told_to
+        a_count_says_whether_it_is_exact
+        jobs_are_cancelled_by_what_they_have_in_common
+        jobs_are_retried_by_what_they_have_in_common
+        jobs_are_deleted_by_what_they_have_in_common
+        to_act_on_many_takes_a_condition
+        a_queued_job_can_be_edited
+        an_edit_leaves_the_time_that_a_job_has_to_begin
+        what_runs_or_is_finished_is_not_edited
+        arguments_of_another_task_are_refused
+        an_odd_edit_is_refused
+        an_edit_wakes_a_sleeper
+        a_deleted_job_is_gone_with_its_unique_key
+        a_running_job_is_not_deleted;
+    pause:
+        nothing_of_a_paused_queue_is_claimed
+        nothing_of_a_paused_task_is_claimed
+        a_pause_ends_by_itself
+        a_second_pause_takes_the_place_of_the_first
+        resuming_wakes_a_sleeper
+        an_odd_reason_is_refused;
     wake:
         a_sleeper_is_woken_by_work_it_can_do
         a_sleeper_is_not_woken_by_work_of_others

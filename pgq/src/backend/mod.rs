@@ -11,8 +11,10 @@
 //! crate only if that is no surprise.
 
 pub(crate) mod memory;
+mod operator;
 pub(crate) mod postgres;
 
+pub use operator::{Change, Deletion, Edited, Found, Pausable, Pause, Search};
 pub(crate) use postgres::database;
 
 use std::future::Future;
@@ -140,8 +142,27 @@ pub trait Operate: Send + Sync {
     /// Makes finished jobs available again. One answer for each id, in order.
     fn retry(&self, ids: Vec<JobId>) -> Answer<'_, Vec<Retrial>>;
 
-    /// A job, queued or finished, while it is kept.
-    fn get(&self, id: JobId) -> Answer<'_, Option<JobInfo>>;
+    /// Jobs, queued or finished, while they are kept. Of unknown ones nothing is answered; the order is that of the ids.
+    fn get(&self, ids: Vec<JobId>) -> Answer<'_, Vec<JobInfo>>;
+
+    /// Looks for jobs, the newest first, and reads no more rows than it is told to.
+    fn find(&self, search: Search) -> Answer<'_, Found>;
+
+    /// Changes a queued job.
+    fn edit(&self, id: JobId, change: Change) -> Answer<'_, Edited>;
+
+    /// Deletes jobs that don't run, and all that is known of them. One answer for each id, in order.
+    fn delete(&self, ids: Vec<JobId>) -> Answer<'_, Vec<Deletion>>;
+
+    /// From now on nothing of it is claimed, for a span or until it is resumed; what runs goes on. Paused again, it takes
+    /// the new reason and end.
+    fn pause(&self, what: Pausable, reason: String, span: Option<Duration>) -> Answer<'_, ()>;
+
+    /// Undoes a pause, and wakes who sleeps; whether there was one.
+    fn resume(&self, what: Pausable) -> Answer<'_, bool>;
+
+    /// What is paused.
+    fn pauses(&self) -> Answer<'_, Vec<Pause>>;
 }
 
 /// A worker that introduces itself.
@@ -370,6 +391,10 @@ pub struct JobInfo {
     pub finished: Option<Timestamp>,
     /// Text that travels along.
     pub headers: Headers,
+    /// How its payload is written: a [`Codec`]'s number.
+    pub codec: i16,
+    /// The encoded arguments.
+    pub payload: Vec<u8>,
     /// The attempts that failed, the oldest first.
     pub failures: Vec<FailedAttempt>,
 }

@@ -162,6 +162,11 @@ impl<T: Task> JobBuilder<T> {
         self
     }
 
+    /// A header without a value, to find jobs by: [`Jobs::tag`](crate::Jobs::tag).
+    pub fn tag(self, name: impl Into<String>) -> Self {
+        self.header(name, "")
+    }
+
     /// Enqueues it.
     pub fn enqueue<'t>(self, target: impl Target<'t>) -> Enqueue<'t, T> {
         Enqueue::new(target, self.into())
@@ -219,9 +224,9 @@ fn build<T: Task>(JobBuilder { args, rest }: JobBuilder<T>) -> Result<NewJob> {
 }
 
 /// The beginning of the year −4712, a year after PostgreSQL's time begins.
-const EARLIEST: Timestamp = Timestamp::from_micros(-210_835_267_200_000_000);
+pub(super) const EARLIEST: Timestamp = Timestamp::from_micros(-210_835_267_200_000_000);
 /// The end of the year 9999, after which no span of ours can overflow PostgreSQL's time.
-const LATEST: Timestamp = Timestamp::from_micros(253_402_300_799_999_999);
+pub(super) const LATEST: Timestamp = Timestamp::from_micros(253_402_300_799_999_999);
 
 /// The most bytes that the headers of a job have together.
 const MAX_HEADERS: usize = 8 * 1024;

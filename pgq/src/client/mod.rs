@@ -1,7 +1,10 @@
 //! The client: the handle on a place that keeps jobs. Producers enqueue through it, operators look and act through it.
 
+mod edit;
 mod enqueue;
 mod job;
+mod jobs;
+mod operate;
 mod settings;
 mod tx;
 mod unique;
@@ -11,15 +14,16 @@ use std::sync::Arc;
 
 use sqlx::{PgConnection, PgPool};
 
-use crate::JobId;
 use crate::backend::memory::Memory;
 use crate::backend::postgres::{self, Namespace, Postgres};
-use crate::backend::{Backend, Cancellation, JobInfo, Migrated, Retrial};
+use crate::backend::{Backend, Migrated};
 use crate::error::{Error, Kind, Result};
 use crate::platform::{ManualClock, Platform};
 
+pub use edit::Edit;
 pub use enqueue::{AnyTask, Enqueue, EnqueueMany, Handle, On, Target, enqueue_each, enqueue_many, enqueue_one};
 pub use job::{AnyJob, JobBuilder};
+pub use jobs::{Bulk, Count, Jobs, Page};
 pub use settings::set_namespace;
 pub(crate) use settings::{Settings, variable};
 pub use tx::Tx;
@@ -107,58 +111,6 @@ impl Client {
     /// It isn't ([`Error::is_schema`]), or the database can't be reached.
     pub async fn check(&self) -> Result<()> {
         self.inner.backend.check().await
-    }
-
-    /// Cancels a job: a queued one at once, a running one through its token, within a second wherever it runs; `why` is kept
-    /// with the job.
-    ///
-    /// # Errors
-    /// The database can't be reached.
-    pub async fn cancel(&self, id: JobId, why: &str) -> Result<Cancellation> {
-        let answers = self.cancel_many([id], why).await.map_err(|error| error.about_job(id))?;
-        Ok(answers.first().map_or(Cancellation::Unknown, |answer| answer.1))
-    }
-
-    /// Cancels jobs as [`Client::cancel`] does; says what came of each, in order.
-    ///
-    /// # Errors
-    /// The database can't be reached; part of them may be cancelled then.
-    pub async fn cancel_many(
-        &self,
-        ids: impl IntoIterator<Item = JobId>,
-        why: &str,
-    ) -> Result<Vec<(JobId, Cancellation)>> {
-        let ids: Vec<JobId> = ids.into_iter().collect();
-        let answers = self.inner.backend.cancel(ids.clone(), why.to_owned()).await?;
-        Ok(ids.into_iter().zip(answers).collect())
-    }
-
-    /// Makes a finished job available again, whether it was completed, cancelled or discarded. Its attempts go on counting,
-    /// and as many as it had at first are granted anew.
-    ///
-    /// # Errors
-    /// The database can't be reached.
-    pub async fn retry(&self, id: JobId) -> Result<Retrial> {
-        let answers = self.retry_many([id]).await.map_err(|error| error.about_job(id))?;
-        Ok(answers.first().map_or(Retrial::Unknown, |answer| answer.1))
-    }
-
-    /// Retries jobs as [`Client::retry`] does; says what came of each, in order.
-    ///
-    /// # Errors
-    /// The database can't be reached; part of them may be available again then.
-    pub async fn retry_many(&self, ids: impl IntoIterator<Item = JobId>) -> Result<Vec<(JobId, Retrial)>> {
-        let ids: Vec<JobId> = ids.into_iter().collect();
-        let answers = self.inner.backend.retry(ids.clone()).await?;
-        Ok(ids.into_iter().zip(answers).collect())
-    }
-
-    /// A job as it stands now, queued or finished; `None` once it is no longer kept.
-    ///
-    /// # Errors
-    /// The database can't be reached.
-    pub async fn get(&self, id: JobId) -> Result<Option<JobInfo>> {
-        self.inner.backend.get(id).await.map_err(|error| error.about_job(id))
     }
 
     /// The pool that the client works on.

@@ -16,7 +16,7 @@ pub(crate) use context::{Attempt, Own};
 pub use handler::{HandlerError, TaskError, TaskResult, attempt, blocking_attempt};
 pub use names::{Listed, Nameless, Names, distinct};
 pub use payload::{Described, Payload, schema_of};
-pub(crate) use payload::{decode, encode};
+pub(crate) use payload::{decode, encode, to_json};
 pub(crate) use registry::{BoundTask, Run};
 pub use registry::{TaskEntry, Tasks};
 pub use resources::{Env, Provide, Provider, Provision, Resources};

@@ -54,6 +54,11 @@ pub(crate) fn decode<A: Payload>(codec: i16, bytes: &[u8]) -> Result<A, Failure>
     A::decode(codec, bytes)
 }
 
+/// What `bytes` say to whoever doesn't know their type. MessagePack's bytes read as arrays of numbers.
+pub(crate) fn to_json(codec: i16, bytes: &[u8]) -> Result<serde_json::Value> {
+    decode(codec, bytes).map_err(|failure| Error::new(Kind::Payload, failure.message().to_owned()))
+}
+
 /// A type whose shape can be told: `JsonSchema`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no JSON Schema: it isn't `JsonSchema`",

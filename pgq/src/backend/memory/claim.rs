@@ -44,6 +44,9 @@ impl Store {
     fn head(&self, want: &Want) -> Option<Head> {
         let lane = Lane::from(want);
         let key = *self.ready.get(&lane).filter(|_| want.cap > 0)?.first()?;
+        if self.is_paused(&lane) {
+            return None;
+        }
         Some(Head { lane, key, cap: want.cap as usize })
     }
 

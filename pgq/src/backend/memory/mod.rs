@@ -5,12 +5,14 @@
 //! and fences in two statements for falls out of that. A verb that makes jobs ready only notes them; [`Memory::with`]
 //! wakes the sleepers at its end, so that none can forget to.
 
+mod change;
 mod claim;
 mod finish;
 mod maintain;
 mod operate;
 mod produce;
 mod row;
+mod search;
 mod session;
 mod store;
 mod tx;

@@ -8,7 +8,10 @@ use pgq_core::{Failure, FailureKind, JobId, State};
 use super::Memory;
 use super::row::Place;
 use super::store::Store;
-use crate::backend::{Answer, Cancellation, Cancelled, JobInfo, Migrated, Operate, Retrial};
+use crate::backend::{
+    Answer, Cancellation, Cancelled, Change, Deletion, Edited, Found, JobInfo, Migrated, Operate, Pausable, Pause,
+    Retrial, Search,
+};
 
 impl Operate for Memory {
     fn migrate(&self) -> Answer<'_, Migrated> {
@@ -31,8 +34,32 @@ impl Operate for Memory {
         self.answer(move |store| ids.into_iter().map(|id| store.retry(id)).collect())
     }
 
-    fn get(&self, id: JobId) -> Answer<'_, Option<JobInfo>> {
-        self.answer(move |store| store.get(id))
+    fn get(&self, ids: Vec<JobId>) -> Answer<'_, Vec<JobInfo>> {
+        self.answer(move |store| ids.into_iter().filter_map(|id| store.get(id)).collect())
+    }
+
+    fn find(&self, search: Search) -> Answer<'_, Found> {
+        self.answer(move |store| store.find(&search))
+    }
+
+    fn edit(&self, id: JobId, change: Change) -> Answer<'_, Edited> {
+        self.answer(move |store| store.edit(id, change))
+    }
+
+    fn delete(&self, ids: Vec<JobId>) -> Answer<'_, Vec<Deletion>> {
+        self.answer(move |store| ids.into_iter().map(|id| store.delete(id)).collect())
+    }
+
+    fn pause(&self, what: Pausable, reason: String, span: Option<Duration>) -> Answer<'_, ()> {
+        self.answer(move |store| store.pause(what, reason, span))
+    }
+
+    fn resume(&self, what: Pausable) -> Answer<'_, bool> {
+        self.answer(move |store| store.resume(&what))
+    }
+
+    fn pauses(&self) -> Answer<'_, Vec<Pause>> {
+        self.answer(|store| store.pauses.values().filter(|pause| store.holds(pause)).cloned().collect())
     }
 }
 

@@ -5,13 +5,20 @@ use std::time::Duration;
 
 use pgq_core::{Claimed, Failure, Headers, JobId, Lease, NewJob, OnConflict, Priority, State, Timestamp, Unique, When};
 
-use crate::backend::{FailedAttempt, JobInfo, Want};
+use crate::backend::{Change, FailedAttempt, JobInfo, Want};
 
 /// A queue and task: what wants name, and what ready jobs are listed by.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct Lane {
     queue: Arc<str>,
     task: Arc<str>,
+}
+
+impl Lane {
+    /// Its task and queue.
+    pub(super) fn names(&self) -> (&str, &str) {
+        (&self.task, &self.queue)
+    }
 }
 
 impl From<&Want> for Lane {
@@ -58,14 +65,14 @@ pub(super) struct Row {
     /// What `max_attempts` was at first.
     granted: u16,
     priority: Priority,
-    created: Timestamp,
+    pub(super) created: Timestamp,
     codec: i16,
     timeout: Option<Duration>,
     pub(super) unique: Option<Unique>,
     expires_at: Option<Timestamp>,
-    headers: Headers,
+    pub(super) headers: Headers,
     payload: Vec<u8>,
-    failures: Vec<FailedAttempt>,
+    pub(super) failures: Vec<FailedAttempt>,
 }
 
 impl Row {
@@ -114,6 +121,20 @@ impl Row {
 
     pub(super) fn raise(&mut self, priority: Priority) {
         self.priority = self.priority.max(priority);
+    }
+
+    /// Changes what is asked for. It has as long to begin as it had.
+    pub(super) fn edit(&mut self, change: Change, now: Timestamp) {
+        self.priority = change.priority.unwrap_or(self.priority);
+        if let Some((codec, payload)) = change.payload {
+            (self.codec, self.payload) = (codec.number(), payload);
+        }
+        if let Some(when) = change.when {
+            let (due, before) = (due(when, now), self.run_at);
+            let state = if let Place::Deferred(state) = self.place { state } else { State::Scheduled };
+            self.wait_until(due, state, now);
+            self.expires_at = self.expires_at.map(|until| due.saturating_add(until.since(before)));
+        }
     }
 
     pub(super) fn priority(&self) -> Priority {
@@ -218,6 +239,8 @@ impl Row {
             run_at: self.run_at,
             finished,
             headers: self.headers.clone(),
+            codec: self.codec,
+            payload: self.payload.clone(),
             failures: self.failures.clone(),
         }
     }

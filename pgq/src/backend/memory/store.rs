@@ -7,7 +7,7 @@ use pgq_core::{JobId, Lease, State, Timestamp};
 
 use super::row::{Key, Lane, Place, Row};
 use super::wake::{Fresh, Worker};
-use crate::backend::{Cancelled, Notice};
+use crate::backend::{Cancelled, Notice, Pausable, Pause};
 
 /// Everything that the backend knows. A row is listed in exactly one of `ready`, `deferred` and `held`, as its place
 /// says; lists that run empty go, so that to have an entry is to have a job.
@@ -26,6 +26,7 @@ pub(super) struct Store {
     pub(super) workers: BTreeMap<Lease, Worker>,
     /// What workers that are gone were told and didn't hear.
     pub(super) untold: Vec<Cancelled>,
+    pub(super) pauses: BTreeMap<Pausable, Pause>,
     pub(super) wakes: u64,
     pub(super) fresh: Fresh,
 }
@@ -60,6 +61,7 @@ impl Store {
             expiries: BTreeSet::new(),
             workers: BTreeMap::new(),
             untold: Vec::new(),
+            pauses: BTreeMap::new(),
             wakes: 0,
             fresh: Fresh::default(),
         }

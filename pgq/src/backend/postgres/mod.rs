@@ -1,5 +1,6 @@
 //! The PostgreSQL adapter: one verb, one statement, one file in `queries/`.
 
+mod change;
 mod connect;
 mod convert;
 mod enqueue;
@@ -13,6 +14,7 @@ mod passed;
 #[cfg(test)]
 mod plans;
 mod pulse;
+mod search;
 mod session;
 mod tx;
 mod unique;

@@ -3,18 +3,20 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use pgq_core::{Failure, FailureKind, JobId, Priority, State};
+use pgq_core::{Failure, FailureKind, JobId};
 use sqlx::PgPool;
 use sqlx::postgres::PgRow;
-use sqlx::types::Json;
 
-use super::convert::{Instant, column, database, instant, job_id, unsigned};
+use super::change::locked;
+use super::convert::{Instant, column, database, job_id};
 use super::namespace::Statements;
-use super::session::read_headers;
+use super::search::read_state;
 use super::wake::{Call, wake};
 use super::{Postgres, migrate};
-use crate::backend::{Answer, Cancellation, FailedAttempt, JobInfo, Migrated, Operate, Retrial};
-use crate::error::{Error, Kind, Result};
+use crate::backend::{
+    Answer, Cancellation, Change, Deletion, Edited, Found, JobInfo, Migrated, Operate, Pausable, Pause, Retrial, Search,
+};
+use crate::error::Result;
 use crate::platform::{Clock, pause};
 
 impl Operate for Postgres {
@@ -44,8 +46,32 @@ impl Operate for Postgres {
         Box::pin(self.retry_all(ids))
     }
 
-    fn get(&self, id: JobId) -> Answer<'_, Option<JobInfo>> {
-        Box::pin(self.look_up(id))
+    fn get(&self, ids: Vec<JobId>) -> Answer<'_, Vec<JobInfo>> {
+        Box::pin(self.look_up(ids))
+    }
+
+    fn find(&self, search: Search) -> Answer<'_, Found> {
+        Box::pin(self.search(search))
+    }
+
+    fn edit(&self, id: JobId, change: Change) -> Answer<'_, Edited> {
+        Box::pin(self.change(id, change))
+    }
+
+    fn delete(&self, ids: Vec<JobId>) -> Answer<'_, Vec<Deletion>> {
+        Box::pin(self.delete_all(ids))
+    }
+
+    fn pause(&self, what: Pausable, reason: String, span: Option<Duration>) -> Answer<'_, ()> {
+        Box::pin(async move { self.hold(&what, &reason, span).await })
+    }
+
+    fn resume(&self, what: Pausable) -> Answer<'_, bool> {
+        Box::pin(async move { self.let_go(&what).await })
+    }
+
+    fn pauses(&self) -> Answer<'_, Vec<Pause>> {
+        Box::pin(self.held_back())
     }
 }
 
@@ -85,21 +111,12 @@ impl Postgres {
         }
         Ok(call)
     }
-
-    async fn look_up(&self, id: JobId) -> Result<Option<JobInfo>> {
-        let query = self.statements.get.query().bind(id.0).bind(self.clock.fixed().map(Instant));
-        let Some(row) = query.fetch_optional(&self.pool).await.map_err(database)? else { return Ok(None) };
-        let query = self.statements.failures.query().bind(id.0);
-        let failures = query.fetch_all(&self.pool).await.map_err(database)?;
-        let failures = failures.iter().map(read_failure).collect::<Result<_>>()?;
-        read_job(id, &row, failures).map(Some)
-    }
 }
 
-/// So many jobs are cancelled by one statement.
-const STEP: usize = 1_000;
+/// So many jobs are cancelled, retried or deleted by one statement.
+pub(super) const STEP: usize = 1_000;
 /// How often to look again at rows that somebody had locked.
-const TRIES: u32 = 100;
+pub(super) const TRIES: u32 = 100;
 
 /// Cancels in steps, each whole by itself.
 pub(super) async fn cancel(
@@ -129,8 +146,7 @@ pub(super) async fn cancel(
         (left, tries) = (busy, tries + 1);
     }
     if !left.is_empty() {
-        let message = format!("{} jobs stay locked by somebody else: try again", left.len());
-        return Err(Error::new(Kind::Database, message));
+        return Err(locked(left.len()));
     }
     Ok(ids.iter().map(|id| answers.get(id).copied().unwrap_or(Cancellation::Unknown)).collect())
 }
@@ -149,39 +165,4 @@ fn read_cancellation(row: &PgRow) -> Result<(JobId, Option<Cancellation>)> {
             .map_or(Cancellation::Unknown, |state| Cancellation::Finished(read_state(state)))
     };
     Ok((job_id(row)?, Some(answer)))
-}
-
-/// A state by its place in their order.
-fn read_state(number: i16) -> State {
-    State::ALL.get(unsigned::<_, usize>(number)).copied().unwrap_or(State::Discarded)
-}
-
-fn read_job(id: JobId, row: &PgRow, failures: Vec<FailedAttempt>) -> Result<JobInfo> {
-    Ok(JobInfo {
-        id,
-        task: column(row, 0)?,
-        queue: column(row, 1)?,
-        state: read_state(column(row, 2)?),
-        priority: Priority::from_rank(column(row, 3)?),
-        attempt: unsigned(column::<i16, _>(row, 4)?),
-        max_attempts: unsigned(column::<i16, _>(row, 5)?),
-        epoch: unsigned(column::<i32, _>(row, 6)?),
-        crashes: unsigned(column::<i16, _>(row, 7)?),
-        created: instant(row, 8)?,
-        run_at: instant(row, 9)?,
-        finished: column::<Option<Instant>, _>(row, 10)?.map(|instant| instant.0),
-        headers: read_headers(row, 11)?,
-        failures,
-    })
-}
-
-fn read_failure(row: &PgRow) -> Result<FailedAttempt> {
-    Ok(FailedAttempt {
-        attempt: unsigned(column::<i16, _>(row, 0)?),
-        epoch: unsigned(column::<i32, _>(row, 1)?),
-        kind: FailureKind::from_word(column(row, 2)?).unwrap_or(FailureKind::Error),
-        message: column(row, 3)?,
-        chain: column::<Json<Vec<String>>, _>(row, 4)?.0,
-        at: instant(row, 5)?,
-    })
 }

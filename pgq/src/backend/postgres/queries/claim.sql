@@ -5,6 +5,8 @@
 -- A worker that rescue is declaring gone (`for update`) waits here and then finds itself gone; one that is here first is
 -- left alone by rescue. So no claim can commit for a worker that was declared gone.
 with me as materialized (select from @worker where id = $1 and gone is null for key share),
+paused as materialized (
+  select kind, name from @pause where until is null or until > coalesce($10::timestamptz, statement_timestamp())),
 -- The first job of each task, looked at without a lock: one of a better rank than what was passed, or one behind that.
 head as materialized (
   select want.queue, want.task, want.cap, first.rank, first.run_at, first.id,
@@ -26,7 +28,10 @@ head as materialized (
      limit 1)
     order by rank, run_at, id
     limit 1) as first
-  where want.cap > 0),
+  where want.cap > 0
+    and not exists (
+      select from paused
+      where kind = 'queue' and name = want.queue or kind = 'task' and name = want.task)),
 best as materialized (
   select min(rank) as rank,
          count(*) filter (where $11::boolean or rank = lowest) as tied,
@@ -62,7 +67,7 @@ claimed as (
   set lease = $1, epoch = epoch + 1, attempt = least(attempt, 32766) + 1
   where ctid = any ((select tids from picked)::tid[])
   returning id, epoch, attempt, max_attempts, crashes, queue, task, codec, rank, run_at, created, headers, payload,
-            expires_at <= coalesce($10::timestamptz, statement_timestamp()) as expired, extra)
+            expires_at <= coalesce($10, statement_timestamp()) as expired, extra)
 -- Always a row: a row that was released between our snapshot and our lock is locked and not returned, and whoever sees
 -- more locked than returned claims again.
 select claimed.*, picked.locked, (select count(*) from turn) as turns from picked left join claimed on true

@@ -1,1 +1,1 @@
-select attempt, epoch, kind, message, chain, at from @failure where job = $1::bigint order by epoch
+select job, attempt, epoch, kind, message, chain, at from @failure where job = any ($1::bigint[]) order by job, epoch

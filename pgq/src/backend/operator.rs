@@ -1,0 +1,123 @@
+//! What operators ask for and are told.
+
+use crate::Result;
+use crate::task::to_json;
+
+use super::JobInfo;
+use pgq_core::{Codec, Filter, JobId, Priority, State, Timestamp, When};
+
+/// A look for jobs, the newest first, which reads no more than it is told to.
+#[derive(Clone, Debug)]
+pub struct Search {
+    /// Which jobs.
+    pub filter: Filter,
+    /// Only those enqueued before this one; all, where there is none.
+    pub before: Option<JobId>,
+    /// How many at most.
+    pub limit: u32,
+    /// How many rows to read at most.
+    pub budget: u32,
+}
+
+/// What a search found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The jobs, the newest first.
+    pub ids: Vec<JobId>,
+    /// How many rows it read.
+    pub read: u64,
+    /// Where to go on, where there may be more.
+    pub next: Option<JobId>,
+}
+
+/// What is to be changed of a queued job; what isn't said stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    /// Refused unless the job is of this task.
+    pub task: Option<String>,
+    /// Higher runs first.
+    pub priority: Option<Priority>,
+    /// When it may run.
+    pub when: Option<When>,
+    /// The encoded arguments, and how they are written.
+    pub payload: Option<(Codec, Vec<u8>)>,
+}
+
+/// What came of a wish to edit a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Edited {
+    /// It is changed.
+    Done,
+    /// It runs just now, with what it had.
+    Running,
+    /// It is of another task, which the new arguments don't fit.
+    OtherTask,
+    /// It was finished already.
+    Finished(State),
+    /// There is no such job, or it is no longer kept.
+    Unknown,
+}
+
+/// What came of a wish to delete a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Deletion {
+    /// It is gone, with all that was known of it.
+    Done,
+    /// It runs just now: cancel it first.
+    Running,
+    /// There is no such job, or it is no longer kept.
+    Unknown,
+}
+
+/// What can be paused.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Pausable {
+    /// Every job that waits in this queue.
+    Queue(String),
+    /// Every job of this task.
+    Task(String),
+}
+
+/// A queue or task from which nothing is claimed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pause {
+    /// What.
+    pub what: Pausable,
+    /// Why, in the words of who paused it.
+    pub reason: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// Until when; for ever, where nobody said.
+    pub until: Option<Timestamp>,
+}
+
+impl Pausable {
+    /// The word for its kind, and its name.
+    pub(crate) fn parts(&self) -> (&'static str, &str) {
+        match self {
+            Self::Queue(name) => ("queue", name),
+            Self::Task(name) => ("task", name),
+        }
+    }
+}
+
+impl std::fmt::Display for Pausable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (kind, name) = self.parts();
+        write!(f, "{kind} {name}")
+    }
+}
+
+impl JobInfo {
+    /// Its arguments, as JSON.
+    ///
+    /// # Errors
+    /// The payload can't be read: a newer version wrote it, or it was damaged.
+    pub fn args(&self) -> Result<serde_json::Value> {
+        to_json(self.codec, &self.payload).map_err(|error| error.about_task(&self.task).about_job(self.id))
+    }
+}

@@ -1,0 +1,28 @@
+-- Changes the queued job $1, where it is of the task $2 or that is null: $3 rank, $4 instant or $5 delay in µs, $6 codec, $7
+-- payload, each null where it stays; $8 the time. Waits for nobody's lock.
+with held as (
+  select ctid as tid from @job where id = $1::bigint and lease is null and lane <> 3 for update skip locked),
+given as (
+  select coalesce($4::timestamptz, now + $5::bigint * interval '1 microsecond') as run_at, now
+  from coalesce($8::timestamptz, statement_timestamp()) as now),
+changed as (
+  update @job as job
+  set rank = coalesce($3::smallint, job.rank),
+      run_at = coalesce(given.run_at, job.run_at),
+      lane = case when given.run_at is null then job.lane when given.run_at > given.now then 1 else 0 end,
+      -- It has as long to begin as it had.
+      expires_at = job.expires_at + (coalesce(given.run_at, job.run_at) - job.run_at),
+      codec = coalesce($6::smallint, job.codec),
+      payload = coalesce($7::bytea, job.payload)
+  from held, given
+  where job.ctid = held.tid and ($2::text is null or job.task = $2)
+  returning job.id, job.queue, job.task)
+select exists (select from changed) as done,
+       coalesce(job.lease is not null, false) as running,
+       coalesce(job.task <> $2, false) as other,
+       job.id is not null as queued,
+       (select state from @history where id = $1 limit 1) as state,
+       changed.queue, changed.task
+from (select) as always
+left join @job as job on job.id = $1 and job.lane <> 3
+left join changed on true

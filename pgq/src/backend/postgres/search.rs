@@ -1,0 +1,120 @@
+//! Looking for jobs, and at them.
+
+use std::collections::HashMap;
+
+use pgq_core::{FailureKind, Filter, Headers, JobId, Priority, State};
+use sqlx::PgConnection;
+use sqlx::postgres::PgRow;
+use sqlx::types::Json;
+
+use super::Postgres;
+use super::convert::{Instant, column, database, instant, job_id, micros, unsigned};
+use super::session::read_headers;
+use crate::Result;
+use crate::backend::{FailedAttempt, Found, JobInfo, Search};
+
+impl Postgres {
+    pub(super) async fn search(&self, search: Search) -> Result<Found> {
+        let Search { filter, before, limit, budget } = search;
+        let mut transaction = self.pool.begin().await.map_err(database)?;
+        plan_for_the_newest(&mut transaction).await?;
+        let query = self.statements.find.query().bind(before.map_or(i64::MAX, |id| id.0)).bind(i64::from(budget));
+        let query = query.bind(i64::from(limit)).bind(some(filter.tasks.clone())).bind(some(filter.queues.clone()));
+        let query = query.bind(states(&filter)).bind(filter.older_than.map(micros));
+        let query = query.bind(filter.younger_than.map(micros)).bind(headers(&filter)).bind(some(filter.tags));
+        let query = query.bind(filter.error).bind(self.now());
+        let rows = query.fetch_all(&mut *transaction).await.map_err(database)?;
+        transaction.commit().await.map_err(database)?;
+        read_found(&rows)
+    }
+
+    pub(super) async fn look_up(&self, ids: Vec<JobId>) -> Result<Vec<JobInfo>> {
+        let numbers: Vec<i64> = ids.iter().map(|id| id.0).collect();
+        let query = self.statements.get.query().bind(&numbers).bind(self.now());
+        let rows = query.fetch_all(&self.pool).await.map_err(database)?;
+        let mut failures: HashMap<JobId, Vec<FailedAttempt>> = HashMap::new();
+        for row in self.statements.failures.query().bind(&numbers).fetch_all(&self.pool).await.map_err(database)? {
+            failures.entry(job_id(&row)?).or_default().push(read_failure(&row)?);
+        }
+        let mut jobs = HashMap::new();
+        for row in &rows {
+            let id = job_id(row)?;
+            jobs.insert(id, read_job(id, row, failures.remove(&id).unwrap_or_default())?);
+        }
+        Ok(ids.iter().filter_map(|id| jobs.remove(id)).collect())
+    }
+
+    pub(super) fn now(&self) -> Option<Instant> {
+        self.clock.fixed().map(Instant)
+    }
+}
+
+/// Walks the indexes from their newest end, whatever the tables looked like when they were analysed last.
+async fn plan_for_the_newest(connection: &mut PgConnection) -> Result<()> {
+    const SETTINGS: &str = "set local plan_cache_mode = force_custom_plan; set local enable_seqscan = off; \
+                            set local enable_bitmapscan = off";
+    sqlx::raw_sql(SETTINGS).execute(connection).await.map(drop).map_err(database)
+}
+
+fn some(names: Vec<String>) -> Option<Vec<String>> {
+    (!names.is_empty()).then_some(names)
+}
+
+fn headers(filter: &Filter) -> Option<Json<Headers>> {
+    (!filter.headers.is_empty()).then(|| Json(filter.headers.clone()))
+}
+
+fn states(filter: &Filter) -> Option<Vec<i16>> {
+    let place = |state: &State| State::ALL.iter().position(|other| other == state).and_then(|at| at.try_into().ok());
+    (!filter.states.is_empty()).then(|| filter.states.iter().filter_map(place).collect())
+}
+
+fn read_found(rows: &[PgRow]) -> Result<Found> {
+    let mut found = Found::default();
+    for row in rows {
+        if let Some(id) = column::<Option<i64>, _>(row, 0)? {
+            found.ids.push(JobId(id));
+        } else {
+            found.read = unsigned(column::<i64, _>(row, 1)?);
+            found.next = column::<Option<i64>, _>(row, 2)?.map(JobId);
+        }
+    }
+    Ok(found)
+}
+
+/// A state by its place in their order.
+pub(super) fn read_state(number: i16) -> State {
+    State::ALL.get(unsigned::<_, usize>(number)).copied().unwrap_or(State::Discarded)
+}
+
+fn read_job(id: JobId, row: &PgRow, failures: Vec<FailedAttempt>) -> Result<JobInfo> {
+    Ok(JobInfo {
+        id,
+        task: column(row, 1)?,
+        queue: column(row, 2)?,
+        state: read_state(column(row, 3)?),
+        priority: Priority::from_rank(column(row, 4)?),
+        attempt: unsigned(column::<i16, _>(row, 5)?),
+        max_attempts: unsigned(column::<i16, _>(row, 6)?),
+        epoch: unsigned(column::<i32, _>(row, 7)?),
+        crashes: unsigned(column::<i16, _>(row, 8)?),
+        created: instant(row, 9)?,
+        run_at: instant(row, 10)?,
+        finished: column::<Option<Instant>, _>(row, 11)?.map(|instant| instant.0),
+        headers: read_headers(row, 12)?,
+        codec: column(row, 13)?,
+        payload: column(row, 14)?,
+        failures,
+    })
+}
+
+fn read_failure(row: &PgRow) -> Result<FailedAttempt> {
+    Ok(FailedAttempt {
+        attempt: unsigned(column::<i16, _>(row, 1)?),
+        epoch: unsigned(column::<i32, _>(row, 2)?),
+        kind: FailureKind::from_word(column(row, 3)?).unwrap_or(FailureKind::Error),
+        message: column(row, 4)?,
+        chain: column::<Json<Vec<String>>, _>(row, 5)?.0,
+        at: instant(row, 6)?,
+    })
+}
