@@ -127,6 +127,24 @@ impl Event {
         Self::RetryByHand,
     ];
 
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Due => "due",
+            Self::Claim => "claim",
+            Self::Complete => "complete",
+            Self::Retry => "retry",
+            Self::Snooze => "snooze",
+            Self::Discard => "discard",
+            Self::Cancel => "cancel",
+            Self::Release => "release",
+            Self::Rescue => "rescue",
+            Self::Crash => "crash",
+            Self::RetryByHand => "retry by hand",
+        }
+    }
+
     /// Whether a running job that it happens to is finished.
     #[must_use]
     pub const fn is_final(self) -> bool {

@@ -7,6 +7,7 @@ mod enqueue;
 mod fence;
 mod finish;
 mod handlers;
+mod life;
 mod operate;
 mod order;
 mod pause;
@@ -131,6 +132,8 @@ facts! {
         a_retried_job_takes_its_unique_key_again
         a_job_whose_unique_key_is_taken_by_now_is_not_retried
         retrying_wakes_a_sleeper;
+    life:
+        any_sequence_of_events_leaves_a_job_where_the_table_says;
     operate:
         jobs_are_listed_in_pages_the_newest_first
         a_list_takes_every_condition

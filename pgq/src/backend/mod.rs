@@ -22,7 +22,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use pgq_core::{Claimed, Codec, Failure, Lease, NewJob, OnConflict, Placement, Transition, Unique, When};
+pub use pgq_core::{Claimed, Codec, Event, Failure, Lease, NewJob, OnConflict, Placement, Transition, Unique, When};
 use pgq_core::{FailureKind, Headers, JobId, Priority, State, Timestamp};
 pub use uuid::Uuid;
 

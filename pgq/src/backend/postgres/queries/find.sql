@@ -42,7 +42,7 @@ meant as (
                     where failure.job = scanned.id and position(lower($11) in lower(failure.message)) > 0))
   order by id desc
   limit $3::bigint),
-reach as (
+reach as materialized (
   -- Where there were as many as asked for, the rows behind the last of them count as not read.
   select case when (select count(*) from meant) = $3 then (select min(id) from meant) end as last)
 select id, null::bigint as read, null::bigint as next from meant
