@@ -76,3 +76,41 @@ async fn hot_statements_walk_their_index_whatever_the_planner_knows() {
     connection.execute("analyze pgq.job").await.unwrap();
     assert_plans(&mut connection, "while full").await;
 }
+
+/// The buffers that a search for `states` touched, which must come by an index.
+async fn searched(connection: &mut PgConnection, states: &str) -> i64 {
+    let sql = Namespace::default().render(include_str!("queries/find.sql"));
+    let types = "bigint, bigint, bigint, text[], text[], smallint[], bigint, bigint, jsonb, text[], text, timestamptz";
+    let prepare = format!("deallocate all; prepare search({types}) as {sql}");
+    let set = "set plan_cache_mode = force_custom_plan; set enable_seqscan = off; set enable_bitmapscan = off";
+    connection.execute(sqlx::raw_sql(AssertSqlSafe(format!("{set}; {prepare}")))).await.unwrap();
+    let explain = "explain (analyze, buffers, costs off, format json) execute search(9223372036854775807, 1000, 100, \
+                   null, null, %, null, null, null, null, null, null)";
+    let row = sqlx::raw_sql(AssertSqlSafe(explain.replace('%', states))).fetch_one(connection).await.unwrap();
+    let plan: serde_json::Value = row.get(0);
+    assert!(!plan.to_string().contains("Seq Scan"), "{plan}");
+    plan[0]["Plan"]["Shared Hit Blocks"].as_i64().unwrap() + plan[0]["Plan"]["Shared Read Blocks"].as_i64().unwrap()
+}
+
+#[tokio::test]
+async fn a_search_reads_what_it_may_and_no_more() {
+    let database = Database::create().await.unwrap();
+    let mut connection = connection(&database).await;
+    let fill = "insert into pgq.job (queue, task, rank, run_at, created, lane, max_attempts, codec, payload)
+        select 'default', 'a', 0, now(), now(), n % 2, 20, 0, 'x' from generate_series(1, 500000) as n";
+    connection.execute(fill).await.unwrap();
+    // One in a thousand was discarded, the older half.
+    let fill = "insert into pgq.history (id, expires, finished, created, run_at, epoch, state, attempt, crashes,
+                                         max_attempts, rank, version, codec, queue, task, payload)
+        select n, now() + interval '1 day', now(), now(), now(), 1,
+               case when n % 1000 = 0 and n < 750000 then 6 else 4 end, 1, 0, 20, 0, 1, 0, 'default', 'a', 'x'
+        from generate_series(500001, 1000000) as n";
+    connection.execute(fill).await.unwrap();
+    for when in ["before", "after"] {
+        for states in ["null", "'{6}'", "'{0,3}'", "'{4}'"] {
+            let buffers = searched(&mut connection, states).await;
+            assert!(buffers < 1_200, "{buffers} for {states} {when} it is analysed");
+        }
+        connection.execute("analyze").await.unwrap();
+    }
+}
