@@ -202,6 +202,12 @@ impl ClientBuilder {
         self.build(Arc::new(postgres.clone()), Some(postgres))
     }
 
+    /// Keeps jobs in a backend of one's own.
+    #[must_use]
+    pub fn backend(self, backend: Arc<dyn Backend>) -> Client {
+        self.build(backend, None)
+    }
+
     /// Keeps jobs in memory.
     #[must_use]
     pub fn memory(self) -> Client {

@@ -1,0 +1,328 @@
+//! What a worker does when its backend gives no answer, the wrong one, or a late one.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use pgq::backend::{
+    Answer, Backend, Batch, Cancellation, Change, Claim, Deletion, Edited, Ended, Enqueued, Found, JobInfo, Lease,
+    Maintain, Migrated, NewJob, Operate, Pausable, Pause, Produce, Promoted, Pruned, Pulse, Registration, Renewal,
+    Rescued, Retrial, Search, Session, Transaction, Verdict, Work,
+};
+use pgq::testing::stepper;
+use pgq::{Client, Context, Env, Error, JobId, Resources, Result, State, Worker};
+use tokio::sync::mpsc;
+
+/// What goes wrong, once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    /// Nothing of it is done.
+    Refused,
+    /// It is done, and nobody hears.
+    Unanswered,
+    /// Somebody has every row locked.
+    Busy,
+    /// The worker counts as gone.
+    Gone,
+}
+
+/// The faults to come, by verb.
+#[derive(Debug, Default)]
+struct Faults {
+    claim: Mutex<VecDeque<Fault>>,
+    finish: Mutex<VecDeque<Fault>>,
+    renew: Mutex<VecDeque<Fault>>,
+}
+
+fn next(faults: &Mutex<VecDeque<Fault>>) -> Option<Fault> {
+    faults.lock().unwrap().pop_front()
+}
+
+fn plan(faults: &Mutex<VecDeque<Fault>>, coming: &[Fault]) {
+    faults.lock().unwrap().extend(coming);
+}
+
+fn away() -> Error {
+    Error::init("the database is away")
+}
+
+/// A backend in memory whose sessions fail when they are told to.
+struct Wayward {
+    inner: Arc<dyn Backend>,
+    faults: Arc<Faults>,
+}
+
+/// A client on one, and what is to go wrong.
+fn wayward() -> Result<(Client, Arc<Faults>)> {
+    let faults = Arc::new(Faults::default());
+    let inner = Arc::clone(Client::memory().backend());
+    let client = Client::builder()?.backend(Arc::new(Wayward { inner, faults: Arc::clone(&faults) }));
+    Ok((client, faults))
+}
+
+impl Backend for Wayward {
+    fn register(&self, worker: Registration) -> Answer<'_, Arc<dyn Session>> {
+        Box::pin(async move {
+            let inner = self.inner.register(worker).await?;
+            Ok(Arc::new(Unsteady { inner, faults: Arc::clone(&self.faults) }) as Arc<dyn Session>)
+        })
+    }
+}
+
+impl Produce for Wayward {
+    fn enqueue(&self, jobs: Vec<NewJob>) -> Answer<'_, Vec<Enqueued>> {
+        self.inner.enqueue(jobs)
+    }
+
+    fn begin(&self) -> Answer<'_, Box<dyn Transaction>> {
+        self.inner.begin()
+    }
+}
+
+impl Operate for Wayward {
+    fn migrate(&self) -> Answer<'_, Migrated> {
+        self.inner.migrate()
+    }
+
+    fn check(&self) -> Answer<'_, ()> {
+        self.inner.check()
+    }
+
+    fn describe(&self) -> Answer<'_, String> {
+        self.inner.describe()
+    }
+
+    fn cancel(&self, ids: Vec<JobId>, why: String) -> Answer<'_, Vec<Cancellation>> {
+        self.inner.cancel(ids, why)
+    }
+
+    fn retry(&self, ids: Vec<JobId>) -> Answer<'_, Vec<Retrial>> {
+        self.inner.retry(ids)
+    }
+
+    fn get(&self, ids: Vec<JobId>) -> Answer<'_, Vec<JobInfo>> {
+        self.inner.get(ids)
+    }
+
+    fn find(&self, search: Search) -> Answer<'_, Found> {
+        self.inner.find(search)
+    }
+
+    fn edit(&self, id: JobId, change: Change) -> Answer<'_, Edited> {
+        self.inner.edit(id, change)
+    }
+
+    fn delete(&self, ids: Vec<JobId>) -> Answer<'_, Vec<Deletion>> {
+        self.inner.delete(ids)
+    }
+
+    fn pause(&self, what: Pausable, reason: String, span: Option<Duration>) -> Answer<'_, ()> {
+        self.inner.pause(what, reason, span)
+    }
+
+    fn resume(&self, what: Pausable) -> Answer<'_, bool> {
+        self.inner.resume(what)
+    }
+
+    fn pauses(&self) -> Answer<'_, Vec<Pause>> {
+        self.inner.pauses()
+    }
+}
+
+struct Unsteady {
+    inner: Arc<dyn Session>,
+    faults: Arc<Faults>,
+}
+
+impl Work for Unsteady {
+    fn lease(&self) -> Lease {
+        self.inner.lease()
+    }
+
+    fn claim(&self, claim: Claim) -> Answer<'_, Batch> {
+        Box::pin(async move {
+            match next(&self.faults.claim) {
+                Some(Fault::Refused) => Err(away()),
+                Some(_) => self.inner.claim(claim).await.and(Err(away())),
+                None => self.inner.claim(claim).await,
+            }
+        })
+    }
+
+    fn doze(&self, asleep: Option<Duration>) -> Answer<'_, ()> {
+        self.inner.doze(asleep)
+    }
+
+    fn finish(&self, ended: Vec<Ended>) -> Answer<'_, Vec<Verdict>> {
+        Box::pin(async move {
+            match next(&self.faults.finish) {
+                Some(Fault::Refused) => Err(away()),
+                Some(Fault::Busy) => Ok(vec![Verdict::Busy; ended.len()]),
+                Some(_) => self.inner.finish(ended).await.and(Err(away())),
+                None => self.inner.finish(ended).await,
+            }
+        })
+    }
+
+    fn release_all_but(&self, kept: Vec<(JobId, u32)>) -> Answer<'_, u32> {
+        self.inner.release_all_but(kept)
+    }
+
+    fn attend(&self) -> Answer<'_, Box<dyn Pulse>> {
+        Box::pin(async move {
+            let inner = self.inner.attend().await?;
+            Ok(Box::new(Flutter { inner, faults: Arc::clone(&self.faults) }) as Box<dyn Pulse>)
+        })
+    }
+
+    fn deregister(&self, idle: bool) -> Answer<'_, ()> {
+        self.inner.deregister(idle)
+    }
+}
+
+impl Maintain for Unsteady {
+    fn promote(&self, step: u32) -> Answer<'_, Promoted> {
+        self.inner.promote(step)
+    }
+
+    fn rescue(&self, step: u32) -> Answer<'_, Rescued> {
+        self.inner.rescue(step)
+    }
+
+    fn prune(&self, step: u32) -> Answer<'_, Pruned> {
+        self.inner.prune(step)
+    }
+}
+
+struct Flutter {
+    inner: Box<dyn Pulse>,
+    faults: Arc<Faults>,
+}
+
+impl Pulse for Flutter {
+    fn renew(&mut self) -> Answer<'_, Renewal> {
+        match next(&self.faults.renew) {
+            Some(Fault::Gone) => Box::pin(async { Ok(Renewal::Gone) }),
+            Some(_) => Box::pin(async { Err(away()) }),
+            None => self.inner.renew(),
+        }
+    }
+
+    fn notice(&mut self) -> Answer<'_, pgq::backend::Notice> {
+        self.inner.notice()
+    }
+}
+
+#[pgq::task]
+async fn greet() -> Result<(), pgq::BoxError> {
+    Ok(())
+}
+
+/// Hears of each run.
+#[derive(pgq::Provide)]
+struct Ear {
+    told: mpsc::UnboundedSender<()>,
+}
+
+impl Resources for Ear {
+    async fn init(_: &Env) -> Result<Self> {
+        Err(Error::init("these tests hand theirs over"))
+    }
+}
+
+#[pgq::task]
+async fn tell(ctx: Context<Ear>) -> Result<(), pgq::BoxError> {
+    Ok(ctx.told.send(())?)
+}
+
+#[pgq::task]
+async fn wait(ctx: Context) -> Result<(), pgq::BoxError> {
+    ctx.cancelled().await;
+    Ok(())
+}
+
+async fn standing(client: &Client, id: JobId) -> Result<(State, u16, u32)> {
+    let job = client.get(id).await?.expect("the job is kept");
+    Ok((job.state, job.attempt, job.epoch))
+}
+
+#[tokio::test]
+async fn a_claim_that_failed_is_made_again() -> Result<()> {
+    let (client, faults) = wayward()?;
+    let mut worker = stepper::<()>(&client, pgq::tasks![greet], ()).await?;
+    let id = greet::enqueue(&client, ()).await?.id();
+    plan(&faults.claim, &[Fault::Refused]);
+    assert!(worker.step().await.is_err());
+    assert_eq!(worker.step().await?, 1);
+    assert_eq!(standing(&client, id).await?, (State::Completed, 1, 1));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_claim_without_an_answer_won_is_handed_back_before_the_next() -> Result<()> {
+    let (client, faults) = wayward()?;
+    let mut worker = stepper::<()>(&client, pgq::tasks![greet], ()).await?;
+    let id = greet::enqueue(&client, ()).await?.id();
+    plan(&faults.claim, &[Fault::Unanswered]);
+    assert!(worker.step().await.is_err());
+    assert_eq!(standing(&client, id).await?, (State::Running, 1, 1), "nobody runs it, under a lease that lives");
+    assert_eq!(worker.step().await?, 1);
+    assert_eq!(standing(&client, id).await?, (State::Completed, 1, 2));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_end_that_could_not_be_written_is_kept_and_written_later() -> Result<()> {
+    for fault in [Fault::Refused, Fault::Unanswered] {
+        let (client, faults) = wayward()?;
+        let mut worker = stepper::<()>(&client, pgq::tasks![greet], ()).await?;
+        let id = greet::enqueue(&client, ()).await?.id();
+        plan(&faults.finish, &[fault, fault]);
+        assert!(worker.step().await.is_err());
+        assert!(worker.step().await.is_err(), "the end is still there");
+        worker.step().await?;
+        assert_eq!(standing(&client, id).await?, (State::Completed, 1, 1), "{fault:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_end_that_somebody_has_locked_is_written_later() -> Result<()> {
+    let (client, faults) = wayward()?;
+    let mut worker = stepper::<()>(&client, pgq::tasks![greet], ()).await?;
+    let id = greet::enqueue(&client, ()).await?.id();
+    plan(&faults.finish, &[Fault::Busy, Fault::Busy]);
+    worker.step().await?;
+    assert_eq!(standing(&client, id).await?, (State::Completed, 1, 1));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_lives_through_faults_and_runs_every_job_once() -> Result<()> {
+    let (client, faults) = wayward()?;
+    plan(&faults.claim, &[Fault::Refused, Fault::Refused]);
+    plan(&faults.finish, &[Fault::Busy, Fault::Refused, Fault::Unanswered, Fault::Busy]);
+    plan(&faults.renew, &[Fault::Refused, Fault::Refused]);
+    tell::enqueue_many(&client, vec![(); 50]).await?;
+    let (told, mut runs) = mpsc::unbounded_channel();
+    let builder = Worker::builder().client(client.clone()).tasks(pgq::tasks![tell]).resources(Ear { told });
+    let worker = builder.slots(5).spawn().await?;
+    for _ in 0..50 {
+        tokio::time::timeout(Duration::from_secs(20), runs.recv()).await.expect("every job runs");
+    }
+    worker.stop().await?;
+    assert_eq!(client.jobs().state(State::Completed).count().await?.jobs, 50);
+    assert!(runs.try_recv().is_err(), "none runs twice");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_hears_that_it_was_declared_gone_fires_its_tokens_and_ends() -> Result<()> {
+    let (client, faults) = wayward()?;
+    wait::enqueue(&client, ()).await?;
+    let mut worker = Worker::<()>::builder().client(client.clone()).tasks(pgq::tasks![wait]).spawn().await?;
+    plan(&faults.renew, &[Fault::Gone]);
+    let ended = tokio::time::timeout(Duration::from_secs(20), worker.ended()).await.expect("it ends");
+    assert!(ended.unwrap_err().to_string().contains("declared gone"));
+    Ok(())
+}
