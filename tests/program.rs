@@ -231,6 +231,39 @@ async fn libpqs_variables_name_a_database_too() {
 }
 
 #[tokio::test]
+async fn the_job_of_a_killed_worker_runs_elsewhere_long_before_its_lease_is_over() {
+    let database = installed().await;
+    let pool = database.pool().await.unwrap();
+    let flags = ["--database-url", database.url(), "--tasks", "wait"];
+    let mut first = Running::start(&mut program(WORKER, &flags));
+    let id = put_in(&pool, "wait").await;
+    assert_eq!(first.line().await, "waiting");
+    let mut second = Running::start(&mut program(WORKER, &flags));
+    let other = put_in(&pool, "wait").await;
+    let lines = async {
+        tokio::select! { line = first.line() => line, line = second.line() => line }
+    };
+    assert_eq!(lines.await, "waiting");
+    // Both have beaten since, so each has seen the other.
+    let beaten = "select count(*) = 2 from pgq.worker where beat > started + interval '1.5 seconds'";
+    until(&pool, beaten).await;
+    first.signal("KILL").await;
+    let crashed = format!(
+        "select exists (select from pgq.job where id = any ('{{{id},{other}}}') and crashes = 1 and lease is not null)"
+    );
+    // A lease is 15 seconds.
+    tokio::time::timeout(Duration::from_secs(8), until(&pool, &crashed)).await.expect("it runs again soon");
+    second.signal("TERM").await;
+}
+
+/// Until a query says so. Polled, because a database tells nobody.
+async fn until(pool: &pgq::sqlx::PgPool, query: &str) {
+    while !pgq::sqlx::query_scalar::<_, bool>(pgq::sqlx::AssertSqlSafe(query)).fetch_one(pool).await.unwrap() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
 async fn the_second_signal_hands_back_what_runs() {
     let database = installed().await;
     let pool = database.pool().await.unwrap();

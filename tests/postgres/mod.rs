@@ -5,4 +5,5 @@ mod locks;
 mod namespace;
 mod outage;
 mod schema;
+mod sight;
 mod targets;

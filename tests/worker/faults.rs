@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use pgq::backend::{
     Answer, Backend, Batch, Cancellation, Change, Claim, Deletion, Edited, Ended, Enqueued, Found, JobInfo, Lease,
-    Maintain, Migrated, NewJob, Operate, Pausable, Pause, Produce, Promoted, Pruned, Pulse, Registration, Renewal,
-    Rescued, Retrial, Search, Session, Transaction, Verdict, Work,
+    Maintain, Migrated, NewJob, Notice, Operate, Pausable, Pause, Produce, Promoted, Pruned, Pulse, Registration,
+    Renewal, Rescued, Retrial, Search, Session, Transaction, Verdict, Watched, Work,
 };
 use pgq::testing::stepper;
 use pgq::{Client, Context, Env, Error, JobId, Resources, Result, State, Worker};
@@ -208,7 +208,11 @@ impl Pulse for Flutter {
         }
     }
 
-    fn notice(&mut self) -> Answer<'_, pgq::backend::Notice> {
+    fn watch(&mut self) -> Answer<'_, Watched> {
+        self.inner.watch()
+    }
+
+    fn notice(&mut self) -> Answer<'_, Notice> {
         self.inner.notice()
     }
 }

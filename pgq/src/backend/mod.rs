@@ -109,6 +109,10 @@ pub trait Pulse: Send {
     /// Extends the lease of the worker and so of every job it runs.
     fn renew(&mut self) -> Answer<'_, Renewal>;
 
+    /// Looks for workers whose connections have ended, and declares them gone. Where there are no connections nobody is
+    /// missed.
+    fn watch(&mut self) -> Answer<'_, Watched>;
+
     /// Waits for the next notice. Cancelling the wait loses nothing.
     fn notice(&mut self) -> Answer<'_, Notice>;
 }
@@ -263,6 +267,15 @@ pub enum Renewal {
     },
     /// The worker was declared gone: its jobs are others' now.
     Gone,
+}
+
+/// What a look for other workers came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Watched {
+    /// So many were declared gone.
+    pub gone: u32,
+    /// Somebody is missed: look again in half a second.
+    pub missing: bool,
 }
 
 /// A running job that was cancelled.

@@ -33,6 +33,8 @@ pub(super) struct Engine {
     pub(super) stir: Signal,
     /// Something is due soon.
     pub(super) due: Signal,
+    /// Another worker was declared gone.
+    pub(super) lost_one: Signal,
     /// Whether notices would reach us.
     pub(super) hears: AtomicBool,
     pub(super) doubts: Doubts,
@@ -76,6 +78,7 @@ impl Engine {
             outbox: Outbox::new(),
             stir,
             due: Signal::new(),
+            lost_one: Signal::new(),
             hears: AtomicBool::new(false),
             doubts: Doubts::default(),
             halt: Halt::default(),

@@ -15,17 +15,21 @@ use crate::platform::{Mark, within};
 pub(super) const LEASE: Duration = Duration::from_secs(15);
 /// So many beats are in a lease: a dozen may be lost before it is.
 const BEATS: u32 = 15;
+/// The time between two beats while another worker is missed.
+const MISSING: Duration = Duration::from_millis(500);
 
 pub(super) struct Heartbeat {
     engine: Arc<Engine>,
     pulse: Option<Box<dyn Pulse>>,
     last: Option<Mark>,
+    /// Another worker was there and isn't now.
+    missing: bool,
     signal: Signal,
 }
 
 impl Heartbeat {
     pub(super) fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, pulse: None, last: None, signal: Signal::new() }
+        Self { engine, pulse: None, last: None, missing: false, signal: Signal::new() }
     }
 
     async fn open(&mut self) -> Result<Next> {
@@ -71,15 +75,34 @@ impl Heartbeat {
         Ok(())
     }
 
+    async fn watch(&mut self) -> Result<()> {
+        let Some(pulse) = &mut self.pulse else { return Ok(()) };
+        let watched = within(self.engine.lease / 3, pulse.watch()).await;
+        let watched = watched.unwrap_or_else(|| Err(Error::new(Kind::Unreachable, "a look got no answer")))?;
+        self.missing = watched.missing;
+        if watched.gone > 0 {
+            tracing::warn!(workers = watched.gone, "workers are gone: their connections have ended");
+            self.engine.lost_one.raise();
+        }
+        Ok(())
+    }
+
+    /// How long until the next beat.
+    fn rest(&self) -> Duration {
+        let beat = self.engine.lease / BEATS;
+        let span = if self.missing { beat.min(MISSING) } else { beat };
+        self.last.as_ref().map_or(Duration::ZERO, |last| span.saturating_sub(last.elapsed()))
+    }
+
     async fn listen(&mut self) -> Result<()> {
-        let rest = self
-            .last
-            .as_ref()
-            .map_or(Duration::ZERO, |last| (self.engine.lease / BEATS).saturating_sub(last.elapsed()));
+        let rest = self.rest();
         let Some(pulse) = &mut self.pulse else { return Ok(()) };
         let notice = tokio::select! {
             notice = pulse.notice() => notice?,
-            () = self.engine.platform.clock.sleep(rest) => return self.beat().await,
+            () = self.engine.platform.clock.sleep(rest) => {
+                self.beat().await?;
+                return self.watch().await;
+            }
         };
         self.pass_on(notice);
         if notice.told { self.beat().await } else { Ok(()) }

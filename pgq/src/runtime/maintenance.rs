@@ -46,7 +46,7 @@ impl Service for Rescuer {
     const NAME: &'static str = "rescuer";
 
     fn signal(&self) -> Signal {
-        Signal::new()
+        self.0.lost_one.clone()
     }
 
     async fn turn(&mut self) -> Result<Next> {

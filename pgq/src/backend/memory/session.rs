@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use super::Memory;
 use super::row::Row;
 use super::store::Store;
-use crate::backend::{Answer, Batch, Claim, Ended, Notice, Pulse, Renewal, Verdict, Work};
+use crate::backend::{Answer, Batch, Claim, Ended, Notice, Pulse, Renewal, Verdict, Watched, Work};
 
 /// A worker's end. It is `Memory` with a lease: what it may do stands in the store.
 pub(super) struct Session {
@@ -79,6 +79,10 @@ struct Attention {
 impl Pulse for Attention {
     fn renew(&mut self) -> Answer<'_, Renewal> {
         self.memory.answer(|store| store.renew(self.lease))
+    }
+
+    fn watch(&mut self) -> Answer<'_, Watched> {
+        Box::pin(async { Ok(Watched::default()) })
     }
 
     /// `Notify` keeps one permit while nobody waits, and hands on that of a wait which is dropped.

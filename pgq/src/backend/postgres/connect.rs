@@ -1,9 +1,11 @@
 //! Connections: how one is described, and how the engine's own are set up.
 
+use std::pin::Pin;
 use std::time::Duration;
 
+use pgq_core::Lease;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, Executor, PgPool};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool};
 
 use crate::error::{Error, Kind, Result};
 use crate::platform::within;
@@ -48,7 +50,8 @@ pub(super) const ENGINE_SETTINGS: &str = "
     set synchronous_commit = off";
 
 /// The engine's own connections: one to claim on, one to finish and maintain on.
-pub(super) fn engine_pool(like: &PgPool) -> PgPool {
+pub(super) fn engine_pool(like: &PgPool, lease: Lease) -> PgPool {
+    let set_up = format!("{ENGINE_SETTINGS}; {}", presence(lease));
     PgPoolOptions::new()
         .max_connections(2)
         .acquire_timeout(CONNECT_TIMEOUT)
@@ -56,9 +59,31 @@ pub(super) fn engine_pool(like: &PgPool) -> PgPool {
         .max_lifetime(None)
         // A broken connection shows itself in the statement, which is tried again; a ping would double the trips.
         .test_before_acquire(false)
-        .after_connect(|connection, _| Box::pin(async move { connection.execute(ENGINE_SETTINGS).await.map(drop) }))
+        .after_connect(move |connection, _| prepare(connection, set_up.clone()))
         .connect_lazy_with((*like.connect_options()).clone())
 }
+
+/// A connection that lives as long as the worker, with this lease, does.
+pub(super) fn pulse_pool(like: &PgPool, lease: Lease) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(CONNECT_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .after_connect(move |connection, _| prepare(connection, presence(lease)))
+        .connect_lazy_with((*like.connect_options()).clone())
+}
+
+/// While a connection lives, its worker is seen to be there.
+fn presence(lease: Lease) -> String {
+    format!("select pg_advisory_lock_shared({})", lease.0)
+}
+
+fn prepare(connection: &mut PgConnection, set_up: String) -> BoxFuture<'_, sqlx::Result<()>> {
+    Box::pin(async move { connection.execute(sqlx::raw_sql(AssertSqlSafe(set_up))).await.map(drop) })
+}
+
+type BoxFuture<'f, T> = Pin<Box<dyn Future<Output = T> + Send + 'f>>;
 
 /// The error of a server that can't be reached: where we looked for it, never with which password.
 pub(super) fn unreachable(options: &PgConnectOptions, error: sqlx::Error) -> Error {

@@ -16,6 +16,7 @@ mod plans;
 mod pulse;
 mod search;
 mod session;
+mod sight;
 mod tx;
 mod unique;
 mod wake;

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use pgq_core::{JobId, Lease};
-use sqlx::postgres::{PgListener, PgPoolOptions};
+use pgq_core::{JobId, Lease, Timestamp};
+use sqlx::postgres::{PgListener, PgRow};
 
-use super::connect::CONNECT_TIMEOUT;
-use super::convert::{Instant, column, database, unsigned};
+use super::connect::pulse_pool;
+use super::convert::{Instant, column, database, instant, unsigned};
 use super::namespace::Statements;
 use super::session::PgSession;
+use super::sight::{Sight, Sighting};
 use crate::Result;
-use crate::backend::{Answer, Cancelled, Notice, Pulse, Renewal};
+use crate::backend::{Answer, Cancelled, Notice, Pulse, Renewal, Watched};
 use crate::platform::Clock;
 
 pub(super) struct PgPulse {
@@ -18,22 +19,17 @@ pub(super) struct PgPulse {
     listener: PgListener,
     statements: Arc<Statements>,
     clock: Clock,
+    sight: Sight,
 }
 
 impl PgPulse {
     /// LISTEN comes first, before any claim can decide that there is nothing to do: a notice in between would be lost.
     pub(super) async fn open(session: &PgSession) -> Result<Self> {
-        let options = (*session.engine.connect_options()).clone();
-        let pool = PgPoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(CONNECT_TIMEOUT)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_lazy_with(options);
+        let pool = pulse_pool(&session.engine, session.lease);
         let mut listener = PgListener::connect_with(&pool).await.map_err(database)?;
         listener.listen(&channel(session.lease)).await.map_err(database)?;
         let (statements, clock) = (Arc::clone(&session.statements), session.clock.clone());
-        Ok(Self { lease: session.lease, listener, statements, clock })
+        Ok(Self { lease: session.lease, listener, statements, clock, sight: Sight::default() })
     }
 
     async fn beat(&mut self) -> Result<Renewal> {
@@ -52,6 +48,24 @@ impl PgPulse {
         Ok(Renewal::Alive { cancelled })
     }
 
+    async fn look_around(&mut self) -> Result<Watched> {
+        let rows = self.statements.watch.query().bind(self.lease.0);
+        let rows = rows.fetch_all(&mut self.listener).await.map_err(database)?;
+        let eyes = rows.first().map_or(Ok(0), |row| column(row, 3))?;
+        let others: Vec<Sighting> =
+            rows.iter().map(read_sighting).filter_map(Result::transpose).collect::<Result<_>>()?;
+        let lost = self.sight.look(eyes, &others, &self.clock);
+        let gone = if lost.is_empty() { 0 } else { self.declare(lost).await? };
+        Ok(Watched { gone, missing: self.sight.misses_somebody() })
+    }
+
+    async fn declare(&mut self, lost: Vec<(Lease, Timestamp)>) -> Result<u32> {
+        let (leases, beats): (Vec<_>, Vec<_>) = lost.into_iter().map(|(lease, beat)| (lease.0, Instant(beat))).unzip();
+        let query = self.statements.declare_lost.query().bind(leases).bind(beats);
+        let query = query.bind(self.clock.fixed().map(Instant));
+        Ok(unsigned(query.fetch_all(&mut self.listener).await.map_err(database)?.len()))
+    }
+
     async fn listen(&mut self) -> Result<Notice> {
         let Some(first) = self.listener.try_recv().await.map_err(database)? else { return Ok(Notice::ALL) };
         let mut notice = super::wake::notice(first.payload());
@@ -62,6 +76,12 @@ impl PgPulse {
     }
 }
 
+/// There is always a row, which tells whose eyes these are.
+fn read_sighting(row: &PgRow) -> Result<Option<Sighting>> {
+    let Some(lease) = column::<Option<i64>, _>(row, 0)? else { return Ok(None) };
+    Ok(Some(Sighting { lease: Lease(lease), beat: instant(row, 1)?, held: column(row, 2)? }))
+}
+
 /// The worker's channel. Leases are drawn from 64 bits, so channels of different namespaces don't meet.
 fn channel(lease: Lease) -> String {
     format!("pgq_{lease}")
@@ -70,6 +90,10 @@ fn channel(lease: Lease) -> String {
 impl Pulse for PgPulse {
     fn renew(&mut self) -> Answer<'_, Renewal> {
         Box::pin(self.beat())
+    }
+
+    fn watch(&mut self) -> Answer<'_, Watched> {
+        Box::pin(self.look_around())
     }
 
     fn notice(&mut self) -> Answer<'_, Notice> {

@@ -36,7 +36,7 @@ impl PgSession {
     pub(super) async fn open(backend: &Postgres, worker: Registration) -> Result<Self> {
         let session = Self {
             lease: worker.lease,
-            engine: engine_pool(&backend.pool),
+            engine: engine_pool(&backend.pool, worker.lease),
             statements: Arc::clone(&backend.statements),
             clock: backend.clock.clone(),
             passed: Mutex::default(),

@@ -1,0 +1,11 @@
+-- Declares the workers $1 gone unless they have beaten since $2; $3 the time. `for update` as in declare_gone.sql: a claim in
+-- flight isn't waited for, it ends with its connection.
+with lost as materialized (
+  select worker.id
+  from unnest($1::bigint[], $2::timestamptz[]) as sighted (id, beat)
+  join @worker as worker on worker.id = sighted.id and worker.beat = sighted.beat
+  where worker.gone is null
+  for update of worker skip locked),
+asleep as (delete from @sleeper using lost where worker = lost.id)
+update @worker as worker set gone = coalesce($3::timestamptz, clock_timestamp()) from lost where worker.id = lost.id
+returning worker.id
