@@ -115,6 +115,8 @@ fn read_failure(row: &PgRow) -> Result<FailedAttempt> {
         kind: FailureKind::from_word(column(row, 3)?).unwrap_or(FailureKind::Error),
         message: column(row, 4)?,
         chain: column::<Json<Vec<String>>, _>(row, 5)?.0,
-        at: instant(row, 6)?,
+        worker: column(row, 6)?,
+        started: column::<Option<Instant>, _>(row, 7)?.map(|instant| instant.0),
+        ended: instant(row, 8)?,
     })
 }
