@@ -121,8 +121,10 @@ pub(crate) async fn a_count_says_whether_it_is_exact(world: World) -> Result<()>
     let jobs = world.client.jobs().task("a");
     let count = jobs.count().await?;
     assert_eq!((count.jobs, count.exact, count.read), (3_000, true, 3_010));
-    let count = jobs.reading(1_010).count().await?;
+    let count = jobs.clone().reading(1_010).count().await?;
     assert_eq!((count.jobs, count.exact, count.read), (1_000, false, 1_010));
+    let count = jobs.limit(1_500).count().await?;
+    assert_eq!((count.jobs, count.exact), (1_500, false), "at least so many");
     Ok(())
 }
 
@@ -136,8 +138,10 @@ pub(crate) async fn jobs_are_cancelled_by_what_they_have_in_common(world: World)
     let jobs = world.client.jobs().task("a");
     let dry = jobs.clone().dry_run().cancel("wrong batch").await?;
     assert_eq!((dry.matched, dry.done, dry.asked), (2_501, 0, 0));
+    let part = jobs.clone().limit(10).cancel("wrong batch").await?;
+    assert_eq!((part.matched, part.done), (10, 10));
     let bulk = jobs.cancel("wrong batch").await?;
-    assert_eq!((bulk.matched, bulk.done, bulk.asked, bulk.refused, bulk.next), (2_501, 2_500, 1, 0, None));
+    assert_eq!((bulk.matched, bulk.done, bulk.asked, bulk.refused, bulk.next), (2_491, 2_490, 1, 0, None));
     assert_eq!((world.state(running).await?, world.state(other).await?), (State::Running, State::Available));
     let left = jobs.state(State::Cancelled).count().await?;
     assert_eq!(left.jobs, 2_500);

@@ -32,7 +32,7 @@ pub struct Jobs<'c> {
     filter: Filter,
     args: Vec<(String, serde_json::Value)>,
     before: Option<JobId>,
-    limit: u32,
+    limit: Option<u64>,
     budget: u64,
     dry: bool,
 }
@@ -85,8 +85,10 @@ const FIRST: u32 = 1_000;
 const MOST: u32 = 20_000;
 /// How many rows one call reads at most, unless it was told otherwise.
 const BUDGET: u64 = 1_000_000;
-/// How many jobs one step acts on at most.
-const STEP: u32 = 1_000;
+/// How many jobs one step finds at most.
+const STEP: u64 = 1_000;
+/// How many jobs a page has, unless it was told otherwise.
+const PAGE: u64 = 100;
 
 /// The states that a finished job may have.
 const FINAL: [State; 3] = [State::Completed, State::Cancelled, State::Discarded];
@@ -96,7 +98,7 @@ const QUEUED: [State; 4] = [State::Scheduled, State::Available, State::Running, 
 impl<'c> Jobs<'c> {
     pub(super) fn new(client: &'c Client) -> Self {
         let filter = Filter::default();
-        Self { client, filter, args: Vec::new(), before: None, limit: 100, budget: BUDGET, dry: false }
+        Self { client, filter, args: Vec::new(), before: None, limit: None, budget: BUDGET, dry: false }
     }
 
     /// Of this task.
@@ -161,9 +163,10 @@ impl<'c> Jobs<'c> {
         self
     }
 
-    /// How many jobs a page has at most; 100 unless said otherwise, and never more than 1,000.
-    pub fn limit(mut self, jobs: u32) -> Self {
-        self.limit = jobs.clamp(1, STEP);
+    /// How many jobs at most to list, count, cancel, retry or delete. A page has 100 unless said otherwise, and never more
+    /// than 1,000; the others take all there are.
+    pub fn limit(mut self, jobs: u64) -> Self {
+        self.limit = Some(jobs);
         self
     }
 
@@ -186,21 +189,22 @@ impl<'c> Jobs<'c> {
     pub async fn list(&self) -> Result<Page> {
         let mut look = Look::new(self);
         let mut jobs = Vec::new();
-        while let Some(limit) = look.goes_on(jobs.len() as u64, self.limit) {
+        let most = self.limit.unwrap_or(PAGE).min(STEP);
+        while let Some(limit) = look.goes_on(jobs.len() as u64, most) {
             let found = look.step(limit).await?;
             jobs.extend(self.fetch(found).await?);
         }
         Ok(Page { jobs, read: look.read, next: look.next })
     }
 
-    /// How many they are. The count is exact where all rows could be read, and says whether they were.
+    /// How many they are. The count is exact where all rows were read, and says whether they were.
     ///
     /// # Errors
     /// The database can't be reached.
     pub async fn count(&self) -> Result<Count> {
         let mut look = Look::new(self);
         let mut jobs = 0;
-        while let Some(limit) = look.goes_on(0, MOST) {
+        while let Some(limit) = look.goes_on(jobs, self.most()) {
             let found = look.step(limit).await?;
             jobs += self.meant(found).await?.len() as u64;
         }
@@ -267,7 +271,7 @@ impl<'c> Jobs<'c> {
             return Ok(bulk);
         }
         let mut look = Look::new(self);
-        while let Some(limit) = look.goes_on(0, STEP) {
+        while let Some(limit) = look.goes_on(bulk.matched, self.most()) {
             let found = look.step(limit).await?;
             let meant = self.meant(found).await?;
             bulk.matched += meant.len() as u64;
@@ -277,6 +281,10 @@ impl<'c> Jobs<'c> {
         }
         (bulk.read, bulk.next) = (look.read, look.next);
         Ok(bulk)
+    }
+
+    fn most(&self) -> u64 {
+        self.limit.unwrap_or(u64::MAX)
     }
 
     /// Those of what was found whose arguments are meant too.
@@ -345,10 +353,10 @@ impl<'j> Look<'j> {
     }
 
     /// How many more to find in the next step, where there is one.
-    fn goes_on(&self, found: u64, wanted: u32) -> Option<u32> {
-        let left = u64::from(wanted).saturating_sub(found);
+    fn goes_on(&self, found: u64, most: u64) -> Option<u32> {
+        let left = most.saturating_sub(found).min(STEP);
         let more = left > 0 && !self.ended && self.read < self.jobs.budget;
-        more.then_some(left.try_into().unwrap_or(wanted))
+        more.then_some(u32::try_from(left).unwrap_or(u32::MAX))
     }
 
     async fn step(&mut self, limit: u32) -> Result<Vec<JobId>> {
