@@ -119,7 +119,7 @@ async fn help_lists_every_flag_and_exit_code() {
 async fn put_in(pool: &pgq::sqlx::PgPool, task: &str) -> pgq::JobId {
     let insert = pgq::sqlx::query(
         "insert into pgq.job (queue, task, rank, run_at, created, lane, max_attempts, codec, payload)
-         values ('slow', $1, 0, now(), now(), 0, 1, 0, '\\xc0') returning id",
+         values ('slow', $1, 0, now(), now(), 0, 20, 0, '\\xc0') returning id",
     );
     let row = insert.bind(task).fetch_one(pool).await.unwrap();
     pgq::JobId(pgq::sqlx::Row::get(&row, 0))

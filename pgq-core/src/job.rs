@@ -164,6 +164,14 @@ pub struct Claimed {
     pub payload: Vec<u8>,
 }
 
+impl Claimed {
+    /// Whether it may be the one that killed its workers: [`crash`](crate::crash) tells how that is found out.
+    #[must_use]
+    pub const fn is_suspect(&self) -> bool {
+        self.crashes >= crate::crash::SUSPECT
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,6 +5,7 @@
 //! that every decision can be tested as a table. Depend on `pgq`, not on this crate: its surface follows pgq's needs.
 
 pub mod control;
+pub mod crash;
 pub mod failure;
 pub mod filter;
 pub mod job;

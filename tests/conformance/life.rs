@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pgq::backend::crash::{self, Fate};
 use pgq::backend::{Claimed, Event, NewJob, Session, Transition, Verdict};
 use pgq::{Cancellation, Edit, Edited, JobId, Result, Retrial, State};
 
@@ -32,6 +33,9 @@ impl Model {
         let refunded = matches!(transition, Transition::Snooze { .. } | Transition::Release);
         self.attempt -= u16::from(refunded);
         assert!(self.follow(transition.event()), "{transition:?} leaves {}", self.state);
+        if transition.delay().is_some() {
+            self.crashes = 0;
+        }
         // Without a delay there is nothing to wait for.
         if transition.delay() == Some(Duration::ZERO) {
             self.state = State::Available;
@@ -154,10 +158,15 @@ impl Life {
         self.session = heir;
         self.stale = self.held.take();
         self.model.crashes += 1;
-        // Who was told to cancel it and died, or has used up what was granted, doesn't bring it back.
+        let fate = crash::fate(self.model.crashes, self.model.attempt, self.model.max_attempts);
+        // A wish to cancel it outlives the worker that was told.
         let now = self.world.job(self.id).await?;
-        let event = if now.state == State::Cancelled { Event::Cancel } else { Event::Rescue };
-        assert!(self.model.follow(event));
+        assert!(self.model.follow(match fate {
+            Fate::Discarded => Event::Crash,
+            Fate::Again(_) if now.state == State::Cancelled => Event::Cancel,
+            Fate::Again(Duration::ZERO) => Event::Rescue,
+            Fate::Again(_) => Event::Retry,
+        }));
         Ok("crash")
     }
 

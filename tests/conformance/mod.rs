@@ -111,6 +111,10 @@ facts! {
         a_beat_keeps_the_lease
         a_rescued_jobs_first_holder_cannot_finish_it
         a_freed_job_keeps_what_became_of_its_attempt
+        a_job_that_kills_its_workers_waits_longer_each_time_and_is_discarded
+        a_job_whose_last_attempt_crashed_is_discarded
+        suspects_are_claimed_one_at_a_time
+        an_attempt_that_ends_by_itself_clears_its_job
         a_worker_that_starts_late_declares_nobody_gone_at_once;
     unique:
         a_second_job_with_a_key_is_refused_and_told_of_the_first

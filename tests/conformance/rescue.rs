@@ -1,11 +1,12 @@
 //! Workers that fall silent.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use pgq::backend::{Renewal, Transition, Verdict};
+use pgq::backend::{Claim, NewJob, OnConflict, Renewal, Session, Transition, Unique, Verdict};
 use pgq::{FailureKind, Result, State};
 
-use crate::world::{SPAN, World, claim, end, job};
+use crate::world::{SPAN, World, claim, end, ids, job, retry, want};
 
 const MOMENT: Duration = Duration::from_micros(1);
 
@@ -77,5 +78,89 @@ pub(crate) async fn a_freed_job_keeps_what_became_of_its_attempt(world: World) -
     assert_eq!((failure.worker.as_deref(), failure.started), (Some("test:1"), None));
     assert_eq!(failure.ended, world.clock.now());
     assert_eq!(failure.message, "the worker test:1 fell silent while it held the job");
+    Ok(())
+}
+
+/// The holder of what is running falls silent, and another worker frees it.
+async fn crash(world: &World) -> Result<Arc<dyn Session>> {
+    let heir = world.session(&["a"]).await?;
+    world.clock.advance(SPAN + MOMENT);
+    heir.attend().await?.renew().await?;
+    heir.rescue(10).await?;
+    Ok(heir)
+}
+
+pub(crate) async fn a_job_that_kills_its_workers_waits_longer_each_time_and_is_discarded(world: World) -> Result<()> {
+    let mut session = world.session(&["a"]).await?;
+    let id = world.put_one(job("a")).await?;
+    for (crashes, pause) in [(1, 0), (2, 10), (3, 30), (4, 90)] {
+        assert_eq!(claim(&session, &["a"], 1).await?[0].id, id);
+        session = crash(&world).await?;
+        let found = world.job(id).await?;
+        assert_eq!(found.crashes, crashes);
+        assert_eq!(found.run_at, world.clock.now().saturating_add(Duration::from_secs(pause)));
+        assert_eq!(found.state, if pause == 0 { State::Available } else { State::Retryable });
+        world.clock.advance(Duration::from_secs(pause));
+        session.attend().await?.renew().await?;
+        session.promote(10).await?;
+    }
+    claim(&session, &["a"], 1).await?;
+    let heir = world.session(&["a"]).await?;
+    world.clock.advance(SPAN + MOMENT);
+    heir.attend().await?.renew().await?;
+    assert_eq!(heir.rescue(10).await?.discarded, [id]);
+    let found = world.job(id).await?;
+    assert_eq!((found.state, found.crashes, found.failures.len()), (State::Discarded, 5, 5));
+    assert!(found.failures.iter().all(|failure| failure.kind == FailureKind::Crashed));
+    world.client.retry(id).await?;
+    assert_eq!((world.state(id).await?, world.job(id).await?.crashes), (State::Available, 0));
+    Ok(())
+}
+
+pub(crate) async fn a_job_whose_last_attempt_crashed_is_discarded(world: World) -> Result<()> {
+    let unique = Unique { key: "k".to_owned(), on_conflict: OnConflict::Reject, window: Duration::from_hours(1) };
+    let once = || NewJob { max_attempts: 1, unique: Some(unique.clone()), ..job("a") };
+    let session = world.session(&["a"]).await?;
+    let id = world.put_one(once()).await?;
+    claim(&session, &["a"], 1).await?;
+    crash(&world).await?;
+    assert_eq!(world.state(id).await?, State::Discarded);
+    assert_eq!(world.put_one(once()).await?, id, "its key stays taken for its window");
+    Ok(())
+}
+
+pub(crate) async fn suspects_are_claimed_one_at_a_time(world: World) -> Result<()> {
+    let session = world.session(&["a"]).await?;
+    let suspects = world.put(vec![job("a"), job("a"), job("a")]).await?;
+    claim(&session, &["a"], 9).await?;
+    let session = crash(&world).await?;
+    assert_eq!(claim(&session, &["a"], 9).await?.len(), 3, "once is nobody's fault");
+    let session = crash(&world).await?;
+    world.clock.advance(Duration::from_secs(10));
+    session.attend().await?.renew().await?;
+    session.promote(10).await?;
+    let others = world.put(vec![job("a"), job("a")]).await?;
+    let wants = || vec![want("default", "a", 9)].into();
+    let first = session.claim(Claim { wants: wants(), limit: 9, thorough: true, suspect: true }).await?;
+    assert_eq!(ids(&first.jobs), [vec![suspects[0]], others].concat());
+    assert!(!first.again, "the other suspects are no reason to claim again");
+    let alone = Claim { wants: wants(), limit: 9, thorough: true, suspect: false };
+    assert_eq!(session.claim(alone).await?.jobs, []);
+    let second = session.claim(Claim { wants: wants(), limit: 9, thorough: true, suspect: true }).await?;
+    assert_eq!(ids(&second.jobs), [suspects[1]]);
+    Ok(())
+}
+
+pub(crate) async fn an_attempt_that_ends_by_itself_clears_its_job(world: World) -> Result<()> {
+    let session = world.session(&["a"]).await?;
+    let id = world.put_one(job("a")).await?;
+    claim(&session, &["a"], 1).await?;
+    let session = crash(&world).await?;
+    let won = claim(&session, &["a"], 1).await?;
+    end(&session, &won[0], Transition::Release).await?;
+    assert_eq!(world.job(id).await?.crashes, 1, "what is handed back shows nothing");
+    let won = claim(&session, &["a"], 1).await?;
+    end(&session, &won[0], retry(Duration::ZERO)).await?;
+    assert_eq!(world.job(id).await?.crashes, 0);
     Ok(())
 }

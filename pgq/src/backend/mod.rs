@@ -22,6 +22,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use pgq_core::crash;
 pub use pgq_core::{Claimed, Codec, Event, Failure, Lease, NewJob, OnConflict, Placement, Transition, Unique, When};
 use pgq_core::{FailureKind, Headers, JobId, Priority, State, Timestamp};
 pub use uuid::Uuid;
@@ -222,6 +223,8 @@ pub struct Claim {
     /// Whether to look at every job that may run, also where short cuts would pass it by: before sleeping, and after a
     /// notice.
     pub thorough: bool,
+    /// Whether a job that may have killed its workers can be among them: one at most.
+    pub suspect: bool,
 }
 
 /// What a claim won.
@@ -352,12 +355,14 @@ pub struct Promoted {
 }
 
 /// What a step of rescue did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rescued {
     /// Workers declared gone.
     pub gone: u32,
-    /// How many jobs were made available again.
+    /// How many jobs they held that are held no longer.
     pub freed: u32,
+    /// Those among them that were discarded: workers died with them too often, or their attempts are used up.
+    pub discarded: Vec<JobId>,
 }
 
 /// What a step of pruning did.

@@ -68,6 +68,7 @@ impl Claimer {
             wants: Arc::clone(&self.engine.wants),
             limit: u32::try_from(limit).unwrap_or(u32::MAX),
             thorough: self.dozing.is_some(),
+            suspect: !self.engine.held.has_suspect(),
         };
         self.settle_doubts().await?;
         // Until the answer is there, also where nobody waits for it any more.

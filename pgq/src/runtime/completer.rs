@@ -118,7 +118,10 @@ impl Completer {
                 }
             }
         }
-        self.engine.held.remove(done);
+        if self.engine.held.remove(done) {
+            // The claimer may have left another one alone because of it.
+            self.engine.stir.raise();
+        }
         let count = busy.len();
         self.engine.outbox.put_back(busy);
         count

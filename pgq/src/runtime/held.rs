@@ -1,6 +1,7 @@
 //! The jobs of this worker, from their claim until the backend has answered for their end.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use pgq_core::{Claimed, JobId};
@@ -9,13 +10,17 @@ use tokio_util::sync::CancellationToken;
 use crate::backend::Cancelled;
 
 #[derive(Debug, Default)]
-pub(super) struct Held(Mutex<HashMap<(JobId, u32), Grip>>);
+pub(super) struct Held {
+    claims: Mutex<HashMap<(JobId, u32), Grip>>,
+    suspects: AtomicUsize,
+}
 
 /// A hold on one attempt from outside.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Grip {
     why: Arc<OnceLock<String>>,
     cancelled: CancellationToken,
+    suspect: bool,
 }
 
 impl Grip {
@@ -29,13 +34,19 @@ impl Grip {
 impl Held {
     /// Takes note of a job that was claimed.
     pub(super) fn add(&self, job: &Claimed) -> Grip {
-        let grip = Grip::default();
+        let grip = Grip { suspect: job.is_suspect(), ..Grip::default() };
+        self.suspects.fetch_add(grip.suspect.into(), Ordering::SeqCst);
         self.with(|held| held.insert((job.id, job.epoch), grip.clone()));
         grip
     }
 
-    pub(super) fn remove(&self, claims: impl IntoIterator<Item = (JobId, u32)>) {
-        self.with(|held| claims.into_iter().for_each(|claim| _ = held.remove(&claim)));
+    /// The claims (job, epoch) are this worker's no longer; whether a suspect was among them.
+    pub(super) fn remove(&self, claims: impl IntoIterator<Item = (JobId, u32)>) -> bool {
+        let suspects = self.with(|held| {
+            claims.into_iter().filter_map(|claim| held.remove(&claim)).filter(|grip| grip.suspect).count()
+        });
+        self.suspects.fetch_sub(suspects, Ordering::SeqCst);
+        suspects > 0
     }
 
     /// Cancels a job if this claim of it still runs.
@@ -47,6 +58,11 @@ impl Held {
         }
     }
 
+    /// Whether one of them may be about to kill this worker.
+    pub(super) fn has_suspect(&self) -> bool {
+        self.suspects.load(Ordering::SeqCst) > 0
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.with(|held| held.is_empty())
     }
@@ -56,6 +72,6 @@ impl Held {
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut HashMap<(JobId, u32), Grip>) -> T) -> T {
-        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        look(&mut self.claims.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

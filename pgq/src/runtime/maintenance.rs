@@ -55,6 +55,9 @@ impl Service for Rescuer {
             tracing::warn!(workers = rescued.gone, jobs = rescued.freed, "workers are gone, and their jobs freed");
             self.0.stir.raise();
         }
+        for job in &rescued.discarded {
+            tracing::error!(%job, "job discarded: its workers died with it");
+        }
         Ok(if rescued.freed >= STEP { Next::Again } else { Next::After(RESCUE.min(self.0.lease / 2)) })
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pgq_core::{Claimed, JobId, Lease};
 
-use super::row::{Key, Lane};
+use super::row::{Key, Lane, Row};
 use super::store::Store;
 use crate::backend::{Batch, Claim, Want};
 
@@ -23,38 +23,50 @@ impl Store {
             return Batch::default();
         };
         let limit = claim.limit as usize;
-        let mut heads = self.heads(&claim.wants);
+        let mut suspect = claim.suspect;
+        let mut heads = self.heads(&claim.wants, suspect);
         let (tied, last_rank) = front(&heads);
         let mut jobs = Vec::new();
         for (turn, head) in heads.iter_mut().take(tied).enumerate() {
             let share = limit / tied + usize::from(turn < limit % tied);
-            let won = self.win((lease, &holder), &head.lane, share.min(head.cap), last_rank);
-            head.cap -= won.len();
-            jobs.extend(won);
+            let ids = self.pick(&head.lane, share.min(head.cap), last_rank, &mut suspect);
+            head.cap -= ids.len();
+            jobs.extend(self.win(lease, &holder, ids));
         }
         jobs.sort_by_key(|job| (job.priority.rank(), job.run_at, job.id));
-        let again = jobs.len() < limit && heads.iter().any(|head| head.cap > 0 && self.ready.contains_key(&head.lane));
+        let left = |head: &Head| head.cap > 0 && self.first(&head.lane, suspect).is_some();
+        let again = jobs.len() < limit && heads.iter().any(left);
         Batch { jobs, again }
     }
 
-    fn heads(&self, wants: &[Want]) -> Vec<Head> {
-        let mut heads: Vec<_> = wants.iter().filter_map(|want| self.head(want)).collect();
+    fn heads(&self, wants: &[Want], suspect: bool) -> Vec<Head> {
+        let mut heads: Vec<_> = wants.iter().filter_map(|want| self.head(want, suspect)).collect();
         heads.sort_by_key(|head| head.key);
         heads
     }
 
-    fn head(&self, want: &Want) -> Option<Head> {
+    fn head(&self, want: &Want, suspect: bool) -> Option<Head> {
         let lane = Lane::from(want);
-        let key = *self.ready.get(&lane).filter(|_| want.cap > 0)?.first()?;
-        if self.is_paused(&lane) {
-            return None;
-        }
+        let key = self.first(&lane, suspect).filter(|_| want.cap > 0 && !self.is_paused(&lane))?;
         Some(Head { lane, key, cap: want.cap as usize })
     }
 
-    fn win(&mut self, (lease, holder): (Lease, &Arc<str>), lane: &Lane, most: usize, last_rank: i16) -> Vec<Claimed> {
-        let keys = self.ready.get(lane).into_iter().flatten();
-        let ids: Vec<JobId> = keys.take_while(|key| key.rank <= last_rank).take(most).map(|key| key.id).collect();
+    fn first(&self, lane: &Lane, suspect: bool) -> Option<Key> {
+        self.ready.get(lane)?.iter().find(|key| suspect || !self.is_suspect(key.id)).copied()
+    }
+
+    fn is_suspect(&self, id: JobId) -> bool {
+        self.jobs.get(&id).is_some_and(Row::is_suspect)
+    }
+
+    /// With one suspect at most, where there may be one.
+    fn pick(&self, lane: &Lane, most: usize, last_rank: i16, suspect: &mut bool) -> Vec<JobId> {
+        let keys = self.ready.get(lane).into_iter().flatten().take_while(|key| key.rank <= last_rank);
+        let allowed = keys.filter(|key| !self.is_suspect(key.id) || std::mem::take(suspect));
+        allowed.take(most).map(|key| key.id).collect()
+    }
+
+    fn win(&mut self, lease: Lease, holder: &Arc<str>, ids: Vec<JobId>) -> Vec<Claimed> {
         let now = self.now;
         ids.into_iter().filter_map(|id| self.change(id, |row| row.claim(lease, holder, now))).collect()
     }

@@ -50,6 +50,7 @@ impl Store {
     }
 
     fn put_back(&mut self, mut row: Row, after: Duration, state: State) {
+        row.clear();
         row.wait_until(self.now.saturating_add(after), state, self.now);
         self.insert(row);
     }

@@ -4,7 +4,9 @@ use std::mem;
 use std::ops::Bound;
 use std::time::Duration;
 
-use pgq_core::{JobId, Lease, Timestamp};
+use pgq_core::crash::Fate;
+use pgq_core::options::Keep;
+use pgq_core::{JobId, Lease, State, Timestamp};
 
 use super::row::Place;
 use super::session::Session;
@@ -17,10 +19,8 @@ impl Maintain for Session {
     }
 
     fn rescue(&self, step: u32) -> Answer<'_, Rescued> {
-        self.memory.answer(move |store| Rescued {
-            gone: store.declare_gone(self.lease, self.started),
-            freed: store.free(step),
-        })
+        self.memory
+            .answer(move |store| Rescued { gone: store.declare_gone(self.lease, self.started), ..store.free(step) })
     }
 
     fn prune(&self, step: u32) -> Answer<'_, Pruned> {
@@ -63,15 +63,33 @@ impl Store {
     }
 
     /// Frees what is held by leases without a worker.
-    fn free(&mut self, step: u32) -> u32 {
+    fn free(&mut self, step: u32) -> Rescued {
         let orphaned = self.held.iter().filter(|(lease, _)| !self.workers.contains_key(lease));
         let ids: Vec<JobId> = orphaned.flat_map(|(_, ids)| ids).take(step as usize).copied().collect();
-        let now = self.now;
-        let freed = ids.into_iter().filter_map(|id| self.change(id, |row| row.rescue(now))).map(|()| 1).sum();
+        let mut rescued = Rescued::default();
+        for id in ids {
+            rescued.freed += 1;
+            if self.free_one(id) == Some(Fate::Discarded) {
+                rescued.discarded.push(id);
+            }
+        }
         for Cancelled { id, why, .. } in mem::take(&mut self.untold) {
             self.cancel(id, &why);
         }
-        freed
+        rescued
+    }
+
+    fn free_one(&mut self, id: JobId) -> Option<Fate> {
+        let mut row = self.remove(id)?;
+        let fate = row.rescue(self.now);
+        match fate {
+            Fate::Again(_) => self.insert(row),
+            Fate::Discarded => {
+                self.yield_key(&row);
+                self.archive(row, State::Discarded, Keep::DEFAULT.discarded);
+            }
+        }
+        Some(fate)
     }
 
     fn prune(&mut self, step: u32) -> Pruned {

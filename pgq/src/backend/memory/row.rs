@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pgq_core::crash::{self, Fate};
 use pgq_core::{
     Claimed, Failure, FailureKind, Headers, JobId, Lease, NewJob, OnConflict, Priority, State, Timestamp, Unique, When,
 };
@@ -191,12 +192,25 @@ impl Row {
     }
 
     /// Its holder died with it.
-    pub(super) fn rescue(&mut self, now: Timestamp) {
+    pub(super) fn rescue(&mut self, now: Timestamp) -> Fate {
         let message = format!("the worker {} fell silent while it held the job", self.holder);
         self.note(&Failure::new(FailureKind::Crashed, &message), None, now);
         self.crashes = self.crashes.saturating_add(1);
-        self.run_at = now;
-        self.place = Place::Ready;
+        let fate = crash::fate(self.crashes, self.attempt, self.max_attempts);
+        if let Fate::Again(pause) = fate {
+            self.wait_until(now.saturating_add(pause), State::Retryable, now);
+        }
+        fate
+    }
+
+    /// It may be the one that killed its workers.
+    pub(super) fn is_suspect(&self) -> bool {
+        self.crashes >= crash::SUSPECT
+    }
+
+    /// An attempt ended by itself, and killed nobody.
+    pub(super) fn clear(&mut self) {
+        self.crashes = 0;
     }
 
     /// `ran` for how long, where that is known.

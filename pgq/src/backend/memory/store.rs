@@ -196,7 +196,7 @@ mod tests {
         store.register(&registration(&wants));
         let row = store.draft(job());
         store.insert(row);
-        let batch = store.claim(LEASE, &Claim { wants: wants.into(), limit: 9, thorough: true });
+        let batch = store.claim(LEASE, &Claim { wants: wants.into(), limit: 9, thorough: true, suspect: true });
         for won in &batch.jobs {
             let (transition, keep) = (Transition::Complete, Duration::ZERO);
             let ended = Ended { id: won.id, epoch: won.epoch, ran: Duration::ZERO, transition, keep };

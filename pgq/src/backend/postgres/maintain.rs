@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use super::convert::{column, database, job_id, unsigned};
+use pgq_core::{JobId, crash};
+
+use super::convert::{column, database, job_id, micros, unsigned};
 use super::operate::cancel;
-use super::session::{PgSession, call_for};
+use super::session::PgSession;
 use super::wake::Call;
 use crate::Result;
 use crate::backend::{Answer, Maintain, Promoted, Pruned, Rescued};
@@ -35,6 +37,7 @@ impl PgSession {
         let gone = query.fetch_all(&self.engine).await.map_err(database)?;
         let mut transaction = self.begin_scan().await?;
         let query = self.statements.free.query().bind(i64::from(step)).bind(self.now());
+        let query = query.bind(i32::from(crash::SUSPECT)).bind(i32::from(crash::MOST)).bind(micros(crash::PAUSE));
         let freed = query.fetch_all(&mut *transaction).await.map_err(database)?;
         if freed.is_empty() {
             let query = self.statements.mark_freed.query().bind(self.now());
@@ -42,8 +45,16 @@ impl PgSession {
         }
         transaction.commit().await.map_err(database)?;
         self.cancel_untold().await?;
-        self.call(&call_for(&freed)?).await?;
-        Ok(Rescued { gone: unsigned(gone.len()), freed: unsigned(freed.len()) })
+        let (mut call, mut discarded) = (Call::nobody(), Vec::new());
+        for row in &freed {
+            let (ready, over): (bool, bool) = (column(row, 2)?, column(row, 4)?);
+            if ready {
+                call.add(column(row, 0)?, column(row, 1)?, 1);
+            }
+            discarded.extend(over.then_some(JobId(column(row, 3)?)));
+        }
+        self.call(&call).await?;
+        Ok(Rescued { gone: unsigned(gone.len()), freed: unsigned(freed.len()), discarded })
     }
 
     /// A wish to cancel a running job outlives the worker that was told and died.

@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use pgq_core::{Claimed, Headers, JobId, Lease, Priority};
+use pgq_core::{Claimed, Headers, JobId, Lease, Priority, crash};
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{Executor, PgPool};
@@ -144,7 +144,7 @@ impl PgSession {
         }
         let query = self.statements.claim.query().bind(self.lease.0).bind(queues).bind(tasks).bind(caps);
         let query = query.bind(i64::from(claim.limit)).bind(MOST_BYTES).bind(ranks).bind(instants).bind(ids);
-        let query = query.bind(self.now()).bind(loose);
+        let query = query.bind(self.now()).bind(loose).bind(claim.suspect).bind(i32::from(crash::SUSPECT));
         let rows = query.fetch_all(&self.engine).await.map_err(database)?;
         let batch = read_batch(&rows)?;
         if !loose {

@@ -1,7 +1,7 @@
 -- $1 lease, $2 queues, $3 tasks, $4 how many of each, $5 how many in all, $6 how many bytes of payload in all; for each of
 -- the tasks the last key that this worker has passed: $7 ranks (32768 where it has passed none), $8 instants, $9 ids; $10
 -- the time; $11 whether to take from all tasks at once, whatever their heads' ranks: where somebody has locked what
--- should come first, that is left to him.
+-- should come first, that is left to him; $12 whether a suspect may be among them, one at most: a job of $13 crashes or more.
 -- A worker that rescue is declaring gone (`for update`) waits here and then finds itself gone; one that is here first is
 -- left alone by rescue. So no claim can commit for a worker that was declared gone.
 with me as materialized (select from @worker where id = $1 and gone is null for key share),
@@ -17,13 +17,13 @@ head as materialized (
   cross join lateral (
     (select job.rank, job.run_at, job.id from @job as job
      where job.queue = want.queue and job.task = want.task and job.lane = 0 and job.lease is null
-       and job.rank < want.rank
+       and (job.crashes < $13::int or $12::boolean) and job.rank < want.rank
      order by job.rank, job.run_at, job.id
      limit 1)
     union all
     (select job.rank, job.run_at, job.id from @job as job
      where job.queue = want.queue and job.task = want.task and job.lane = 0 and job.lease is null
-       and (job.rank, job.run_at, job.id) > (want.rank, want.run_at, want.id)
+       and (job.crashes < $13 or $12) and (job.rank, job.run_at, job.id) > (want.rank, want.run_at, want.id)
      order by job.rank, job.run_at, job.id
      limit 1)
     order by rank, run_at, id
@@ -52,15 +52,24 @@ locked as materialized (
   select taken.*
   from me, turn
   cross join lateral (
-    select job.ctid as tid, job.rank, job.run_at, job.id, octet_length(job.payload) as bytes from @job as job
+    select job.ctid as tid, job.rank, job.run_at, job.id, octet_length(job.payload) as bytes,
+           job.crashes >= $13 as suspect
+    from @job as job
     where job.queue = turn.queue and job.task = turn.task and job.lane = 0 and job.lease is null
+      and (job.crashes < $13 or $12)
       and (job.rank, job.run_at, job.id) >= (turn.rank, turn.run_at, turn.id) and job.rank <= turn.last_rank
     order by job.rank, job.run_at, job.id
     limit turn.cap
     for update skip locked) as taken),
 picked as materialized (
   select array_agg(tid) filter (where bytes_before < $6::bigint) as tids, count(*) as locked
-  from (select tid, sum(bytes) over (order by rank, run_at, id) - bytes as bytes_before from locked) as weighed),
+  from (select tid, suspect,
+               sum(bytes) over line - bytes as bytes_before,
+               count(*) filter (where suspect) over line as suspects
+        from locked
+        window line as (order by rank, run_at, id)) as weighed
+  -- The other suspects are left for when the first has ended.
+  where not suspect or suspects = 1),
 -- By ctid: `id in (select … limit)` plans badly, and the rows are locked, so their ctids stand.
 claimed as (
   update @job

@@ -1,22 +1,49 @@
--- Frees up to $1 jobs of workers that are gone, and notes which crashed; $2 the time.
+-- Frees up to $1 jobs of workers that are gone, and notes which crashed; $2 the time. $3 with how many crashes a job is a
+-- suspect, $4 with how many it is discarded, $5 how long a suspect waits at first, in µs. The same decision as in the core,
+-- for many at once.
 with found as materialized (
-  select ctid as tid, id, lease from @job
-  where lease = any (array(select id from @worker where gone is not null and freed is null))
+  select job.ctid as tid, job.id, concat(worker.host, ':', worker.pid) as holder,
+         job.crashes + 1 >= $4::int or job.attempt >= job.max_attempts as over,
+         case when job.crashes + 1 >= $3::int then $5::bigint * power(3, job.crashes + 1 - $3)::bigint else 0 end as pause
+  from @job as job join @worker as worker on worker.id = job.lease
+  where job.lease = any (array(select id from @worker where gone is not null and freed is null))
     -- The scan isn't begun where nobody is gone, which is nearly always.
     and exists (select from @worker where gone is not null and freed is null)
   limit $1::bigint
-  for update skip locked),
+  for update of job skip locked),
+given as (select coalesce($2::timestamptz, clock_timestamp()) as now),
 freed as (
-  update @job
-  set lease = null, crashes = crashes + 1, run_at = coalesce($2::timestamptz, clock_timestamp())
-  where ctid = any (array(select tid from found))
-  returning id, epoch, attempt, queue, task),
+  update @job as job
+  set lease = null, crashes = job.crashes + 1, retrying = found.pause > 0,
+      lane = case when found.pause > 0 then 1 else 0 end, run_at = now + found.pause * interval '1 microsecond'
+  from found, given
+  where job.ctid = found.tid and not found.over
+  returning job.id, job.epoch, job.attempt, job.queue, job.task, found.holder, found.pause = 0 as ready),
+over as (
+  delete from @job as job using found where job.ctid = found.tid and found.over returning job.*, found.holder),
+kept as (
+  insert into @history (id, expires, finished, created, run_at, lease, parent, epoch, state, attempt, crashes,
+                        max_attempts, rank, version, codec, queue, task, unique_key, headers, extra, payload)
+  select over.id, now + keep * interval '1 microsecond', now, over.created, over.run_at, over.lease, over.parent,
+         over.epoch, 6, over.attempt, over.crashes + 1, over.max_attempts, over.rank, over.version, over.codec,
+         over.queue, over.task, over.unique_key, over.headers, over.extra, over.payload
+  from over left join @task as task on task.name = over.task, given,
+       -- What the task declares; a week where no worker has declared it.
+       coalesce((task.options #>> '{keep,discarded}')::bigint, 604800000000) as keep
+  where keep > 0),
+-- As in finish.sql: a key that stays taken.
+tombs as (
+  insert into @job (id, queue, task, rank, run_at, created, lane, max_attempts, codec, payload, unique_key)
+  select id, queue, task, rank, now + (extra ->> 'unique_for')::bigint * interval '1 microsecond', now, 3, 1, codec, '',
+         unique_key
+  from over, given
+  where unique_key is not null and extra ? 'unique_for'),
 failed as (
   insert into @failure (job, epoch, attempt, worker, ended, kind, message, chain)
-  select freed.id, freed.epoch, freed.attempt, name, coalesce($2, clock_timestamp()), 'crashed',
-         'the worker ' || name || ' fell silent while it held the job', '[]'
-  from freed
-  join found on found.id = freed.id
-  join @worker as worker on worker.id = found.lease,
-       concat(worker.host, ':', worker.pid) as name)
-select queue, task from freed
+  select id, epoch, attempt, holder, now, 'crashed', 'the worker ' || holder || ' fell silent while it held the job', '[]'
+  from given, (select id, epoch, attempt, holder from freed
+               union all
+               select id, epoch, attempt, holder from over) as crashed)
+select queue, task, ready, id, false as over from freed
+union all
+select queue, task, false, id, true from over

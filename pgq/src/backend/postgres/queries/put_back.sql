@@ -15,6 +15,8 @@ back as (
   set lease = null,
       attempt = job.attempt - held.refund,
       retrying = held.retrying,
+      -- Whoever ended by himself killed nobody; what is handed back did neither.
+      crashes = case when held.delay is null then job.crashes else 0 end,
       lane = case when held.delay > 0 then 1 else 0 end,
       run_at = coalesce(coalesce($7::timestamptz, statement_timestamp()) + held.delay * interval '1 microsecond',
                         job.run_at)
