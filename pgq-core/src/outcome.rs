@@ -16,6 +16,8 @@ pub enum Outcome {
     Failed(Failure),
     /// The handler asked for something.
     Asked(Control),
+    /// The handler failed, and the task says of this error what to do.
+    Judged(Failure, Control),
     /// No further attempt would do: the payload can't be read, or the time to begin is over.
     Hopeless(Failure),
     /// The worker stops and the attempt had not ended.
@@ -112,6 +114,9 @@ pub fn decide(outcome: Outcome, job: Standing, policy: &Retry, random: f64) -> T
         Outcome::Asked(Control::Cancel(why)) => {
             Transition::Cancel { failure: Failure::new(FailureKind::Cancelled, &why) }
         }
+        Outcome::Judged(failure, Control::RetryIn(after)) => retry_or_discard(job, after, failure),
+        Outcome::Judged(failure, Control::Discard(_)) => Transition::Discard { failure },
+        Outcome::Judged(_, control) => decide(Outcome::Asked(control), job, policy, random),
         Outcome::Hopeless(failure) => Transition::Discard { failure },
         Outcome::Released => Transition::Release,
     }
@@ -150,6 +155,11 @@ mod tests {
             (Outcome::Asked(Control::Snooze(after)), 3, State::Scheduled),
             (Outcome::Asked(Control::Discard("why".into())), 1, State::Discarded),
             (Outcome::Asked(Control::Cancel("why".into())), 1, State::Cancelled),
+            (Outcome::Judged(failure(), Control::RetryIn(after)), 2, State::Retryable),
+            (Outcome::Judged(failure(), Control::RetryIn(after)), 3, State::Discarded),
+            (Outcome::Judged(failure(), Control::Discard("why".into())), 1, State::Discarded),
+            (Outcome::Judged(failure(), Control::Snooze(after)), 3, State::Scheduled),
+            (Outcome::Judged(failure(), Control::Cancel("why".into())), 1, State::Cancelled),
             (Outcome::Hopeless(failure()), 1, State::Discarded),
             (Outcome::Released, 3, State::Available),
         ];
@@ -166,5 +176,13 @@ mod tests {
         let asked = Outcome::Asked(Control::RetryIn(Duration::from_secs(9)));
         let decided = decide(asked, standing(1, 2), &POLICY, 0.5);
         assert!(matches!(decided, Transition::Retry { after, .. } if after == Duration::from_secs(9)));
+    }
+
+    #[test]
+    fn what_is_said_of_an_error_leaves_its_message() {
+        let judged = |control| decide(Outcome::Judged(failure(), control), standing(1, 2), &POLICY, 0.5);
+        let after = Duration::from_secs(9);
+        assert_eq!(judged(Control::RetryIn(after)), Transition::Retry { after, failure: failure() });
+        assert_eq!(judged(Control::Discard("why".into())), Transition::Discard { failure: failure() });
     }
 }

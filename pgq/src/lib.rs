@@ -42,7 +42,7 @@ pub mod __private {
     pub use crate::client::{enqueue_each as enqueue_many, enqueue_one as enqueue};
     pub use crate::task::{
         Described, HandlerError, Listed, Location, Nameless, Names, TaskEntry, TaskError, TaskResult, attempt,
-        blocking_attempt, distinct, schema_of,
+        blocking_attempt, distinct, judged_attempt, judged_blocking_attempt, schema_of,
     };
 }
 

@@ -355,3 +355,79 @@ pub(crate) async fn options_of_a_task_reach_its_jobs(world: World) -> Result<()>
     assert_eq!(world.client.get(id).await?, None);
     Ok(())
 }
+
+#[derive(Debug, PartialEq)]
+enum ChargeError {
+    Declined,
+    Busy(Duration),
+    Unknown,
+}
+
+impl std::fmt::Display for ChargeError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self:?}")
+    }
+}
+
+impl std::error::Error for ChargeError {}
+
+impl ChargeError {
+    fn what_to_do(attempt: u16, error: &Self) -> Option<pgq::Control> {
+        match error {
+            Self::Declined => Some(pgq::discard("the card was declined")),
+            Self::Busy(span) => Some(pgq::retry_in(*span * attempt.into())),
+            Self::Unknown => None,
+        }
+    }
+}
+
+#[pgq::task(retry = fixed("7s"), on_error = ChargeError::what_to_do)]
+async fn charge_card(kind: u8) -> Result<(), ChargeError> {
+    Err(match kind {
+        0 => ChargeError::Declined,
+        1 => ChargeError::Busy(Duration::from_secs(30)),
+        _ => ChargeError::Unknown,
+    })
+}
+
+#[pgq::task(on_error = ChargeError::what_to_do)]
+fn charge_card_blocking(kind: u8) -> Result<(), ChargeError> {
+    if kind == 0 { Err(ChargeError::Declined) } else { Ok(()) }
+}
+
+fn no_idea(_: u16, _: &pgq::BoxError) -> Option<pgq::Control> {
+    panic!("no idea")
+}
+
+#[pgq::task(on_error = no_idea, retry = fixed("7s"))]
+async fn fail_badly() -> Result<(), pgq::BoxError> {
+    Err("no route".into())
+}
+
+pub(crate) async fn a_task_says_what_to_do_about_an_error(world: World) -> Result<()> {
+    let tasks = pgq::tasks![charge_card, charge_card_blocking, fail_badly];
+    let mut worker = world.worker::<()>(tasks, ()).await?;
+    let client = &world.client;
+    let handles = charge_card::enqueue_many(client, vec![0, 1, 2]).await?;
+    let ids: Vec<_> = handles.iter().map(pgq::Handle::id).collect();
+    let blocking = charge_card_blocking::enqueue(client, 0).await?.id();
+    let exploding = fail_badly::enqueue(client, ()).await?.id();
+    worker.step().await?;
+    let declined = world.job(ids[0]).await?;
+    assert_eq!((declined.state, &*declined.failures[0].message), (State::Discarded, "Declined"));
+    let after = |seconds| world.clock.now().saturating_add(Duration::from_secs(seconds));
+    let busy = world.job(ids[1]).await?;
+    assert_eq!((busy.state, busy.run_at), (State::Retryable, after(30)));
+    assert!(busy.failures[0].message.starts_with("Busy"), "the error is kept, not the wish");
+    assert_eq!(world.job(ids[2]).await?.run_at, after(7), "as the policy says");
+    assert_eq!(world.state(blocking).await?, State::Discarded);
+    let exploded = world.job(exploding).await?;
+    assert_eq!(
+        (exploded.state, exploded.run_at, exploded.failures[0].kind),
+        (State::Retryable, after(7), FailureKind::Panic)
+    );
+    world.clock.advance(Duration::from_secs(30));
+    worker.step().await?;
+    assert_eq!(world.job(ids[1]).await?.run_at, after(60), "it is told which attempt it was");
+    Ok(())
+}

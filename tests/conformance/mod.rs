@@ -192,5 +192,6 @@ facts! {
         a_handler_that_heeds_its_timeout_has_succeeded
         a_job_that_did_not_begin_in_time_is_discarded_as_expired
         a_job_that_began_in_time_may_be_retried_after_it
+        a_task_says_what_to_do_about_an_error
         options_of_a_task_reach_its_jobs;
 }

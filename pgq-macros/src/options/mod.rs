@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use pgq_core::options::Keep;
 use proc_macro2::{Ident, TokenStream};
-use syn::{LitStr, Result};
+use syn::{LitStr, Path, Result};
 
 pub(crate) use entry::{Entry, Value, entries, unknown};
 pub(crate) use retry::Policy;
@@ -31,6 +31,8 @@ pub(crate) struct Options {
     pub(crate) priority: Option<i16>,
     pub(crate) attempts: Option<u16>,
     pub(crate) retry: Option<Policy>,
+    /// The function that says what to do about an error.
+    pub(crate) on_error: Option<Path>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) expires_in: Option<Duration>,
     pub(crate) unique: Option<Unique>,
@@ -45,6 +47,7 @@ const KNOWN: &[&str] = &[
     "priority",
     "retry",
     "attempts",
+    "on_error",
     "timeout",
     "expires_in",
     "unique",
@@ -83,6 +86,7 @@ impl Default for Options {
             priority: None,
             attempts: None,
             retry: None,
+            on_error: None,
             timeout: None,
             expires_in: None,
             unique: None,
@@ -123,6 +127,10 @@ impl Options {
             }
             "attempts" => self.set_attempts(&entry.name, value::attempts(entry.is("attempts = 8")?)?)?,
             "retry" => self.set_retry(entry)?,
+            "on_error" => {
+                let expected = "the path of a function without quotes, such as `on_error = what_to_do`";
+                self.on_error = Some(value::path_or(entry.is("on_error = what_to_do")?, expected)?);
+            }
             "timeout" => self.timeout = Some(value::positive_span(entry.is("timeout = \"30s\"")?)?),
             "expires_in" => self.expires_in = Some(value::positive_span(entry.is("expires_in = \"1h\"")?)?),
             "unique" => self.unique = Some(unique::read(entry)?),

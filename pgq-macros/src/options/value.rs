@@ -120,8 +120,13 @@ pub(crate) fn flag(expr: &Expr) -> Result<bool> {
 }
 
 pub(crate) fn path(expr: &Expr) -> Result<Path> {
+    path_or(expr, "the path of pgq without quotes, such as `crate = my::pgq`")
+}
+
+/// A path, or what was expected instead.
+pub(crate) fn path_or(expr: &Expr, expected: &str) -> Result<Path> {
     match peel(expr) {
         Expr::Path(path) if path.qself.is_none() => Ok(path.path.clone()),
-        _ => unexpected("the path of pgq without quotes, such as `crate = my::pgq`", expr),
+        _ => unexpected(expected, expr),
     }
 }

@@ -25,6 +25,15 @@ impl HandlerError {
         })
     }
 
+    /// Reads an error of which the task says itself what to do, unless it is a wish already.
+    fn judged<E: TaskError>(error: E, judge: Judge<E>, attempt: u16) -> Self {
+        let said = judge(attempt, &error);
+        match (Self::new(error).0, said) {
+            (Outcome::Failed(failure), Some(control)) => Self(Outcome::Judged(failure, control)),
+            (outcome, _) => Self(outcome),
+        }
+    }
+
     pub(crate) fn into_outcome(self) -> Outcome {
         self.0
     }
@@ -126,6 +135,34 @@ pub fn blocking_attempt<R: 'static, O: Send + 'static>(
             Err(panic) => std::panic::resume_unwind(panic),
         }
     }
+}
+
+/// What a task says of its errors: the number of the attempt and the error, to what to do instead of what the policy says.
+type Judge<E> = fn(u16, &E) -> Option<Control>;
+
+/// As [`attempt`], for a task that says what to do about its errors.
+#[expect(clippy::manual_async_fn, reason = "that it is `Send` has to be declared")]
+pub fn judged_attempt<R: TaskResult<Error = E>, E: TaskError>(
+    handler: impl Future<Output = R> + Send,
+    judge: Judge<E>,
+    number: u16,
+) -> impl Future<Output = Result<R::Output, HandlerError>> + Send {
+    async move { handler.await.into_result().map_err(|error| HandlerError::judged(error, judge, number)) }
+}
+
+/// As [`blocking_attempt`], for a task that says what to do about its errors.
+pub fn judged_blocking_attempt<R, E>(
+    handler: impl FnOnce() -> R + Send + 'static,
+    judge: Judge<E>,
+    number: u16,
+) -> impl Future<Output = Result<R::Output, HandlerError>> + Send
+where
+    R: TaskResult<Error = E> + 'static,
+    R::Output: Send + 'static,
+    E: TaskError,
+{
+    let handler = move || handler().into_result().map_err(|error| HandlerError::judged(error, judge, number));
+    blocking_attempt(handler, |result| result)
 }
 
 #[cfg(test)]

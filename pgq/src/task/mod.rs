@@ -13,7 +13,9 @@ use pgq_core::TaskOptions;
 
 pub use context::Context;
 pub(crate) use context::{Attempt, Own};
-pub use handler::{HandlerError, TaskError, TaskResult, attempt, blocking_attempt};
+pub use handler::{
+    HandlerError, TaskError, TaskResult, attempt, blocking_attempt, judged_attempt, judged_blocking_attempt,
+};
 pub use names::{Listed, Nameless, Names, distinct};
 pub use payload::{Described, Payload, schema_of};
 pub(crate) use payload::{decode, encode, to_json};

@@ -2,6 +2,7 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::Path;
 
 use super::types::{error, resources, returned};
 use crate::model::{Field, Payload, Task};
@@ -12,7 +13,7 @@ pub(super) fn function(task: &Task) -> TokenStream {
     let (krate, resources, future) = (&task.options.krate, resources(task), future(task));
     // What isn't used is bound to nothing: `_context` would be a name, and lints have opinions about those.
     let (context, args) = (
-        if task.sound && task.context.is_some() { context(at) } else { quote!(_) },
+        if task.sound && (task.context.is_some() || task.options.on_error.is_some()) { context(at) } else { quote!(_) },
         if task.sound && !matches!(task.payload, Payload::Nothing) { args(at) } else { quote!(_) },
     );
     let body = if task.sound { body(task) } else { quote!(async { ::core::unreachable!() }) };
@@ -35,13 +36,31 @@ fn future(task: &Task) -> TokenStream {
 fn body(task: &Task) -> TokenStream {
     let (call, at, read) = (call(task), placed(task.function.sig.ident.span()), read(task));
     let (krate, attempt) = (task.options.krate.at(at), local("__pgq_attempt", at));
-    let begun = if task.function.sig.asyncness.is_some() {
-        quote_spanned!(at=> #krate::__private::attempt(#call, #read))
-    } else {
-        quote_spanned!(at=> #krate::__private::blocking_attempt(move || #call, #read))
+    let is_async = task.function.sig.asyncness.is_some();
+    let begun = match (is_async, &task.options.on_error) {
+        (true, None) => quote_spanned!(at=> #krate::__private::attempt(#call, #read)),
+        (false, None) => quote_spanned!(at=> #krate::__private::blocking_attempt(move || #call, #read)),
+        (_, Some(judge)) => judged(task, &call, judge, is_async),
     };
     // Handed on as it is, it would be looked into once more for what isn't `Send`.
     quote_spanned!(at=> let #attempt = #begun; async move { #attempt.await })
+}
+
+/// With the number of the attempt, which is read before the context is given away.
+fn judged(task: &Task, call: &TokenStream, judge: &Path, is_async: bool) -> TokenStream {
+    let at = placed(task.function.sig.ident.span());
+    let (krate, context, number) = (task.options.krate.at(at), context(at), local("__pgq_number", at));
+    let attempt = if is_async {
+        quote_spanned!(at=> #krate::__private::judged_attempt(#call, #judge, #number))
+    } else {
+        quote_spanned!(at=> #krate::__private::judged_blocking_attempt(move || #call, #judge, #number))
+    };
+    quote_spanned! {at=>
+        {
+            let #number = #context.attempt();
+            #attempt
+        }
+    }
 }
 
 /// The function that reads the result.

@@ -1,0 +1,6 @@
+#[pgq::task(on_error = "what_to_do")]
+async fn charge() -> Result<(), pgq::BoxError> {
+    Ok(())
+}
+
+fn main() {}
