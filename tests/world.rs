@@ -143,7 +143,8 @@ pub(crate) const RAN: Duration = Duration::from_millis(1_500);
 
 /// The end of a claimed job's attempt; finished jobs are kept for an hour.
 pub(crate) fn ended(job: &Claimed, transition: Transition) -> Ended {
-    Ended { id: job.id, epoch: job.epoch, ran: RAN, transition, keep: Duration::from_hours(1) }
+    let keep = Duration::from_hours(1);
+    Ended { id: job.id, epoch: job.epoch, ran: RAN, transition, keep, follow_ups: Vec::new() }
 }
 
 /// Ends one claimed job's attempt.

@@ -6,6 +6,7 @@ mod deferral;
 mod enqueue;
 mod fence;
 mod finish;
+mod follow_ups;
 mod handlers;
 mod life;
 mod operate;
@@ -94,6 +95,13 @@ facts! {
         a_batch_ends_every_way_at_once
         hostile_failures_hurt_nobody_in_their_batch
         a_failure_says_who_ran_the_attempt_and_from_when_to_when;
+    follow_ups:
+        a_completed_job_leaves_its_follow_ups
+        a_job_that_does_not_complete_leaves_none
+        who_lost_the_lease_leaves_no_follow_ups
+        a_follow_up_whose_unique_key_is_taken_is_left_out
+        a_follow_up_with_a_mistake_is_told_of_at_once
+        follow_ups_wake_a_sleeper;
     cancel:
         a_queued_job_is_cancelled_at_once
         a_finished_job_cannot_be_cancelled_and_it_is_said

@@ -77,6 +77,15 @@ pub struct Enqueued {
     pub placement: Placement,
 }
 
+impl Enqueued {
+    /// Where nobody waits for the answer: of a follow-up.
+    pub(crate) fn warn_of_rejection(self, parent: JobId) {
+        if let Placement::Rejected { .. } = self.placement {
+            tracing::warn!(%parent, holder = %self.id, "a follow-up was left out: another job has its unique key");
+        }
+    }
+}
+
 /// The worker's verbs, in the order of a job's life.
 pub trait Work: Send + Sync {
     /// The lease under which everything here is claimed and written.
@@ -249,6 +258,8 @@ pub struct Ended {
     pub transition: Transition,
     /// For how long history keeps it, where it is finished; zero keeps nothing.
     pub keep: Duration,
+    /// What is enqueued in the same step, where it is completed.
+    pub follow_ups: Vec<NewJob>,
 }
 
 /// What became of one write of a holder.

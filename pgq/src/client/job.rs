@@ -247,7 +247,7 @@ const MAX_BATCH: usize = 256 << 20;
 
 impl AnyJob {
     /// The job, if nothing about it was a mistake and its payload is no larger than `max_payload` bytes.
-    fn ready(self, max_payload: usize) -> Result<NewJob> {
+    pub(crate) fn ready(self, max_payload: usize) -> Result<NewJob> {
         let job = self.0?;
         let size = job.payload.len();
         if size > max_payload {

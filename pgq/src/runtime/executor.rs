@@ -11,7 +11,7 @@ use super::guard::Guarded;
 use super::held::Grip;
 use crate::backend::Ended;
 use crate::platform;
-use crate::task::{Attempt, BoundTask};
+use crate::task::{Attempt, BoundTask, FollowUps};
 
 /// How long a handler has to end by itself once its time is over.
 const GRACE: Duration = Duration::from_secs(1);
@@ -22,7 +22,7 @@ pub(super) fn start(engine: &Arc<Engine>, jobs: Vec<Claimed>) {
     for job in jobs {
         let grip = engine.held.add(&job);
         let started = engine.platform.clock.now();
-        let running = Running { engine: Arc::clone(engine), job, grip, started };
+        let running = Running { engine: Arc::clone(engine), job, grip, started, follow_ups: Arc::default() };
         platform::spawn(running.finish());
     }
 }
@@ -32,6 +32,7 @@ struct Running {
     job: Claimed,
     grip: Grip,
     started: Timestamp,
+    follow_ups: Arc<FollowUps>,
 }
 
 impl Running {
@@ -116,6 +117,7 @@ impl Running {
             headers: std::mem::take(&mut self.job.headers),
             token: self.engine.halt.hurry.child_token(),
             client: self.engine.client.clone(),
+            follow_ups: Arc::clone(&self.follow_ups),
         })
     }
 
@@ -130,7 +132,10 @@ impl Running {
             _ => Duration::ZERO,
         };
         let ran = self.engine.platform.clock.now().since(self.started);
-        Ended { id: self.job.id, epoch: self.job.epoch, ran, transition, keep }
+        // Taken in any case, so that what a handler left running gets an error instead of being forgotten.
+        let follow_ups = self.follow_ups.take();
+        let follow_ups = if transition == Transition::Complete { follow_ups } else { Vec::new() };
+        Ended { id: self.job.id, epoch: self.job.epoch, ran, transition, keep, follow_ups }
     }
 
     /// The slot is free before the end is written, so that the next job needn't wait for the flush.

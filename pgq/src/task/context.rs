@@ -7,9 +7,9 @@ use std::sync::Arc;
 use pgq_core::{Headers, JobId};
 use tokio_util::sync::CancellationToken;
 
-use super::Provide;
 use super::resources::Provides;
-use crate::Client;
+use super::{FollowUps, Provide};
+use crate::{AnyJob, Client, Result};
 
 /// The context of one attempt. It derefs to the resources `R` that the task asks for; `Context` alone is `Context<()>`.
 ///
@@ -32,6 +32,7 @@ pub(crate) struct Attempt {
     pub(crate) headers: Headers,
     pub(crate) token: CancellationToken,
     pub(crate) client: Client,
+    pub(crate) follow_ups: Arc<FollowUps>,
 }
 
 impl<R> Context<R> {
@@ -106,7 +107,40 @@ impl<R> Context<R> {
         self.attempt.token.cancelled().await;
     }
 
-    /// The client of the worker, to enqueue more.
+    /// Enqueues a job together with the completion of this one: in one commit, once the handler has returned `Ok`. Of an attempt
+    /// that ends in any other way, or whose lease is lost, nothing is left. To enqueue at once, and whatever comes of this
+    /// attempt, enqueue on [`client`](Context::client).
+    ///
+    /// A job whose unique key is taken by then is left out, and the log says so.
+    ///
+    /// ```
+    /// #[pgq::task]
+    /// async fn charge(ctx: pgq::Context, order: u64) -> Result<(), pgq::BoxError> {
+    ///     // …
+    ///     ctx.enqueue(send_receipt::job(order))?;
+    ///     Ok(())
+    /// }
+    ///
+    /// #[pgq::task]
+    /// async fn send_receipt(order: u64) -> Result<(), pgq::BoxError> {
+    ///     println!("order {order} is paid");
+    ///     Ok(())
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> pgq::Result<()> {
+    /// # let client = pgq::Client::memory();
+    /// # charge::enqueue(&client, 7).await?;
+    /// # let mut worker = pgq::testing::stepper::<()>(&client, pgq::tasks![charge, send_receipt], ()).await?;
+    /// # assert_eq!(worker.drain().await?, 2);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// The job has a mistake in it, there are more than 10,000 already, or the attempt has ended.
+    pub fn enqueue(&self, job: impl Into<AnyJob>) -> Result<()> {
+        self.attempt.follow_ups.push(job.into().ready(self.attempt.client.max_payload())?)
+    }
+
+    /// The client of the worker, to enqueue more at once.
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.attempt.client

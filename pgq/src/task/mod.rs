@@ -1,6 +1,7 @@
 //! Tasks: the code that jobs run, by its stable name.
 
 mod context;
+mod follow_ups;
 mod handler;
 mod names;
 mod payload;
@@ -13,6 +14,7 @@ use pgq_core::TaskOptions;
 
 pub use context::Context;
 pub(crate) use context::{Attempt, Own};
+pub(crate) use follow_ups::FollowUps;
 pub use handler::{
     HandlerError, TaskError, TaskResult, attempt, blocking_attempt, judged_attempt, judged_blocking_attempt,
 };

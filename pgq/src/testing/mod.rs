@@ -57,6 +57,7 @@ pub fn context<R: Send + Sync + 'static>(resources: R) -> Context<R> {
         headers: Headers::new(),
         token: CancellationToken::new(),
         client: Client::memory(),
+        follow_ups: Arc::default(),
     };
     Context::new(Arc::new(Own(resources)), Arc::new(attempt))
 }

@@ -16,6 +16,9 @@ impl Store {
             row.note(failure, Some(ended.ran), self.now);
         }
         self.settle(row, &ended.transition, ended.keep);
+        for job in &ended.follow_ups {
+            self.enqueue(job.clone()).warn_of_rejection(ended.id);
+        }
         Verdict::Written
     }
 

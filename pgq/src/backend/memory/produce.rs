@@ -22,7 +22,7 @@ impl Produce for Memory {
 }
 
 impl Store {
-    fn enqueue(&mut self, job: NewJob) -> Enqueued {
+    pub(super) fn enqueue(&mut self, job: NewJob) -> Enqueued {
         let row = self.draft(job);
         let id = row.id;
         if let Some(holder) = self.conflict(&row) {

@@ -199,7 +199,8 @@ mod tests {
         let batch = store.claim(LEASE, &Claim { wants: wants.into(), limit: 9, thorough: true, suspect: true });
         for won in &batch.jobs {
             let (transition, keep) = (Transition::Complete, Duration::ZERO);
-            let ended = Ended { id: won.id, epoch: won.epoch, ran: Duration::ZERO, transition, keep };
+            let ended =
+                Ended { id: won.id, epoch: won.epoch, ran: Duration::ZERO, transition, keep, follow_ups: Vec::new() };
             assert_eq!(store.finish(LEASE, &ended), Verdict::Written);
         }
         assert_eq!(batch.jobs.len(), 1);

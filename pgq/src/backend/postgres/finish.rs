@@ -4,12 +4,13 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use pgq_core::{Failure, JobId, State, Transition};
-use sqlx::PgConnection;
+use pgq_core::{Failure, JobId, NewJob, State, Transition};
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
+use sqlx::{Connection, Executor, PgConnection};
 
 use super::convert::{column, database, job_id, micros, unsigned};
+use super::enqueue;
 use super::session::PgSession;
 use super::wake::{Call, wake};
 use crate::Result;
@@ -18,10 +19,14 @@ use crate::backend::{Ended, Verdict};
 pub(super) async fn finish(session: &PgSession, ended: Vec<Ended>) -> Result<Vec<Verdict>> {
     let claims: Vec<Claim> = ended.iter().map(|ended| (ended.id, ended.epoch)).collect();
     let (over, back): (Vec<_>, Vec<_>) = ended.into_iter().partition(|ended| ended.transition.event().is_final());
+    let (followed, over): (Vec<_>, Vec<_>) = over.into_iter().partition(|ended| !ended.follow_ups.is_empty());
     let mut connection = session.engine.acquire().await.map_err(database)?;
     let mut written: HashSet<Claim> = HashSet::with_capacity(claims.len());
     if !over.is_empty() {
         written.extend(end(session, &mut connection, over).await?);
+    }
+    if !followed.is_empty() {
+        written.extend(end_followed(session, &mut connection, followed).await?);
     }
     if !back.is_empty() {
         written.extend(put_back(session, &mut connection, back).await?);
@@ -53,7 +58,7 @@ async fn verdicts(
 async fn end(session: &PgSession, connection: &mut PgConnection, ended: Vec<Ended>) -> Result<Vec<Claim>> {
     let (mut ids, mut epochs, mut states, mut keep) = (vec![], vec![], vec![], vec![]);
     let mut failures = Failures::default();
-    for Ended { id, epoch, ran, transition, keep: span } in ended {
+    for Ended { id, epoch, ran, transition, keep: span, .. } in ended {
         ids.push(id.0);
         epochs.push(epoch.cast_signed());
         states.push(state_number(&transition));
@@ -70,6 +75,33 @@ async fn end(session: &PgSession, connection: &mut PgConnection, ended: Vec<Ende
         .bind(failures.epochs)
         .bind(failures.ran);
     query.fetch_all(connection).await.map_err(database)?.iter().map(claim).collect()
+}
+
+/// Ends what leaves other jobs behind, in one commit with them; of what is no longer ours nothing is left.
+async fn end_followed(session: &PgSession, connection: &mut PgConnection, mut ended: Vec<Ended>) -> Result<Vec<Claim>> {
+    let mut follow_ups: HashMap<Claim, Vec<NewJob>> = HashMap::new();
+    for ended in &mut ended {
+        follow_ups.insert((ended.id, ended.epoch), std::mem::take(&mut ended.follow_ups));
+    }
+    let (statements, clock) = (&session.statements, &session.clock);
+    let mut transaction = connection.begin().await.map_err(database)?;
+    // The jobs are new, and their existence was promised.
+    transaction.execute("set local synchronous_commit = on").await.map_err(database)?;
+    let written = end(session, &mut transaction, ended).await?;
+    let (mut parents, mut jobs) = (Vec::new(), Vec::new());
+    for claim in &written {
+        let left = follow_ups.remove(claim).unwrap_or_default();
+        parents.extend(left.iter().map(|_| claim.0));
+        jobs.extend(left);
+    }
+    let call = Call::for_jobs(&jobs, clock);
+    let enqueued = enqueue::run(&mut transaction, statements, clock, jobs, &Call::nobody()).await?;
+    transaction.commit().await.map_err(database)?;
+    for (parent, enqueued) in parents.into_iter().zip(enqueued) {
+        enqueued.warn_of_rejection(parent);
+    }
+    wake(connection, statements, clock, &call).await?;
+    Ok(written)
 }
 
 async fn put_back(session: &PgSession, connection: &mut PgConnection, ended: Vec<Ended>) -> Result<Vec<Claim>> {
