@@ -13,11 +13,11 @@ type Done = std::result::Result<(), pgq::BoxError>;
 #[pgq::task(attempts = 1)]
 async fn lead(ctx: Context, ending: String) -> Done {
     ctx.enqueue(follow::job(1))?;
-    ctx.enqueue(follow::job(2).delay(Duration::from_secs(60)).header("from", "lead"))?;
+    ctx.enqueue(follow::job(2).delay(Duration::from_mins(1)).header("from", "lead"))?;
     match &*ending {
         "well" => Ok(()),
         "badly" => Err("no route".into()),
-        "asking" => Err(pgq::snooze(Duration::from_secs(60)))?,
+        "asking" => Err(pgq::snooze(Duration::from_mins(1)))?,
         _ => panic!("no idea"),
     }
 }
