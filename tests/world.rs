@@ -138,9 +138,12 @@ pub(crate) fn claims(jobs: &[Claimed]) -> Vec<(JobId, u32)> {
     jobs.iter().map(|job| (job.id, job.epoch)).collect()
 }
 
+/// For how long an attempt of a test's ran, as its holder says.
+pub(crate) const RAN: Duration = Duration::from_millis(1_500);
+
 /// The end of a claimed job's attempt; finished jobs are kept for an hour.
 pub(crate) fn ended(job: &Claimed, transition: Transition) -> Ended {
-    Ended { id: job.id, epoch: job.epoch, transition, keep: Duration::from_hours(1) }
+    Ended { id: job.id, epoch: job.epoch, ran: RAN, transition, keep: Duration::from_hours(1) }
 }
 
 /// Ends one claimed job's attempt.

@@ -13,6 +13,8 @@ pub enum FailureKind {
     Panic,
     /// The handler ran for longer than it may.
     Timeout,
+    /// The worker fell silent while it held the job.
+    Crashed,
     /// The payload could not be read.
     Decode,
     /// No attempt had begun when the job's time to begin was over.
@@ -25,8 +27,16 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// All kinds.
-    pub const ALL: [Self; 7] =
-        [Self::Error, Self::Panic, Self::Timeout, Self::Decode, Self::Expired, Self::Discarded, Self::Cancelled];
+    pub const ALL: [Self; 8] = [
+        Self::Error,
+        Self::Panic,
+        Self::Timeout,
+        Self::Crashed,
+        Self::Decode,
+        Self::Expired,
+        Self::Discarded,
+        Self::Cancelled,
+    ];
 
     /// The word that the database, the logs and the dashboards use.
     #[must_use]
@@ -35,6 +45,7 @@ impl FailureKind {
             Self::Error => "error",
             Self::Panic => "panic",
             Self::Timeout => "timeout",
+            Self::Crashed => "crashed",
             Self::Decode => "decode",
             Self::Expired => "expired",
             Self::Discarded => "discarded",
@@ -57,10 +68,13 @@ impl fmt::Display for FailureKind {
 
 /// The longest message that is kept, in bytes; the rest is cut.
 pub const MAX_MESSAGE: usize = 8 * 1024;
+/// The longest text of a cause that is kept, in bytes.
+pub const MAX_CAUSE: usize = 1024;
 /// The most causes that are kept of one failure.
 pub const MAX_CHAIN: usize = 16;
 
-/// How and why one attempt failed. Its texts hold no NUL and are bounded ([`MAX_MESSAGE`], [`MAX_CHAIN`]).
+/// How and why one attempt failed. Its texts hold no NUL and are bounded ([`MAX_MESSAGE`],
+/// [`MAX_CAUSE`], [`MAX_CHAIN`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     kind: FailureKind,
@@ -72,15 +86,15 @@ impl Failure {
     /// A failure with a message of its own.
     #[must_use]
     pub fn new(kind: FailureKind, message: &str) -> Self {
-        Self { kind, message: safe(message), chain: Vec::new() }
+        Self { kind, message: safe(message, MAX_MESSAGE), chain: Vec::new() }
     }
 
     /// A failure that an error describes, with its chain of sources.
     #[must_use]
     pub fn from_error(kind: FailureKind, error: &(dyn Error + 'static)) -> Self {
         let sources = std::iter::successors(error.source(), |error| (*error).source());
-        let chain = sources.take(MAX_CHAIN).map(|source| safe(&source.to_string())).collect();
-        Self { kind, message: safe(&error.to_string()), chain }
+        let chain = sources.take(MAX_CHAIN).map(|source| safe(&source.to_string(), MAX_CAUSE)).collect();
+        Self { kind, message: safe(&error.to_string(), MAX_MESSAGE), chain }
     }
 
     /// How it failed.
@@ -103,11 +117,11 @@ impl Failure {
 }
 
 /// `text` without NUL, which PostgreSQL's text can't hold, and cut at a character's border.
-fn safe(text: &str) -> String {
-    if text.len() <= MAX_MESSAGE && !text.contains('\0') {
+fn safe(text: &str, most: usize) -> String {
+    if text.len() <= most && !text.contains('\0') {
         return text.to_owned();
     }
-    let end = text.floor_char_boundary(MAX_MESSAGE);
+    let end = text.floor_char_boundary(most);
     let mut kept = text[..end].replace('\0', "\u{fffd}");
     if end < text.len() {
         kept.push('…');

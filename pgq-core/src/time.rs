@@ -34,6 +34,13 @@ impl Timestamp {
         Self(self.0.saturating_add(span))
     }
 
+    /// The instant `span` earlier, or the first there is where that is before the beginning of time.
+    #[must_use]
+    pub fn saturating_sub(self, span: Duration) -> Self {
+        let span = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(span))
+    }
+
     /// How long ago `earlier` was; zero where it lies in the future.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

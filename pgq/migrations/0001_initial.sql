@@ -81,15 +81,16 @@ create table @failure (
   job bigint not null,
   epoch int not null,
   attempt smallint not null,
-  lease bigint,                           -- null where no attempt was running
-  at timestamptz not null,
+  worker text,                            -- host:pid; null where no attempt was running
+  started timestamptz,                    -- null where nobody knows
+  ended timestamptz not null,
   kind text not null,
   message text not null,
   chain jsonb not null
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000);
 
 create index @@failure_job on @failure (job, epoch);
-create index @@failure_at on @failure (at);
+create index @@failure_at on @failure (ended);
 
 -- Partitioned by when rows expire, so that partitions of a day can come beside the default one, and go as a whole. A finish
 -- can't fail for want of a partition.

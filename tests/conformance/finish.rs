@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use pgq::backend::{Ended, Transition, Verdict};
+use pgq::backend::{Ended, Failure, Transition, Verdict};
 use pgq::{FailureKind, Result, State};
 
-use crate::world::{World, claim, end, ended, failure, ids, job, retry};
+use crate::world::{RAN, World, claim, end, ended, failure, ids, job, retry};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -117,5 +117,61 @@ pub(crate) async fn a_batch_ends_every_way_at_once(world: World) -> Result<()> {
     for (id, (_, state)) in put.into_iter().zip(ways) {
         assert_eq!(world.state(id).await?, state);
     }
+    Ok(())
+}
+
+pub(crate) async fn a_failure_says_who_ran_the_attempt_and_from_when_to_when(world: World) -> Result<()> {
+    let put = world.put(vec![job("a"), job("a"), job("a")]).await?;
+    let session = world.session(&["a"]).await?;
+    let won = claim(&session, &["a"], 2).await?;
+    world.clock.advance(MINUTE);
+    end(&session, &won[0], retry(MINUTE)).await?;
+    end(&session, &won[1], Transition::Discard { failure: failure() }).await?;
+    for id in [put[0], put[1]] {
+        let failure = world.job(id).await?.failures.remove(0);
+        assert_eq!((failure.worker.as_deref(), failure.ended), (Some("test:1"), world.clock.now()));
+        assert_eq!(failure.ended.since(failure.started.unwrap()), RAN);
+    }
+    world.client.cancel(put[2], "enough").await?;
+    let cancelled = world.job(put[2]).await?.failures.remove(0);
+    assert_eq!((cancelled.worker, cancelled.started), (None, None), "no attempt was running");
+    Ok(())
+}
+
+/// Says what nobody should, at every link of a long chain.
+#[derive(Debug)]
+struct Hostile(u32);
+
+impl std::fmt::Display for Hostile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let lossy = String::from_utf8_lossy(b"\xff\xfe \0 \\u0000 ");
+        f.write_str(&lossy.repeat(100_000))
+    }
+}
+
+impl std::error::Error for Hostile {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        static NEXT: [Hostile; 2] = [Hostile(1), Hostile(0)];
+        NEXT.get(self.0 as usize).map(|next| next as _)
+    }
+}
+
+pub(crate) async fn hostile_failures_hurt_nobody_in_their_batch(world: World) -> Result<()> {
+    let put = world.put(vec![job("a"), job("a"), job("a")]).await?;
+    let session = world.session(&["a"]).await?;
+    let won = claim(&session, &["a"], 3).await?;
+    let hostile = || Failure::from_error(FailureKind::Error, &Hostile(0));
+    let batch = vec![
+        ended(&won[0], Transition::Retry { after: MINUTE, failure: hostile() }),
+        ended(&won[1], Transition::Discard { failure: hostile() }),
+        ended(&won[2], Transition::Complete),
+    ];
+    assert_eq!(session.finish(batch).await?, [Verdict::Written; 3]);
+    for id in [put[0], put[1]] {
+        let failure = world.job(id).await?.failures.remove(0);
+        let kept = failure.message.len() + failure.chain.iter().map(String::len).sum::<usize>();
+        assert!(kept < 32 << 10 && !failure.message.contains('\0'), "{kept} bytes are kept");
+    }
+    assert_eq!(world.state(put[2]).await?, State::Completed);
     Ok(())
 }

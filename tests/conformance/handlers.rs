@@ -292,6 +292,8 @@ pub(crate) async fn a_handler_that_takes_too_long_has_failed(world: World) -> Re
     let late = world.job(id).await?;
     assert_eq!((late.state, late.failures[0].kind), (State::Retryable, FailureKind::Timeout));
     assert_eq!(late.failures[0].message, "the handler took longer than 30s");
+    let ran = late.failures[0].ended.since(late.failures[0].started.unwrap());
+    assert!(ran >= Duration::from_secs(31), "{ran:?}");
     assert_eq!(app.diary.lines(), ["told to end"], "its token fired");
     Ok(())
 }

@@ -88,7 +88,9 @@ facts! {
         a_snooze_refunds_the_attempt
         a_release_refunds_the_attempt_and_keeps_its_place
         what_is_given_up_is_kept_with_its_failure
-        a_batch_ends_every_way_at_once;
+        a_batch_ends_every_way_at_once
+        hostile_failures_hurt_nobody_in_their_batch
+        a_failure_says_who_ran_the_attempt_and_from_when_to_when;
     cancel:
         a_queued_job_is_cancelled_at_once
         a_finished_job_cannot_be_cancelled_and_it_is_said
@@ -105,6 +107,7 @@ facts! {
         jobs_of_a_silent_worker_run_elsewhere
         a_beat_keeps_the_lease
         a_rescued_jobs_first_holder_cannot_finish_it
+        a_freed_job_keeps_what_became_of_its_attempt
         a_worker_that_starts_late_declares_nobody_gone_at_once;
     unique:
         a_second_job_with_a_key_is_refused_and_told_of_the_first

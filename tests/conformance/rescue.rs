@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgq::backend::{Renewal, Transition, Verdict};
-use pgq::{Result, State};
+use pgq::{FailureKind, Result, State};
 
 use crate::world::{SPAN, World, claim, end, job};
 
@@ -62,5 +62,20 @@ pub(crate) async fn a_worker_that_starts_late_declares_nobody_gone_at_once(world
     world.clock.advance(SPAN + MOMENT);
     late.attend().await?.renew().await?;
     assert_eq!(late.rescue(10).await?.gone, 1);
+    Ok(())
+}
+
+pub(crate) async fn a_freed_job_keeps_what_became_of_its_attempt(world: World) -> Result<()> {
+    let id = world.put_one(job("a")).await?;
+    let (silent, other) = (world.session(&["a"]).await?, world.session(&["a"]).await?);
+    claim(&silent, &["a"], 1).await?;
+    world.clock.advance(SPAN + MOMENT);
+    other.attend().await?.renew().await?;
+    other.rescue(10).await?;
+    let failure = world.job(id).await?.failures.remove(0);
+    assert_eq!((failure.kind, failure.attempt, failure.epoch), (FailureKind::Crashed, 1, 1));
+    assert_eq!((failure.worker.as_deref(), failure.started), (Some("test:1"), None));
+    assert_eq!(failure.ended, world.clock.now());
+    assert_eq!(failure.message, "the worker test:1 fell silent while it held the job");
     Ok(())
 }

@@ -215,6 +215,8 @@ pub struct Ended {
     pub id: JobId,
     /// Which claim.
     pub epoch: u32,
+    /// For how long the attempt ran: its holder knows, and the backend, whose clock may differ, counts back from the end.
+    pub ran: Duration,
     /// What becomes of it.
     pub transition: Transition,
     /// For how long history keeps it, where it is finished; zero keeps nothing.
@@ -388,6 +390,10 @@ pub struct FailedAttempt {
     pub message: String,
     /// What its sources said, the nearest first.
     pub chain: Vec<String>,
-    /// When it ended.
-    pub at: Timestamp,
+    /// Who ran it, as `host:pid`; nobody where the job was queued.
+    pub worker: Option<String>,
+    /// When it began, where that is known: who crashed told nobody.
+    pub started: Option<Timestamp>,
+    /// When it ended, or was found out to have.
+    pub ended: Timestamp,
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgq_core::{Claimed, Control, Failure, FailureKind, Outcome, Standing, State, Transition, decide};
+use pgq_core::{Claimed, Control, Failure, FailureKind, Outcome, Standing, State, Timestamp, Transition, decide};
 use tokio_util::sync::CancellationToken;
 
 use super::engine::Engine;
@@ -21,7 +21,8 @@ pub(super) fn start(engine: &Arc<Engine>, jobs: Vec<Claimed>) {
     engine.slots.take(jobs.len());
     for job in jobs {
         let grip = engine.held.add(&job);
-        let running = Running { engine: Arc::clone(engine), job, grip };
+        let started = engine.platform.clock.now();
+        let running = Running { engine: Arc::clone(engine), job, grip, started };
         platform::spawn(running.finish());
     }
 }
@@ -30,6 +31,7 @@ struct Running {
     engine: Arc<Engine>,
     job: Claimed,
     grip: Grip,
+    started: Timestamp,
 }
 
 impl Running {
@@ -127,7 +129,8 @@ impl Running {
             Some(State::Discarded) => options.keep().discarded,
             _ => Duration::ZERO,
         };
-        Ended { id: self.job.id, epoch: self.job.epoch, transition, keep }
+        let ran = self.engine.platform.clock.now().since(self.started);
+        Ended { id: self.job.id, epoch: self.job.epoch, ran, transition, keep }
     }
 
     /// The slot is free before the end is written, so that the next job needn't wait for the flush.

@@ -1,5 +1,7 @@
 //! The claim: which jobs a worker wins.
 
+use std::sync::Arc;
+
 use pgq_core::{Claimed, JobId, Lease};
 
 use super::row::{Key, Lane};
@@ -17,16 +19,16 @@ impl Store {
     /// Wins jobs of the lanes whose heads have the highest priority, which share the limit with the oldest head first.
     /// Ready jobs of the other lanes, and of lower priority, wait for the next claim: `again` asks for it.
     pub(super) fn claim(&mut self, lease: Lease, claim: &Claim) -> Batch {
-        if !self.workers.contains_key(&lease) {
+        let Some(holder) = self.workers.get(&lease).map(|worker| Arc::clone(&worker.name)) else {
             return Batch::default();
-        }
+        };
         let limit = claim.limit as usize;
         let mut heads = self.heads(&claim.wants);
         let (tied, last_rank) = front(&heads);
         let mut jobs = Vec::new();
         for (turn, head) in heads.iter_mut().take(tied).enumerate() {
             let share = limit / tied + usize::from(turn < limit % tied);
-            let won = self.win(lease, &head.lane, share.min(head.cap), last_rank);
+            let won = self.win((lease, &holder), &head.lane, share.min(head.cap), last_rank);
             head.cap -= won.len();
             jobs.extend(won);
         }
@@ -47,11 +49,11 @@ impl Store {
         Some(Head { lane, key, cap: want.cap as usize })
     }
 
-    fn win(&mut self, lease: Lease, lane: &Lane, most: usize, last_rank: i16) -> Vec<Claimed> {
+    fn win(&mut self, (lease, holder): (Lease, &Arc<str>), lane: &Lane, most: usize, last_rank: i16) -> Vec<Claimed> {
         let keys = self.ready.get(lane).into_iter().flatten();
         let ids: Vec<JobId> = keys.take_while(|key| key.rank <= last_rank).take(most).map(|key| key.id).collect();
         let now = self.now;
-        ids.into_iter().filter_map(|id| self.change(id, |row| row.claim(lease, now))).collect()
+        ids.into_iter().filter_map(|id| self.change(id, |row| row.claim(lease, holder, now))).collect()
     }
 }
 

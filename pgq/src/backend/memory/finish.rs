@@ -13,7 +13,7 @@ impl Store {
     pub(super) fn finish(&mut self, lease: Lease, ended: &Ended) -> Verdict {
         let Some(mut row) = self.take_held(lease, ended) else { return Verdict::Lost };
         if let Some(failure) = ended.transition.failure() {
-            row.note(failure, self.now);
+            row.note(failure, Some(ended.ran), self.now);
         }
         self.settle(row, &ended.transition, ended.keep);
         Verdict::Written

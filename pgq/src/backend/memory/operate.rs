@@ -55,7 +55,7 @@ impl Store {
     fn cancel_queued(&mut self, id: JobId, why: &str) -> Cancellation {
         let Some(mut row) = self.remove(id) else { return Cancellation::Unknown };
         self.free_key(&row);
-        row.note(&Failure::new(FailureKind::Cancelled, why), self.now);
+        row.note(&Failure::new(FailureKind::Cancelled, why), None, self.now);
         self.archive(row, State::Cancelled, KEEP);
         Cancellation::Done
     }

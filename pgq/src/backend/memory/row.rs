@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgq_core::{Claimed, Failure, Headers, JobId, Lease, NewJob, OnConflict, Priority, State, Timestamp, Unique, When};
+use pgq_core::{
+    Claimed, Failure, FailureKind, Headers, JobId, Lease, NewJob, OnConflict, Priority, State, Timestamp, Unique, When,
+};
 
 use crate::backend::{FailedAttempt, JobInfo, Want};
 
@@ -65,6 +67,8 @@ pub(super) struct Row {
     expires_at: Option<Timestamp>,
     headers: Headers,
     payload: Vec<u8>,
+    /// Who claimed it last, as `host:pid`.
+    holder: Arc<str>,
     failures: Vec<FailedAttempt>,
 }
 
@@ -88,6 +92,7 @@ impl Row {
             expires_at: None,
             headers: job.headers,
             payload: job.payload,
+            holder: Arc::default(),
             failures: Vec::new(),
         };
         row.wait_until(due(job.when, now), State::Scheduled, now);
@@ -139,8 +144,9 @@ impl Row {
         self.place = if due > now { Place::Deferred(state) } else { Place::Ready };
     }
 
-    pub(super) fn claim(&mut self, lease: Lease, now: Timestamp) -> Claimed {
+    pub(super) fn claim(&mut self, lease: Lease, holder: &Arc<str>, now: Timestamp) -> Claimed {
         self.place = Place::Held(lease);
+        self.holder = Arc::clone(holder);
         self.epoch = self.epoch.saturating_add(1);
         self.attempt = self.attempt.saturating_add(1);
         self.claimed(now)
@@ -165,19 +171,25 @@ impl Row {
 
     /// Its holder died with it.
     pub(super) fn rescue(&mut self, now: Timestamp) {
+        let message = format!("the worker {} fell silent while it held the job", self.holder);
+        self.note(&Failure::new(FailureKind::Crashed, &message), None, now);
         self.crashes = self.crashes.saturating_add(1);
         self.run_at = now;
         self.place = Place::Ready;
     }
 
-    pub(super) fn note(&mut self, failure: &Failure, at: Timestamp) {
+    /// `ran` for how long, where that is known.
+    pub(super) fn note(&mut self, failure: &Failure, ran: Option<Duration>, now: Timestamp) {
+        let is_held = matches!(self.place, Place::Held(_));
         self.failures.push(FailedAttempt {
             attempt: self.attempt,
             epoch: self.epoch,
             kind: failure.kind(),
             message: failure.message().to_owned(),
             chain: failure.chain().to_vec(),
-            at,
+            worker: is_held.then(|| self.holder.to_string()),
+            started: ran.map(|ran| now.saturating_sub(ran)),
+            ended: now,
         });
     }
 

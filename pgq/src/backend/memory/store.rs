@@ -197,7 +197,7 @@ mod tests {
         let batch = store.claim(LEASE, &Claim { wants: wants.into(), limit: 9, thorough: true });
         for won in &batch.jobs {
             let (transition, keep) = (Transition::Complete, Duration::ZERO);
-            let ended = Ended { id: won.id, epoch: won.epoch, transition, keep };
+            let ended = Ended { id: won.id, epoch: won.epoch, ran: Duration::ZERO, transition, keep };
             assert_eq!(store.finish(LEASE, &ended), Verdict::Written);
         }
         assert_eq!(batch.jobs.len(), 1);

@@ -17,6 +17,8 @@ const JOBS_PER_WORKER: usize = 16;
 
 /// A worker whose beats are expected. One that was declared gone has no entry.
 pub(super) struct Worker {
+    /// `host:pid`.
+    pub(super) name: Arc<str>,
     pub(super) beat: Timestamp,
     pub(super) span: Duration,
     asleep_until: Option<Timestamp>,
@@ -58,6 +60,7 @@ impl Store {
     pub(super) fn register(&mut self, worker: &Registration) -> Arc<Notify> {
         let bell = Arc::new(Notify::new());
         let entry = Worker {
+            name: format!("{}:{}", worker.host, worker.pid).into(),
             beat: self.now,
             span: worker.span,
             asleep_until: None,

@@ -2,6 +2,7 @@
 //! fenced by itself; a batch of the common kind needs the first one only.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use pgq_core::{Failure, JobId, State, Transition};
 use sqlx::PgConnection;
@@ -52,12 +53,12 @@ async fn verdicts(
 async fn end(session: &PgSession, connection: &mut PgConnection, ended: Vec<Ended>) -> Result<Vec<Claim>> {
     let (mut ids, mut epochs, mut states, mut keep) = (vec![], vec![], vec![], vec![]);
     let mut failures = Failures::default();
-    for Ended { id, epoch, transition, keep: span } in ended {
+    for Ended { id, epoch, ran, transition, keep: span } in ended {
         ids.push(id.0);
         epochs.push(epoch.cast_signed());
         states.push(state_number(&transition));
         keep.push(micros(span));
-        failures.push(id, epoch, transition);
+        failures.push((id, epoch), ran, transition);
     }
     let query = session.statements.finish.query().bind(session.lease.0).bind(ids).bind(epochs).bind(states).bind(keep);
     let query = query.bind(session.now());
@@ -66,21 +67,22 @@ async fn end(session: &PgSession, connection: &mut PgConnection, ended: Vec<Ende
         .bind(failures.kinds)
         .bind(failures.messages)
         .bind(failures.chains)
-        .bind(failures.epochs);
+        .bind(failures.epochs)
+        .bind(failures.ran);
     query.fetch_all(connection).await.map_err(database)?.iter().map(claim).collect()
 }
 
 async fn put_back(session: &PgSession, connection: &mut PgConnection, ended: Vec<Ended>) -> Result<Vec<Claim>> {
     let (mut ids, mut epochs, mut delays, mut refunds, mut retrying) = (vec![], vec![], vec![], vec![], vec![]);
     let mut failures = Failures::default();
-    for Ended { id, epoch, transition, .. } in ended {
+    for Ended { id, epoch, ran, transition, .. } in ended {
         let failed = transition.failure().is_some();
         ids.push(id.0);
         epochs.push(epoch.cast_signed());
         delays.push(transition.delay().map(micros));
         refunds.push(i16::from(!failed));
         retrying.push(failed);
-        failures.push(id, epoch, transition);
+        failures.push((id, epoch), ran, transition);
     }
     let query = session.statements.put_back.query().bind(session.lease.0).bind(ids).bind(epochs).bind(delays);
     let query = query.bind(refunds).bind(retrying).bind(session.now());
@@ -89,7 +91,8 @@ async fn put_back(session: &PgSession, connection: &mut PgConnection, ended: Vec
         .bind(failures.kinds)
         .bind(failures.messages)
         .bind(failures.chains)
-        .bind(failures.epochs);
+        .bind(failures.epochs)
+        .bind(failures.ran);
     let rows = query.fetch_all(&mut *connection).await.map_err(database)?;
     let mut call = Call::nobody();
     for row in &rows {
@@ -129,22 +132,24 @@ struct Failures {
     kinds: Vec<&'static str>,
     messages: Vec<String>,
     chains: Vec<Json<Vec<String>>>,
+    ran: Vec<i64>,
 }
 
 impl Failures {
-    fn push(&mut self, id: JobId, epoch: u32, transition: Transition) {
+    fn push(&mut self, claim: Claim, ran: Duration, transition: Transition) {
         if let Transition::Retry { failure, .. } | Transition::Discard { failure } | Transition::Cancel { failure } =
             transition
         {
-            self.add(id, epoch, &failure);
+            self.add(claim, ran, &failure);
         }
     }
 
-    fn add(&mut self, id: JobId, epoch: u32, failure: &Failure) {
+    fn add(&mut self, (id, epoch): Claim, ran: Duration, failure: &Failure) {
         self.ids.push(id.0);
         self.epochs.push(epoch.cast_signed());
         self.kinds.push(failure.kind().as_str());
         self.messages.push(failure.message().to_owned());
         self.chains.push(Json(failure.chain().to_vec()));
+        self.ran.push(micros(ran));
     }
 }

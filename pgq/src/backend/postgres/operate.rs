@@ -182,6 +182,8 @@ fn read_failure(row: &PgRow) -> Result<FailedAttempt> {
         kind: FailureKind::from_word(column(row, 2)?).unwrap_or(FailureKind::Error),
         message: column(row, 3)?,
         chain: column::<Json<Vec<String>>, _>(row, 4)?.0,
-        at: instant(row, 5)?,
+        worker: column(row, 5)?,
+        started: column::<Option<Instant>, _>(row, 6)?.map(|instant| instant.0),
+        ended: instant(row, 7)?,
     })
 }

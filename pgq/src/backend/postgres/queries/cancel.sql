@@ -20,7 +20,7 @@ kept as (
        coalesce((task.options #>> '{keep,cancelled}')::bigint, 604800000000) as keep
   where keep > 0),
 failed as (
-  insert into @failure (job, epoch, attempt, at, kind, message, chain)
+  insert into @failure (job, epoch, attempt, ended, kind, message, chain)
   select id, epoch, attempt, coalesce($3, statement_timestamp()), 'cancelled', $2::text, '[]' from gone),
 told as (
   insert into @signal (worker, job, epoch, why) select lease, id, epoch, $2 from found where lease is not null

@@ -1,5 +1,6 @@
 -- Attempts that ended for good. $1 lease, $2 ids, $3 epochs, $4 states, $5 how long to keep in µs, $6 the time; $7 ids,
--- $8 kinds, $9 messages, $10 chains, $11 epochs of the failures among them. After a lost answer two ends of one job may stand
+-- $8 kinds, $9 messages, $10 chains, $11 epochs, $12 how long they ran in µs, of the
+-- failures among them. After a lost answer two ends of one job may stand
 -- in a batch, hence the epoch in every join.
 with ended as materialized (
   select * from unnest($2::bigint[], $3::int[], $4::smallint[], $5::bigint[]) as ended (id, epoch, state, keep)),
@@ -30,10 +31,11 @@ tombs as (
        coalesce($6, statement_timestamp()) as now
   where unique_key is not null and extra ? 'unique_for' and ended.state <> 5),
 failed as (
-  insert into @failure (job, epoch, attempt, lease, at, kind, message, chain)
-  select gone.id, gone.epoch, gone.attempt, gone.lease, coalesce($6, statement_timestamp()),
-         failure.kind, failure.message, failure.chain
-  from unnest($7::bigint[], $8::text[], $9::text[], $10::jsonb[], $11::int[])
-         as failure (job, kind, message, chain, epoch)
-  join gone on gone.id = failure.job and gone.epoch = failure.epoch)
+  insert into @failure (job, epoch, attempt, worker, started, ended, kind, message, chain)
+  select gone.id, gone.epoch, gone.attempt, (select host || ':' || pid from @worker where id = $1),
+         now - failure.ran * interval '1 microsecond', now, failure.kind, failure.message, failure.chain
+  from unnest($7::bigint[], $8::text[], $9::text[], $10::jsonb[], $11::int[], $12::bigint[])
+         as failure (job, kind, message, chain, epoch, ran)
+  join gone on gone.id = failure.job and gone.epoch = failure.epoch,
+       coalesce($6, statement_timestamp()) as now)
 select id, epoch from gone

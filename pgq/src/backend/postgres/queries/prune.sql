@@ -22,8 +22,8 @@ failure as (
   delete from @failure
   where ctid = any (array(
     select ctid from @failure
-    where at <= coalesce($2, statement_timestamp()) - interval '30 days'
-    order by at
+    where ended <= coalesce($2, statement_timestamp()) - interval '30 days'
+    order by ended
     limit $1
     for update skip locked))
   returning job)

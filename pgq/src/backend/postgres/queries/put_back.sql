@@ -1,6 +1,6 @@
 -- Attempts whose jobs run again. $1 lease, $2 ids, $3 epochs, $4 delays in µs (null keeps the job's place), $5 attempts
 -- refunded, $6 whether it waits for a retry, $7 the time; $8 ids, $9 kinds, $10 messages, $11 chains, $12
--- epochs of the failures.
+-- epochs, $13 how long they ran in µs, of the failures.
 with ended as materialized (
   select * from unnest($2::bigint[], $3::int[], $4::bigint[], $5::smallint[], $6::boolean[])
                   as ended (id, epoch, delay, refund, retrying)),
@@ -22,10 +22,11 @@ back as (
   where job.ctid = held.tid
   returning job.id, job.epoch, job.queue, job.task, job.lane = 0 as ready, held.delay between 1 and 1000000 as soon),
 failed as (
-  insert into @failure (job, epoch, attempt, lease, at, kind, message, chain)
-  select held.id, held.epoch, held.attempt, $1, coalesce($7, statement_timestamp()),
-         failure.kind, failure.message, failure.chain
-  from unnest($8::bigint[], $9::text[], $10::text[], $11::jsonb[], $12::int[])
-         as failure (job, kind, message, chain, epoch)
-  join held on held.id = failure.job and held.epoch = failure.epoch)
+  insert into @failure (job, epoch, attempt, worker, started, ended, kind, message, chain)
+  select held.id, held.epoch, held.attempt, (select host || ':' || pid from @worker where id = $1),
+         now - failure.ran * interval '1 microsecond', now, failure.kind, failure.message, failure.chain
+  from unnest($8::bigint[], $9::text[], $10::text[], $11::jsonb[], $12::int[], $13::bigint[])
+         as failure (job, kind, message, chain, epoch, ran)
+  join held on held.id = failure.job and held.epoch = failure.epoch,
+       coalesce($7, statement_timestamp()) as now)
 select id, epoch, queue, task, ready, coalesce(soon, false) as soon from back
