@@ -77,6 +77,7 @@ create index @@job_parked on @job (limit_key, rank, run_at, id) where lane = 2;
 create index @@job_tombstone on @job (run_at) where lane = 3;
 create unique index @@job_unique on @job (task, unique_key) where unique_key is not null;
 
+-- Goes with its job: a retry by hand keeps it, and what isn't kept leaves none.
 create table @failure (
   job bigint not null,
   epoch int not null,
@@ -90,7 +91,6 @@ create table @failure (
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000);
 
 create index @@failure_job on @failure (job, epoch);
-create index @@failure_at on @failure (ended);
 
 -- Partitioned by when rows expire, so that partitions of a day can come beside the default one, and go as a whole. A finish
 -- can't fail for want of a partition.

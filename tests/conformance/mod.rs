@@ -9,6 +9,7 @@ mod finish;
 mod handlers;
 mod order;
 mod rescue;
+mod retention;
 mod retry;
 mod transaction;
 mod unique;
@@ -91,6 +92,13 @@ facts! {
         a_batch_ends_every_way_at_once
         hostile_failures_hurt_nobody_in_their_batch
         a_failure_says_who_ran_the_attempt_and_from_when_to_when;
+    retention:
+        failures_go_with_their_job
+        a_retry_by_hand_keeps_the_failures
+        a_cancelled_job_is_kept_as_its_task_declares
+        what_is_not_kept_leaves_no_failures
+        a_job_keeps_its_last_hundred_failures
+        pruning_goes_in_bounded_steps;
     cancel:
         a_queued_job_is_cancelled_at_once
         a_finished_job_cannot_be_cancelled_and_it_is_said

@@ -372,7 +372,7 @@ pub struct JobInfo {
     pub finished: Option<Timestamp>,
     /// Text that travels along.
     pub headers: Headers,
-    /// The attempts that failed, the oldest first.
+    /// The attempts that failed, the oldest first: the last hundred of them.
     pub failures: Vec<FailedAttempt>,
 }
 

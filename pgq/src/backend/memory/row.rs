@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pgq_core::failure::MAX_FAILURES;
 use pgq_core::{
     Claimed, Failure, FailureKind, Headers, JobId, Lease, NewJob, OnConflict, Priority, State, Timestamp, Unique, When,
 };
@@ -14,6 +15,12 @@ use crate::backend::{FailedAttempt, JobInfo, Want};
 pub(super) struct Lane {
     queue: Arc<str>,
     task: Arc<str>,
+}
+
+impl Lane {
+    pub(super) fn task(&self) -> &str {
+        &self.task
+    }
 }
 
 impl From<&Want> for Lane {
@@ -181,6 +188,9 @@ impl Row {
     /// `ran` for how long, where that is known.
     pub(super) fn note(&mut self, failure: &Failure, ran: Option<Duration>, now: Timestamp) {
         let is_held = matches!(self.place, Place::Held(_));
+        if self.failures.len() == MAX_FAILURES {
+            self.failures.remove(0);
+        }
         self.failures.push(FailedAttempt {
             attempt: self.attempt,
             epoch: self.epoch,

@@ -26,6 +26,8 @@ pub(super) struct Store {
     pub(super) workers: BTreeMap<Lease, Worker>,
     /// What workers that are gone were told and didn't hear.
     pub(super) untold: Vec<Cancelled>,
+    /// For how long a cancelled job is kept, by task, as the last worker declared it.
+    pub(super) keeps: HashMap<String, Duration>,
     pub(super) wakes: u64,
     pub(super) fresh: Fresh,
 }
@@ -60,6 +62,7 @@ impl Store {
             expiries: BTreeSet::new(),
             workers: BTreeMap::new(),
             untold: Vec::new(),
+            keeps: HashMap::new(),
             wakes: 0,
             fresh: Fresh::default(),
         }

@@ -1,6 +1,6 @@
 -- Attempts that ended for good. $1 lease, $2 ids, $3 epochs, $4 states, $5 how long to keep in µs, $6 the time; $7 ids,
 -- $8 kinds, $9 messages, $10 chains, $11 epochs, $12 how long they ran in µs, of the
--- failures among them. After a lost answer two ends of one job may stand
+-- failures among them; $13 ids of those that are not kept and may have failed before. After a lost answer two ends of one job may stand
 -- in a batch, hence the epoch in every join.
 with ended as materialized (
   select * from unnest($2::bigint[], $3::int[], $4::smallint[], $5::bigint[]) as ended (id, epoch, state, keep)),
@@ -30,6 +30,9 @@ tombs as (
   from gone join ended on ended.id = gone.id and ended.epoch = gone.epoch,
        coalesce($6, statement_timestamp()) as now
   where unique_key is not null and extra ? 'unique_for' and ended.state <> 5),
+forgotten as (
+  delete from @failure
+  where job = any (array(select gone.id from unnest($13::bigint[]) as unkept (id) join gone on gone.id = unkept.id))),
 failed as (
   insert into @failure (job, epoch, attempt, worker, started, ended, kind, message, chain)
   select gone.id, gone.epoch, gone.attempt, (select host || ':' || pid from @worker where id = $1),

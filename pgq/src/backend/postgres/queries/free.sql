@@ -11,6 +11,15 @@ freed as (
   set lease = null, crashes = crashes + 1, run_at = coalesce($2::timestamptz, clock_timestamp())
   where ctid = any (array(select tid from found))
   returning id, epoch, attempt, queue, task),
+-- As where attempts fail: the last hundred are kept.
+trimmed as (
+  delete from @failure
+  where ctid = any (array(
+    select old.tid
+    from freed
+    cross join lateral (
+      select ctid as tid from @failure where job = freed.id order by epoch desc offset 99) as old
+    where freed.epoch > 100))),
 failed as (
   insert into @failure (job, epoch, attempt, worker, ended, kind, message, chain)
   select freed.id, freed.epoch, freed.attempt, name, coalesce($2, clock_timestamp()), 'crashed',

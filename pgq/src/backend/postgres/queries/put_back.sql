@@ -21,6 +21,15 @@ back as (
   from held
   where job.ctid = held.tid
   returning job.id, job.epoch, job.queue, job.task, job.lane = 0 as ready, held.delay between 1 and 1000000 as soon),
+-- Who fails for ever keeps the last hundred. There is no more than one for each claim, so nearly nobody looks.
+trimmed as (
+  delete from @failure
+  where ctid = any (array(
+    select old.tid
+    from held
+    cross join lateral (
+      select ctid as tid from @failure where job = held.id order by epoch desc offset 99) as old
+    where held.epoch > 100 and held.retrying))),
 failed as (
   insert into @failure (job, epoch, attempt, worker, started, ended, kind, message, chain)
   select held.id, held.epoch, held.attempt, (select host || ':' || pid from @worker where id = $1),
