@@ -4,5 +4,6 @@ mod claims;
 mod locks;
 mod namespace;
 mod outage;
+mod rights;
 mod schema;
 mod targets;

@@ -1,13 +1,15 @@
--- $1 how many rows of each at most, $2 the time. Failures go with their job.
+-- $1 how many rows of each at most, $2 the time, $3 up to when history was pruned by the step before this one: under an old
+-- snapshot dead rows stay in the index, and each step would walk past all that went before it. Failures go with their job.
 with history as (
   delete from @history_default
   where ctid = any (array(
     select ctid from @history_default
     where expires <= coalesce($2::timestamptz, statement_timestamp())
+      and expires >= coalesce($3::timestamptz, '-infinity')
     order by expires
     limit $1::bigint
     for update skip locked))
-  returning id),
+  returning id, expires),
 forgotten as (
   delete from @failure where job = any (array(select id from history))),
 -- Tombstones of unique keys.
@@ -20,4 +22,4 @@ tomb as (
     limit $1
     for update skip locked))
   returning id)
-select (select count(*) from history) + (select count(*) from tomb)
+select (select count(*) from history) + (select count(*) from tomb), (select max(expires) from history)
