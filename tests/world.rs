@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use pgq::backend::{
-    Claim, Claimed, Codec, Ended, Enqueued, Failure, JobInfo, Lease, NewJob, Notice, Pulse, Registration, Session,
-    Transition, Verdict, Want, When,
+    Claim, Claimed, Codec, Declaration, Ended, Enqueued, Failure, JobInfo, Lease, NewJob, Notice, Pulse, Registration,
+    Session, Transition, Verdict, Want, When,
 };
 use pgq::testing::{ManualClock, Stepper, stepper};
 use pgq::{Client, FailureKind, Headers, JobId, Priority, Resources, Result, State, Tasks, Timestamp};
@@ -52,10 +52,19 @@ impl World {
     }
 
     pub(crate) async fn session_for(&self, wants: Vec<Want>) -> Result<Arc<dyn Session>> {
+        self.register(wants, Vec::new()).await
+    }
+
+    /// A worker's session whose tasks say something about themselves.
+    pub(crate) async fn session_declaring(&self, tasks: Vec<Declaration>) -> Result<Arc<dyn Session>> {
+        self.register(tasks.iter().map(|task| want(&task.queue, &task.name, u32::MAX)).collect(), tasks).await
+    }
+
+    async fn register(&self, wants: Vec<Want>, tasks: Vec<Declaration>) -> Result<Arc<dyn Session>> {
         static LEASES: AtomicI64 = AtomicI64::new(1);
         let lease = Lease(LEASES.fetch_add(1, Ordering::SeqCst));
         let (instance, host) = (pgq::backend::Uuid::nil(), "test".to_owned());
-        let worker = Registration { lease, instance, host, pid: 1, span: SPAN, wants, tasks: Vec::new() };
+        let worker = Registration { lease, instance, host, pid: 1, span: SPAN, wants, tasks };
         self.client.backend().register(worker).await
     }
 
@@ -113,6 +122,11 @@ pub(crate) fn in_queue(task: &'static str, queue: &'static str) -> NewJob {
 
 pub(crate) fn after(task: &'static str, delay: Duration) -> NewJob {
     NewJob { when: When::After(delay), ..job(task) }
+}
+
+/// What a task of the queue `default` declares.
+pub(crate) fn declaration(name: &str, options: serde_json::Value) -> Declaration {
+    Declaration { name: name.to_owned(), queue: "default".to_owned(), options, schema: None }
 }
 
 pub(crate) fn want(queue: &str, task: &str, cap: u32) -> Want {

@@ -72,6 +72,8 @@ pub const MAX_MESSAGE: usize = 8 * 1024;
 pub const MAX_CAUSE: usize = 1024;
 /// The most causes that are kept of one failure.
 pub const MAX_CHAIN: usize = 16;
+/// The most failures that are kept of one job: the last ones.
+pub const MAX_FAILURES: usize = 100;
 
 /// How and why one attempt failed. Its texts hold no NUL and are bounded ([`MAX_MESSAGE`],
 /// [`MAX_CAUSE`], [`MAX_CHAIN`]).

@@ -87,6 +87,7 @@ create index @@job_parked on @job (limit_key, rank, run_at, id) where lane = 2;
 create index @@job_tombstone on @job (run_at) where lane = 3;
 create unique index @@job_unique on @job (task, unique_key) where unique_key is not null;
 
+-- Goes with its job: a retry by hand keeps it, and what isn't kept leaves none.
 create table @failure (
   job bigint not null,
   epoch int not null,
@@ -100,10 +101,10 @@ create table @failure (
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000);
 
 create index @@failure_job on @failure (job, epoch);
-create index @@failure_at on @failure (ended);
 
--- Partitioned by when rows expire, so that partitions of a day can come beside the default one, and go as a whole. A finish
--- can't fail for want of a partition.
+-- Partitioned by when rows expire, which costs a finish nothing, so that partitions of a day may come beside the default one
+-- some day and go as a whole. Until then it is pruned by deletes, which a role that owns nothing may do, and which cost
+-- less than a fifth of what the rest of a job does. A finish can't fail for want of a partition.
 create table @history (
   id bigint not null,
   expires timestamptz not null,
@@ -132,7 +133,10 @@ create index @@history_id on @history (id);
 -- Few are cancelled or discarded among many that were completed, and they are looked for by hand.
 create index @@history_given_up on @history (id) where state <> 4;
 create index @@history_expires on @history (expires);
-create table @history_default partition of @history default;
+create table @history_default partition of @history default
+  with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 50000, autovacuum_vacuum_cost_delay = 0,
+        toast.autovacuum_vacuum_scale_factor = 0, toast.autovacuum_vacuum_threshold = 50000,
+        toast.autovacuum_vacuum_cost_delay = 0);
 
 -- For people and dashboards: every job with its state in words.
 create view @jobs as

@@ -13,6 +13,7 @@ mod operate;
 mod order;
 mod pause;
 mod rescue;
+mod retention;
 mod retry;
 mod transaction;
 mod unique;
@@ -102,6 +103,13 @@ facts! {
         a_follow_up_whose_unique_key_is_taken_is_left_out
         a_follow_up_with_a_mistake_is_told_of_at_once
         follow_ups_wake_a_sleeper;
+    retention:
+        failures_go_with_their_job
+        a_retry_by_hand_keeps_the_failures
+        a_cancelled_job_is_kept_as_its_task_declares
+        what_is_not_kept_leaves_no_failures
+        a_job_keeps_its_last_hundred_failures
+        pruning_goes_in_bounded_steps;
     cancel:
         a_queued_job_is_cancelled_at_once
         a_finished_job_cannot_be_cancelled_and_it_is_said

@@ -4,6 +4,7 @@ mod claims;
 mod locks;
 mod namespace;
 mod outage;
+mod rights;
 mod schema;
 mod sight;
 mod targets;

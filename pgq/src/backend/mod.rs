@@ -426,7 +426,7 @@ pub struct JobInfo {
     pub codec: i16,
     /// The encoded arguments.
     pub payload: Vec<u8>,
-    /// The attempts that failed, the oldest first.
+    /// The attempts that failed, the oldest first: the last hundred of them.
     pub failures: Vec<FailedAttempt>,
 }
 

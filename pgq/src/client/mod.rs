@@ -99,6 +99,9 @@ impl Client {
 
     /// Installs what is missing of the schema, or brings it up to date. Several may call it at once.
     ///
+    /// The role that runs this owns the tables. Workers and producers may have another one, which owns nothing: `grant usage
+    /// on schema pgq` and `grant select, insert, update, delete on all tables in schema pgq` are all that it needs.
+    ///
     /// # Errors
     /// The database can't be reached, the role may not create tables, or the schema holds what isn't ours.
     pub async fn migrate(&self) -> Result<Migrated> {

@@ -63,8 +63,7 @@ impl Operate for Memory {
     }
 }
 
-/// For how long a job that an operator cancelled is kept, where no worker says what its task does: the store knows no
-/// tasks.
+/// For how long a job that an operator cancelled is kept, where no worker has declared its task.
 const KEEP: Duration = Keep::DEFAULT.cancelled;
 
 impl Store {
@@ -83,7 +82,8 @@ impl Store {
         let Some(mut row) = self.remove(id) else { return Cancellation::Unknown };
         self.free_key(&row);
         row.note(&Failure::new(FailureKind::Cancelled, why), None, self.now);
-        self.archive(row, State::Cancelled, KEEP);
+        let keep = self.keeps.get(row.lane.names().0).copied().unwrap_or(KEEP);
+        self.archive(row, State::Cancelled, keep);
         Cancellation::Done
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pgq_core::crash::{self, Fate};
+use pgq_core::failure::MAX_FAILURES;
 use pgq_core::{
     Claimed, Failure, FailureKind, Headers, JobId, Lease, NewJob, OnConflict, Priority, State, Timestamp, Unique, When,
 };
@@ -216,6 +217,9 @@ impl Row {
     /// `ran` for how long, where that is known.
     pub(super) fn note(&mut self, failure: &Failure, ran: Option<Duration>, now: Timestamp) {
         let is_held = matches!(self.place, Place::Held(_));
+        if self.failures.len() == MAX_FAILURES {
+            self.failures.remove(0);
+        }
         self.failures.push(FailedAttempt {
             attempt: self.attempt,
             epoch: self.epoch,

@@ -27,6 +27,8 @@ pub(super) struct Store {
     /// What workers that are gone were told and didn't hear.
     pub(super) untold: Vec<Cancelled>,
     pub(super) pauses: BTreeMap<Pausable, Pause>,
+    /// For how long a cancelled job is kept, by task, as the last worker declared it.
+    pub(super) keeps: HashMap<String, Duration>,
     pub(super) wakes: u64,
     pub(super) fresh: Fresh,
 }
@@ -62,6 +64,7 @@ impl Store {
             workers: BTreeMap::new(),
             untold: Vec::new(),
             pauses: BTreeMap::new(),
+            keeps: HashMap::new(),
             wakes: 0,
             fresh: Fresh::default(),
         }

@@ -57,13 +57,18 @@ async fn verdicts(
 
 async fn end(session: &PgSession, connection: &mut PgConnection, ended: Vec<Ended>) -> Result<Vec<Claim>> {
     let (mut ids, mut epochs, mut states, mut keep) = (vec![], vec![], vec![], vec![]);
-    let mut failures = Failures::default();
+    let (mut failures, mut forgotten) = (Failures::default(), Vec::new());
     for Ended { id, epoch, ran, transition, keep: span, .. } in ended {
+        let span = micros(span);
         ids.push(id.0);
         epochs.push(epoch.cast_signed());
         states.push(state_number(&transition));
-        keep.push(micros(span));
-        failures.push((id, epoch), ran, transition);
+        keep.push(span);
+        if span > 0 {
+            failures.push((id, epoch), ran, transition);
+        } else if epoch > 1 {
+            forgotten.push(id.0);
+        }
     }
     let query = session.statements.finish.query().bind(session.lease.0).bind(ids).bind(epochs).bind(states).bind(keep);
     let query = query.bind(session.now());
@@ -73,7 +78,8 @@ async fn end(session: &PgSession, connection: &mut PgConnection, ended: Vec<Ende
         .bind(failures.messages)
         .bind(failures.chains)
         .bind(failures.epochs)
-        .bind(failures.ran);
+        .bind(failures.ran)
+        .bind(forgotten);
     query.fetch_all(connection).await.map_err(database)?.iter().map(claim).collect()
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pgq_core::{JobId, crash};
 
-use super::convert::{column, database, job_id, micros, unsigned};
+use super::convert::{Instant, column, database, job_id, micros, unsigned};
 use super::operate::cancel;
 use super::session::PgSession;
 use super::wake::Call;
@@ -68,9 +68,14 @@ impl PgSession {
     }
 
     async fn prune_step(&self, step: u32) -> Result<Pruned> {
-        let query = self.statements.prune.query().bind(i64::from(step)).bind(self.now());
+        let until = self.pruned_until().map(Instant);
+        let query = self.statements.prune.query().bind(i64::from(step)).bind(self.now()).bind(until);
         let row = query.fetch_one(&self.engine).await.map_err(database)?;
-        Ok(Pruned { rows: unsigned(column::<i64, _>(&row, 0)?) })
+        let pruned = Pruned { rows: unsigned(column::<i64, _>(&row, 0)?) };
+        let until = column::<Option<Instant>, _>(&row, 1)?.map(|until| until.0);
+        // After the last step the next one begins from the front, where somebody may have had rows locked.
+        self.prune_from(until.filter(|_| pruned.rows >= u64::from(step)));
+        Ok(pruned)
     }
 }
 

@@ -1,5 +1,6 @@
-//! The plans of the hot statements, as the engine's connections have them: the same while the table is empty, full and
-//! unknown to the planner, because a plan is cached for as long as its connection lives.
+//! The plans of the hot statements, as the engine's connections have them: the same while the tables are empty, full and
+//! unknown to the planner, because a plan is cached for as long as its connection lives. And those of the operator's
+//! verbs, which run on the client's own connections, under whatever settings these have.
 
 use pgq_testdb::Database;
 use sqlx::{AssertSqlSafe, Executor, PgConnection, Row};
@@ -8,7 +9,7 @@ use super::Namespace;
 use super::connect::ENGINE_SETTINGS;
 use crate::Client;
 
-/// How a statement may get at the rows of `job`, and nothing else may stand in its plan.
+/// How a statement may get at rows, and nothing else may stand in its plan.
 struct Expected {
     name: &'static str,
     sql: &'static str,
@@ -25,12 +26,42 @@ macro_rules! expected {
     };
 }
 
-const EXPECTED: &[Expected] = &[
+/// On the engine's connections.
+const ENGINE: &[Expected] = &[
     expected!("claim", "Index Scan using job_ready", "Tid Scan"),
-    expected!("finish", "Index Scan using job_pkey", "Tid Scan"),
-    expected!("put_back", "Index Scan using job_pkey", "Tid Scan"),
+    expected!("finish", "Index Scan using job_pkey", "Tid Scan", "Index Scan using failure_job"),
+    expected!(
+        "put_back",
+        "Index Scan using job_pkey",
+        "Tid Scan",
+        "Index Scan using failure_job",
+        "Index Scan Backward using failure_job"
+    ),
     expected!("look", "Index Scan using job_pkey"),
     expected!("promote", "Index Scan using job_deferred", "Index Only Scan using job_deferred", "Tid Scan"),
+    expected!(
+        "prune",
+        "Index Scan using history_default_expires_idx",
+        "Index Scan using job_tombstone",
+        "Index Scan using failure_job",
+        "Tid Scan"
+    ),
+];
+
+/// On the client's, where an index's answer may also be sorted first.
+const OPERATOR: &[Expected] = &[
+    expected!(
+        "cancel",
+        "Index Scan using job_pkey",
+        "Index Scan using history_default_id_idx",
+        "Index Scan using failure_job",
+        "Bitmap Heap Scan",
+        "Tid Scan"
+    ),
+    expected!("retry", "Index Scan using job_pkey", "Index Scan using history_default_id_idx", "Bitmap Heap Scan"),
+    expected!("free_keys", "Index Scan using job_pkey", "Bitmap Heap Scan", "Tid Scan"),
+    expected!("get", "Index Scan using job_pkey", "Index Scan using history_default_id_idx", "Bitmap Heap Scan"),
+    expected!("failures", "Index Scan using failure_job", "Index Scan Backward using failure_job", "Bitmap Heap Scan"),
 ];
 
 async fn connection(database: &Database) -> PgConnection {
@@ -41,40 +72,112 @@ async fn connection(database: &Database) -> PgConnection {
     connection
 }
 
+async fn run(connection: &mut PgConnection, sql: String) -> Vec<String> {
+    let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(connection).await.unwrap();
+    rows.iter().map(|row| row.get::<String, _>(0).trim().trim_start_matches("->").trim().to_owned()).collect()
+}
+
 /// The lines of the generic plan of a statement.
 async fn plan(connection: &mut PgConnection, statement: &Expected) -> Vec<String> {
     let sql = Namespace::default().render(statement.sql);
     let parameters = (1..20).rev().find(|number| sql.contains(&format!("${number}"))).unwrap();
     let nulls = vec!["null"; parameters].join(", ");
-    let prepare = format!("deallocate all; prepare hot as {sql}");
-    connection.execute(sqlx::raw_sql(AssertSqlSafe(prepare))).await.unwrap();
-    let explain = format!("explain (costs off) execute hot({nulls})");
-    let rows = sqlx::raw_sql(AssertSqlSafe(explain)).fetch_all(connection).await.unwrap();
-    rows.iter().map(|row| row.get::<String, _>(0).trim().trim_start_matches("->").trim().to_owned()).collect()
+    connection.execute(sqlx::raw_sql(AssertSqlSafe(format!("deallocate all; prepare hot as {sql}")))).await.unwrap();
+    run(connection, format!("explain (costs off) execute hot({nulls})")).await
 }
 
-async fn assert_plans(connection: &mut PgConnection, when: &str) {
-    for statement in EXPECTED {
+async fn assert_plans(connection: &mut PgConnection, statements: &[Expected], when: &str) {
+    for statement in statements {
         let plan = plan(connection, statement).await;
-        let on_jobs = plan.iter().filter_map(|line| line.split_once(" on job")).filter(|line| line.0.contains("Scan"));
-        for (scan, _) in on_jobs {
-            assert!(statement.scans.contains(&scan), "{} {when}: {scan} in\n{}", statement.name, plan.join("\n"));
+        for (line, below) in plan.iter().zip(plan[1..].iter().chain([&String::new()])) {
+            let Some((scan, table)) = line.split_once(" on ").filter(|line| reads_rows(line.0, line.1)) else {
+                continue;
+            };
+            let is_expected = statement.scans.contains(&scan);
+            // An index without a condition is walked whole.
+            let is_bound = ["Index Cond:", "TID Cond:", "Recheck Cond:"].iter().any(|cond| below.starts_with(cond));
+            assert!(is_expected && is_bound, "{} {when}: {scan} on {table} in\n{}", statement.name, plan.join("\n"));
         }
     }
 }
+
+/// Whether this is a scan of a table of ours; whatever an index scan of a bitmap finds is read by the heap scan above it.
+fn reads_rows(scan: &str, table: &str) -> bool {
+    let others = ["Function Scan", "CTE Scan", "Subquery Scan", "Bitmap Index Scan"];
+    let is_ours = ["job", "history", "failure"].iter().any(|ours| table.starts_with(ours));
+    is_ours && scan.contains("Scan") && !others.contains(&scan)
+}
+
+/// How many pages a statement with these parameters touches, at most; it is rolled back.
+async fn pages(connection: &mut PgConnection, name: &str, parameters: &str) -> u64 {
+    let statement = ENGINE.iter().chain(OPERATOR).find(|statement| statement.name == name).unwrap();
+    let sql = Namespace::default().render(statement.sql);
+    let prepare = format!("deallocate all; prepare hot as {sql}; begin");
+    connection.execute(sqlx::raw_sql(AssertSqlSafe(prepare))).await.unwrap();
+    let explain = format!("explain (analyze, buffers, costs off, timing off) execute hot({parameters})");
+    let lines = run(connection, explain).await;
+    connection.execute("rollback").await.unwrap();
+    // Each node's hold those below it, so the sum of all bounds from above what was touched.
+    let buffers = lines.iter().filter_map(|line| line.strip_prefix("Buffers: shared "));
+    let counts = buffers.flat_map(|line| line.split(' ')).filter_map(|count| count.split_once('='));
+    let counts = counts.filter(|count| count.0 == "hit" || count.0 == "read");
+    counts.map(|count| count.1.parse::<u64>().unwrap()).sum()
+}
+
+const FILL: &str = "
+    insert into pgq.worker (id, instance, host, pid, span, started, beat)
+      values (7, gen_random_uuid(), 'test', 1, '1 hour', now(), now());
+    insert into pgq.job (queue, task, rank, run_at, created, lane, max_attempts, codec, payload, unique_key)
+      select 'default', 'a', 0, now(), now(), n % 2, 20, 0, 'x', case when n % 10 = 0 then n end
+      from generate_series(1, 1000000) as n;
+    insert into pgq.history (id, expires, finished, created, run_at, epoch, state, attempt, crashes, max_attempts, rank,
+                             version, codec, queue, task, payload)
+      select n, now() + (n - 5001000) * interval '1 second', now(), now(), now(), 1, 4 + n % 3, 1, 0, 20, 0, 1, 0, 'default',
+             'a', 'x'
+      from generate_series(5000001, 6000000) as n;
+    insert into pgq.failure (job, epoch, attempt, ended, kind, message, chain)
+      select n * 20, 1, 1, now(), 'error', 'no route to host', '[]' from generate_series(1, 300000) as n";
+
+/// The operator's connections have the server's own settings.
+const OPERATOR_SETTINGS: &str = "reset all; set plan_cache_mode = force_generic_plan";
 
 #[tokio::test]
 async fn hot_statements_walk_their_index_whatever_the_planner_knows() {
     let database = Database::create().await.unwrap();
     let mut connection = connection(&database).await;
-    connection.execute("analyze pgq.job").await.unwrap();
-    assert_plans(&mut connection, "while empty").await;
-    let fill = "insert into pgq.job (queue, task, rank, run_at, created, lane, max_attempts, codec, payload)
-        select 'default', 'a', 0, now(), now(), n % 2, 20, 0, 'x' from generate_series(1, 200000) as n";
-    connection.execute(fill).await.unwrap();
-    assert_plans(&mut connection, "while full and unknown").await;
-    connection.execute("analyze pgq.job").await.unwrap();
-    assert_plans(&mut connection, "while full").await;
+    connection.execute("analyze pgq.job, pgq.history, pgq.failure").await.unwrap();
+    assert_plans(&mut connection, ENGINE, "while empty").await;
+    connection.execute(FILL).await.unwrap();
+    assert_plans(&mut connection, ENGINE, "while full and unknown").await;
+    connection.execute(OPERATOR_SETTINGS).await.unwrap();
+    assert_plans(&mut connection, OPERATOR, "while full and unknown").await;
+    connection.execute("analyze pgq.job, pgq.history, pgq.failure").await.unwrap();
+    assert_plans(&mut connection, OPERATOR, "while full").await;
+    connection.execute(ENGINE_SETTINGS).await.unwrap();
+    assert_plans(&mut connection, ENGINE, "while full").await;
+    assert_pages(&mut connection).await;
+}
+
+/// With 1,000,000 jobs and as many in history, each on tens of thousands of pages: what is touched grows with what is asked
+/// for, here a hundred jobs.
+async fn assert_pages(connection: &mut PgConnection) {
+    let claim = "7, '{default}', '{a}', '{100}', 100, 4000000, '{32768}', '{-infinity}', '{0}', null, false";
+    assert_few(connection, 10_000, "claim", claim).await;
+    assert_few(connection, 10_000, "promote", "100, null, 1").await;
+    assert_few(connection, 10_000, "prune", "100, null, null").await;
+    connection.execute("reset all").await.unwrap();
+    let ids = |from: u32| (from..from + 100).map(|id| id.to_string()).collect::<Vec<_>>().join(",");
+    assert_few(connection, 20_000, "cancel", &format!("'{{{}}}', 'enough', null", ids(1))).await;
+    assert_few(connection, 20_000, "retry", &format!("'{{{}}}', null", ids(5_500_000))).await;
+    assert_few(connection, 5_000, "free_keys", &format!("'{{{}}}'", ids(1))).await;
+    assert_few(connection, 100, "get", "5500000, null").await;
+    assert_few(connection, 100, "get", "1000000, null").await;
+    assert_few(connection, 100, "failures", "20").await;
+}
+
+async fn assert_few(connection: &mut PgConnection, most: u64, name: &str, parameters: &str) {
+    let pages = pages(connection, name, parameters).await;
+    assert!((1..most).contains(&pages), "{name}({parameters}) touches {pages} pages");
 }
 
 /// The buffers that a search for `states` touched, which must come by an index.

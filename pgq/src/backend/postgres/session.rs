@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use pgq_core::{Claimed, Headers, JobId, Lease, Priority, crash};
+use pgq_core::{Claimed, Headers, JobId, Lease, Priority, Timestamp, crash};
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{Executor, PgPool};
@@ -27,6 +27,7 @@ pub(super) struct PgSession {
     pub(super) statements: Arc<Statements>,
     pub(super) clock: Clock,
     passed: Mutex<Passed>,
+    pruned_until: Mutex<Option<Timestamp>>,
 }
 
 /// The most bytes of payload of one claim, whatever it asks for; a single job may have more.
@@ -40,6 +41,7 @@ impl PgSession {
             statements: Arc::clone(&backend.statements),
             clock: backend.clock.clone(),
             passed: Mutex::default(),
+            pruned_until: Mutex::default(),
         };
         session.introduce(worker).await?;
         Ok(session)
@@ -156,6 +158,15 @@ impl PgSession {
     /// What this worker's claims have passed. The lock is held for a moment, never across a statement.
     pub(super) fn passed(&self) -> MutexGuard<'_, Passed> {
         self.passed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where the next step of pruning begins; from the front where there is nothing to go by.
+    pub(super) fn pruned_until(&self) -> Option<Timestamp> {
+        *self.pruned_until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn prune_from(&self, until: Option<Timestamp>) {
+        *self.pruned_until.lock().unwrap_or_else(PoisonError::into_inner) = until;
     }
 
     async fn set_asleep(&self, asleep: Option<Duration>) -> Result<()> {

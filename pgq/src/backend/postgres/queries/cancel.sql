@@ -18,10 +18,13 @@ kept as (
        coalesce($3::timestamptz, statement_timestamp()) as now,
        -- What the task declares; a week where no worker has declared it.
        coalesce((task.options #>> '{keep,cancelled}')::bigint, 604800000000) as keep
-  where keep > 0),
+  where keep > 0
+  returning id, epoch, attempt),
+forgotten as (
+  delete from @failure where job = any (array(select id from gone except select id from kept))),
 failed as (
   insert into @failure (job, epoch, attempt, ended, kind, message, chain)
-  select id, epoch, attempt, coalesce($3, statement_timestamp()), 'cancelled', $2::text, '[]' from gone),
+  select id, epoch, attempt, coalesce($3, statement_timestamp()), 'cancelled', $2::text, '[]' from kept),
 told as (
   insert into @signal (worker, job, epoch, why) select lease, id, epoch, $2 from found where lease is not null
   on conflict (worker, job, epoch) do nothing),

@@ -1,16 +1,20 @@
 -- Attempts that ended for good. $1 lease, $2 ids, $3 epochs, $4 states, $5 how long to keep in µs, $6 the time; $7 ids,
--- $8 kinds, $9 messages, $10 chains, $11 epochs, $12 how long they ran in µs, of the
--- failures among them. After a lost answer two ends of one job may stand
--- in a batch, hence the epoch in every join.
+-- $8 kinds, $9 messages, $10 chains, $11 epochs, $12 how long they ran in µs, of the failures among them; $13 ids of those
+-- that are not kept and may have failed before. After a lost answer two ends of one job may stand in a batch, hence the
+-- epoch in every join.
 with ended as materialized (
   select * from unnest($2::bigint[], $3::int[], $4::smallint[], $5::bigint[]) as ended (id, epoch, state, keep)),
 -- Never waits for a lock: a claim in flight holds stray ones, and what isn't returned is looked at again.
+-- A look-up for each: a join that was planned while the table was empty walks all of it.
 held as materialized (
   select array(
-    select job.ctid from ended join @job as job on job.id = ended.id
-    where job.lease = $1::bigint and job.epoch = ended.epoch
-    order by job.id
-    for update of job skip locked) as tids),
+    select job.tid
+    from (select * from ended order by id) as ended
+    cross join lateral (
+      select ctid as tid from @job
+      where id = ended.id and lease = $1::bigint and epoch = ended.epoch
+      limit 1
+      for update skip locked) as job) as tids),
 gone as (
   delete from @job where ctid = any ((select tids from held)::tid[]) returning *),
 kept as (
@@ -30,6 +34,9 @@ tombs as (
   from gone join ended on ended.id = gone.id and ended.epoch = gone.epoch,
        coalesce($6, statement_timestamp()) as now
   where unique_key is not null and extra ? 'unique_for' and ended.state <> 5),
+forgotten as (
+  delete from @failure
+  where job = any (array(select gone.id from unnest($13::bigint[]) as unkept (id) join gone on gone.id = unkept.id))),
 failed as (
   insert into @failure (job, epoch, attempt, worker, started, ended, kind, message, chain)
   select gone.id, gone.epoch, gone.attempt, (select host || ':' || pid from @worker where id = $1),

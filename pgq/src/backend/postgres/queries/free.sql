@@ -30,7 +30,10 @@ kept as (
   from over left join @task as task on task.name = over.task, given,
        -- What the task declares; a week where no worker has declared it.
        coalesce((task.options #>> '{keep,discarded}')::bigint, 604800000000) as keep
-  where keep > 0),
+  where keep > 0
+  returning id, epoch, attempt),
+forgotten as (
+  delete from @failure where job = any (array(select id from over except select id from kept))),
 -- As in finish.sql: a key that stays taken.
 tombs as (
   insert into @job (id, queue, task, rank, run_at, created, lane, max_attempts, codec, payload, unique_key)
@@ -38,12 +41,21 @@ tombs as (
          unique_key
   from over, given
   where unique_key is not null and extra ? 'unique_for'),
+-- As where attempts fail: the last hundred are kept.
+trimmed as (
+  delete from @failure
+  where ctid = any (array(
+    select old.tid
+    from freed
+    cross join lateral (
+      select ctid as tid from @failure where job = freed.id order by epoch desc offset 99) as old
+    where freed.epoch > 100))),
 failed as (
   insert into @failure (job, epoch, attempt, worker, ended, kind, message, chain)
   select id, epoch, attempt, holder, now, 'crashed', 'the worker ' || holder || ' fell silent while it held the job', '[]'
   from given, (select id, epoch, attempt, holder from freed
                union all
-               select id, epoch, attempt, holder from over) as crashed)
+               select id, epoch, attempt, holder from over join kept using (id, epoch, attempt)) as crashed)
 select queue, task, ready, id, false as over from freed
 union all
 select queue, task, false, id, true from over

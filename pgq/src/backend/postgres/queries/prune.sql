@@ -1,13 +1,17 @@
--- $1 how many rows of each at most, $2 the time. Failures are kept for 30 days.
+-- $1 how many rows of each at most, $2 the time, $3 up to when history was pruned by the step before this one: under an old
+-- snapshot dead rows stay in the index, and each step would walk past all that went before it. Failures go with their job.
 with history as (
   delete from @history_default
   where ctid = any (array(
     select ctid from @history_default
     where expires <= coalesce($2::timestamptz, statement_timestamp())
+      and expires >= coalesce($3::timestamptz, '-infinity')
     order by expires
     limit $1::bigint
     for update skip locked))
-  returning id),
+  returning id, expires),
+forgotten as (
+  delete from @failure where job = any (array(select id from history))),
 -- Tombstones of unique keys.
 tomb as (
   delete from @job
@@ -17,14 +21,5 @@ tomb as (
     order by run_at
     limit $1
     for update skip locked))
-  returning id),
-failure as (
-  delete from @failure
-  where ctid = any (array(
-    select ctid from @failure
-    where ended <= coalesce($2, statement_timestamp()) - interval '30 days'
-    order by ended
-    limit $1
-    for update skip locked))
-  returning job)
-select (select count(*) from history) + (select count(*) from tomb) + (select count(*) from failure)
+  returning id)
+select (select count(*) from history) + (select count(*) from tomb), (select max(expires) from history)

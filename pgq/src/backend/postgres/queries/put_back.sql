@@ -5,11 +5,14 @@ with ended as materialized (
   select * from unnest($2::bigint[], $3::int[], $4::bigint[], $5::smallint[], $6::boolean[])
                   as ended (id, epoch, delay, refund, retrying)),
 held as materialized (
-  select job.ctid as tid, job.attempt, ended.*
-  from ended join @job as job on job.id = ended.id
-  where job.lease = $1::bigint and job.epoch = ended.epoch
-  order by job.id
-  for update of job skip locked),
+  -- A look-up for each: a join that was planned while the table was empty walks all of it.
+  select job.tid, job.attempt, ended.*
+  from (select * from ended order by id) as ended
+  cross join lateral (
+    select ctid as tid, attempt from @job
+    where id = ended.id and lease = $1::bigint and epoch = ended.epoch
+    limit 1
+    for update skip locked) as job),
 back as (
   update @job as job
   set lease = null,
@@ -23,6 +26,15 @@ back as (
   from held
   where job.ctid = held.tid
   returning job.id, job.epoch, job.queue, job.task, job.lane = 0 as ready, held.delay between 1 and 1000000 as soon),
+-- Who fails for ever keeps the last hundred. There is no more than one for each claim, so nearly nobody looks.
+trimmed as (
+  delete from @failure
+  where ctid = any (array(
+    select old.tid
+    from held
+    cross join lateral (
+      select ctid as tid from @failure where job = held.id order by epoch desc offset 99) as old
+    where held.epoch > 100 and held.retrying))),
 failed as (
   insert into @failure (job, epoch, attempt, worker, started, ended, kind, message, chain)
   select held.id, held.epoch, held.attempt, (select host || ':' || pid from @worker where id = $1),

@@ -4,7 +4,9 @@
 with wanted as materialized (select distinct id from unnest($1::bigint[]) as id),
 found as materialized (
   select history.*, coalesce((history.extra ->> 'granted')::int, history.max_attempts) as granted
-  from wanted join @history as history on history.id = wanted.id),
+  from wanted
+  -- A look-up for each: whoever knows little of history scans it for a join.
+  cross join lateral (select * from @history as history where history.id = wanted.id limit 1) as history),
 back as (
   insert into @job (id, run_at, created, parent, epoch, attempt, max_attempts, lane, rank, version, codec, queue, task,
                     unique_key, headers, extra, payload)
@@ -17,7 +19,7 @@ back as (
   on conflict do nothing
   returning id, queue, task),
 gone as (
-  delete from @history as history using back where history.id = back.id)
+  delete from @history where id = any (array(select id from back)))
 select wanted.id, back.queue, back.task, back.id is not null as done, found.id is not null as finished,
        job.id is not null as queued
 from wanted
