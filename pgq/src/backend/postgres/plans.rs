@@ -59,6 +59,14 @@ const OPERATOR: &[Expected] = &[
         "Tid Scan"
     ),
     expected!("retry", "Index Scan using job_pkey", "Index Scan using history_default_id_idx", "Bitmap Heap Scan"),
+    expected!(
+        "delete",
+        "Index Scan using job_pkey",
+        "Index Scan using history_default_id_idx",
+        "Index Scan using failure_job",
+        "Bitmap Heap Scan",
+        "Tid Scan"
+    ),
     expected!("free_keys", "Index Scan using job_pkey", "Bitmap Heap Scan", "Tid Scan"),
     expected!("get", "Index Scan using job_pkey", "Index Scan using history_default_id_idx", "Bitmap Heap Scan"),
     expected!("failures", "Index Scan using failure_job", "Index Scan Backward using failure_job", "Bitmap Heap Scan"),
@@ -161,7 +169,7 @@ async fn hot_statements_walk_their_index_whatever_the_planner_knows() {
 /// With 1,000,000 jobs and as many in history, each on tens of thousands of pages: what is touched grows with what is asked
 /// for, here a hundred jobs.
 async fn assert_pages(connection: &mut PgConnection) {
-    let claim = "7, '{default}', '{a}', '{100}', 100, 4000000, '{32768}', '{-infinity}', '{0}', null, false";
+    let claim = "7, '{default}', '{a}', '{100}', 100, 4000000, '{32768}', '{-infinity}', '{0}', null, false, false, 2";
     assert_few(connection, 10_000, "claim", claim).await;
     assert_few(connection, 10_000, "promote", "100, null, 1").await;
     assert_few(connection, 10_000, "prune", "100, null, null").await;
@@ -169,10 +177,11 @@ async fn assert_pages(connection: &mut PgConnection) {
     let ids = |from: u32| (from..from + 100).map(|id| id.to_string()).collect::<Vec<_>>().join(",");
     assert_few(connection, 20_000, "cancel", &format!("'{{{}}}', 'enough', null", ids(1))).await;
     assert_few(connection, 20_000, "retry", &format!("'{{{}}}', null", ids(5_500_000))).await;
+    assert_few(connection, 20_000, "delete", &format!("'{{{}}}'", ids(5_500_000))).await;
     assert_few(connection, 5_000, "free_keys", &format!("'{{{}}}'", ids(1))).await;
-    assert_few(connection, 100, "get", "5500000, null").await;
-    assert_few(connection, 100, "get", "1000000, null").await;
-    assert_few(connection, 100, "failures", "20").await;
+    assert_few(connection, 100, "get", "'{5500000}', null").await;
+    assert_few(connection, 100, "get", "'{1000000}', null").await;
+    assert_few(connection, 100, "failures", "'{20}'").await;
 }
 
 async fn assert_few(connection: &mut PgConnection, most: u64, name: &str, parameters: &str) {
