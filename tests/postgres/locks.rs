@@ -149,9 +149,10 @@ async fn what_a_claim_wins_after_its_worker_was_told_to_stop_is_handed_back() {
     let worker = builder.spawn().await.unwrap();
     let pool = world.client.pool().unwrap();
     let lease: i64 = sqlx::query_scalar("select id from pgq.worker").fetch_one(pool).await.unwrap();
+    // Only a sleeper is told of what is due soon.
+    until(&world, "select count(*) from pgq.sleeper where asleep").await;
     let delay = Duration::from_millis(300);
     let id = greet::job(()).delay(delay).enqueue(&world.client).await.unwrap().id();
-    until(&world, "select count(*) from pgq.sleeper where asleep").await;
     until(
         &world,
         "select (count(*) = 0)::int::bigint from pg_stat_activity where datname = current_database()
