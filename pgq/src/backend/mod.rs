@@ -14,7 +14,9 @@ pub(crate) mod memory;
 mod operator;
 pub(crate) mod postgres;
 
-pub use operator::{Change, Deletion, Edited, Found, Pausable, Pause, Search};
+pub use operator::{
+    Cancellation, Change, Deletion, Edited, FailedAttempt, Found, JobInfo, Migrated, Pausable, Pause, Retrial, Search,
+};
 pub(crate) use postgres::database;
 
 use std::future::Future;
@@ -22,9 +24,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pgq_core::JobId;
 pub use pgq_core::crash;
 pub use pgq_core::{Claimed, Codec, Event, Failure, Lease, NewJob, OnConflict, Placement, Transition, Unique, When};
-use pgq_core::{FailureKind, Headers, JobId, Priority, State, Timestamp};
 pub use uuid::Uuid;
 
 use crate::Result;
@@ -305,35 +307,6 @@ pub struct Cancelled {
     pub why: String,
 }
 
-/// What came of a wish to cancel a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Cancellation {
-    /// It was queued, and is cancelled.
-    Done,
-    /// It runs: its worker is told, the attempt's token fires within a second, and the job is cancelled when its handler
-    /// has ended.
-    Asked,
-    /// It was finished already.
-    Finished(State),
-    /// There is no such job, or it is no longer kept.
-    Unknown,
-}
-
-/// What came of a wish to retry a finished job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Retrial {
-    /// It is available again. Its attempts go on counting, and as many as it had at first are granted anew.
-    Done,
-    /// It isn't finished: there is nothing to retry.
-    Queued,
-    /// Another job has its unique key by now.
-    Duplicate,
-    /// There is no such job, or it is no longer kept.
-    Unknown,
-}
-
 /// What a worker was woken for. Notices that wait add up to one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Notice {
@@ -381,73 +354,4 @@ pub struct Rescued {
 pub struct Pruned {
     /// How many rows went.
     pub rows: u64,
-}
-
-/// What a migration did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Migrated {
-    /// The version before; 0 where nothing was installed.
-    pub from: u32,
-    /// The version now.
-    pub to: u32,
-}
-
-/// A job as operators see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct JobInfo {
-    /// Its id.
-    pub id: JobId,
-    /// The task that runs it.
-    pub task: String,
-    /// The lane that it waits in.
-    pub queue: String,
-    /// Where it stands.
-    pub state: State,
-    /// Higher runs first.
-    pub priority: Priority,
-    /// How many attempts were started and not refunded.
-    pub attempt: u16,
-    /// How many may start in total.
-    pub max_attempts: u16,
-    /// How often it was claimed.
-    pub epoch: u32,
-    /// How often a worker died while it ran the job.
-    pub crashes: u16,
-    /// When it was enqueued.
-    pub created: Timestamp,
-    /// Since or from when it may run.
-    pub run_at: Timestamp,
-    /// When it was finished, where it was.
-    pub finished: Option<Timestamp>,
-    /// Text that travels along.
-    pub headers: Headers,
-    /// How its payload is written: a [`Codec`]'s number.
-    pub codec: i16,
-    /// The encoded arguments.
-    pub payload: Vec<u8>,
-    /// The attempts that failed, the oldest first: the last hundred of them.
-    pub failures: Vec<FailedAttempt>,
-}
-
-/// One failed attempt as it is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct FailedAttempt {
-    /// Which attempt, from 1.
-    pub attempt: u16,
-    /// Which claim.
-    pub epoch: u32,
-    /// How it failed.
-    pub kind: FailureKind,
-    /// What the error said.
-    pub message: String,
-    /// What its sources said, the nearest first.
-    pub chain: Vec<String>,
-    /// Who ran it, as `host:pid`; nobody where the job was queued.
-    pub worker: Option<String>,
-    /// When it began, where that is known: who crashed told nobody.
-    pub started: Option<Timestamp>,
-    /// When it ended, or was found out to have.
-    pub ended: Timestamp,
 }
