@@ -24,6 +24,12 @@ pub enum Outcome {
     Released,
 }
 
+impl From<Control> for Outcome {
+    fn from(control: Control) -> Self {
+        Self::Asked(control)
+    }
+}
+
 /// What the decision needs to know of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {

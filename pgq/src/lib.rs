@@ -19,13 +19,13 @@ pub use control::{cancel, discard, retry_in, snooze};
 pub use error::{BoxError, Error, Result};
 pub use pgq_core::options::Keep;
 pub use pgq_core::{
-    Control, FailureKind, Headers, JobId, OnConflict, Placement, Priority, Retry, State, TaskOptions, Timestamp,
-    UniqueBy, UniqueKey,
+    Control, Failure, FailureKind, Headers, JobId, OnConflict, Outcome, Placement, Priority, Retry, State, TaskOptions,
+    Timestamp, UniqueBy, UniqueKey,
 };
 pub use pgq_macros::{Provide, payload, task};
 pub use runtime::{Stopper, Worker, WorkerBuilder, run, run_with};
 pub use sqlx;
-pub use task::{Context, Env, Payload, Provide, Provider, Provision, Resources, Task, Tasks};
+pub use task::{Context, Env, Layer, Next, Payload, Provide, Provider, Provision, Resources, Run, Task, Tasks};
 pub use tokio_util::sync::CancellationToken;
 
 /// What the macros write paths to; not for anybody else.

@@ -8,6 +8,7 @@ mod fence;
 mod finish;
 mod follow_ups;
 mod handlers;
+mod layers;
 mod life;
 mod operate;
 mod order;
@@ -210,4 +211,9 @@ facts! {
         a_job_that_began_in_time_may_be_retried_after_it
         a_task_says_what_to_do_about_an_error
         options_of_a_task_reach_its_jobs;
+    layers:
+        layers_see_an_attempt_and_its_outcome_the_first_outermost
+        a_layer_sees_how_a_handler_failed
+        a_layer_can_answer_in_the_handlers_place
+        a_panic_in_a_layer_ends_only_its_attempt;
 }

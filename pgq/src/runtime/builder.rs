@@ -11,7 +11,7 @@ use super::stepper::Stepper;
 use super::worker::Worker;
 use crate::Client;
 use crate::error::{Error, Result};
-use crate::task::{Env, Resources, TaskEntry, Tasks};
+use crate::task::{Env, Layer, Resources, TaskEntry, Tasks};
 
 /// How many attempts a worker runs at once, unless told otherwise.
 pub(super) const SLOTS: usize = 50;
@@ -29,6 +29,7 @@ pub struct WorkerBuilder<R: Resources> {
     slots: usize,
     drain: Duration,
     lease: Duration,
+    layers: Vec<Arc<dyn Layer>>,
     resources: Option<R>,
 }
 
@@ -42,6 +43,7 @@ impl<R: Resources> WorkerBuilder<R> {
             slots: SLOTS,
             drain: DRAIN,
             lease: LEASE,
+            layers: Vec::new(),
             resources: None,
         }
     }
@@ -90,6 +92,13 @@ impl<R: Resources> WorkerBuilder<R> {
         self
     }
 
+    /// Puts a layer around every attempt: the first that is added is the outermost, and those of
+    /// [`Resources::layers`] are within them all.
+    pub fn layer(mut self, layer: impl Layer) -> Self {
+        self.layers.push(Arc::new(layer));
+        self
+    }
+
     /// Uses resources that are there already, instead of [`Resources::init`].
     pub fn resources(mut self, resources: R) -> Self {
         self.resources = Some(resources);
@@ -133,9 +142,11 @@ impl<R: Resources> WorkerBuilder<R> {
             Some(resources) => resources,
             None => R::init(&Env::new(client.clone())).await?,
         });
+        let layers = self.layers.into_iter().chain(resources.layers()).collect();
         let registration = introduce(&client, self.lease, &entries, &wants);
         let session = client.backend().register(registration).await?;
-        let engine = Engine::new(session, client, tasks.bind(&resources), wants.into(), self.slots, self.lease);
+        let bound = tasks.bind(&resources);
+        let engine = Engine::new(session, client, bound, layers, wants.into(), self.slots, self.lease);
         Ok((Arc::new(engine), resources, entries))
     }
 }

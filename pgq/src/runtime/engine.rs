@@ -14,7 +14,7 @@ use super::slots::Slots;
 use crate::Client;
 use crate::backend::{Session, Want};
 use crate::platform::Platform;
-use crate::task::BoundTask;
+use crate::task::{BoundTask, Layers};
 
 pub(super) struct Engine {
     pub(super) session: Arc<dyn Session>,
@@ -24,6 +24,7 @@ pub(super) struct Engine {
     pub(super) client: Client,
     /// By name and alias.
     pub(super) tasks: HashMap<&'static str, BoundTask>,
+    pub(super) layers: Layers,
     pub(super) wants: Arc<[Want]>,
     pub(super) slots: Slots,
     /// The jobs that were claimed and whose end isn't written yet.
@@ -61,6 +62,7 @@ impl Engine {
         session: Arc<dyn Session>,
         client: Client,
         tasks: HashMap<&'static str, BoundTask>,
+        layers: Layers,
         wants: Arc<[Want]>,
         slots: usize,
         lease: Duration,
@@ -72,6 +74,7 @@ impl Engine {
             platform: client.platform().clone(),
             client,
             tasks,
+            layers,
             wants,
             slots: Slots::new(slots, stir.clone()),
             held: Held::default(),

@@ -11,7 +11,7 @@ use super::guard::Guarded;
 use super::held::Grip;
 use crate::backend::Ended;
 use crate::platform;
-use crate::task::{Attempt, BoundTask, FollowUps};
+use crate::task::{Attempt, BoundTask, FollowUps, run_within};
 
 /// How long a handler has to end by itself once its time is over.
 const GRACE: Duration = Duration::from_secs(1);
@@ -62,7 +62,7 @@ impl Running {
         let attempt = self.introduce(task);
         let (codec, payload) = (self.job.codec, std::mem::take(&mut self.job.payload));
         let token = attempt.token.clone();
-        let mut handler = Guarded::new(|| task.runnable.run(attempt, codec, &payload));
+        let mut handler = Guarded::new(|| run_within(&self.engine.layers, task, attempt, codec, payload));
         tokio::select! {
             biased;
             outcome = &mut handler => outcome,

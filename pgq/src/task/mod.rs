@@ -3,6 +3,7 @@
 mod context;
 mod follow_ups;
 mod handler;
+mod layer;
 mod names;
 mod payload;
 mod registry;
@@ -18,11 +19,13 @@ pub(crate) use follow_ups::FollowUps;
 pub use handler::{
     HandlerError, TaskError, TaskResult, attempt, blocking_attempt, judged_attempt, judged_blocking_attempt,
 };
+pub use layer::{Layer, Next};
+pub(crate) use layer::{Layers, run_within};
 pub use names::{Listed, Nameless, Names, distinct};
 pub use payload::{Described, Payload, schema_of};
 pub(crate) use payload::{decode, encode, to_json};
-pub(crate) use registry::{BoundTask, Run};
-pub use registry::{TaskEntry, Tasks};
+pub(crate) use registry::BoundTask;
+pub use registry::{Run, TaskEntry, Tasks};
 pub use resources::{Env, Provide, Provider, Provision, Resources};
 
 /// A task, as `#[pgq::task]` implements it for the type that it puts beside the function.

@@ -60,7 +60,8 @@ pub(crate) trait Runnable: Send + Sync {
     fn run(&self, attempt: Arc<Attempt>, codec: i16, payload: &[u8]) -> Run;
 }
 
-pub(crate) type Run = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+/// One attempt, on its way to its outcome.
+pub type Run = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 struct Bound<T: Task> {
     resources: Provides<T::Resources>,

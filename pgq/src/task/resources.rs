@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use sqlx::PgPool;
 
+use super::Layer;
 use crate::{Client, Result};
 
 /// What the handlers of a worker may touch: pools, clients, settings. Built once when the worker starts, before anything
@@ -33,6 +34,11 @@ pub trait Resources: Provider {
     /// Builds them. An error stops the worker before it claims anything; [`Error::init`](crate::Error::init) makes one
     /// of any error.
     fn init(env: &Env) -> impl Future<Output = Result<Self>> + Send;
+
+    /// Layers around every attempt of the worker, the outermost first; none unless said otherwise.
+    fn layers(self: &Arc<Self>) -> Vec<Arc<dyn Layer>> {
+        Vec::new()
+    }
 
     /// Closes them, after the last handler has ended.
     fn close(self: Arc<Self>) -> impl Future<Output = ()> + Send {
