@@ -125,3 +125,44 @@ pub(crate) async fn a_panic_in_a_layer_ends_only_its_attempt(world: World) -> Re
     assert_eq!(world.state(whole).await?, State::Completed);
     Ok(())
 }
+
+/// A client of the same backend that names a tenant, and lets no job into the queue `closed`.
+fn strict(world: &World) -> Result<pgq::Client> {
+    let builder = pgq::Client::builder()?.clock(world.clock.clone()).on_enqueue(|job| {
+        job.header("tenant", "acme");
+        if job.queue() == "closed" { Err("this queue is closed")? } else { Ok(()) }
+    });
+    Ok(match world.client.pool() {
+        Ok(pool) => builder.pool(pool.clone()),
+        Err(_) => builder.backend(Arc::clone(world.client.backend())),
+    })
+}
+
+pub(crate) async fn a_client_adds_to_every_job_before_it_goes(world: World) -> Result<()> {
+    let client = strict(&world)?;
+    let mut ids = vec![knock::enqueue(&client, false).await?.id()];
+    ids.extend(knock::enqueue_many(&client, [false, true]).await?.iter().map(pgq::Handle::id));
+    let tx = client.begin().await?;
+    ids.push(knock::enqueue(&tx, false).await?.id());
+    tx.commit().await?;
+    if let Ok(pool) = client.pool() {
+        let mut tx = pool.begin().await.unwrap();
+        ids.push(knock::enqueue(client.on(&mut tx), false).await?.id());
+        tx.commit().await.unwrap();
+    }
+    for id in ids {
+        assert_eq!(world.job(id).await?.headers.get("tenant").map(String::as_str), Some("acme"));
+    }
+    Ok(())
+}
+
+pub(crate) async fn a_client_can_refuse_a_job_and_its_batch(world: World) -> Result<()> {
+    let client = strict(&world)?;
+    let jobs = [pgq::AnyJob::from(knock::job(false)), knock::job(false).queue("closed").into()];
+    let refused = pgq::enqueue_many(&client, jobs).await.unwrap_err();
+    assert!(refused.is_invalid());
+    assert_eq!(refused.task(), Some("knock"));
+    assert!(std::error::Error::source(&refused).is_some_and(|why| why.to_string() == "this queue is closed"));
+    assert_eq!(world.client.jobs().count().await?.jobs, 0);
+    Ok(())
+}

@@ -215,5 +215,7 @@ facts! {
         layers_see_an_attempt_and_its_outcome_the_first_outermost
         a_layer_sees_how_a_handler_failed
         a_layer_can_answer_in_the_handlers_place
-        a_panic_in_a_layer_ends_only_its_attempt;
+        a_panic_in_a_layer_ends_only_its_attempt
+        a_client_adds_to_every_job_before_it_goes
+        a_client_can_refuse_a_job_and_its_batch;
 }

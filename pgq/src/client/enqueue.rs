@@ -10,6 +10,7 @@ use pgq_core::Placement;
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 
+use super::outgoing::Gate;
 use super::{AnyJob, Client, Settings, Tx};
 use crate::backend::{Answer, Enqueued, postgres};
 use crate::error::{Error, Kind, Result};
@@ -39,13 +40,13 @@ pub(crate) mod sealed {
 
 impl<'t> sealed::Target<'t> for &'t Client {
     fn send(self, jobs: Vec<AnyJob>) -> Answer<'t, Vec<Enqueued>> {
-        Box::pin(async move { self.inner.backend.enqueue(AnyJob::all_ready(jobs, self.max_payload())?).await })
+        Box::pin(async move { self.inner.backend.enqueue(AnyJob::all_ready(jobs, self.gate())?).await })
     }
 }
 
 impl<'t> sealed::Target<'t> for &'t Tx {
     fn send(self, jobs: Vec<AnyJob>) -> Answer<'t, Vec<Enqueued>> {
-        Box::pin(async move { self.transaction().enqueue(AnyJob::all_ready(jobs, self.max_payload())?).await })
+        Box::pin(async move { self.transaction().enqueue(AnyJob::all_ready(jobs, self.gate())?).await })
     }
 }
 
@@ -59,7 +60,7 @@ impl<'t> sealed::Target<'t> for &'t mut PgConnection {
     fn send(self, jobs: Vec<AnyJob>) -> Answer<'t, Vec<Enqueued>> {
         Box::pin(async move {
             let settings = Settings::of_process()?;
-            let jobs = AnyJob::all_ready(jobs, settings.max_payload)?;
+            let jobs = AnyJob::all_ready(jobs, &Gate::new(settings.max_payload))?;
             postgres::insert(self, &settings.namespace, jobs).await
         })
     }
@@ -87,7 +88,7 @@ pub struct On<'t> {
 impl<'t> sealed::Target<'t> for On<'t> {
     fn send(self, jobs: Vec<AnyJob>) -> Answer<'t, Vec<Enqueued>> {
         Box::pin(async move {
-            let jobs = AnyJob::all_ready(jobs, self.client.max_payload())?;
+            let jobs = AnyJob::all_ready(jobs, self.client.gate())?;
             self.client.postgres()?.insert(self.connection, jobs).await
         })
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use pgq_core::{Codec, Headers, NewJob, OnConflict, Priority, Timestamp, When, literal};
 
+use super::outgoing::Gate;
 use super::{Enqueue, Target, unique};
 use crate::error::{Error, Kind, Result};
 use crate::task::{Task, encode};
@@ -231,7 +232,7 @@ pub(super) const LATEST: Timestamp = Timestamp::from_micros(253_402_300_799_999_
 /// The most bytes that the headers of a job have together.
 const MAX_HEADERS: usize = 8 * 1024;
 
-fn check_headers(headers: &Headers) -> Result<()> {
+pub(super) fn check_headers(headers: &Headers) -> Result<()> {
     let size: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
     if size > MAX_HEADERS {
         return Err(Error::invalid(format!("expected headers of at most {MAX_HEADERS} bytes together, got {size}")));
@@ -246,9 +247,10 @@ fn check_headers(headers: &Headers) -> Result<()> {
 const MAX_BATCH: usize = 256 << 20;
 
 impl AnyJob {
-    /// The job, if nothing about it was a mistake and its payload is no larger than `max_payload` bytes.
-    pub(crate) fn ready(self, max_payload: usize) -> Result<NewJob> {
-        let job = self.0?;
+    /// The job, if nothing about it was a mistake, its payload isn't too large, and it passes what the client asks of it.
+    pub(super) fn ready(self, gate: &Gate) -> Result<NewJob> {
+        let mut job = self.0?;
+        let max_payload = gate.max_payload;
         let size = job.payload.len();
         if size > max_payload {
             let message = format!(
@@ -257,12 +259,13 @@ impl AnyJob {
             );
             return Err(Error::new(Kind::Payload, message).about_task(&job.task));
         }
+        gate.pass(&mut job)?;
         Ok(job)
     }
 
     /// All of them, or the first mistake.
-    pub(super) fn all_ready(jobs: Vec<Self>, max_payload: usize) -> Result<Vec<NewJob>> {
-        let jobs: Vec<NewJob> = jobs.into_iter().map(|job| job.ready(max_payload)).collect::<Result<_>>()?;
+    pub(super) fn all_ready(jobs: Vec<Self>, gate: &Gate) -> Result<Vec<NewJob>> {
+        let jobs: Vec<NewJob> = jobs.into_iter().map(|job| job.ready(gate)).collect::<Result<_>>()?;
         let size: usize = jobs.iter().map(|job| job.payload.len()).sum();
         if size > MAX_BATCH && jobs.len() > 1 {
             let message =

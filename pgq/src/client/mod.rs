@@ -5,6 +5,7 @@ mod enqueue;
 mod job;
 mod jobs;
 mod operate;
+mod outgoing;
 mod settings;
 mod tx;
 mod unique;
@@ -16,14 +17,16 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::backend::memory::Memory;
 use crate::backend::postgres::{self, Namespace, Postgres};
-use crate::backend::{Backend, Migrated};
-use crate::error::{Error, Kind, Result};
+use crate::backend::{Backend, Migrated, NewJob};
+use crate::error::{BoxError, Error, Kind, Result};
 use crate::platform::{ManualClock, Platform};
 
 pub use edit::Edit;
 pub use enqueue::{AnyTask, Enqueue, EnqueueMany, Handle, On, Target, enqueue_each, enqueue_many, enqueue_one};
 pub use job::{AnyJob, JobBuilder};
 pub use jobs::{Bulk, Count, Jobs, Page};
+use outgoing::Gate;
+pub use outgoing::Outgoing;
 pub use settings::set_namespace;
 pub(crate) use settings::{Settings, variable};
 pub use tx::Tx;
@@ -38,7 +41,7 @@ struct Inner {
     backend: Arc<dyn Backend>,
     postgres: Option<Postgres>,
     platform: Platform,
-    max_payload: usize,
+    gate: Gate,
 }
 
 impl Client {
@@ -88,7 +91,7 @@ impl Client {
     /// # Errors
     /// The database can't be reached.
     pub async fn begin(&self) -> Result<Tx> {
-        Ok(Tx::new(self.inner.backend.begin().await?, self.inner.max_payload))
+        Ok(Tx::new(self.inner.backend.begin().await?, self.inner.gate.clone()))
     }
 
     /// A connection or transaction of one's own as the target, with this client's namespace instead of the process's:
@@ -131,12 +134,21 @@ impl Client {
         &self.inner.backend
     }
 
+    /// A job as this client would send it.
+    pub(crate) fn prepare(&self, job: AnyJob) -> Result<NewJob> {
+        job.ready(self.gate())
+    }
+
     pub(crate) fn platform(&self) -> &Platform {
         &self.inner.platform
     }
 
     pub(crate) fn max_payload(&self) -> usize {
-        self.inner.max_payload
+        self.inner.gate.max_payload
+    }
+
+    fn gate(&self) -> &Gate {
+        &self.inner.gate
     }
 
     pub(crate) fn postgres(&self) -> Result<&Postgres> {
@@ -159,12 +171,14 @@ impl fmt::Debug for Client {
 #[derive(Clone, Debug)]
 pub struct ClientBuilder {
     settings: Settings,
+    gate: Gate,
     platform: Platform,
 }
 
 impl ClientBuilder {
     pub(crate) fn new(settings: Settings) -> Self {
-        Self { settings, platform: Platform::system() }
+        let gate = Gate::new(settings.max_payload);
+        Self { settings, gate, platform: Platform::system() }
     }
 
     /// Puts the tables into this schema, each name behind this prefix (which may be empty).
@@ -179,7 +193,35 @@ impl ClientBuilder {
     /// The largest payload that is taken, in bytes as encoded; 1 MiB unless said otherwise.
     #[must_use]
     pub fn max_payload(mut self, bytes: usize) -> Self {
-        self.settings.max_payload = bytes;
+        self.gate.max_payload = bytes;
+        self
+    }
+
+    /// Looks at every job that goes through the client, `client.on(…)` and its [`Tx`] before it goes; it may add headers, or
+    /// refuse the job, and its batch, with an error. The first that is added looks first. A bare connection, transaction or
+    /// pool as the target goes past it: these know of no client.
+    ///
+    /// ```
+    /// # #[pgq::task]
+    /// # async fn charge(order: u64) -> Result<(), pgq::BoxError> { Ok(()) }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> pgq::Result<()> {
+    /// let client = pgq::Client::builder()?
+    ///     .on_enqueue(|job| {
+    ///         job.header("tenant", "acme"); // and `context.headers()` of a handler or a layer reads it
+    ///         if job.task() == "refund" { Err("refunds are closed")? } else { Ok(()) }
+    ///     })
+    ///     .memory();
+    /// let job = charge::enqueue(&client, 7).await?;
+    /// # let kept = client.get(job.id()).await?.map(|job| job.headers);
+    /// # assert_eq!(kept.and_then(|mut headers| headers.remove("tenant")).as_deref(), Some("acme"));
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn on_enqueue<F>(mut self, check: F) -> Self
+    where
+        F: Fn(&mut Outgoing<'_>) -> Result<(), BoxError> + Send + Sync + 'static,
+    {
+        self.gate.add(check);
         self
     }
 
@@ -219,7 +261,6 @@ impl ClientBuilder {
     }
 
     fn build(self, backend: Arc<dyn Backend>, postgres: Option<Postgres>) -> Client {
-        let max_payload = self.settings.max_payload;
-        Client { inner: Arc::new(Inner { backend, postgres, platform: self.platform, max_payload }) }
+        Client { inner: Arc::new(Inner { backend, postgres, platform: self.platform, gate: self.gate }) }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::outgoing::Gate;
 use crate::Result;
 use crate::backend::Transaction;
 use crate::backend::postgres::TxConnection;
@@ -13,12 +14,12 @@ use crate::backend::postgres::TxConnection;
 /// of them can.
 pub struct Tx {
     transaction: Box<dyn Transaction>,
-    max_payload: usize,
+    gate: Gate,
 }
 
 impl Tx {
-    pub(super) fn new(transaction: Box<dyn Transaction>, max_payload: usize) -> Self {
-        Self { transaction, max_payload }
+    pub(super) fn new(transaction: Box<dyn Transaction>, gate: Gate) -> Self {
+        Self { transaction, gate }
     }
 
     /// Lends the connection for SQL of one's own: `sqlx::query("…").execute(&mut *tx.conn().await?)`, which gives it back at
@@ -53,8 +54,8 @@ impl Tx {
         &*self.transaction
     }
 
-    pub(super) fn max_payload(&self) -> usize {
-        self.max_payload
+    pub(super) fn gate(&self) -> &Gate {
+        &self.gate
     }
 }
 

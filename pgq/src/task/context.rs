@@ -137,7 +137,7 @@ impl<R> Context<R> {
     /// # Errors
     /// The job has a mistake in it, there are more than 10,000 already, or the attempt has ended.
     pub fn enqueue(&self, job: impl Into<AnyJob>) -> Result<()> {
-        self.attempt.follow_ups.push(job.into().ready(self.attempt.client.max_payload())?)
+        self.attempt.follow_ups.push(self.attempt.client.prepare(job.into())?)
     }
 
     /// The client of the worker, to enqueue more at once.
