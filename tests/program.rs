@@ -276,6 +276,7 @@ async fn the_second_signal_hands_back_what_runs() {
     // The first one only asks: the handler goes on. Its end can't be awaited, the answer to the second shows it.
     worker.signal("INT").await;
     assert_eq!(worker.line().await, "told to end");
-    assert_eq!(worker.ending().await.0, 0);
-    assert_eq!(client.get(id).await.unwrap().unwrap().state, pgq::State::Completed);
+    let (code, said) = worker.ending().await;
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(client.get(id).await.unwrap().unwrap().state, pgq::State::Completed, "{said}");
 }

@@ -108,8 +108,10 @@ impl<R: Resources> Supervisor<R> {
             () = halt.lost.cancelled() => {}
         }
         halt.drain.cancel();
-        // A statement that gets no answer must not hold up the end: after the drain period its service is dropped, and what
-        // it may have claimed is handed back with the rest.
+        // Each ends after the turn that it is in. A statement that gets no answer must not hold up the end: after the drain
+        // period, or a moment after somebody insisted, its service is dropped, and what it may have claimed is handed back
+        // with the rest. Never sooner: a transaction that is dropped while it begins stays open on its connection, and would
+        // swallow the ends that are written on it.
         let services = async {
             for service in &mut claiming {
                 let _ = service.await;
@@ -118,7 +120,7 @@ impl<R: Resources> Supervisor<R> {
         tokio::select! {
             () = services => {}
             () = self.engine.platform.clock.sleep(self.drain.max(GRACE)) => {}
-            () = self.stop.hand_back.cancelled() => {}
+            () = insisted_for_a_moment(&self.stop) => {}
         }
         for service in &claiming {
             service.abort();
@@ -133,6 +135,12 @@ impl<R: Resources> Supervisor<R> {
         self.resources.close().await;
         ended
     }
+}
+
+/// A moment after somebody insisted: by the machine's time, as it bounds how long a connection may give no answer.
+async fn insisted_for_a_moment(stop: &Stopper) {
+    stop.hand_back.cancelled().await;
+    pause(GRACE).await;
 }
 
 /// From here nothing is started; what runs ends by itself, is asked to, or is dropped.
