@@ -8,6 +8,8 @@
 
 use std::time::Duration;
 
+use crate::{Failure, FailureKind};
+
 /// With so many crashes a job is run beside no other that has as many.
 pub const SUSPECT: u16 = 2;
 /// With so many crashes it is discarded.
@@ -22,6 +24,12 @@ pub enum Fate {
     Again(Duration),
     /// It is discarded.
     Discarded,
+}
+
+/// What is said of the attempt that a holder took with it.
+#[must_use]
+pub fn failure(holder: &str) -> Failure {
+    Failure::new(FailureKind::Crashed, &format!("the worker {holder} fell silent while it held the job"))
 }
 
 /// What becomes of a job that has crashed so often, this time included.

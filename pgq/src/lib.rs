@@ -10,7 +10,7 @@ mod task;
 pub mod testing;
 
 pub use backend::postgres::TxConnection;
-pub use backend::{Cancellation, Deletion, Edited, JobInfo, Migrated, Pausable, Pause, Retrial};
+pub use backend::{Cancellation, Deletion, Discarded, Edited, JobInfo, Migrated, Pausable, Pause, Retrial};
 pub use client::{
     AnyJob, AnyTask, Bulk, Client, ClientBuilder, Count, Edit, Enqueue, EnqueueMany, Handle, JobBuilder, Jobs, On,
     Outgoing, Page, Target, Tx, enqueue_many, set_namespace,
@@ -31,6 +31,7 @@ pub use tokio_util::sync::CancellationToken;
 /// What the macros write paths to; not for anybody else.
 #[doc(hidden)]
 pub mod __private {
+    pub use std::sync::Arc;
     pub use std::time::Duration;
 
     pub use inventory;
@@ -42,7 +43,7 @@ pub mod __private {
     pub use crate::client::{enqueue_each as enqueue_many, enqueue_one as enqueue};
     pub use crate::task::{
         Described, HandlerError, Listed, Location, Nameless, Names, TaskEntry, TaskError, TaskResult, attempt,
-        blocking_attempt, distinct, judged_attempt, judged_blocking_attempt, schema_of,
+        blocking_attempt, distinct, judged_attempt, judged_blocking_attempt, layer, schema_of,
     };
 }
 

@@ -86,6 +86,49 @@ pub(crate) async fn layers_see_an_attempt_and_its_outcome_the_first_outermost(wo
     Ok(())
 }
 
+async fn own(ctx: Context<Layered>, next: Next) -> Outcome {
+    ctx.note("own".to_owned());
+    next.run().await
+}
+
+/// Comes again later where somebody would have given up.
+async fn patient(_: Context<Layered>, next: Next) -> Outcome {
+    match next.run().await {
+        Outcome::Failed(_) => pgq::snooze(Duration::from_secs(5)).into(),
+        outcome => outcome,
+    }
+}
+
+#[pgq::task(layer = [own, patient], retry = none)]
+async fn enter(ctx: Context<Layered>, fails: bool) -> Result<(), pgq::BoxError> {
+    ctx.note("handler".to_owned());
+    if fails { Err("nobody is home")? } else { Ok(()) }
+}
+
+pub(crate) async fn a_tasks_layers_are_within_its_workers(world: World) -> Result<()> {
+    let app = Layered::default();
+    let builder = pgq::Worker::builder().client(world.client.clone()).tasks(pgq::tasks![enter, knock]);
+    let witness = app.clone();
+    let outermost = move |_: Context, next: Next| {
+        witness.note("builder".to_owned());
+        next.run()
+    };
+    let mut worker = builder.resources(app.clone()).layer(outermost).stepper().await?;
+    enter::enqueue(&world.client, false).await?;
+    assert_eq!(worker.drain().await?, 1);
+    assert_eq!(
+        app.lines()[..5],
+        ["builder", "outer: enter 1 for nobody", "inner: enter 1 for nobody", "own", "handler"]
+    );
+    let id = enter::enqueue(&world.client, true).await?.id();
+    assert_eq!(worker.drain().await?, 1);
+    assert_eq!(world.state(id).await?, State::Scheduled);
+    knock::enqueue(&world.client, false).await?;
+    assert_eq!(worker.drain().await?, 1);
+    assert_eq!(app.lines().iter().filter(|line| *line == "own").count(), 2);
+    Ok(())
+}
+
 pub(crate) async fn a_layer_sees_how_a_handler_failed(world: World) -> Result<()> {
     let app = Layered::default();
     let mut worker = world.worker(pgq::tasks![knock], app.clone()).await?;

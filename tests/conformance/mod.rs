@@ -3,6 +3,7 @@
 mod cancel;
 mod claim;
 mod deferral;
+mod discards;
 mod enqueue;
 mod fence;
 mod finish;
@@ -44,6 +45,11 @@ macro_rules! facts {
 }
 
 facts! {
+    discards:
+        who_asks_is_told_of_every_job_that_is_given_up
+        a_hook_that_panics_harms_nobody
+        who_rescues_is_told_of_what_died_with_its_workers
+        nobody_is_told_of_an_end_that_came_too_late;
     enqueue:
         a_job_is_available_once_it_is_enqueued
         a_job_carries_what_it_was_given
@@ -213,6 +219,7 @@ facts! {
         options_of_a_task_reach_its_jobs;
     layers:
         layers_see_an_attempt_and_its_outcome_the_first_outermost
+        a_tasks_layers_are_within_its_workers
         a_layer_sees_how_a_handler_failed
         a_layer_can_answer_in_the_handlers_place
         a_panic_in_a_layer_ends_only_its_attempt

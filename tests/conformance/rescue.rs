@@ -108,7 +108,9 @@ pub(crate) async fn a_job_that_kills_its_workers_waits_longer_each_time_and_is_d
     let heir = world.session(&["a"]).await?;
     world.clock.advance(SPAN + MOMENT);
     heir.attend().await?.renew().await?;
-    assert_eq!(heir.rescue(10).await?.discarded, [id]);
+    let discarded = heir.rescue(10).await?.discarded;
+    assert_eq!((discarded.len(), discarded[0].id, discarded[0].task.as_str(), discarded[0].attempt), (1, id, "a", 5));
+    assert_eq!(discarded[0].failure.kind(), FailureKind::Crashed);
     let found = world.job(id).await?;
     assert_eq!((found.state, found.crashes, found.failures.len()), (State::Discarded, 5, 5));
     assert!(found.failures.iter().all(|failure| failure.kind == FailureKind::Crashed));

@@ -41,5 +41,6 @@ facts! {
     a_stopping_worker_fires_the_tokens
     two_workers_share_the_jobs
     resources_are_closed_at_the_end
+    what_is_discarded_is_told_before_resources_are_closed
     a_handler_that_blocks_the_runtime_keeps_its_lease
 }

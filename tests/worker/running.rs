@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use pgq::{Client, Context, Env, Resources, Result, State, Worker, WorkerBuilder};
+use pgq::{Client, Context, Discarded, Env, Resources, Result, State, Worker, WorkerBuilder};
 use tokio::sync::{Notify, mpsc};
 
 use super::refusal;
@@ -25,6 +25,10 @@ pub(super) struct Crowd {
 impl Resources for App {
     async fn init(_: &Env) -> Result<Self> {
         Err(pgq::Error::init("these tests hand theirs over"))
+    }
+
+    async fn on_discard(self: Arc<Self>, job: Discarded) {
+        self.tell(format!("discarded: {}", job.failure.message()));
     }
 
     async fn close(self: Arc<Self>) {
@@ -68,7 +72,7 @@ fn app() -> (App, Ear) {
 }
 
 fn worker(client: &Client, app: App) -> WorkerBuilder<App> {
-    let tasks = pgq::tasks![say, hold, stubborn, flaky, gather, block];
+    let tasks = pgq::tasks![say, hold, stubborn, flaky, doomed, gather, block];
     Worker::builder().client(client.clone()).tasks(tasks).resources(app)
 }
 
@@ -100,6 +104,14 @@ async fn stubborn(ctx: Context<App>) -> Result<(), pgq::BoxError> {
 async fn flaky(ctx: Context<App>) -> Result<(), pgq::BoxError> {
     ctx.tell(ctx.attempt().to_string());
     if ctx.attempt() < 3 { Err("not yet".into()) } else { Ok(()) }
+}
+
+/// Waits until the test lets it fail.
+#[pgq::task(retry = none)]
+async fn doomed(ctx: Context<App>) -> Result<(), pgq::BoxError> {
+    ctx.tell("held");
+    ctx.open.notified().await;
+    Err("no luck")?
 }
 
 /// Counts how many of it run at once.
@@ -152,6 +164,19 @@ pub(super) async fn a_deferred_job_runs_when_it_is_due(client: Client) -> Result
     pgq::enqueue_many(&client, jobs).await?;
     assert_eq!(ear.take(2).await, ["sooner", "later"]);
     worker.stop().await
+}
+
+pub(super) async fn what_is_discarded_is_told_before_resources_are_closed(client: Client) -> Result<()> {
+    let (app, mut ear) = app();
+    let worker = worker(&client, app).spawn().await?;
+    doomed::enqueue(&client, ()).await?;
+    assert_eq!(ear.next().await, "held");
+    let stopper = worker.stopper();
+    stopper.ask();
+    ear.open.notify_one();
+    worker.stop().await?;
+    assert_eq!(ear.take(2).await, ["discarded: no luck", "closed"]);
+    Ok(())
 }
 
 pub(super) async fn a_failed_job_runs_again_after_its_delay(client: Client) -> Result<()> {

@@ -33,6 +33,8 @@ pub(crate) struct Options {
     pub(crate) retry: Option<Policy>,
     /// The function that says what to do about an error.
     pub(crate) on_error: Option<Path>,
+    /// What runs around every attempt, the outermost first.
+    pub(crate) layers: Vec<Path>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) expires_in: Option<Duration>,
     pub(crate) unique: Option<Unique>,
@@ -48,6 +50,7 @@ const KNOWN: &[&str] = &[
     "retry",
     "attempts",
     "on_error",
+    "layer",
     "timeout",
     "expires_in",
     "unique",
@@ -87,6 +90,7 @@ impl Default for Options {
             attempts: None,
             retry: None,
             on_error: None,
+            layers: Vec::new(),
             timeout: None,
             expires_in: None,
             unique: None,
@@ -131,6 +135,7 @@ impl Options {
                 let expected = "the path of a function without quotes, such as `on_error = what_to_do`";
                 self.on_error = Some(value::path_or(entry.is("on_error = what_to_do")?, expected)?);
             }
+            "layer" => self.layers = value::layers(entry.is("layer = breaker")?)?,
             "timeout" => self.timeout = Some(value::positive_span(entry.is("timeout = \"30s\"")?)?),
             "expires_in" => self.expires_in = Some(value::positive_span(entry.is("expires_in = \"1h\"")?)?),
             "unique" => self.unique = Some(unique::read(entry)?),

@@ -130,3 +130,12 @@ pub(crate) fn path_or(expr: &Expr, expected: &str) -> Result<Path> {
         _ => unexpected(expected, expr),
     }
 }
+
+/// `breaker`, or `[metered, breaker]`
+pub(crate) fn layers(expr: &Expr) -> Result<Vec<Path>> {
+    let layer = |expr| path_or(expr, "the path of a layer without quotes, such as `layer = breaker`");
+    match peel(expr) {
+        Expr::Array(array) if !array.elems.is_empty() => array.elems.iter().map(layer).collect(),
+        _ => layer(expr).map(|path| vec![path]),
+    }
+}

@@ -346,7 +346,29 @@ pub struct Rescued {
     /// How many jobs they held that are held no longer.
     pub freed: u32,
     /// Those among them that were discarded: workers died with them too often, or their attempts are used up.
-    pub discarded: Vec<JobId>,
+    pub discarded: Vec<Discarded>,
+}
+
+/// A job that was given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Discarded {
+    /// Its id, by which the client finds all that is known of it.
+    pub id: JobId,
+    /// The task that ran it.
+    pub task: String,
+    /// How many attempts were started and not refunded.
+    pub attempt: u16,
+    /// Why.
+    pub failure: Failure,
+}
+
+impl Discarded {
+    /// A job that was given up.
+    #[must_use]
+    pub const fn new(id: JobId, task: String, attempt: u16, failure: Failure) -> Self {
+        Self { id, task, attempt, failure }
+    }
 }
 
 /// What a step of pruning did.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::discards::Discards;
 use super::engine::Engine;
 use super::heartbeat::LEASE;
 use super::registration::{introduce, wants};
@@ -93,7 +94,7 @@ impl<R: Resources> WorkerBuilder<R> {
     }
 
     /// Puts a layer around every attempt: the first that is added is the outermost, and those of
-    /// [`Resources::layers`] are within them all.
+    /// [`Resources::layers`] and those of the task itself are within them all.
     pub fn layer(mut self, layer: impl Layer) -> Self {
         self.layers.push(Arc::new(layer));
         self
@@ -116,11 +117,12 @@ impl<R: Resources> WorkerBuilder<R> {
         Worker::start(engine, resources, tasks, drain)
     }
 
-    /// The same worker, but for a test that takes every turn by hand.
+    /// The same worker, but for a test that takes every turn by hand; [`testing::stepper`](crate::testing::stepper) is the
+    /// short form.
     ///
     /// # Errors
     /// As [`WorkerBuilder::spawn`].
-    pub(crate) async fn stepper(self) -> Result<Stepper> {
+    pub async fn stepper(self) -> Result<Stepper> {
         let (engine, _, _) = self.prepare().await?;
         Ok(Stepper::new(engine))
     }
@@ -142,11 +144,12 @@ impl<R: Resources> WorkerBuilder<R> {
             Some(resources) => resources,
             None => R::init(&Env::new(client.clone())).await?,
         });
-        let layers = self.layers.into_iter().chain(resources.layers()).collect();
+        let layers: Vec<_> = self.layers.into_iter().chain(resources.layers()).collect();
         let registration = introduce(&client, self.lease, &entries, &wants);
         let session = client.backend().register(registration).await?;
-        let bound = tasks.bind(&resources);
-        let engine = Engine::new(session, client, bound, layers, wants.into(), self.slots, self.lease);
+        let bound = tasks.bind(&resources, &layers);
+        let discards = Discards::told_to(&resources);
+        let engine = Engine::new(session, client, bound, discards, wants.into(), self.slots, self.lease);
         Ok((Arc::new(engine), resources, entries))
     }
 }

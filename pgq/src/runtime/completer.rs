@@ -7,6 +7,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use pgq_core::Transition;
+
 use super::engine::Engine;
 use super::service::{Next, Service, Signal};
 use crate::Result;
@@ -106,6 +108,9 @@ impl Completer {
         for (ended, verdict) in ended.into_iter().zip(verdicts) {
             if *verdict != Verdict::Busy {
                 done.push((ended.id, ended.epoch));
+            }
+            if *verdict != Verdict::Busy && matches!(ended.transition, Transition::Discard { .. }) {
+                self.engine.discards.answered((ended.id, ended.epoch), *verdict == Verdict::Written);
             }
             match verdict {
                 Verdict::Written => {}

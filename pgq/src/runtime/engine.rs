@@ -8,13 +8,14 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::completer::Outbox;
+use super::discards::Discards;
 use super::held::Held;
 use super::service::Signal;
 use super::slots::Slots;
 use crate::Client;
 use crate::backend::{Session, Want};
 use crate::platform::Platform;
-use crate::task::{BoundTask, Layers};
+use crate::task::BoundTask;
 
 pub(super) struct Engine {
     pub(super) session: Arc<dyn Session>,
@@ -24,12 +25,12 @@ pub(super) struct Engine {
     pub(super) client: Client,
     /// By name and alias.
     pub(super) tasks: HashMap<&'static str, BoundTask>,
-    pub(super) layers: Layers,
     pub(super) wants: Arc<[Want]>,
     pub(super) slots: Slots,
     /// The jobs that were claimed and whose end isn't written yet.
     pub(super) held: Held,
     pub(super) outbox: Outbox,
+    pub(super) discards: Discards,
     /// There may be something to claim, or room for it.
     pub(super) stir: Signal,
     /// Something is due soon.
@@ -62,7 +63,7 @@ impl Engine {
         session: Arc<dyn Session>,
         client: Client,
         tasks: HashMap<&'static str, BoundTask>,
-        layers: Layers,
+        discards: Discards,
         wants: Arc<[Want]>,
         slots: usize,
         lease: Duration,
@@ -74,11 +75,11 @@ impl Engine {
             platform: client.platform().clone(),
             client,
             tasks,
-            layers,
             wants,
             slots: Slots::new(slots, stir.clone()),
             held: Held::default(),
             outbox: Outbox::new(),
+            discards,
             stir,
             due: Signal::new(),
             lost_one: Signal::new(),

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::engine::Engine;
 use super::guard::Guarded;
 use super::held::Grip;
-use crate::backend::Ended;
+use crate::backend::{Discarded, Ended};
 use crate::platform;
 use crate::task::{Attempt, BoundTask, FollowUps, run_within};
 
@@ -62,7 +62,7 @@ impl Running {
         let attempt = self.introduce(task);
         let (codec, payload) = (self.job.codec, std::mem::take(&mut self.job.payload));
         let token = attempt.token.clone();
-        let mut handler = Guarded::new(|| run_within(&self.engine.layers, task, attempt, codec, payload));
+        let mut handler = Guarded::new(|| run_within(task, attempt, codec, payload));
         tokio::select! {
             biased;
             outcome = &mut handler => outcome,
@@ -131,6 +131,10 @@ impl Running {
             Some(State::Discarded) => options.keep().discarded,
             _ => Duration::ZERO,
         };
+        if let Transition::Discard { failure } = &transition {
+            let job = Discarded::new(self.job.id, self.job.task.clone(), self.job.attempt, failure.clone());
+            self.engine.discards.expect(self.job.epoch, job);
+        }
         let ran = self.engine.platform.clock.now().since(self.started);
         // Taken in any case, so that what a handler left running gets an error instead of being forgotten.
         let follow_ups = self.follow_ups.take();

@@ -55,10 +55,12 @@ impl Service for Rescuer {
             tracing::warn!(workers = rescued.gone, jobs = rescued.freed, "workers are gone, and their jobs freed");
             self.0.stir.raise();
         }
-        for job in &rescued.discarded {
-            tracing::error!(%job, "job discarded: its workers died with it");
+        let more = rescued.freed >= STEP;
+        for job in rescued.discarded {
+            tracing::error!(job = %job.id, task = job.task, "job discarded: its workers died with it");
+            self.0.discards.tell(job);
         }
-        Ok(if rescued.freed >= STEP { Next::Again } else { Next::After(RESCUE.min(self.0.lease / 2)) })
+        Ok(if more { Next::Again } else { Next::After(RESCUE.min(self.0.lease / 2)) })
     }
 }
 

@@ -13,6 +13,7 @@
 mod builder;
 mod claimer;
 mod completer;
+mod discards;
 mod engine;
 mod executor;
 mod flags;

@@ -3,7 +3,8 @@
 //! ```text
 //! asked ──▶ nothing more is claimed ──▶ handlers end by themselves ──▶ tokens fire ──▶ handlers are dropped
 //!                                        (the drain period)             (a moment)      (handed back)
-//!       ──▶ what is known is written ──▶ the worker is known no longer ──▶ resources are closed
+//!       ──▶ what is known is written ──▶ the worker is known no longer ──▶ who asked is told what was discarded
+//!       ──▶ resources are closed
 //! ```
 //!
 //! Each step is bounded, also where the database gives no answer or a handler blocks its thread: what is left then is freed
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::claimer::Claimer;
 use super::completer::Completer;
+use super::discards::Herald;
 use super::engine::{Engine, Halt};
 use super::heartbeat::Heartbeat;
 use super::maintenance::{Promoter, Pruner, Rescuer};
@@ -30,6 +32,8 @@ use crate::task::Resources;
 const GRACE: Duration = Duration::from_secs(1);
 /// How long to try to write the last ends.
 const LAST_WRITES: Duration = Duration::from_secs(10);
+/// How long the program has to take note of the last jobs that were discarded.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Asks a worker to stop, from anywhere. Clones ask the same worker.
 #[derive(Clone, Debug)]
@@ -64,6 +68,7 @@ impl Stopper {
 pub(super) struct Services {
     claiming: Vec<JoinHandle<()>>,
     completing: JoinHandle<()>,
+    telling: JoinHandle<()>,
 }
 
 impl Services {
@@ -81,8 +86,9 @@ impl Services {
             start(Rescuer(Arc::clone(engine)), engine),
             start(Pruner(Arc::clone(engine)), engine),
         ];
-        let completing = spawn(drive(Completer::new(Arc::clone(engine)), platform, halt.close));
-        Ok(Self { claiming, completing })
+        let completing = spawn(drive(Completer::new(Arc::clone(engine)), platform.clone(), halt.close.clone()));
+        let telling = spawn(drive(Herald(Arc::clone(engine)), platform, halt.close));
+        Ok(Self { claiming, completing, telling })
     }
 }
 
@@ -102,7 +108,7 @@ pub(super) struct Supervisor<R> {
 impl<R: Resources> Supervisor<R> {
     pub(super) async fn supervise(self) -> Result<()> {
         let halt = self.engine.halt.clone();
-        let Services { mut claiming, completing } = self.services;
+        let Services { mut claiming, completing, telling } = self.services;
         tokio::select! {
             () = halt.drain.cancelled() => {}
             () = halt.lost.cancelled() => {}
@@ -132,6 +138,11 @@ impl<R: Resources> Supervisor<R> {
         let _ = within(LAST_WRITES, completing).await;
         let ended = if halt.lost.is_cancelled() { Err(declared_gone()) } else { Ok(()) };
         let ended = ended.and(last_writes(&self.engine).await);
+        let _ = within(LAST_WORDS, async {
+            let _ = telling.await;
+            self.engine.discards.flush().await;
+        })
+        .await;
         self.resources.close().await;
         ended
     }

@@ -74,6 +74,7 @@ impl Stepper {
         while self.engine.outbox.len() > 0 {
             self.completer.flush().await?;
         }
+        self.engine.discards.flush().await;
         Ok(())
     }
 
@@ -83,6 +84,7 @@ impl Stepper {
     /// The database can't be reached.
     pub async fn rescue(&mut self) -> Result<()> {
         while Rescuer(Arc::clone(&self.engine)).turn().await? == Next::Again {}
+        self.engine.discards.flush().await;
         Ok(())
     }
 

@@ -40,6 +40,11 @@ impl<R> Context<R> {
         Self { resources, attempt }
     }
 
+    /// The same attempt, with other resources.
+    pub(super) fn with<S>(self, resources: Provides<S>) -> Context<S> {
+        Context::new(resources, self.attempt)
+    }
+
     /// The job's id.
     #[must_use]
     pub fn job_id(&self) -> JobId {

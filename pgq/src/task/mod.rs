@@ -10,6 +10,7 @@ mod registry;
 mod resources;
 
 use std::future::Future;
+use std::sync::Arc;
 
 use pgq_core::TaskOptions;
 
@@ -19,7 +20,7 @@ pub(crate) use follow_ups::FollowUps;
 pub use handler::{
     HandlerError, TaskError, TaskResult, attempt, blocking_attempt, judged_attempt, judged_blocking_attempt,
 };
-pub use layer::{Layer, Next};
+pub use layer::{Layer, Next, layer};
 pub(crate) use layer::{Layers, run_within};
 pub use names::{Listed, Nameless, Names, distinct};
 pub use payload::{Described, Payload, schema_of};
@@ -55,6 +56,12 @@ pub trait Task: Sized + Send + Sync + 'static {
 
     /// The JSON Schema (draft 2020-12) of its arguments; `None` with `schema = none`.
     fn schema() -> Option<serde_json::Value>;
+
+    /// What runs around every attempt of it, the outermost first, within the layers of the worker.
+    #[must_use]
+    fn layers() -> Vec<Arc<dyn Layer<Self::Resources>>> {
+        Vec::new()
+    }
 
     /// Runs the function.
     fn run(

@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use pgq_core::{Outcome, TaskOptions};
 
+use super::layer::Equipped;
 use super::resources::{Provides, Share};
-use super::{Attempt, Context, Location, Provide, Provider, Task, decode};
+use super::{Attempt, Context, Layer, Layers, Location, Provide, Provider, Task, decode};
 use crate::error::{Error, Kind, Result};
 
 /// A task without its types, as the registry holds it.
@@ -27,7 +28,7 @@ pub struct TaskEntry {
 }
 
 /// Gives a task its resources: a `Provides<T::Resources>`, or there is no answer.
-type Bind = fn(Box<dyn Any + Send + Sync>) -> Option<Arc<dyn Runnable>>;
+type Bind = fn(Box<dyn Any + Send + Sync>) -> Option<Bound>;
 
 inventory::collect!(TaskEntry);
 
@@ -43,7 +44,7 @@ impl TaskEntry {
             schema: T::schema,
             wants: TypeId::of::<T::Resources>(),
             wants_name: type_name::<T::Resources>,
-            bind: Bound::<T>::of,
+            bind: bind::<T>,
         }
     }
 }
@@ -63,18 +64,24 @@ pub(crate) trait Runnable: Send + Sync {
 /// One attempt, on its way to its outcome.
 pub type Run = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
-struct Bound<T: Task> {
+/// What a task becomes with its resources.
+struct Bound {
+    runnable: Arc<dyn Runnable>,
+    layers: Vec<Arc<dyn Layer>>,
+}
+
+fn bind<T: Task>(shared: Box<dyn Any + Send + Sync>) -> Option<Bound> {
+    let resources = *shared.downcast::<Provides<T::Resources>>().ok()?;
+    let equip = |layer| Arc::new(Equipped { layer, resources: Arc::clone(&resources) }) as Arc<dyn Layer>;
+    let layers = T::layers().into_iter().map(equip).collect();
+    Some(Bound { runnable: Arc::new(Ready::<T> { resources }), layers })
+}
+
+struct Ready<T: Task> {
     resources: Provides<T::Resources>,
 }
 
-impl<T: Task> Bound<T> {
-    fn of(shared: Box<dyn Any + Send + Sync>) -> Option<Arc<dyn Runnable>> {
-        let resources = *shared.downcast::<Provides<T::Resources>>().ok()?;
-        Some(Arc::new(Self { resources }))
-    }
-}
-
-impl<T: Task> Runnable for Bound<T> {
+impl<T: Task> Runnable for Ready<T> {
     fn run(&self, attempt: Arc<Attempt>, codec: i16, payload: &[u8]) -> Run {
         let args = match decode::<T::Args>(codec, payload) {
             Ok(args) => args,
@@ -106,6 +113,7 @@ struct Listed<R> {
 pub(crate) struct BoundTask {
     pub(crate) entry: TaskEntry,
     pub(crate) runnable: Arc<dyn Runnable>,
+    pub(crate) layers: Layers,
 }
 
 impl<R: Provider> Tasks<R> {
@@ -186,13 +194,14 @@ impl<R: Provider> Tasks<R> {
         self.listed.iter().map(|listed| &listed.entry)
     }
 
-    /// The tasks with their resources, by name and alias.
-    pub(crate) fn bind(&self, resources: &Arc<R>) -> HashMap<&'static str, BoundTask> {
+    /// The tasks with their resources, within these layers, by name and alias.
+    pub(crate) fn bind(&self, resources: &Arc<R>, outer: &[Arc<dyn Layer>]) -> HashMap<&'static str, BoundTask> {
         let mut bound = HashMap::new();
         for Listed { entry, share } in &self.listed {
             // `with` and `registered` took the share of the very type that the entry wants, so there is always one.
-            let Some(runnable) = (entry.bind)(share(resources)) else { continue };
-            let task = BoundTask { entry: *entry, runnable };
+            let Some(Bound { runnable, layers }) = (entry.bind)(share(resources)) else { continue };
+            let layers = outer.iter().cloned().chain(layers).collect();
+            let task = BoundTask { entry: *entry, runnable, layers };
             for alias in entry.aliases {
                 bound.insert(*alias, task.clone());
             }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use sqlx::PgPool;
 
 use super::Layer;
+use crate::backend::Discarded;
 use crate::{Client, Result};
 
 /// What the handlers of a worker may touch: pools, clients, settings. Built once when the worker starts, before anything
@@ -35,9 +36,35 @@ pub trait Resources: Provider {
     /// of any error.
     fn init(env: &Env) -> impl Future<Output = Result<Self>> + Send;
 
-    /// Layers around every attempt of the worker, the outermost first; none unless said otherwise.
+    /// Layers around every attempt of the worker, the outermost first; none unless said otherwise. What one task has of its
+    /// own, `#[pgq::task(layer = …)]`, is within them.
     fn layers(self: &Arc<Self>) -> Vec<Arc<dyn Layer>> {
         Vec::new()
+    }
+
+    /// Takes note of a job that was given up: its attempts are used up, its deadline to begin is over, its handler gave it up,
+    /// or its workers died with it. Told is what is written already, by the worker that wrote it, one job at a time; a panic
+    /// or more than ten seconds end that one call. It is a notice and not a promise: where the process dies in between, or
+    /// more than a thousand wait to be told, nobody is told of some. `client.jobs().state(State::Discarded)` finds them all.
+    ///
+    /// ```
+    /// # #[derive(pgq::Provide)]
+    /// # struct Pager;
+    /// # impl Pager { async fn page(&self, text: &str) {} }
+    /// # #[derive(pgq::Provide)]
+    /// # struct App { pager: Pager }
+    /// impl pgq::Resources for App {
+    ///     async fn init(_: &pgq::Env) -> pgq::Result<Self> {
+    ///         Ok(App { pager: Pager })
+    ///     }
+    ///
+    ///     async fn on_discard(self: std::sync::Arc<Self>, job: pgq::Discarded) {
+    ///         self.pager.page(&format!("{} {} is given up: {}", job.task, job.id, job.failure.message())).await;
+    ///     }
+    /// }
+    /// ```
+    fn on_discard(self: Arc<Self>, _job: Discarded) -> impl Future<Output = ()> + Send {
+        async {}
     }
 
     /// Closes them, after the last handler has ended.

@@ -9,7 +9,8 @@ mod types;
 use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
-use syn::{Attribute, FnArg, parse_quote};
+use syn::spanned::Spanned;
+use syn::{Attribute, FnArg, Path, parse_quote};
 
 use crate::errors::Errors;
 use crate::fallback;
@@ -79,7 +80,7 @@ fn implementation(task: &Task) -> TokenStream {
     let declared = options::declared(options);
     let location = location(ident);
     let (schema, registration) = (types::schema(task), registration(task));
-    let run = run::function(task);
+    let (layers, run) = (layers(task), run::function(task));
     let implements = implements(ident);
     let calls_deprecated = task.function.attributes("deprecated").next().map(|_| quote!(#[allow(deprecated)]));
     quote! {
@@ -101,9 +102,29 @@ fn implementation(task: &Task) -> TokenStream {
                 #schema
             }
 
+            #layers
+
             #run
         }
     }
+}
+
+/// Each at its own path, where a layer that isn't one is refused.
+fn layers(task: &Task) -> Option<TokenStream> {
+    let krate = &task.options.krate;
+    let layer = |path: &Path| {
+        let at = placed(path.span());
+        let krate = krate.at(at);
+        quote_spanned!(at=> #krate::__private::layer::<Self::Resources>(#path))
+    };
+    let layers: Vec<_> = task.options.layers.iter().map(layer).collect();
+    (task.sound && !layers.is_empty()).then(|| {
+        quote! {
+            fn layers() -> ::std::vec::Vec<#krate::__private::Arc<dyn #krate::Layer<Self::Resources>>> {
+                ::std::vec![#(#layers),*]
+            }
+        }
+    })
 }
 
 /// Where the function's name stands, for the same reason.

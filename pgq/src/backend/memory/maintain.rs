@@ -4,14 +4,13 @@ use std::mem;
 use std::ops::Bound;
 use std::time::Duration;
 
-use pgq_core::crash::Fate;
 use pgq_core::options::Keep;
 use pgq_core::{JobId, Lease, State, Timestamp};
 
 use super::row::Place;
 use super::session::Session;
 use super::store::Store;
-use crate::backend::{Answer, Cancelled, Maintain, Promoted, Pruned, Rescued};
+use crate::backend::{Answer, Cancelled, Discarded, Maintain, Promoted, Pruned, Rescued};
 
 impl Maintain for Session {
     fn promote(&self, step: u32) -> Answer<'_, Promoted> {
@@ -69,9 +68,7 @@ impl Store {
         let mut rescued = Rescued::default();
         for id in ids {
             rescued.freed += 1;
-            if self.free_one(id) == Some(Fate::Discarded) {
-                rescued.discarded.push(id);
-            }
+            rescued.discarded.extend(self.free_one(id));
         }
         for Cancelled { id, why, .. } in mem::take(&mut self.untold) {
             self.cancel(id, &why);
@@ -79,17 +76,16 @@ impl Store {
         rescued
     }
 
-    fn free_one(&mut self, id: JobId) -> Option<Fate> {
+    fn free_one(&mut self, id: JobId) -> Option<Discarded> {
         let mut row = self.remove(id)?;
-        let fate = row.rescue(self.now);
-        match fate {
-            Fate::Again(_) => self.insert(row),
-            Fate::Discarded => {
-                self.yield_key(&row);
-                self.archive(row, State::Discarded, Keep::DEFAULT.discarded);
-            }
+        let discarded = row.rescue(self.now);
+        if discarded.is_some() {
+            self.yield_key(&row);
+            self.archive(row, State::Discarded, Keep::DEFAULT.discarded);
+        } else {
+            self.insert(row);
         }
-        Some(fate)
+        discarded
     }
 
     fn prune(&mut self, step: u32) -> Pruned {

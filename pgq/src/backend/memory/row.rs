@@ -5,11 +5,9 @@ use std::time::Duration;
 
 use pgq_core::crash::{self, Fate};
 use pgq_core::failure::MAX_FAILURES;
-use pgq_core::{
-    Claimed, Failure, FailureKind, Headers, JobId, Lease, NewJob, OnConflict, Priority, State, Timestamp, Unique, When,
-};
+use pgq_core::{Claimed, Failure, Headers, JobId, Lease, NewJob, OnConflict, Priority, State, Timestamp, Unique, When};
 
-use crate::backend::{Change, FailedAttempt, JobInfo, Want};
+use crate::backend::{Change, Discarded, FailedAttempt, JobInfo, Want};
 
 /// A queue and task: what wants name, and what ready jobs are listed by.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -192,16 +190,18 @@ impl Row {
         self.wait_until(now, State::Available, now);
     }
 
-    /// Its holder died with it.
-    pub(super) fn rescue(&mut self, now: Timestamp) -> Fate {
-        let message = format!("the worker {} fell silent while it held the job", self.holder);
-        self.note(&Failure::new(FailureKind::Crashed, &message), None, now);
+    /// Its holder died with it. It runs again, or is to be discarded.
+    pub(super) fn rescue(&mut self, now: Timestamp) -> Option<Discarded> {
+        let failure = crash::failure(&self.holder);
+        self.note(&failure, None, now);
         self.crashes = self.crashes.saturating_add(1);
-        let fate = crash::fate(self.crashes, self.attempt, self.max_attempts);
-        if let Fate::Again(pause) = fate {
-            self.wait_until(now.saturating_add(pause), State::Retryable, now);
+        match crash::fate(self.crashes, self.attempt, self.max_attempts) {
+            Fate::Again(pause) => {
+                self.wait_until(now.saturating_add(pause), State::Retryable, now);
+                None
+            }
+            Fate::Discarded => Some(Discarded::new(self.id, self.lane.task.to_string(), self.attempt, failure)),
         }
-        fate
     }
 
     /// It may be the one that killed its workers.

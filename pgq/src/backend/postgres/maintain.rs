@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use pgq_core::{JobId, crash};
+use sqlx::postgres::PgRow;
 
 use super::convert::{Instant, column, database, job_id, micros, unsigned};
 use super::operate::cancel;
 use super::session::PgSession;
 use super::wake::Call;
 use crate::Result;
-use crate::backend::{Answer, Maintain, Promoted, Pruned, Rescued};
+use crate::backend::{Answer, Discarded, Maintain, Promoted, Pruned, Rescued};
 
 impl PgSession {
     async fn promote_step(&self, step: u32) -> Result<Promoted> {
@@ -51,7 +52,9 @@ impl PgSession {
             if ready {
                 call.add(column(row, 0)?, column(row, 1)?, 1);
             }
-            discarded.extend(over.then_some(JobId(column(row, 3)?)));
+            if over {
+                discarded.push(given_up(row)?);
+            }
         }
         self.call(&call).await?;
         Ok(Rescued { gone: unsigned(gone.len()), freed: unsigned(freed.len()), discarded })
@@ -91,4 +94,11 @@ impl Maintain for PgSession {
     fn prune(&self, step: u32) -> Answer<'_, Pruned> {
         Box::pin(self.prune_step(step))
     }
+}
+
+/// A job whose workers died with it too often.
+fn given_up(row: &PgRow) -> Result<Discarded> {
+    let (attempt, holder): (i16, String) = (column(row, 5)?, column(row, 6)?);
+    let failure = crash::failure(&holder);
+    Ok(Discarded::new(JobId(column(row, 3)?), column(row, 1)?, attempt.unsigned_abs(), failure))
 }

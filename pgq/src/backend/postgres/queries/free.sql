@@ -56,6 +56,6 @@ failed as (
   from given, (select id, epoch, attempt, holder from freed
                union all
                select id, epoch, attempt, holder from over join kept using (id, epoch, attempt)) as crashed)
-select queue, task, ready, id, false as over from freed
+select queue, task, ready, id, false as over, attempt, holder from freed
 union all
-select queue, task, false, id, true from over
+select queue, task, false, id, true, attempt, holder from over
