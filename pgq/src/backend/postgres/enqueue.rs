@@ -4,8 +4,9 @@ use pgq_core::{Headers, NewJob, Placement, When};
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 use sqlx::types::Json;
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::{PgConnection, PgPool};
 
+use super::begin::begin;
 use super::convert::{Instant, database, job_id, micros};
 use super::extra::Extra;
 use super::namespace::{Sql, Statements};
@@ -26,17 +27,21 @@ pub(super) async fn commit(
         return Ok(Vec::new());
     }
     let call = Call::for_jobs(&jobs, clock);
-    let mut connection = pool.acquire().await.map_err(database)?;
-    let enqueued = if jobs.iter().any(|job| job.unique.is_some()) {
-        let mut transaction = connection.begin().await.map_err(database)?;
+    let (enqueued, connection) = if jobs.iter().any(|job| job.unique.is_some()) {
+        let mut transaction = begin(pool).await?;
         let enqueued = run(&mut transaction, statements, clock, jobs, &Call::nobody()).await?;
         transaction.commit().await.map_err(database)?;
-        enqueued
+        (enqueued, pool.acquire().await)
     } else {
-        run(&mut connection, statements, clock, jobs, &Call::nobody()).await?
+        let mut connection = pool.acquire().await.map_err(database)?;
+        (run(&mut connection, statements, clock, jobs, &Call::nobody()).await?, Ok(connection))
     };
     // The jobs are in: who isn't woken finds them at the next look, so this is no failure of the enqueue.
-    if let Err(error) = wake(&mut connection, statements, clock, &call).await {
+    let woken = match connection {
+        Ok(mut connection) => wake(&mut connection, statements, clock, &call).await,
+        Err(error) => Err(database(error)),
+    };
+    if let Err(error) = woken {
         tracing::debug!(?error, "nobody was woken for jobs that were enqueued");
     }
     Ok(enqueued)

@@ -5,9 +5,9 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use pgq_core::{Failure, JobId, NewJob, State, Transition};
+use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
-use sqlx::{Connection, Executor, PgConnection};
 
 use super::convert::{column, database, job_id, micros, unsigned};
 use super::enqueue;
@@ -20,13 +20,13 @@ pub(super) async fn finish(session: &PgSession, ended: Vec<Ended>) -> Result<Vec
     let claims: Vec<Claim> = ended.iter().map(|ended| (ended.id, ended.epoch)).collect();
     let (over, back): (Vec<_>, Vec<_>) = ended.into_iter().partition(|ended| ended.transition.event().is_final());
     let (followed, over): (Vec<_>, Vec<_>) = over.into_iter().partition(|ended| !ended.follow_ups.is_empty());
-    let mut connection = session.engine.acquire().await.map_err(database)?;
     let mut written: HashSet<Claim> = HashSet::with_capacity(claims.len());
+    if !followed.is_empty() {
+        written.extend(end_followed(session, followed).await?);
+    }
+    let mut connection = session.engine.acquire().await.map_err(database)?;
     if !over.is_empty() {
         written.extend(end(session, &mut connection, over).await?);
-    }
-    if !followed.is_empty() {
-        written.extend(end_followed(session, &mut connection, followed).await?);
     }
     if !back.is_empty() {
         written.extend(put_back(session, &mut connection, back).await?);
@@ -84,15 +84,14 @@ async fn end(session: &PgSession, connection: &mut PgConnection, ended: Vec<Ende
 }
 
 /// Ends what leaves other jobs behind, in one commit with them; of what is no longer ours nothing is left.
-async fn end_followed(session: &PgSession, connection: &mut PgConnection, mut ended: Vec<Ended>) -> Result<Vec<Claim>> {
+async fn end_followed(session: &PgSession, mut ended: Vec<Ended>) -> Result<Vec<Claim>> {
     let mut follow_ups: HashMap<Claim, Vec<NewJob>> = HashMap::new();
     for ended in &mut ended {
         follow_ups.insert((ended.id, ended.epoch), std::mem::take(&mut ended.follow_ups));
     }
     let (statements, clock) = (&session.statements, &session.clock);
-    let mut transaction = connection.begin().await.map_err(database)?;
     // The jobs are new, and their existence was promised.
-    transaction.execute("set local synchronous_commit = on").await.map_err(database)?;
+    let mut transaction = session.begin_durable().await?;
     let written = end(session, &mut transaction, ended).await?;
     let (mut parents, mut jobs) = (Vec::new(), Vec::new());
     for claim in &written {
@@ -106,7 +105,7 @@ async fn end_followed(session: &PgSession, connection: &mut PgConnection, mut en
     for (parent, enqueued) in parents.into_iter().zip(enqueued) {
         enqueued.warn_of_rejection(parent);
     }
-    wake(connection, statements, clock, &call).await?;
+    session.call(&call).await?;
     Ok(written)
 }
 

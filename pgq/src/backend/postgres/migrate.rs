@@ -4,6 +4,7 @@
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
 use super::Postgres;
+use super::begin::begin;
 use super::convert::{INSTALL, column, database};
 use super::namespace::Namespace;
 use crate::Result;
@@ -20,7 +21,7 @@ const CURRENT: u32 = MIGRATIONS.len() as u32;
 /// Brings the schema up to date, in one transaction: it is all there or nothing is.
 pub(super) async fn migrate(backend: &Postgres) -> Result<Migrated> {
     let namespace = &backend.statements.namespace;
-    let mut transaction = backend.pool.begin().await.map_err(database)?;
+    let mut transaction = begin(&backend.pool).await?;
     // Each statement has to see what was committed before it, or whoever waits here would install once more.
     transaction.execute("set transaction isolation level read committed").await.map_err(database)?;
     let lock = sqlx::query("select pg_advisory_xact_lock($1)").bind(namespace.lock("migrate"));

@@ -7,6 +7,7 @@ use pgq_core::{Failure, FailureKind, JobId};
 use sqlx::PgPool;
 use sqlx::postgres::PgRow;
 
+use super::begin::begin;
 use super::change::locked;
 use super::convert::{Instant, column, database, job_id};
 use super::namespace::Statements;
@@ -89,7 +90,7 @@ impl Postgres {
 
     async fn retry_step(&self, ids: &[JobId], answers: &mut HashMap<JobId, Retrial>) -> Result<Call> {
         let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
-        let mut transaction = self.pool.begin().await.map_err(database)?;
+        let mut transaction = begin(&self.pool).await?;
         let query = self.statements.free_keys.query().bind(&ids);
         query.execute(&mut *transaction).await.map_err(database)?;
         let query = self.statements.retry.query().bind(&ids).bind(self.clock.fixed().map(Instant));

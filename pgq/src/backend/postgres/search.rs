@@ -8,6 +8,7 @@ use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 
 use super::Postgres;
+use super::begin::begin;
 use super::convert::{Instant, column, database, instant, job_id, micros, unsigned};
 use super::session::read_headers;
 use crate::Result;
@@ -16,7 +17,7 @@ use crate::backend::{FailedAttempt, Found, JobInfo, Search};
 impl Postgres {
     pub(super) async fn search(&self, search: Search) -> Result<Found> {
         let Search { filter, before, limit, budget } = search;
-        let mut transaction = self.pool.begin().await.map_err(database)?;
+        let mut transaction = begin(&self.pool).await?;
         plan_for_the_newest(&mut transaction).await?;
         let query = self.statements.find.query().bind(before.map_or(i64::MAX, |id| id.0)).bind(i64::from(budget));
         let query = query.bind(i64::from(limit)).bind(some(filter.tasks.clone())).bind(some(filter.queues.clone()));

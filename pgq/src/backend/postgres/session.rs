@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pgq_core::{Claimed, Headers, JobId, Lease, Priority, Timestamp, crash};
+use sqlx::PgPool;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
-use sqlx::{Executor, PgPool};
 
 use super::Postgres;
+use super::begin::begin_with;
 use super::connect::engine_pool;
 use super::convert::{Instant, column, database, instant, micros, unsigned};
 use super::extra::Extra;
@@ -54,17 +55,13 @@ impl PgSession {
 
     /// A transaction that waits for the disk, for what must not be forgotten.
     pub(super) async fn begin_durable(&self) -> Result<sqlx::Transaction<'static, sqlx::Postgres>> {
-        let mut transaction = self.engine.begin().await.map_err(database)?;
-        transaction.execute("set local synchronous_commit = on").await.map_err(database)?;
-        Ok(transaction)
+        begin_with(&self.engine, "begin; set local synchronous_commit = on").await
     }
 
     /// The same for a look at all rows by their lease. Leases stand in no index, so that is a scan, which the engine's
     /// pinned plans would walk in some index's order.
     pub(super) async fn begin_scan(&self) -> Result<sqlx::Transaction<'static, sqlx::Postgres>> {
-        let mut transaction = self.begin_durable().await?;
-        transaction.execute("set local enable_seqscan = on").await.map_err(database)?;
-        Ok(transaction)
+        begin_with(&self.engine, "begin; set local synchronous_commit = on; set local enable_seqscan = on").await
     }
 
     async fn introduce(&self, worker: Registration) -> Result<()> {

@@ -9,6 +9,7 @@ use pgq_core::NewJob;
 use sqlx::PgConnection;
 use tokio::sync::{Mutex, MutexGuard};
 
+use super::begin::begin;
 use super::convert::database;
 use super::wake::{Call, wake};
 use super::{Postgres, enqueue};
@@ -32,7 +33,7 @@ pub(super) struct PgTx {
 
 impl PgTx {
     pub(super) async fn begin(backend: &Postgres) -> Result<Self> {
-        let transaction = backend.pool.begin().await.map_err(database)?;
+        let transaction = begin(&backend.pool).await?;
         Ok(Self { backend: backend.clone(), transaction: Mutex::new(transaction), call: Lock::default() })
     }
 }

@@ -1,0 +1,24 @@
+//! Beginning a transaction so that it can be given up at any time.
+//!
+//! sqlx forgets a `begin` that is dropped before the server has answered: the connection goes back to its pool with an open
+//! transaction on it, and what others write there is never committed. So it is begun apart from whoever asked. If he gives
+//! up, it is begun all the same, and rolled back as any other that is dropped.
+
+use sqlx::{PgPool, Postgres, Transaction};
+
+use super::convert::database;
+use crate::error::{Error, Kind, Result};
+use crate::platform::spawn;
+
+pub(super) async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>> {
+    begin_with(pool, "begin").await
+}
+
+/// By a statement of one's own, which may set what holds for the transaction.
+pub(super) async fn begin_with(pool: &PgPool, statement: &'static str) -> Result<Transaction<'static, Postgres>> {
+    let pool = pool.clone();
+    match spawn(async move { pool.begin_with(statement).await }).await {
+        Ok(begun) => begun.map_err(database),
+        Err(error) => Err(Error::new(Kind::Interrupted, "the runtime ended while a transaction began").because(error)),
+    }
+}
