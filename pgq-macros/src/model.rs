@@ -20,6 +20,8 @@ pub(crate) struct Task {
     /// generated, so that those who use the task get no errors of their own.
     pub(crate) sound: bool,
     pub(crate) context: Option<Context>,
+    /// Where it takes the attempt's transaction.
+    pub(crate) transaction: Option<Span>,
     pub(crate) payload: Payload,
     /// The type that the function returns, where it says one that may be named elsewhere.
     pub(crate) output: Option<Type>,
@@ -62,12 +64,16 @@ impl Task {
         let before = errors.len();
         check::function(&mut function, &options.krate, errors);
         let output = errors.take(check::output(&function.sig)).and_then(|()| written(&function.sig.output));
-        let (mut context, mut fields, mut ownable) = (None, Vec::new(), true);
+        let (mut context, mut transaction, mut fields, mut ownable) = (None, None, Vec::new(), true);
         for (position, input) in function.sig.inputs.iter().enumerate() {
             match check::parameter(position, input, context.is_some(), errors) {
                 Some(Parameter::Context(found)) => context = Some(found),
                 Some(Parameter::Payload(field)) => fields.push(*field),
-                Some(Parameter::Transaction) => {}
+                Some(Parameter::Transaction(ty)) => {
+                    let is_async = function.sig.asyncness.is_some();
+                    errors.take(check::transaction(&ty, is_async, transaction.is_none(), fields.is_empty()));
+                    transaction = Some(ty.span());
+                }
                 None => ownable = false,
             }
         }
@@ -81,7 +87,7 @@ impl Task {
         let payload = if known { payload(&function, fields) } else { Payload::Unknown };
         check::unique_fields(&options, &payload, errors);
         check::moved_attributes(&function, context.is_some(), &payload, errors);
-        Self { sound: known && errors.len() == before, options, context, payload, output, function }
+        Self { sound: known && errors.len() == before, options, context, transaction, payload, output, function }
     }
 }
 

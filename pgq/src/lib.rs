@@ -42,8 +42,8 @@ pub mod __private {
 
     pub use crate::client::{enqueue_each as enqueue_many, enqueue_one as enqueue};
     pub use crate::task::{
-        Described, HandlerError, Listed, Location, Nameless, Names, TaskEntry, TaskError, TaskResult, attempt,
-        blocking_attempt, distinct, judged_attempt, judged_blocking_attempt, layer, schema_of,
+        Described, HandlerError, Listed, Location, Nameless, Names, TaskEntry, TaskError, TaskResult, attempt, begin,
+        blocking_attempt, distinct, judged_attempt, judged_blocking_attempt, layer, leave, schema_of,
     };
 }
 

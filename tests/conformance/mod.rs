@@ -18,6 +18,7 @@ mod rescue;
 mod retention;
 mod retry;
 mod transaction;
+mod transactional;
 mod unique;
 mod wake;
 
@@ -110,6 +111,12 @@ facts! {
         a_follow_up_whose_unique_key_is_taken_is_left_out
         a_follow_up_with_a_mistake_is_told_of_at_once
         follow_ups_wake_a_sleeper;
+    transactional:
+        what_a_handler_did_in_its_transaction_stands_with_its_completion
+        nothing_stands_of_an_attempt_that_does_not_complete
+        follow_ups_are_in_the_same_commit
+        nothing_stands_of_an_attempt_that_was_overtaken
+        a_handler_that_is_out_of_time_leaves_nothing;
     retention:
         failures_go_with_their_job
         a_retry_by_hand_keeps_the_failures

@@ -9,3 +9,4 @@ mod rights;
 mod schema;
 mod sight;
 mod targets;
+mod transactional;

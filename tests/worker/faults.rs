@@ -31,6 +31,7 @@ enum Fault {
 struct Faults {
     claim: Mutex<VecDeque<Fault>>,
     finish: Mutex<VecDeque<Fault>>,
+    conclude: Mutex<VecDeque<Fault>>,
     renew: Mutex<VecDeque<Fault>>,
 }
 
@@ -75,7 +76,43 @@ impl Produce for Wayward {
     }
 
     fn begin(&self) -> Answer<'_, Box<dyn Transaction>> {
-        self.inner.begin()
+        Box::pin(async move {
+            let inner = self.inner.begin().await?;
+            Ok(Box::new(Shaky { inner, faults: Arc::clone(&self.faults) }) as Box<dyn Transaction>)
+        })
+    }
+}
+
+struct Shaky {
+    inner: Box<dyn Transaction>,
+    faults: Arc<Faults>,
+}
+
+impl Transaction for Shaky {
+    fn enqueue(&self, jobs: Vec<NewJob>) -> Answer<'_, Vec<Enqueued>> {
+        self.inner.enqueue(jobs)
+    }
+
+    fn connection(&self) -> Answer<'_, pgq::TxConnection<'_>> {
+        self.inner.connection()
+    }
+
+    fn commit(self: Box<Self>) -> Answer<'static, ()> {
+        self.inner.commit()
+    }
+
+    fn conclude(self: Box<Self>, lease: Lease, ended: Ended) -> Answer<'static, Verdict> {
+        Box::pin(async move {
+            match next(&self.faults.conclude) {
+                Some(Fault::Unanswered) => self.inner.conclude(lease, ended).await.and(Err(away())),
+                Some(_) => self.inner.rollback().await.and(Err(away())),
+                None => self.inner.conclude(lease, ended).await,
+            }
+        })
+    }
+
+    fn rollback(self: Box<Self>) -> Answer<'static, ()> {
+        self.inner.rollback()
     }
 }
 
@@ -222,6 +259,12 @@ async fn greet() -> Result<(), pgq::BoxError> {
     Ok(())
 }
 
+#[pgq::task(retry = fixed("1h"))]
+async fn leave(tx: &pgq::Tx) -> Result<(), pgq::BoxError> {
+    greet::enqueue(tx, ()).await?;
+    Ok(())
+}
+
 /// Hears of each run.
 #[derive(pgq::Provide)]
 struct Ear {
@@ -286,6 +329,20 @@ async fn an_end_that_could_not_be_written_is_kept_and_written_later() -> Result<
         assert!(worker.step().await.is_err(), "the end is still there");
         worker.step().await?;
         assert_eq!(standing(&client, id).await?, (State::Completed, 1, 1), "{fault:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_attempts_commit_that_got_no_answer_stands_whole_or_not_at_all() -> Result<()> {
+    for (fault, state, effects) in [(Fault::Refused, State::Retryable, 0), (Fault::Unanswered, State::Completed, 1)] {
+        let (client, faults) = wayward()?;
+        let mut worker = stepper::<()>(&client, pgq::tasks![leave], ()).await?;
+        let id = leave::enqueue(&client, ()).await?.id();
+        plan(&faults.conclude, &[fault]);
+        assert_eq!(worker.step().await?, 1);
+        assert_eq!(standing(&client, id).await?, (state, 1, 1), "{fault:?}");
+        assert_eq!(client.jobs().task("greet").count().await?.jobs, effects, "{fault:?}");
     }
     Ok(())
 }

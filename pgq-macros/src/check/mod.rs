@@ -10,7 +10,7 @@ use syn::{
     TypePath,
 };
 
-pub(crate) use parameter::{Parameter, parameter};
+pub(crate) use parameter::{Parameter, parameter, transaction};
 
 use crate::errors::{Errors, shown, wrong};
 use crate::krate::Krate;

@@ -12,7 +12,8 @@ use crate::model::{Context, Field};
 pub(crate) enum Parameter {
     Context(Context),
     Payload(Box<Field>),
-    Transaction,
+    /// The attempt's transaction, by its type.
+    Transaction(TypeReference),
 }
 
 /// Tells what a parameter is for, or `None` where that can't be told.
@@ -44,10 +45,11 @@ const CONTEXT: &str = "expected `pgq::Context` or `pgq::Context<Resources>`";
 
 fn borrowed(reference: &TypeReference, input: &PatType, errors: &mut Errors) -> Option<Parameter> {
     let owned = peel(&reference.elem);
-    let (known, why) = if is_named(owned, "Tx") {
-        let why = "a task that takes the attempt's transaction isn't there yet: begin one of `ctx.client()`";
-        (Some(Parameter::Transaction), why.to_owned())
-    } else if is_named(owned, "Context") {
+    if is_named(owned, "Tx") {
+        errors.take(plain(input, true).map(|_| ()));
+        return Some(Parameter::Transaction(reference.clone()));
+    }
+    let (known, why) = if is_named(owned, "Context") {
         let context = Parameter::Context(Context::of(input, resources(owned).ok().flatten()));
         (Some(context), format!("the context is taken by value: write `{}`", shown(owned)))
     } else {
@@ -60,6 +62,20 @@ fn borrowed(reference: &TypeReference, input: &PatType, errors: &mut Errors) -> 
     };
     errors.refuse(reference, why);
     known
+}
+
+/// Whether the attempt's transaction can be taken so, and here.
+pub(crate) fn transaction(ty: &TypeReference, is_async: bool, is_first: bool, before_arguments: bool) -> Result<()> {
+    let why = match () {
+        () if ty.mutability.is_some() => {
+            return wrong(ty, format!("the attempt's transaction is shared: write `&{}`", shown(&ty.elem)));
+        }
+        () if !is_async => "a blocking task can't take the attempt's transaction: write `async fn`",
+        () if !is_first => "an attempt has one transaction: take this one away",
+        () if !before_arguments => "the attempt's transaction comes before the arguments: move it there",
+        () => return Ok(()),
+    };
+    wrong(ty, why)
 }
 
 /// The `R` of `Context<R>`.

@@ -66,6 +66,10 @@ pub trait Transaction: Send + Sync {
     /// Makes it so.
     fn commit(self: Box<Self>) -> Answer<'static, ()>;
 
+    /// Writes how an attempt ended, fenced, and commits that and all else in one: it stands whole, or nothing of it does. After
+    /// an error the commit may stand or not; writing the end once more tells, as its fence lets only one of the two be.
+    fn conclude(self: Box<Self>, lease: Lease, ended: Ended) -> Answer<'static, Verdict>;
+
     /// As if nothing had been.
     fn rollback(self: Box<Self>) -> Answer<'static, ()>;
 }

@@ -2,16 +2,32 @@
 
 use std::fmt;
 
+use pgq_core::Lease;
+
 use super::outgoing::Gate;
 use crate::Result;
-use crate::backend::Transaction;
 use crate::backend::postgres::TxConnection;
+use crate::backend::{Ended, Transaction, Verdict};
 
 /// A transaction of a [`Client`](crate::Client): jobs enqueued on it exist once it is committed, and never did if it is
 /// rolled back or dropped.
 ///
 /// It is shared by reference, so that several parts of a program can enqueue on it, and committed by value, so that none
 /// of them can.
+///
+/// A task that takes one gets that in which its job will be completed, so that what it writes there is written once:
+///
+/// ```
+/// # #[pgq::task]
+/// # async fn send_receipt(order: i64) -> Result<(), pgq::BoxError> { let _ = order; Ok(()) }
+/// #[pgq::task]
+/// async fn charge(tx: &pgq::Tx, order: i64) -> Result<(), pgq::BoxError> {
+///     let charge = pgq::sqlx::query("update orders set charged = true where id = $1").bind(order);
+///     charge.execute(&mut *tx.conn().await?).await?;
+///     send_receipt::enqueue(tx, order).await?;
+///     Ok(())
+/// }
+/// ```
 pub struct Tx {
     transaction: Box<dyn Transaction>,
     gate: Gate,
@@ -48,6 +64,11 @@ impl Tx {
     /// The database can't be reached; it rolls back by itself then.
     pub async fn rollback(self) -> Result<()> {
         self.transaction.rollback().await
+    }
+
+    /// Completes a job as its last deed, and commits both, unless the job is no longer that claim's.
+    pub(crate) async fn conclude(self, lease: Lease, ended: Ended) -> Result<Verdict> {
+        self.transaction.conclude(lease, ended).await
     }
 
     pub(super) fn transaction(&self) -> &dyn Transaction {

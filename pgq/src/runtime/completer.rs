@@ -4,6 +4,7 @@
 //! is done again: the fence makes the second one harmless. When the process dies first, the lease runs out and the job
 //! runs once more: delivery is at least once.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -28,11 +29,13 @@ const BUSY: Duration = Duration::from_millis(5);
 pub(super) struct Outbox {
     waiting: Mutex<Vec<Ended>>,
     signal: Signal,
+    /// A write got no answer, so part of the next may be written already.
+    unanswered: AtomicBool,
 }
 
 impl Outbox {
     pub(super) fn new() -> Self {
-        Self { waiting: Mutex::default(), signal: Signal::new() }
+        Self { waiting: Mutex::default(), signal: Signal::new(), unanswered: AtomicBool::new(false) }
     }
 
     pub(super) fn push(&self, ended: Ended) {
@@ -43,6 +46,11 @@ impl Outbox {
         if waiting == 1 || waiting == MOST {
             self.signal.raise();
         }
+    }
+
+    /// Something that will be written here once more got no answer elsewhere.
+    pub(super) fn doubt(&self) {
+        self.unanswered.store(true, Ordering::SeqCst);
     }
 
     pub(super) fn len(&self) -> usize {
@@ -72,13 +80,11 @@ impl Outbox {
 pub(super) struct Completer {
     engine: Arc<Engine>,
     lingered: bool,
-    /// The last write got no answer, so part of the next may be written already.
-    unanswered: bool,
 }
 
 impl Completer {
     pub(super) fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, lingered: false, unanswered: false }
+        Self { engine, lingered: false }
     }
 
     /// Writes what waits; how many stay because somebody had them locked.
@@ -91,7 +97,7 @@ impl Completer {
         match self.engine.session.finish(ended.clone()).await {
             Ok(verdicts) => Ok(self.sort_out(ended, &verdicts)),
             Err(error) => {
-                self.unanswered = true;
+                self.engine.outbox.doubt();
                 self.engine.outbox.put_back(ended);
                 Err(error)
             }
@@ -99,7 +105,7 @@ impl Completer {
     }
 
     fn sort_out(&mut self, ended: Vec<Ended>, verdicts: &[Verdict]) -> usize {
-        let unanswered = std::mem::take(&mut self.unanswered);
+        let unanswered = self.engine.outbox.unanswered.swap(false, Ordering::SeqCst);
         if ended.iter().any(|ended| ended.transition.delay().is_some()) {
             // The promoter may mean to sleep past the moment at which one of these is due.
             self.engine.due.raise();
@@ -123,10 +129,7 @@ impl Completer {
                 }
             }
         }
-        if self.engine.held.remove(done) {
-            // The claimer may have left another one alone because of it.
-            self.engine.stir.raise();
-        }
+        self.engine.let_go(done);
         let count = busy.len();
         self.engine.outbox.put_back(busy);
         count

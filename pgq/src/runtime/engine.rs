@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use pgq_core::JobId;
 use tokio_util::sync::CancellationToken;
 
 use super::completer::Outbox;
@@ -86,6 +87,14 @@ impl Engine {
             hears: AtomicBool::new(false),
             doubts: Doubts::default(),
             halt: Halt::default(),
+        }
+    }
+
+    /// These claims (job, epoch) have been answered for.
+    pub(super) fn let_go(&self, claims: impl IntoIterator<Item = (JobId, u32)>) {
+        if self.held.remove(claims) {
+            // The claimer may have left another suspect alone because of one of them.
+            self.stir.raise();
         }
     }
 

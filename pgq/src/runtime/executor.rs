@@ -9,9 +9,9 @@ use tokio_util::sync::CancellationToken;
 use super::engine::Engine;
 use super::guard::Guarded;
 use super::held::Grip;
-use crate::backend::{Discarded, Ended};
-use crate::platform;
-use crate::task::{Attempt, BoundTask, FollowUps, run_within};
+use crate::backend::{Discarded, Ended, Verdict};
+use crate::task::{Attempt, BoundTask, FollowUps, Kept, run_within};
+use crate::{Tx, platform};
 
 /// How long a handler has to end by itself once its time is over.
 const GRACE: Duration = Duration::from_secs(1);
@@ -22,7 +22,8 @@ pub(super) fn start(engine: &Arc<Engine>, jobs: Vec<Claimed>) {
     for job in jobs {
         let grip = engine.held.add(&job);
         let started = engine.platform.clock.now();
-        let running = Running { engine: Arc::clone(engine), job, grip, started, follow_ups: Arc::default() };
+        let (engine, follow_ups, kept) = (Arc::clone(engine), Arc::default(), Arc::default());
+        let running = Running { engine, job, grip, started, follow_ups, kept };
         platform::spawn(running.finish());
     }
 }
@@ -33,6 +34,7 @@ struct Running {
     grip: Grip,
     started: Timestamp,
     follow_ups: Arc<FollowUps>,
+    kept: Arc<Kept>,
 }
 
 impl Running {
@@ -45,8 +47,40 @@ impl Running {
             // Claims ask for known tasks only; should one come all the same, somebody else may know it.
             None => Outcome::Released,
         };
+        let outcome = match self.kept.take() {
+            Some(tx) if outcome == Outcome::Completed => match self.conclude(task.as_ref(), tx).await {
+                Ok(()) => return self.leave(),
+                Err(failure) => Outcome::Failed(failure),
+            },
+            _ => outcome,
+        };
         let ended = self.decide(task.as_ref(), outcome);
         self.report(ended);
+    }
+
+    /// Completes the job in the transaction of its handler. What fails may stand all the same: it is written as a failure, which
+    /// the fence refuses then.
+    async fn conclude(&self, task: Option<&BoundTask>, tx: Tx) -> Result<(), Failure> {
+        let ended = self.decide(task, Outcome::Completed);
+        match tx.conclude(self.engine.session.lease(), ended).await {
+            Ok(Verdict::Written) => log(&self.job, &Transition::Complete),
+            Ok(Verdict::Lost) => {
+                let (job, epoch) = (self.job.id, self.job.epoch);
+                tracing::warn!(%job, epoch, "this end came too late and is undone: the lease was lost");
+            }
+            Ok(Verdict::Busy) => return Err(Failure::new(FailureKind::Error, "the job's row was locked by somebody")),
+            Err(error) => {
+                self.engine.outbox.doubt();
+                return Err(Failure::from_error(FailureKind::Error, &error));
+            }
+        }
+        Ok(())
+    }
+
+    /// After an end that is written.
+    fn leave(self) {
+        self.engine.let_go([(self.job.id, self.job.epoch)]);
+        self.engine.slots.give();
     }
 
     fn damaged(&self) -> Outcome {
@@ -118,6 +152,7 @@ impl Running {
             token: self.engine.halt.hurry.child_token(),
             client: self.engine.client.clone(),
             follow_ups: Arc::clone(&self.follow_ups),
+            kept: Arc::clone(&self.kept),
         })
     }
 

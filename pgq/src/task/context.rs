@@ -8,7 +8,7 @@ use pgq_core::{Headers, JobId};
 use tokio_util::sync::CancellationToken;
 
 use super::resources::Provides;
-use super::{FollowUps, Provide};
+use super::{FollowUps, Kept, Provide};
 use crate::{AnyJob, Client, Result};
 
 /// The context of one attempt. It derefs to the resources `R` that the task asks for; `Context` alone is `Context<()>`.
@@ -33,6 +33,7 @@ pub(crate) struct Attempt {
     pub(crate) token: CancellationToken,
     pub(crate) client: Client,
     pub(crate) follow_ups: Arc<FollowUps>,
+    pub(crate) kept: Arc<Kept>,
 }
 
 impl<R> Context<R> {
@@ -43,6 +44,10 @@ impl<R> Context<R> {
     /// The same attempt, with other resources.
     pub(super) fn with<S>(self, resources: Provides<S>) -> Context<S> {
         Context::new(resources, self.attempt)
+    }
+
+    pub(super) fn kept(&self) -> &Kept {
+        &self.attempt.kept
     }
 
     /// The job's id.

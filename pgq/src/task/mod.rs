@@ -8,6 +8,7 @@ mod names;
 mod payload;
 mod registry;
 mod resources;
+mod transaction;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub(crate) use payload::{decode, encode, to_json};
 pub(crate) use registry::BoundTask;
 pub use registry::{Run, TaskEntry, Tasks};
 pub use resources::{Env, Provide, Provider, Provision, Resources};
+pub(crate) use transaction::Kept;
+pub use transaction::{begin, leave};
 
 /// A task, as `#[pgq::task]` implements it for the type that it puts beside the function.
 ///

@@ -58,6 +58,7 @@ pub fn context<R: Send + Sync + 'static>(resources: R) -> Context<R> {
         token: CancellationToken::new(),
         client: Client::memory(),
         follow_ups: Arc::default(),
+        kept: Arc::default(),
     };
     Context::new(Arc::new(Own(resources)), Arc::new(attempt))
 }

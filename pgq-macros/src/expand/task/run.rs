@@ -13,7 +13,7 @@ pub(super) fn function(task: &Task) -> TokenStream {
     let (krate, resources, future) = (&task.options.krate, resources(task), future(task));
     // What isn't used is bound to nothing: `_context` would be a name, and lints have opinions about those.
     let (context, args) = (
-        if task.sound && (task.context.is_some() || task.options.on_error.is_some()) { context(at) } else { quote!(_) },
+        if task.sound && uses_context(task) { context(at) } else { quote!(_) },
         if task.sound && !matches!(task.payload, Payload::Nothing) { args(at) } else { quote!(_) },
     );
     let body = if task.sound { body(task) } else { quote!(async { ::core::unreachable!() }) };
@@ -22,6 +22,10 @@ pub(super) fn function(task: &Task) -> TokenStream {
             #body
         }
     }
+}
+
+fn uses_context(task: &Task) -> bool {
+    task.context.is_some() || task.transaction.is_some() || task.options.on_error.is_some()
 }
 
 /// What `run` returns, from the first to the last word of what the function returns.
@@ -42,8 +46,24 @@ fn body(task: &Task) -> TokenStream {
         (false, None) => quote_spanned!(at=> #krate::__private::blocking_attempt(move || #call, #read)),
         (_, Some(judge)) => judged(task, &call, judge, is_async),
     };
+    let begun = if task.transaction.is_some() { within_transaction(task, &begun) } else { begun };
     // Handed on as it is, it would be looked into once more for what isn't `Send`.
     quote_spanned!(at=> let #attempt = #begun; async move { #attempt.await })
+}
+
+/// In the attempt's transaction, which a handler that succeeded leaves to its completion.
+fn within_transaction(task: &Task, begun: &TokenStream) -> TokenStream {
+    let at = placed(task.function.sig.ident.span());
+    let (krate, context, tx) = (task.options.krate.at(at), context(at), transaction(at));
+    let (own, ended) = (local("__pgq_own", at), local("__pgq_ended", at));
+    quote_spanned! {at=>
+        async move {
+            let #tx = #krate::__private::begin(&#context).await?;
+            let #own = ::core::clone::Clone::clone(&#context);
+            let #ended = { #begun }.await;
+            #krate::__private::leave(&#own, #tx, #ended)
+        }
+    }
 }
 
 /// With the number of the attempt, which is read before the context is given away.
@@ -76,6 +96,10 @@ fn call(task: &Task) -> TokenStream {
     let at = placed(ident.span());
     // Where the user wrote its type: if that is another `Context`, the error belongs there.
     let context = task.context.as_ref().map(|written| context(placed(written.span)));
+    let transaction = task.transaction.map(|written| {
+        let tx = transaction(placed(written));
+        quote_spanned!(placed(written)=> &#tx)
+    });
     let (context, args) = (context.into_iter(), args(at));
     let payload = match &task.payload {
         Payload::Nothing | Payload::Unknown => Vec::new(),
@@ -88,12 +112,16 @@ fn call(task: &Task) -> TokenStream {
             fields.iter().map(argument).collect()
         }
     };
-    let arguments = context.chain(payload);
+    let arguments = context.chain(transaction).chain(payload);
     quote_spanned!(at=> #ident(#(#arguments),*))
 }
 
 fn context(at: Span) -> TokenStream {
     local("__pgq_context", at)
+}
+
+fn transaction(at: Span) -> TokenStream {
+    local("__pgq_tx", at)
 }
 
 fn args(at: Span) -> TokenStream {

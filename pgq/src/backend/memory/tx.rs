@@ -3,13 +3,13 @@
 use std::mem;
 use std::sync::{Mutex, PoisonError};
 
-use pgq_core::{JobId, NewJob, OnConflict, Placement};
+use pgq_core::{JobId, Lease, NewJob, OnConflict, Placement};
 
 use super::Memory;
 use super::row::Row;
 use super::store::{Holder, Store};
 use crate::backend::postgres::TxConnection;
-use crate::backend::{Answer, Enqueued, Transaction};
+use crate::backend::{Answer, Ended, Enqueued, Transaction, Verdict};
 use crate::client::NO_SQL;
 use crate::error::{Error, Kind};
 
@@ -67,6 +67,18 @@ impl Transaction for Tx {
             let changes = self.take();
             self.memory.with(|store| changes.into_iter().for_each(|change| store.make(change)));
             Ok(())
+        })
+    }
+
+    fn conclude(self: Box<Self>, lease: Lease, ended: Ended) -> Answer<'static, Verdict> {
+        Box::pin(async move {
+            Ok(self.memory.with(|store| {
+                let verdict = store.finish(lease, &ended);
+                if verdict == Verdict::Written {
+                    self.take().into_iter().for_each(|change| store.make(change));
+                }
+                verdict
+            }))
         })
     }
 

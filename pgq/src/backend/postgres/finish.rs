@@ -4,13 +4,14 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use pgq_core::{Failure, JobId, NewJob, State, Transition};
+use pgq_core::{Failure, JobId, Lease, NewJob, State, Transition};
 use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 
-use super::convert::{column, database, job_id, micros, unsigned};
+use super::convert::{Instant, column, database, job_id, micros, unsigned};
 use super::enqueue;
+use super::namespace::Statements;
 use super::session::PgSession;
 use super::wake::{Call, wake};
 use crate::Result;
@@ -26,17 +27,17 @@ pub(super) async fn finish(session: &PgSession, ended: Vec<Ended>) -> Result<Vec
     }
     let mut connection = session.engine.acquire().await.map_err(database)?;
     if !over.is_empty() {
-        written.extend(end(session, &mut connection, over).await?);
+        written.extend(end(&session.holder(), &mut connection, over).await?);
     }
     if !back.is_empty() {
         written.extend(put_back(session, &mut connection, back).await?);
     }
-    verdicts(session, &mut connection, &claims, &written).await
+    verdicts(&session.holder(), &mut connection, &claims, &written).await
 }
 
 /// What wasn't written is either no longer ours, or locked by somebody who looks at it just now.
-async fn verdicts(
-    session: &PgSession,
+pub(super) async fn verdicts(
+    holder: &Holder<'_>,
     connection: &mut PgConnection,
     claims: &[Claim],
     written: &HashSet<Claim>,
@@ -46,7 +47,7 @@ async fn verdicts(
     if !missing.is_empty() {
         let ids: Vec<i64> = missing.iter().map(|claim| claim.0.0).collect();
         let epochs: Vec<i32> = missing.iter().map(|claim| claim.1.cast_signed()).collect();
-        let query = session.statements.look.query().bind(session.lease.0).bind(ids).bind(epochs);
+        let query = holder.statements.look.query().bind(holder.lease.0).bind(ids).bind(epochs);
         for row in query.fetch_all(connection).await.map_err(database)? {
             verdicts.insert(claim(&row)?, Verdict::Busy);
         }
@@ -55,7 +56,14 @@ async fn verdicts(
     Ok(claims.iter().map(|claim| verdicts.get(claim).copied().unwrap_or(Verdict::Lost)).collect())
 }
 
-async fn end(session: &PgSession, connection: &mut PgConnection, ended: Vec<Ended>) -> Result<Vec<Claim>> {
+/// Whose ends are written, and as of when.
+pub(super) struct Holder<'a> {
+    pub(super) statements: &'a Statements,
+    pub(super) lease: Lease,
+    pub(super) now: Option<Instant>,
+}
+
+pub(super) async fn end(holder: &Holder<'_>, connection: &mut PgConnection, ended: Vec<Ended>) -> Result<Vec<Claim>> {
     let (mut ids, mut epochs, mut states, mut keep) = (vec![], vec![], vec![], vec![]);
     let (mut failures, mut forgotten) = (Failures::default(), Vec::new());
     for Ended { id, epoch, ran, transition, keep: span, .. } in ended {
@@ -70,8 +78,8 @@ async fn end(session: &PgSession, connection: &mut PgConnection, ended: Vec<Ende
             forgotten.push(id.0);
         }
     }
-    let query = session.statements.finish.query().bind(session.lease.0).bind(ids).bind(epochs).bind(states).bind(keep);
-    let query = query.bind(session.now());
+    let query = holder.statements.finish.query().bind(holder.lease.0).bind(ids).bind(epochs).bind(states).bind(keep);
+    let query = query.bind(holder.now);
     let query = query
         .bind(failures.ids)
         .bind(failures.kinds)
@@ -92,7 +100,7 @@ async fn end_followed(session: &PgSession, mut ended: Vec<Ended>) -> Result<Vec<
     let (statements, clock) = (&session.statements, &session.clock);
     // The jobs are new, and their existence was promised.
     let mut transaction = session.begin_durable().await?;
-    let written = end(session, &mut transaction, ended).await?;
+    let written = end(&session.holder(), &mut transaction, ended).await?;
     let (mut parents, mut jobs) = (Vec::new(), Vec::new());
     for claim in &written {
         let left = follow_ups.remove(claim).unwrap_or_default();

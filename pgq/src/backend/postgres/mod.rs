@@ -2,6 +2,7 @@
 
 mod begin;
 mod change;
+mod conclude;
 mod connect;
 mod convert;
 mod enqueue;

@@ -14,6 +14,7 @@ use super::begin::begin_with;
 use super::connect::engine_pool;
 use super::convert::{Instant, column, database, instant, micros, unsigned};
 use super::extra::Extra;
+use super::finish::Holder;
 use super::namespace::{Statements, fnv1a_64};
 use super::passed::Passed;
 use super::pulse::PgPulse;
@@ -51,6 +52,11 @@ impl PgSession {
     /// The time that a test has set.
     pub(super) fn now(&self) -> Option<Instant> {
         self.clock.fixed().map(Instant)
+    }
+
+    /// In whose name ends are written.
+    pub(super) fn holder(&self) -> Holder<'_> {
+        Holder { statements: &self.statements, lease: self.lease, now: self.now() }
     }
 
     /// A transaction that waits for the disk, for what must not be forgotten.

@@ -5,15 +5,16 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex as Lock, PoisonError};
 use std::time::Duration;
 
-use pgq_core::NewJob;
+use pgq_core::{Lease, NewJob};
 use sqlx::PgConnection;
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::begin::begin;
+use super::conclude::conclude;
 use super::convert::database;
 use super::wake::{Call, wake};
 use super::{Postgres, enqueue};
-use crate::backend::{Answer, Enqueued, Transaction};
+use crate::backend::{Answer, Ended, Enqueued, Transaction, Verdict};
 use crate::error::{Error, Result};
 use crate::platform::within;
 
@@ -61,11 +62,25 @@ impl Transaction for PgTx {
         Box::pin(async move {
             let Self { backend, transaction, call } = *self;
             transaction.into_inner().commit().await.map_err(database)?;
-            let call = call.into_inner().unwrap_or_else(PoisonError::into_inner);
-            if call != Call::nobody() {
-                wake_after(&backend, &call).await;
-            }
+            wake_after(&backend, &call.into_inner().unwrap_or_else(PoisonError::into_inner)).await;
             Ok(())
+        })
+    }
+
+    fn conclude(self: Box<Self>, lease: Lease, ended: Ended) -> Answer<'static, Verdict> {
+        Box::pin(async move {
+            let Self { backend, transaction, call } = *self;
+            let (mut transaction, mut call) =
+                (transaction.into_inner(), call.into_inner().unwrap_or_else(PoisonError::into_inner));
+            let (verdict, more) = conclude(&backend, &mut transaction, lease, ended).await?;
+            if verdict != Verdict::Written {
+                transaction.rollback().await.map_err(database)?;
+                return Ok(verdict);
+            }
+            transaction.commit().await.map_err(database)?;
+            call.merge(&more);
+            wake_after(&backend, &call).await;
+            Ok(verdict)
         })
     }
 
@@ -76,6 +91,9 @@ impl Transaction for PgTx {
 
 /// The transaction stands, so a failure here only delays its jobs to the next look.
 async fn wake_after(backend: &Postgres, call: &Call) {
+    if *call == Call::nobody() {
+        return;
+    }
     let woken = async {
         // Not for a place in the queue of a busy pool: the commit stands, and its caller waits for this.
         let Some(connection) = within(MOMENT, backend.pool.acquire()).await else { return Ok(()) };

@@ -1,7 +1,7 @@
 use pgq::BoxError;
 
 #[pgq::task]
-async fn send(tx: &pgq::Tx, to: String) -> Result<(), BoxError> {
+async fn send(tx: &mut pgq::Tx, to: String) -> Result<(), BoxError> {
     let _ = (tx, to);
     Ok(())
 }

@@ -1,0 +1,81 @@
+//! The last deed of a transaction that a handler wrote in: its job is completed, and both are committed.
+//!
+//! ```text
+//! begun ──▶ the handler writes ──▶ pins ──▶ follow-ups ──▶ fenced end ──▶ commit
+//! ```
+//!
+//! - The worker dies, or the link breaks, before the commit: the server rolls back, and the job runs again when its lease is
+//!   freed.
+//! - The answer to the commit is lost: it may stand or not. The end is then written once more, as that of an attempt that
+//!   failed, by the fence of the same claim: if the commit stands the row is gone, and if it is still under way the row is
+//!   locked, so that it is looked at again.
+//! - The worker was declared gone: the row is free or another's, the fence fails, all is rolled back. Rescue can't free a row
+//!   between the end and the commit, since that holds its lock.
+
+use std::time::Duration;
+
+use pgq_core::Lease;
+use sqlx::{Executor, Postgres, Transaction};
+
+use super::convert::{Instant, database};
+use super::finish::{Holder, end, verdicts};
+use super::{Postgres as Backend, enqueue};
+use crate::backend::postgres::wake::Call;
+use crate::backend::{Ended, Verdict};
+use crate::error::{Error, Kind, Result};
+use crate::platform::pause;
+
+/// The connection is of the handlers' pool, where plans aren't pinned.
+const PINS: &str = "set local enable_seqscan = off; set local enable_bitmapscan = off; set local jit = off";
+/// When to look again at a row that somebody has locked, and how often.
+const BUSY: Duration = Duration::from_millis(5);
+const LOOKS: u32 = 200;
+/// PostgreSQL's `in_failed_sql_transaction`.
+const FAILED: &str = "25P02";
+
+/// Writes the end within the transaction; who is woken once it is committed.
+pub(super) async fn conclude(
+    backend: &Backend,
+    transaction: &mut Transaction<'static, Postgres>,
+    lease: Lease,
+    mut ended: Ended,
+) -> Result<(Verdict, Call)> {
+    transaction.execute(PINS).await.map_err(unless_failed)?;
+    let jobs = std::mem::take(&mut ended.follow_ups);
+    let (parent, call) = (ended.id, Call::for_jobs(&jobs, &backend.clock));
+    let enqueued = enqueue::run(transaction, &backend.statements, &backend.clock, jobs, &Call::nobody()).await?;
+    let holder = Holder { statements: &backend.statements, lease, now: backend.clock.fixed().map(Instant) };
+    let verdict = write(&holder, transaction, &ended).await?;
+    if verdict == Verdict::Written {
+        for enqueued in enqueued {
+            enqueued.warn_of_rejection(parent);
+        }
+    }
+    Ok((verdict, call))
+}
+
+/// Waits for nobody's lock, but looks again: a claim in flight holds stray ones.
+async fn write(
+    holder: &Holder<'_>,
+    transaction: &mut Transaction<'static, Postgres>,
+    ended: &Ended,
+) -> Result<Verdict> {
+    for _ in 0..LOOKS {
+        let written = end(holder, transaction, vec![ended.clone()]).await?.into_iter().collect();
+        match verdicts(holder, transaction, &[(ended.id, ended.epoch)], &written).await?.pop() {
+            Some(Verdict::Busy) => pause(BUSY).await,
+            verdict => return Ok(verdict.unwrap_or(Verdict::Lost)),
+        }
+    }
+    Ok(Verdict::Busy)
+}
+
+fn unless_failed(error: sqlx::Error) -> Error {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    if code.is_none_or(|code| code != FAILED) {
+        return database(error);
+    }
+    let message = "a statement on the attempt's transaction failed and the handler went on without its error: nothing of \
+        it can be committed; hand the error on with `?`, or put what may fail into a savepoint";
+    Error::new(Kind::Database, message)
+}

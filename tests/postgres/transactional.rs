@@ -1,0 +1,87 @@
+//! The user's own SQL in the transaction that completes the job.
+
+use pgq::sqlx::{self, PgPool};
+use pgq::testing::stepper;
+use pgq::{Client, JobId, State, Tx};
+use pgq_testdb::Database;
+
+use crate::world::installed;
+
+#[pgq::task(retry = fixed("1h"))]
+async fn pay(tx: &Tx, how: String) -> Result<(), pgq::BoxError> {
+    sqlx::query("insert into ledger (entry) values ($1)").bind(&how).execute(&mut *tx.conn().await?).await?;
+    match how.as_str() {
+        "swallowed" => {
+            let wrong = sqlx::query("insert into ledger (entry) values (null)").execute(&mut *tx.conn().await?).await;
+            assert!(wrong.is_err());
+        }
+        "handed on" => {
+            sqlx::query("insert into ledger (entry) values (null)").execute(&mut *tx.conn().await?).await?;
+        }
+        "cut off" => {
+            let cut = "select pg_terminate_backend(pg_backend_pid())";
+            assert!(sqlx::query(cut).execute(&mut *tx.conn().await?).await.is_err());
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// A ledger in which the deferred constraint is found broken by the commit alone.
+async fn ledger() -> (Database, PgPool, Client) {
+    let database = installed().await;
+    let pool = database.pool().await.unwrap();
+    let ledger = "create table ledger (entry text not null unique deferrable initially deferred)";
+    sqlx::query(ledger).execute(&pool).await.unwrap();
+    (database, pool.clone(), Client::from_pool(pool).unwrap())
+}
+
+async fn entries(pool: &PgPool) -> Vec<String> {
+    sqlx::query_scalar("select entry from ledger order by entry").fetch_all(pool).await.unwrap()
+}
+
+/// Runs one job; its state, and what its last failure said.
+async fn run(client: &Client, how: &str) -> (State, String) {
+    let id: JobId = pay::enqueue(client, how.to_owned()).await.unwrap().id();
+    let mut worker = stepper(client, pgq::tasks![pay], ()).await.unwrap();
+    assert_eq!(worker.drain().await.unwrap(), 1);
+    let job = client.get(id).await.unwrap().unwrap();
+    let said = job.failures.last().map(|failure| format!("{}: {}", failure.message, failure.chain.join(": ")));
+    (job.state, said.unwrap_or_default())
+}
+
+#[tokio::test]
+async fn effects_of_ones_own_are_in_the_commit_that_completes_the_job() {
+    let (_database, pool, client) = ledger().await;
+    assert_eq!(run(&client, "once").await, (State::Completed, String::new()));
+    assert_eq!(entries(&pool).await, ["once"]);
+}
+
+#[tokio::test]
+async fn a_handler_that_swallows_an_error_of_the_database_has_failed_and_is_told_why() {
+    let (_database, pool, client) = ledger().await;
+    let (state, said) = run(&client, "swallowed").await;
+    assert_eq!(state, State::Retryable);
+    assert!(said.contains("a statement on the attempt's transaction failed"), "{said}");
+    let (state, said) = run(&client, "handed on").await;
+    assert_eq!(state, State::Retryable);
+    assert!(said.contains("null value"), "{said}");
+    assert_eq!(entries(&pool).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn what_the_commit_refuses_is_a_failure_of_the_attempt() {
+    let (_database, pool, client) = ledger().await;
+    assert_eq!(run(&client, "once").await.0, State::Completed);
+    let (state, said) = run(&client, "once").await;
+    assert_eq!(state, State::Retryable);
+    assert!(said.contains("duplicate key"), "{said}");
+    assert_eq!(entries(&pool).await, ["once"]);
+}
+
+#[tokio::test]
+async fn an_attempt_whose_connection_is_cut_off_has_failed() {
+    let (_database, pool, client) = ledger().await;
+    assert_eq!(run(&client, "cut off").await.0, State::Retryable);
+    assert_eq!(entries(&pool).await, [""; 0]);
+}
