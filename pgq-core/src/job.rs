@@ -67,6 +67,8 @@ pub enum Codec {
     /// MessagePack with named fields, so that fields may be added, moved and left out between versions of the code.
     #[default]
     MessagePack,
+    /// JSON, from whoever doesn't know the type.
+    Json,
 }
 
 impl Codec {
@@ -75,6 +77,7 @@ impl Codec {
     pub const fn number(self) -> i16 {
         match self {
             Self::MessagePack => 0,
+            Self::Json => 1,
         }
     }
 
@@ -83,6 +86,7 @@ impl Codec {
     pub const fn from_number(number: i16) -> Option<Self> {
         match number {
             0 => Some(Self::MessagePack),
+            1 => Some(Self::Json),
             _ => None,
         }
     }

@@ -15,6 +15,7 @@ pub mod options;
 pub mod outcome;
 pub mod retry;
 pub mod state;
+pub mod suggest;
 pub mod time;
 pub mod unique;
 

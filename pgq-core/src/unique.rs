@@ -52,6 +52,28 @@ pub enum OnConflict {
     RaisePriority,
 }
 
+impl OnConflict {
+    /// The word that declarations use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Reject => "reject",
+            Self::Skip => "skip",
+            Self::Replace => "replace",
+            Self::RaisePriority => "raise_priority",
+        }
+    }
+
+    /// What happens, by its word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.as_str() == word)
+    }
+
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Reject, Self::Skip, Self::Replace, Self::RaisePriority];
+}
+
 /// What became of a job that was to be enqueued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

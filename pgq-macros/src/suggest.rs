@@ -1,4 +1,4 @@
-//! The nearest valid name for a typo.
+//! The nearest valid word for a typo, or for what others call it.
 
 /// What others call it.
 const SYNONYMS: &[(&str, &str)] = &[
@@ -20,56 +20,18 @@ pub(crate) fn nearest<'k>(given: &str, known: &[&'k str]) -> Option<&'k str> {
     if let Some((_, meant)) = SYNONYMS.iter().find(|(other, _)| *other == given) {
         return known.iter().copied().find(|name| name == meant);
     }
-    let near = |name: &&str| distance(given, name) <= 1.max(name.chars().count() / 3);
-    known.iter().copied().filter(near).min_by_key(|name| distance(given, name))
-}
-
-/// How many letters have to be put in, taken out, replaced or swapped with their neighbour.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows = vec![(0..=b.len()).collect::<Vec<_>>()];
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let changed = usize::from(a[i - 1] != b[j - 1]);
-            let mut best = (rows[i - 1][j] + 1).min(row[j - 1] + 1).min(rows[i - 1][j - 1] + changed);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(rows[i - 2][j - 2] + 1);
-            }
-            row.push(best);
-        }
-        rows.push(row);
-    }
-    rows[a.len()][b.len()]
+    pgq_core::suggest::nearest(given, known)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    const KNOWN: &[&str] = &["name", "aliases", "queue", "priority", "retry", "attempts", "keep", "schema", "crate"];
+    use super::nearest;
 
     #[test]
-    fn a_slip_finds_the_name_that_was_meant() {
-        for (given, meant) in [
-            ("quee", "queue"),
-            ("qeuue", "queue"),
-            ("attempt", "attempts"),
-            ("alias", "aliases"),
-            ("prioity", "priority"),
-            ("shcema", "schema"),
-            ("kep", "keep"),
-            ("max_attempts", "attempts"),
-            ("retention", "keep"),
-        ] {
-            assert_eq!(nearest(given, KNOWN), Some(meant), "{given}");
-        }
-    }
-
-    #[test]
-    fn another_word_finds_nothing() {
-        for given in ["database", "", "x", "worker", "timeout"] {
-            assert_eq!(nearest(given, KNOWN), None, "{given}");
+    fn what_others_call_it_is_known() {
+        let known = ["queue", "attempts", "keep"];
+        for (given, meant) in [("max_attempts", "attempts"), ("retention", "keep"), ("quee", "queue")] {
+            assert_eq!(nearest(given, &known), Some(meant));
         }
     }
 }

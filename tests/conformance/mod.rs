@@ -1,5 +1,6 @@
 //! The semantics that every backend has: each fact is tested on all of them.
 
+mod by_name;
 mod cancel;
 mod claim;
 mod deferral;
@@ -117,6 +118,14 @@ facts! {
         follow_ups_are_in_the_same_commit
         nothing_stands_of_an_attempt_that_was_overtaken
         a_handler_that_is_out_of_time_leaves_nothing;
+    by_name:
+        a_job_by_name_is_as_its_task_declares
+        a_job_by_name_has_the_unique_key_of_a_typed_one
+        a_job_by_name_goes_wherever_a_typed_one_does
+        arguments_that_do_not_fit_the_schema_are_refused
+        arguments_of_a_task_without_a_schema_are_checked_by_its_worker
+        a_name_that_nobody_has_declared_is_refused
+        a_queued_job_is_edited_by_name;
     retention:
         failures_go_with_their_job
         a_retry_by_hand_keeps_the_failures

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pgq::backend::{
-    Answer, Backend, Batch, Cancellation, Change, Claim, Deletion, Edited, Ended, Enqueued, Found, JobInfo, Lease,
-    Maintain, Migrated, NewJob, Notice, Operate, Pausable, Pause, Produce, Promoted, Pruned, Pulse, Registration,
-    Renewal, Rescued, Retrial, Search, Session, Transaction, Verdict, Watched, Work,
+    Answer, Backend, Batch, Cancellation, Change, Claim, Declaration, Deletion, Edited, Ended, Enqueued, Found,
+    JobInfo, Lease, Maintain, Migrated, NewJob, Notice, Operate, Pausable, Pause, Produce, Promoted, Pruned, Pulse,
+    Registration, Renewal, Rescued, Retrial, Search, Session, Transaction, Verdict, Watched, Work,
 };
 use pgq::testing::stepper;
 use pgq::{Client, Context, Env, Error, JobId, Resources, Result, State, Worker};
@@ -159,6 +159,10 @@ impl Operate for Wayward {
 
     fn resume(&self, what: Pausable) -> Answer<'_, bool> {
         self.inner.resume(what)
+    }
+
+    fn declarations(&self, name: Option<String>) -> Answer<'_, Vec<Declaration>> {
+        self.inner.declarations(name)
     }
 
     fn pauses(&self) -> Answer<'_, Vec<Pause>> {

@@ -25,14 +25,6 @@ pub(crate) enum Key {
 const EXAMPLE: &str =
     "`unique = [\"user\"]`, `unique = \"key\"` or `unique(by = [\"user\"], on_conflict = skip, for = \"1h\")`";
 
-/// The words for what happens to a second one.
-const CONFLICTS: [(&str, OnConflict); 4] = [
-    ("reject", OnConflict::Reject),
-    ("skip", OnConflict::Skip),
-    ("replace", OnConflict::Replace),
-    ("raise_priority", OnConflict::RaisePriority),
-];
-
 pub(crate) fn read(entry: &Entry) -> Result<Unique> {
     match &entry.value {
         Value::Is(expr) => Ok(Unique { key: key(expr)?, on_conflict: OnConflict::Reject, window: Duration::ZERO }),
@@ -71,9 +63,8 @@ fn field(expr: &Expr) -> Result<LitStr> {
 
 fn on_conflict(expr: &Expr) -> Result<OnConflict> {
     let word = value::word(expr).map(ToString::to_string).unwrap_or_default();
-    let known = CONFLICTS.iter().find(|(known, _)| *known == word);
-    match known {
-        Some((_, on_conflict)) => Ok(*on_conflict),
-        None => wrong(expr, unknown("way to meet a conflict", expr, &CONFLICTS.map(|(known, _)| known))),
+    match OnConflict::from_word(&word) {
+        Some(on_conflict) => Ok(on_conflict),
+        None => wrong(expr, unknown("way to meet a conflict", expr, &OnConflict::ALL.map(OnConflict::as_str))),
     }
 }

@@ -183,6 +183,9 @@ pub trait Operate: Send + Sync {
 
     /// What is paused.
     fn pauses(&self) -> Answer<'_, Vec<Pause>>;
+
+    /// What workers have declared of their tasks, by name; of the task of one name or earlier name only, if one is given.
+    fn declarations(&self, name: Option<String>) -> Answer<'_, Vec<Declaration>>;
 }
 
 /// A worker that introduces itself.

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use pgq_core::{Codec, Priority, Timestamp, When, literal};
 
+use serde::Serialize;
+
+use super::DeclaredTask;
 use super::job::{EARLIEST, LATEST};
 use crate::backend::Change;
 use crate::error::{Error, Kind, Result};
@@ -42,6 +45,16 @@ impl Edit {
             Err(error) => self.mistake(error.about_task(T::NAME)),
         }
         self.change.task = Some(T::NAME.to_owned());
+        self
+    }
+
+    /// The same for whoever doesn't have the task's type: as JSON, checked as in [`DeclaredTask::job`].
+    pub fn args_of(mut self, task: &DeclaredTask, args: impl Serialize) -> Self {
+        match task.checked(args) {
+            Ok(args) => self.change.payload = Some((Codec::Json, args.to_string().into_bytes())),
+            Err(error) => self.mistake(error.about_task(task.name())),
+        }
+        self.change.task = Some(task.name().to_owned());
         self
     }
 

@@ -1,5 +1,6 @@
 //! Enqueueing: the targets that jobs can go to, and the futures that take them there.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -149,22 +150,23 @@ impl<T> fmt::Debug for Handle<T> {
 #[must_use = "a job is enqueued when this is awaited"]
 pub struct Enqueue<'t, T> {
     sent: Answer<'t, Vec<Enqueued>>,
+    name: Cow<'static, str>,
     task: PhantomData<fn() -> T>,
 }
 
-impl<'t, T: Task> Enqueue<'t, T> {
-    pub(super) fn new(target: impl Target<'t>, job: AnyJob) -> Self {
-        Self { sent: target.send(vec![job]), task: PhantomData }
+impl<'t, T> Enqueue<'t, T> {
+    pub(super) fn new(target: impl Target<'t>, name: Cow<'static, str>, job: AnyJob) -> Self {
+        Self { sent: target.send(vec![job]), name, task: PhantomData }
     }
 }
 
-impl<T: Task> Future for Enqueue<'_, T> {
+impl<T> Future for Enqueue<'_, T> {
     type Output = Result<Handle<T>>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         self.sent.as_mut().poll(context).map(|sent| match sent?.first() {
             Some(Enqueued { id, placement: Placement::Rejected { running } }) => {
-                Err(duplicate(*running).about_job(*id).about_task(T::NAME))
+                Err(duplicate(*running).about_job(*id).about_task(&self.name))
             }
             Some(enqueued) => Ok(Handle::new(*enqueued)),
             None => Err(Error::new(Kind::Database, "the database returned no id for a job")),
@@ -207,7 +209,7 @@ impl<T> fmt::Debug for EnqueueMany<'_, T> {
 
 /// What `my_task::enqueue` does.
 pub fn enqueue_one<'t, T: Task>(target: impl Target<'t>, args: T::Args) -> Enqueue<'t, T> {
-    Enqueue::new(target, JobBuilder::<T>::new(args).into())
+    JobBuilder::<T>::new(args).enqueue(target)
 }
 
 /// What `my_task::enqueue_many` does.

@@ -2,12 +2,16 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use pgq_core::{Codec, Headers, NewJob, OnConflict, Priority, Timestamp, When, literal};
+use serde_json::Value;
 
 use super::outgoing::Gate;
-use super::{Enqueue, Target, unique};
+use super::unique::Wish;
+use super::{AnyTask, Enqueue, Target};
+use crate::backend::Declaration;
 use crate::error::{Error, Kind, Result};
 use crate::task::{Task, encode};
 
@@ -29,51 +33,76 @@ use crate::task::{Task, encode};
 /// # Ok(()) }
 /// ```
 #[must_use = "a job does nothing until it is enqueued"]
-pub struct JobBuilder<T: Task> {
-    args: T::Args,
-    rest: Rest,
-}
-
-/// What doesn't depend on the task's type. The first mistake is kept, and told when the job is enqueued.
-struct Rest {
-    queue: Cow<'static, str>,
-    priority: Priority,
-    when: When,
-    max_attempts: u16,
-    timeout: Option<Duration>,
-    expires_in: Option<Duration>,
-    key: Option<String>,
-    on_conflict: Option<OnConflict>,
-    window: Option<Duration>,
-    headers: Headers,
+pub struct JobBuilder<T> {
+    job: NewJob,
+    unique: Wish,
+    /// The first mistake is kept, and told when the job is enqueued.
     mistake: Option<Error>,
+    task: PhantomData<fn() -> T>,
 }
 
 impl<T: Task> JobBuilder<T> {
     /// A job with the options of its task.
+    #[expect(clippy::needless_pass_by_value, reason = "so that the caller needn't keep them")]
     pub fn new(args: T::Args) -> Self {
-        let rest = Rest {
-            queue: Cow::Borrowed(T::OPTIONS.queue()),
-            priority: T::OPTIONS.priority(),
+        let options = T::OPTIONS;
+        let (payload, mistake) = encode(&args).map_or_else(|error| (Vec::new(), Some(error)), |bytes| (bytes, None));
+        let job = NewJob {
+            task: Cow::Borrowed(T::NAME),
+            queue: Cow::Borrowed(options.queue()),
+            priority: options.priority(),
             when: When::Now,
-            max_attempts: T::OPTIONS.attempts(),
+            max_attempts: options.attempts(),
             timeout: None,
-            expires_in: T::OPTIONS.expires_in(),
-            key: None,
-            on_conflict: None,
-            window: None,
+            expires_in: options.expires_in(),
+            unique: None,
+            codec: Codec::MessagePack,
+            payload,
             headers: Headers::new(),
-            mistake: None,
         };
-        Self { args, rest }
+        Self { job, unique: Wish::of_task::<T>(&args), mistake, task: PhantomData }
     }
+}
 
+impl JobBuilder<AnyTask> {
+    /// A job of a task that is known by what workers declare of it.
+    pub(super) fn declared(task: &Declaration, args: Result<Value>) -> Self {
+        let mut builder = Self {
+            job: NewJob {
+                task: Cow::Owned(task.name.clone()),
+                queue: Cow::Owned(task.queue.clone()),
+                priority: task.priority(),
+                when: When::Now,
+                max_attempts: task.attempts(),
+                timeout: None,
+                expires_in: task.expires_in(),
+                unique: None,
+                codec: Codec::Json,
+                payload: Vec::new(),
+                headers: Headers::new(),
+            },
+            unique: Wish::default(),
+            mistake: None,
+            task: PhantomData,
+        };
+        match args {
+            Ok(args) => {
+                builder.unique = Wish::of_declaration(task, &args);
+                builder.job.payload = args.to_string().into_bytes();
+            }
+            Err(error) => builder.mistake(error),
+        }
+        builder
+    }
+}
+
+impl<T> JobBuilder<T> {
     /// The lane that it waits in, instead of its task's.
     pub fn queue(mut self, name: impl Into<String>) -> Self {
         let name = name.into();
         match literal::name(&name) {
-            Ok(_) => self.rest.queue = Cow::Owned(name),
-            Err(error) => self.rest.mistake(Error::invalid("the queue's name isn't valid").because(error)),
+            Ok(_) => self.job.queue = Cow::Owned(name),
+            Err(error) => self.mistake(Error::invalid("the queue's name isn't valid").because(error)),
         }
         self
     }
@@ -81,16 +110,16 @@ impl<T: Task> JobBuilder<T> {
     /// −32,767 to 32,767; a higher number runs first, over all tasks and queues of a worker.
     pub fn priority(mut self, priority: i16) -> Self {
         match Priority::new(priority) {
-            Some(priority) => self.rest.priority = priority,
-            None => self.rest.mistake(Error::invalid("expected a priority of -32767 to 32767, got -32768")),
+            Some(priority) => self.job.priority = priority,
+            None => self.mistake(Error::invalid("expected a priority of -32767 to 32767, got -32768")),
         }
         self
     }
 
     /// Not before so much time has passed since it was enqueued, by the database's clock; at most 100 years.
     pub fn delay(mut self, delay: Duration) -> Self {
-        self.rest.check_span("delay", delay);
-        self.rest.when = When::After(delay);
+        self.check_span("delay", delay);
+        self.job.when = When::After(delay);
         self
     }
 
@@ -99,9 +128,9 @@ impl<T: Task> JobBuilder<T> {
     pub fn at(mut self, instant: impl Into<Timestamp>) -> Self {
         let instant = instant.into();
         if !(EARLIEST..=LATEST).contains(&instant) {
-            self.rest.mistake(Error::invalid("expected an instant from the year -4712 to 9999"));
+            self.mistake(Error::invalid("expected an instant from the year -4712 to 9999"));
         }
-        self.rest.when = When::At(instant);
+        self.job.when = When::At(instant);
         self
     }
 
@@ -109,28 +138,28 @@ impl<T: Task> JobBuilder<T> {
     pub fn max_attempts(mut self, attempts: u16) -> Self {
         const MOST: u16 = i16::MAX.unsigned_abs();
         if !(1..=MOST).contains(&attempts) {
-            self.rest.mistake(Error::invalid(format!("expected 1 to {MOST} attempts, got {attempts}")));
+            self.mistake(Error::invalid(format!("expected 1 to {MOST} attempts, got {attempts}")));
         }
-        self.rest.max_attempts = attempts;
+        self.job.max_attempts = attempts;
         self
     }
 
     /// How long an attempt may run, instead of what its task says; more than zero, at most 100 years. Then the attempt's token
     /// fires, and if the handler hasn't succeeded a second later, the attempt has failed.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.rest.check_span("timeout", timeout);
+        self.check_span("timeout", timeout);
         if timeout.is_zero() {
-            self.rest.mistake(Error::invalid("expected a timeout of more than zero"));
+            self.mistake(Error::invalid("expected a timeout of more than zero"));
         }
-        self.rest.timeout = Some(timeout);
+        self.job.timeout = Some(timeout);
         self
     }
 
     /// How long after it could run the job may begin, instead of what its task says; at most 100 years. If no attempt has
     /// begun by then, the job is discarded as expired.
     pub fn expires_in(mut self, span: Duration) -> Self {
-        self.rest.check_span("time to begin in", span);
-        self.rest.expires_in = Some(span);
+        self.check_span("time to begin in", span);
+        self.job.expires_in = Some(span);
         self
     }
 
@@ -138,28 +167,28 @@ impl<T: Task> JobBuilder<T> {
     /// bytes. Unless [`on_conflict`](JobBuilder::on_conflict) says otherwise, a second one is refused:
     /// [`Error::is_duplicate`](crate::Error::is_duplicate). In a batch its handle says so.
     pub fn unique(mut self, key: impl Into<String>) -> Self {
-        self.rest.key = Some(key.into());
+        self.unique.key = Some(key.into());
         self
     }
 
     /// What happens if another one has the unique key, instead of what its task says.
     pub fn on_conflict(mut self, on_conflict: OnConflict) -> Self {
-        self.rest.on_conflict = Some(on_conflict);
+        self.unique.on_conflict = Some(on_conflict);
         self
     }
 
     /// For how long the unique key stays taken after the job has completed or was discarded, instead of what its task says;
     /// at most 100 years.
     pub fn unique_for(mut self, window: Duration) -> Self {
-        self.rest.check_span("window", window);
-        self.rest.window = Some(window);
+        self.check_span("window", window);
+        self.unique.window = Some(window);
         self
     }
 
     /// Text that travels along and is read by [`Context::headers`](crate::Context::headers): a tenant, a trace. All
     /// together up to 8 KiB; without NUL.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.rest.headers.insert(name.into(), value.into());
+        self.job.headers.insert(name.into(), value.into());
         self
     }
 
@@ -170,11 +199,9 @@ impl<T: Task> JobBuilder<T> {
 
     /// Enqueues it.
     pub fn enqueue<'t>(self, target: impl Target<'t>) -> Enqueue<'t, T> {
-        Enqueue::new(target, self.into())
+        Enqueue::new(target, self.job.task.clone(), self.into())
     }
-}
 
-impl Rest {
     fn mistake(&mut self, error: Error) {
         self.mistake.get_or_insert(error);
     }
@@ -186,9 +213,9 @@ impl Rest {
     }
 }
 
-impl<T: Task> fmt::Debug for JobBuilder<T> {
+impl<T> fmt::Debug for JobBuilder<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JobBuilder").field("task", &T::NAME).finish_non_exhaustive()
+        f.debug_struct("JobBuilder").field("task", &self.job.task).finish_non_exhaustive()
     }
 }
 
@@ -196,32 +223,17 @@ impl<T: Task> fmt::Debug for JobBuilder<T> {
 #[must_use = "a job does nothing until it is enqueued"]
 pub struct AnyJob(Result<NewJob>);
 
-impl<T: Task> From<JobBuilder<T>> for AnyJob {
-    fn from(job: JobBuilder<T>) -> Self {
-        Self(build::<T>(job).map_err(|error| error.about_task(T::NAME)))
+impl<T> From<JobBuilder<T>> for AnyJob {
+    fn from(JobBuilder { mut job, unique, mistake, .. }: JobBuilder<T>) -> Self {
+        let checked = mistake.map_or(Ok(()), Err).and_then(|()| check_headers(&job.headers));
+        match checked.and_then(|()| unique.fulfilled()) {
+            Ok(unique) => {
+                job.unique = unique;
+                Self(Ok(job))
+            }
+            Err(error) => Self(Err(error.about_task(&job.task))),
+        }
     }
-}
-
-fn build<T: Task>(JobBuilder { args, rest }: JobBuilder<T>) -> Result<NewJob> {
-    if let Some(mistake) = rest.mistake {
-        return Err(mistake);
-    }
-    check_headers(&rest.headers)?;
-    let payload = encode(&args)?;
-    let unique = unique::of::<T>(&payload, rest.key, rest.on_conflict, rest.window)?;
-    Ok(NewJob {
-        task: Cow::Borrowed(T::NAME),
-        queue: rest.queue,
-        priority: rest.priority,
-        when: rest.when,
-        max_attempts: rest.max_attempts,
-        timeout: rest.timeout,
-        expires_in: rest.expires_in,
-        unique,
-        codec: Codec::MessagePack,
-        payload,
-        headers: rest.headers,
-    })
 }
 
 /// The beginning of the year −4712, a year after PostgreSQL's time begins.

@@ -1,5 +1,6 @@
 //! The client: the handle on a place that keeps jobs. Producers enqueue through it, operators look and act through it.
 
+mod declared;
 mod edit;
 mod enqueue;
 mod job;
@@ -21,6 +22,7 @@ use crate::backend::{Backend, Migrated, NewJob};
 use crate::error::{BoxError, Error, Kind, Result};
 use crate::platform::{ManualClock, Platform};
 
+pub use declared::DeclaredTask;
 pub use edit::Edit;
 pub use enqueue::{AnyTask, Enqueue, EnqueueMany, Handle, On, Target, enqueue_each, enqueue_many, enqueue_one};
 pub use job::{AnyJob, JobBuilder};

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use pgq_core::{Lease, Retry, literal};
+use pgq_core::{Lease, literal};
 
 use crate::Client;
-use crate::backend::{Declaration, Registration, Want};
+use crate::backend::{Registration, Want};
 use crate::error::{Error, Result};
 use crate::task::TaskEntry;
 
@@ -35,7 +35,7 @@ pub(super) fn introduce(client: &Client, span: Duration, tasks: &[TaskEntry], wa
         pid: std::process::id(),
         span,
         wants: wants.to_vec(),
-        tasks: tasks.iter().map(declare).collect(),
+        tasks: tasks.iter().map(TaskEntry::declare).collect(),
     }
 }
 
@@ -43,47 +43,4 @@ pub(super) fn introduce(client: &Client, span: Duration, tasks: &[TaskEntry], wa
 fn host() -> String {
     let read = std::fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("HOSTNAME").ok());
     read.map(|name| name.trim().to_owned()).unwrap_or_default()
-}
-
-/// Spans are published in microseconds.
-fn micros(span: Duration) -> u64 {
-    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
-}
-
-fn policy(retry: &Retry) -> serde_json::Value {
-    match retry {
-        Retry::Exponential { base, factor, max, jitter } => serde_json::json!({
-            "policy": "exponential", "base": micros(*base), "factor": factor, "max": micros(*max), "jitter": jitter,
-        }),
-        Retry::Linear { step, max } => {
-            serde_json::json!({ "policy": "linear", "step": micros(*step), "max": micros(*max) })
-        }
-        Retry::Fixed(delay) => serde_json::json!({ "policy": "fixed", "delay": micros(*delay) }),
-        Retry::Delays(delays) => {
-            let delays: Vec<u64> = delays.iter().copied().map(micros).collect();
-            serde_json::json!({ "policy": "delays", "delays": delays })
-        }
-        _ => serde_json::Value::Null,
-    }
-}
-
-fn declare(task: &TaskEntry) -> Declaration {
-    let options = &task.options;
-    Declaration {
-        name: task.name.to_owned(),
-        queue: options.queue().to_owned(),
-        options: serde_json::json!({
-            "priority": options.priority().get(),
-            "attempts": options.attempts(),
-            "retry": policy(options.retry()),
-            "timeout": options.timeout().map(micros),
-            "expires_in": options.expires_in().map(micros),
-            "keep": {
-                "completed": micros(options.keep().completed),
-                "cancelled": micros(options.keep().cancelled),
-                "discarded": micros(options.keep().discarded),
-            },
-        }),
-        schema: (task.schema)(),
-    }
 }

@@ -1,6 +1,7 @@
 //! Tasks: the code that jobs run, by its stable name.
 
 mod context;
+mod declaration;
 mod follow_ups;
 mod handler;
 mod layer;

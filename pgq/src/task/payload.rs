@@ -20,6 +20,10 @@ pub trait Payload: Sized {
     #[doc(hidden)]
     fn encode(&self) -> Result<Vec<u8>>;
 
+    /// As whoever reads it sees it who doesn't know the type.
+    #[doc(hidden)]
+    fn to_json(&self) -> Result<serde_json::Value>;
+
     #[doc(hidden)]
     fn decode(codec: i16, bytes: &[u8]) -> Result<Self, Failure>;
 }
@@ -33,12 +37,19 @@ impl<T: Serialize + DeserializeOwned> Payload for T {
             .map_err(|error| Error::new(Kind::Payload, "expected arguments that MessagePack can hold").because(error))
     }
 
+    fn to_json(&self) -> Result<serde_json::Value> {
+        serde_json::to_value(self)
+            .map_err(|error| Error::new(Kind::Payload, "expected arguments that JSON can hold").because(error))
+    }
+
     fn decode(codec: i16, bytes: &[u8]) -> Result<Self, Failure> {
         let unreadable = |message: &str| Failure::new(FailureKind::Decode, message);
         match Codec::from_number(codec) {
             Some(Codec::MessagePack) => {
                 rmp_serde::from_slice(bytes).map_err(|error| unreadable(&format!("the payload can't be read: {error}")))
             }
+            Some(Codec::Json) => serde_json::from_slice(bytes)
+                .map_err(|error| unreadable(&format!("the payload can't be read: {error}"))),
             _ => Err(unreadable(&format!("the payload's codec {codec} is newer than this worker"))),
         }
     }

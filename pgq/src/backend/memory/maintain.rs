@@ -4,7 +4,6 @@ use std::mem;
 use std::ops::Bound;
 use std::time::Duration;
 
-use pgq_core::options::Keep;
 use pgq_core::{JobId, Lease, State, Timestamp};
 
 use super::row::Place;
@@ -81,7 +80,7 @@ impl Store {
         let discarded = row.rescue(self.now);
         if discarded.is_some() {
             self.yield_key(&row);
-            self.archive(row, State::Discarded, Keep::DEFAULT.discarded);
+            self.archive_as_declared(row, State::Discarded);
         } else {
             self.insert(row);
         }

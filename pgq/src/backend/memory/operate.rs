@@ -6,11 +6,11 @@ use pgq_core::options::Keep;
 use pgq_core::{Failure, FailureKind, JobId, State};
 
 use super::Memory;
-use super::row::Place;
+use super::row::{Place, Row};
 use super::store::Store;
 use crate::backend::{
-    Answer, Cancellation, Cancelled, Change, Deletion, Edited, Found, JobInfo, Migrated, Operate, Pausable, Pause,
-    Retrial, Search,
+    Answer, Cancellation, Cancelled, Change, Declaration, Deletion, Edited, Found, JobInfo, Migrated, Operate,
+    Pausable, Pause, Retrial, Search,
 };
 
 impl Operate for Memory {
@@ -58,13 +58,17 @@ impl Operate for Memory {
         self.answer(move |store| store.resume(&what))
     }
 
+    fn declarations(&self, name: Option<String>) -> Answer<'_, Vec<Declaration>> {
+        self.answer(move |store| {
+            let asked = |task: &&Declaration| name.as_ref().is_none_or(|name| task.is_named(name));
+            store.declarations.values().filter(asked).cloned().collect()
+        })
+    }
+
     fn pauses(&self) -> Answer<'_, Vec<Pause>> {
         self.answer(|store| store.pauses.values().filter(|pause| store.holds(pause)).cloned().collect())
     }
 }
-
-/// For how long a job that an operator cancelled is kept, where no worker has declared its task.
-const KEEP: Duration = Keep::DEFAULT.cancelled;
 
 impl Store {
     pub(super) fn cancel(&mut self, id: JobId, why: &str) -> Cancellation {
@@ -82,9 +86,14 @@ impl Store {
         let Some(mut row) = self.remove(id) else { return Cancellation::Unknown };
         self.free_key(&row);
         row.note(&Failure::new(FailureKind::Cancelled, why), None, self.now);
-        let keep = self.keeps.get(row.lane.names().0).copied().unwrap_or(KEEP);
-        self.archive(row, State::Cancelled, keep);
+        self.archive_as_declared(row, State::Cancelled);
         Cancellation::Done
+    }
+
+    /// Keeps a job for as long as its task says, a week where no worker has declared it.
+    pub(super) fn archive_as_declared(&mut self, row: Row, state: State) {
+        let declared = self.declarations.get(row.lane.names().0).and_then(|task| task.keep(state));
+        self.archive(row, state, declared.unwrap_or(Keep::DEFAULT.discarded));
     }
 
     fn retry(&mut self, id: JobId) -> Retrial {

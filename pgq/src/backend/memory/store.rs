@@ -7,7 +7,7 @@ use pgq_core::{JobId, Lease, State, Timestamp};
 
 use super::row::{Key, Lane, Place, Row};
 use super::wake::{Fresh, Worker};
-use crate::backend::{Cancelled, Notice, Pausable, Pause};
+use crate::backend::{Cancelled, Declaration, Notice, Pausable, Pause};
 
 /// Everything that the backend knows. A row is listed in exactly one of `ready`, `deferred` and `held`, as its place
 /// says; lists that run empty go, so that to have an entry is to have a job.
@@ -27,8 +27,8 @@ pub(super) struct Store {
     /// What workers that are gone were told and didn't hear.
     pub(super) untold: Vec<Cancelled>,
     pub(super) pauses: BTreeMap<Pausable, Pause>,
-    /// For how long a cancelled job is kept, by task, as the last worker declared it.
-    pub(super) keeps: HashMap<String, Duration>,
+    /// What the last worker of each task declared of it, by name.
+    pub(super) declarations: BTreeMap<String, Declaration>,
     pub(super) wakes: u64,
     pub(super) fresh: Fresh,
 }
@@ -64,7 +64,7 @@ impl Store {
             workers: BTreeMap::new(),
             untold: Vec::new(),
             pauses: BTreeMap::new(),
-            keeps: HashMap::new(),
+            declarations: BTreeMap::new(),
             wakes: 0,
             fresh: Fresh::default(),
         }

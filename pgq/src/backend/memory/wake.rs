@@ -71,10 +71,7 @@ impl Store {
             bell: Arc::clone(&bell),
         };
         self.workers.insert(worker.lease, entry);
-        for task in &worker.tasks {
-            let keep = task.options.pointer("/keep/cancelled").and_then(serde_json::Value::as_u64);
-            self.keeps.extend(keep.map(|micros| (task.name.clone(), Duration::from_micros(micros))));
-        }
+        self.declarations.extend(worker.tasks.iter().map(|task| (task.name.clone(), task.clone())));
         bell
     }
 

@@ -15,7 +15,8 @@ use super::search::read_state;
 use super::wake::{Call, wake};
 use super::{Postgres, migrate};
 use crate::backend::{
-    Answer, Cancellation, Change, Deletion, Edited, Found, JobInfo, Migrated, Operate, Pausable, Pause, Retrial, Search,
+    Answer, Cancellation, Change, Declaration, Deletion, Edited, Found, JobInfo, Migrated, Operate, Pausable, Pause,
+    Retrial, Search,
 };
 use crate::error::Result;
 use crate::platform::{Clock, pause};
@@ -69,6 +70,13 @@ impl Operate for Postgres {
 
     fn resume(&self, what: Pausable) -> Answer<'_, bool> {
         Box::pin(async move { self.let_go(&what).await })
+    }
+
+    fn declarations(&self, name: Option<String>) -> Answer<'_, Vec<Declaration>> {
+        Box::pin(async move {
+            let query = self.statements.declarations.query().bind(name);
+            query.fetch_all(&self.pool).await.map_err(database)?.iter().map(declaration).collect()
+        })
     }
 
     fn pauses(&self) -> Answer<'_, Vec<Pause>> {
@@ -166,4 +174,8 @@ fn read_cancellation(row: &PgRow) -> Result<(JobId, Option<Cancellation>)> {
             .map_or(Cancellation::Unknown, |state| Cancellation::Finished(read_state(state)))
     };
     Ok((job_id(row)?, Some(answer)))
+}
+
+fn declaration(row: &PgRow) -> Result<Declaration> {
+    Ok(Declaration { name: column(row, 0)?, queue: column(row, 1)?, options: column(row, 2)?, schema: column(row, 3)? })
 }
