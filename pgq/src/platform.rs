@@ -5,10 +5,11 @@
 use std::any::Any;
 use std::future::Future;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use pgq_core::Timestamp;
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -52,6 +53,12 @@ impl Platform {
     fn rng<T>(&self, draw: impl FnOnce(&mut fastrand::Rng) -> T) -> T {
         draw(&mut self.random.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// How long this process has been up, since somebody first asked; for spans that no test has to hold.
+pub(crate) fn uptime() -> Duration {
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed()
 }
 
 /// Where time comes from.
@@ -158,14 +165,40 @@ where
     tokio::spawn(future)
 }
 
-/// Runs a blocking function on the runtime's pool for such; `Err` is its panic.
-pub(crate) async fn spawn_blocking<T: Send + 'static>(
-    function: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Box<dyn Any + Send>> {
-    match tokio::task::spawn_blocking(function).await {
-        Ok(output) => Ok(output),
-        Err(error) if error.is_panic() => Err(error.into_panic()),
-        Err(error) => Err(Box::new(error.to_string())),
+/// Threads for functions that block, so many at most, apart from those of the runtime. Dropped, it waits for none of them.
+#[derive(Debug)]
+pub(crate) struct Threads(Option<Runtime>);
+
+impl Threads {
+    pub(crate) fn new(name: &str, most: usize) -> std::io::Result<Self> {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.thread_name(name).max_blocking_threads(most).build().map(|runtime| Self(Some(runtime)))
+    }
+
+    /// Runs a function on one of them, within the runtime of the caller; `Err` is its panic.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        function: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Box<dyn Any + Send>> {
+        let Some(runtime) = &self.0 else { return Err(Box::new("the threads have ended")) };
+        let home = Handle::current();
+        let within_home = move || {
+            let _home = home.enter();
+            function()
+        };
+        match runtime.spawn_blocking(within_home).await {
+            Ok(output) => Ok(output),
+            Err(error) if error.is_panic() => Err(error.into_panic()),
+            Err(error) => Err(Box::new(error.to_string())),
+        }
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The semantics that every backend has: each fact is tested on all of them.
 
+mod blocking;
 mod by_name;
 mod cancel;
 mod claim;
@@ -118,6 +119,10 @@ facts! {
         follow_ups_are_in_the_same_commit
         nothing_stands_of_an_attempt_that_was_overtaken
         a_handler_that_is_out_of_time_leaves_nothing;
+    blocking:
+        no_more_blocking_jobs_are_claimed_than_can_begin
+        an_attempt_that_waits_for_a_thread_is_not_out_of_time
+        a_handler_that_is_left_behind_keeps_its_place_and_its_result_is_ignored;
     by_name:
         a_job_by_name_is_as_its_task_declares
         a_job_by_name_has_the_unique_key_of_a_typed_one

@@ -3,6 +3,7 @@
 mod faults;
 mod refusal;
 mod running;
+mod slow;
 
 /// Makes a test of every fact for each backend.
 macro_rules! facts {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::discards::Discards;
-use super::engine::Engine;
+use super::engine::{Engine, Room};
 use super::heartbeat::LEASE;
 use super::registration::{introduce, wants};
 use super::stepper::Stepper;
@@ -28,6 +28,7 @@ pub struct WorkerBuilder<R: Resources> {
     only: Option<Vec<String>>,
     queues: Option<Vec<String>>,
     slots: usize,
+    blocking_slots: Option<usize>,
     drain: Duration,
     lease: Duration,
     layers: Vec<Arc<dyn Layer>>,
@@ -42,6 +43,7 @@ impl<R: Resources> WorkerBuilder<R> {
             only: None,
             queues: None,
             slots: SLOTS,
+            blocking_slots: None,
             drain: DRAIN,
             lease: LEASE,
             layers: Vec::new(),
@@ -76,6 +78,14 @@ impl<R: Resources> WorkerBuilder<R> {
     /// How many attempts run at once, at least 1; 50 unless said otherwise.
     pub fn slots(mut self, slots: usize) -> Self {
         self.slots = slots;
+        self
+    }
+
+    /// How many attempts of blocking tasks, those that are a plain `fn`, run at once, each on a thread; at least 1, as many
+    /// as there are slots unless said otherwise. For tasks that keep a processor busy, as many as there are processors. A
+    /// handler that goes on when its attempt is over, which can't be stopped, counts until it ends.
+    pub fn blocking_slots(mut self, slots: usize) -> Self {
+        self.blocking_slots = Some(slots);
         self
     }
 
@@ -132,6 +142,9 @@ impl<R: Resources> WorkerBuilder<R> {
         if self.slots == 0 {
             return Err(Error::invalid("expected at least 1 slot, got 0"));
         }
+        if self.blocking_slots == Some(0) {
+            return Err(Error::invalid("expected at least 1 slot for blocking tasks, got 0"));
+        }
         if self.lease < Duration::from_secs(1) {
             return Err(Error::invalid(format!("expected a lease of at least 1 s, got {:?}", self.lease)));
         }
@@ -148,8 +161,9 @@ impl<R: Resources> WorkerBuilder<R> {
         let registration = introduce(&client, self.lease, &entries, &wants);
         let session = client.backend().register(registration).await?;
         let bound = tasks.bind(&resources, &layers);
+        let room = Room { slots: self.slots, blocking: self.blocking_slots.unwrap_or(self.slots) };
         let discards = Discards::told_to(&resources);
-        let engine = Engine::new(session, client, bound, discards, wants.into(), self.slots, self.lease);
+        let engine = Engine::new(session, client, bound, discards, wants.into(), room, self.lease);
         Ok((Arc::new(engine), resources, entries))
     }
 }

@@ -65,7 +65,7 @@ impl Claimer {
     pub(super) async fn claim(&mut self) -> Result<Batch> {
         let limit = self.engine.slots.free().min(MOST);
         let claim = Claim {
-            wants: Arc::clone(&self.engine.wants),
+            wants: self.engine.wants_now(),
             limit: u32::try_from(limit).unwrap_or(u32::MAX),
             thorough: self.dozing.is_some(),
             suspect: !self.engine.held.has_suspect(),

@@ -16,7 +16,7 @@ use super::slots::Slots;
 use crate::Client;
 use crate::backend::{Session, Want};
 use crate::platform::Platform;
-use crate::task::BoundTask;
+use crate::task::{Blocking, BoundTask};
 
 pub(super) struct Engine {
     pub(super) session: Arc<dyn Session>,
@@ -28,6 +28,8 @@ pub(super) struct Engine {
     pub(super) tasks: HashMap<&'static str, BoundTask>,
     pub(super) wants: Arc<[Want]>,
     pub(super) slots: Slots,
+    pub(super) blocking: Arc<Blocking>,
+    has_blocking: bool,
     /// The jobs that were claimed and whose end isn't written yet.
     pub(super) held: Held,
     pub(super) outbox: Outbox,
@@ -59,6 +61,14 @@ pub(super) struct Halt {
     pub(super) lost: CancellationToken,
 }
 
+/// How many attempts may run at once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Room {
+    pub(super) slots: usize,
+    /// Of these, how many may block.
+    pub(super) blocking: usize,
+}
+
 impl Engine {
     pub(super) fn new(
         session: Arc<dyn Session>,
@@ -66,10 +76,13 @@ impl Engine {
         tasks: HashMap<&'static str, BoundTask>,
         discards: Discards,
         wants: Arc<[Want]>,
-        slots: usize,
+        room: Room,
         lease: Duration,
     ) -> Self {
         let stir = Signal::new();
+        let freed = stir.clone();
+        let blocking = Blocking::new(room.blocking, client.platform().clock.clone(), move || freed.raise());
+        let has_blocking = tasks.values().any(|task| task.entry.blocking);
         Self {
             session,
             lease,
@@ -77,7 +90,9 @@ impl Engine {
             client,
             tasks,
             wants,
-            slots: Slots::new(slots, stir.clone()),
+            has_blocking,
+            slots: Slots::new(room.slots, stir.clone()),
+            blocking,
             held: Held::default(),
             outbox: Outbox::new(),
             discards,
@@ -88,6 +103,18 @@ impl Engine {
             doubts: Doubts::default(),
             halt: Halt::default(),
         }
+    }
+
+    /// What may be claimed now: of blocking tasks no more than can begin.
+    pub(super) fn wants_now(&self) -> Arc<[Want]> {
+        let free = u32::try_from(self.blocking.free()).unwrap_or(u32::MAX);
+        let blocks = |want: &Want| self.tasks.get(&*want.task).is_some_and(|task| task.entry.blocking);
+        if !self.has_blocking || self.wants.iter().all(|want| want.cap <= free) {
+            return Arc::clone(&self.wants);
+        }
+        let cap = |want: &Want| if blocks(want) { want.cap.min(free) } else { want.cap };
+        let wants = self.wants.iter().map(|want| Want { cap: cap(want), ..want.clone() });
+        wants.filter(|want| want.cap > 0).collect()
     }
 
     /// These claims (job, epoch) have been answered for.

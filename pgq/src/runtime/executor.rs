@@ -1,16 +1,18 @@
 //! The executor: one attempt is one value that walks through named steps, from a claimed job to what becomes of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pgq_core::{Claimed, Control, Failure, FailureKind, Outcome, Standing, State, Timestamp, Transition, decide};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::engine::Engine;
 use super::guard::Guarded;
 use super::held::Grip;
+use super::pace::Paced;
 use crate::backend::{Discarded, Ended, Verdict};
-use crate::task::{Attempt, BoundTask, FollowUps, Kept, run_within};
+use crate::task::{Attempt, BoundTask, FollowUps, Kept, Place, run_within};
 use crate::{Tx, platform};
 
 /// How long a handler has to end by itself once its time is over.
@@ -20,17 +22,16 @@ const GRACE: Duration = Duration::from_secs(1);
 pub(super) fn start(engine: &Arc<Engine>, jobs: Vec<Claimed>) {
     engine.slots.take(jobs.len());
     for job in jobs {
-        let grip = engine.held.add(&job);
-        let started = engine.platform.clock.now();
-        let (engine, follow_ups, kept) = (Arc::clone(engine), Arc::default(), Arc::default());
-        let running = Running { engine, job, grip, started, follow_ups, kept };
-        platform::spawn(running.finish());
+        platform::spawn(Running::new(engine, job).finish());
     }
 }
 
 struct Running {
     engine: Arc<Engine>,
     job: Claimed,
+    task: Option<BoundTask>,
+    /// For a blocking handler, where there was one when the job was claimed.
+    place: Option<Place>,
     grip: Grip,
     started: Timestamp,
     follow_ups: Arc<FollowUps>,
@@ -38,30 +39,45 @@ struct Running {
 }
 
 impl Running {
+    fn new(engine: &Arc<Engine>, job: Claimed) -> Self {
+        let task = engine.tasks.get(job.task.as_str()).cloned();
+        let (name, blocks) = task.as_ref().map_or(("", false), |task| (task.entry.name, task.entry.blocking));
+        let started = engine.platform.clock.now();
+        Self {
+            place: if blocks { engine.blocking.reserve() } else { None },
+            grip: engine.held.add(&job, name, started),
+            started,
+            follow_ups: Arc::default(),
+            kept: Arc::default(),
+            engine: Arc::clone(engine),
+            job,
+            task,
+        }
+    }
+
     async fn finish(mut self) {
-        let task = self.resolve();
-        let outcome = match &task {
+        let outcome = match self.task.clone() {
             Some(_) if self.job.expired => expired(),
             Some(_) if self.job.damage.is_some() => self.damaged(),
-            Some(task) => self.perform(task).await,
+            Some(task) => self.perform(&task).await,
             // Claims ask for known tasks only; should one come all the same, somebody else may know it.
             None => Outcome::Released,
         };
         let outcome = match self.kept.take() {
-            Some(tx) if outcome == Outcome::Completed => match self.conclude(task.as_ref(), tx).await {
+            Some(tx) if outcome == Outcome::Completed => match self.conclude(tx).await {
                 Ok(()) => return self.leave(),
                 Err(failure) => Outcome::Failed(failure),
             },
             _ => outcome,
         };
-        let ended = self.decide(task.as_ref(), outcome);
+        let ended = self.decide(outcome);
         self.report(ended);
     }
 
     /// Completes the job in the transaction of its handler. What fails may stand all the same: it is written as a failure, which
     /// the fence refuses then.
-    async fn conclude(&self, task: Option<&BoundTask>, tx: Tx) -> Result<(), Failure> {
-        let ended = self.decide(task, Outcome::Completed);
+    async fn conclude(&self, tx: Tx) -> Result<(), Failure> {
+        let ended = self.decide(Outcome::Completed);
         match tx.conclude(self.engine.session.lease(), ended).await {
             Ok(Verdict::Written) => log(&self.job, &Transition::Complete),
             Ok(Verdict::Lost) => {
@@ -88,36 +104,37 @@ impl Running {
         Outcome::Hopeless(Failure::new(FailureKind::Decode, &format!("the job can't be read: {what}")))
     }
 
-    fn resolve(&self) -> Option<BoundTask> {
-        self.engine.tasks.get(self.job.task.as_str()).cloned()
-    }
-
     async fn perform(&mut self, task: &BoundTask) -> Outcome {
         let attempt = self.introduce(task);
         let (codec, payload) = (self.job.codec, std::mem::take(&mut self.job.payload));
         let token = attempt.token.clone();
-        let mut handler = Guarded::new(|| run_within(task, attempt, codec, payload));
+        let handler = Guarded::new(|| run_within(task, Arc::clone(&attempt), codec, payload));
+        let mut handler = Paced::new(handler, self.grip.clone());
         tokio::select! {
             biased;
             outcome = &mut handler => outcome,
             () = self.engine.halt.abort.cancelled() => Outcome::Released,
-            timeout = self.timeout(task) => self.end_late(handler, &token, timeout).await,
+            timeout = self.timeout(task, &attempt) => self.end_late(handler, &token, timeout).await,
             why = self.grip.cancelled() => self.end_cancelled(handler, &token, why).await,
         }
     }
 
-    /// Waits until the attempt has run for as long as it may, for ever where nobody said how long that is.
-    async fn timeout(&self, task: &BoundTask) -> Duration {
+    /// Waits until the attempt has run for as long as it may, for ever where nobody said how long that is. The wait of a
+    /// blocking handler for its thread doesn't count.
+    async fn timeout(&self, task: &BoundTask, attempt: &Attempt) -> Duration {
         let Some(timeout) = self.job.timeout.or(task.entry.options.timeout()) else {
             return std::future::pending().await;
         };
+        if task.entry.blocking {
+            attempt.begun.notified().await;
+        }
         self.engine.platform.clock.sleep(timeout).await;
         timeout
     }
 
     /// Gives the handler a moment to end by itself. If it succeeds in that, it has succeeded; else it took too long,
     /// whatever it says then.
-    async fn end_late(&self, handler: Guarded, token: &CancellationToken, timeout: Duration) -> Outcome {
+    async fn end_late(&self, handler: Paced, token: &CancellationToken, timeout: Duration) -> Outcome {
         token.cancel();
         tokio::select! {
             biased;
@@ -129,7 +146,7 @@ impl Running {
     }
 
     /// Gives the handler a moment to end by itself. However it ends, the job is cancelled.
-    async fn end_cancelled(&self, handler: Guarded, token: &CancellationToken, why: String) -> Outcome {
+    async fn end_cancelled(&self, handler: Paced, token: &CancellationToken, why: String) -> Outcome {
         token.cancel();
         tokio::select! {
             _ = handler => {}
@@ -153,11 +170,14 @@ impl Running {
             client: self.engine.client.clone(),
             follow_ups: Arc::clone(&self.follow_ups),
             kept: Arc::clone(&self.kept),
+            blocking: Arc::clone(&self.engine.blocking),
+            place: Mutex::new(self.place.take()),
+            begun: Notify::new(),
         })
     }
 
-    fn decide(&self, task: Option<&BoundTask>, outcome: Outcome) -> Ended {
-        let options = task.map(|task| task.entry.options).unwrap_or_default();
+    fn decide(&self, outcome: Outcome) -> Ended {
+        let options = self.task.as_ref().map(|task| task.entry.options).unwrap_or_default();
         let standing = Standing { attempt: self.job.attempt, max_attempts: self.job.max_attempts };
         let transition = decide(outcome, standing, options.retry(), self.engine.platform.random());
         let keep = match State::Running.after(transition.event()) {

@@ -22,6 +22,8 @@ Options (or the variable in brackets, where there is one):
   --tasks A,B           run only these tasks [PGQ_TASKS]
   --queues A,B          serve exactly these queues [PGQ_QUEUES]
   --slots N             how many attempts run at once, 50 unless named [PGQ_SLOTS]
+  --blocking-slots N    how many of them may be of blocking tasks, as many as there are slots
+                        unless named [PGQ_BLOCKING_SLOTS]
   --drain-timeout SPAN  how long running handlers may go on when the worker is asked
                         to stop, 25s unless named [PGQ_DRAIN_TIMEOUT]
   -h, --help            print this
@@ -46,6 +48,7 @@ pub(super) struct Flags {
     pub(super) tasks: Option<Vec<String>>,
     pub(super) queues: Option<Vec<String>>,
     pub(super) slots: usize,
+    pub(super) blocking_slots: Option<usize>,
     pub(super) drain_timeout: Duration,
 }
 
@@ -59,7 +62,8 @@ impl Flags {
 
     fn from_env(variable: impl Fn(&str) -> Result<Option<String>>) -> Result<Self> {
         let parsed = |name: &str| -> Result<_> { Ok(variable(name)?.map(|text| (name.to_owned(), text))) };
-        let slots = parsed("PGQ_SLOTS")?.map_or(Ok(SLOTS), |(name, text)| slots(&name, &text))?;
+        let slots = parsed("PGQ_SLOTS")?.map_or(Ok(SLOTS), |(name, text)| slots_of(&name, &text))?;
+        let blocking_slots = parsed("PGQ_BLOCKING_SLOTS")?.map(|(name, text)| slots_of(&name, &text)).transpose()?;
         let drain_timeout = parsed("PGQ_DRAIN_TIMEOUT")?.map_or(Ok(DRAIN), |(name, text)| span(&name, &text))?;
         Ok(Self {
             database_url: variable("DATABASE_URL")?,
@@ -70,6 +74,7 @@ impl Flags {
             tasks: parsed("PGQ_TASKS")?.map(|(name, text)| list(&name, &text)).transpose()?,
             queues: parsed("PGQ_QUEUES")?.map(|(name, text)| list(&name, &text)).transpose()?,
             slots,
+            blocking_slots,
             drain_timeout,
         })
     }
@@ -84,7 +89,10 @@ impl Flags {
                 Long("migrate") => self.migrate = true,
                 Long("tasks") => self.tasks = Some(list("--tasks", &text(&mut parser)?)?),
                 Long("queues") => self.queues = Some(list("--queues", &text(&mut parser)?)?),
-                Long("slots") => self.slots = slots("--slots", &text(&mut parser)?)?,
+                Long("slots") => self.slots = slots_of("--slots", &text(&mut parser)?)?,
+                Long("blocking-slots") => {
+                    self.blocking_slots = Some(slots_of("--blocking-slots", &text(&mut parser)?)?);
+                }
                 Long("drain-timeout") => self.drain_timeout = span("--drain-timeout", &text(&mut parser)?)?,
                 other => return Err(bad(other.unexpected())),
             }
@@ -120,7 +128,7 @@ fn list(name: &str, text: &str) -> Result<Vec<String>> {
     Ok(names)
 }
 
-fn slots(name: &str, text: &str) -> Result<usize> {
+fn slots_of(name: &str, text: &str) -> Result<usize> {
     let slots = text.parse().ok().filter(|slots| (1..=100_000).contains(slots));
     slots.ok_or_else(|| Error::invalid(format!("{name}: expected a number from 1 to 100000, got {text:?}")))
 }
@@ -170,6 +178,7 @@ mod tests {
             (["--slot", "9"], "there is no option `--slot`: see --help"),
             (["--queues", ","], "--queues: expected names with commas between them, got \",\""),
             (["--slots", "0"], "--slots: expected a number from 1 to 100000, got \"0\""),
+            (["--blocking-slots", "x"], "--blocking-slots: expected a number from 1 to 100000, got \"x\""),
             (["--memory", "--slots"], "expected a value after `--slots`: see --help"),
         ] {
             assert_eq!(parse(&arguments).unwrap_err().to_string(), message);

@@ -4,38 +4,50 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use pgq_core::{Claimed, JobId};
+use pgq_core::{Claimed, JobId, Timestamp};
 use tokio_util::sync::CancellationToken;
 
+use super::pace::{Manners, Pace};
 use crate::backend::Cancelled;
 
 #[derive(Debug, Default)]
 pub(super) struct Held {
     claims: Mutex<HashMap<(JobId, u32), Grip>>,
     suspects: AtomicUsize,
+    manners: Arc<Manners>,
 }
 
 /// A hold on one attempt from outside.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Grip {
-    why: Arc<OnceLock<String>>,
+#[derive(Clone, Debug)]
+pub(super) struct Grip(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    why: OnceLock<String>,
     cancelled: CancellationToken,
     suspect: bool,
+    pace: Pace,
 }
 
 impl Grip {
     /// Waits until the job is cancelled; why it was.
     pub(super) async fn cancelled(&self) -> String {
-        self.cancelled.cancelled().await;
-        self.why.get().cloned().unwrap_or_default()
+        self.0.cancelled.cancelled().await;
+        self.0.why.get().cloned().unwrap_or_default()
+    }
+
+    pub(super) fn pace(&self) -> &Pace {
+        &self.0.pace
     }
 }
 
 impl Held {
-    /// Takes note of a job that was claimed.
-    pub(super) fn add(&self, job: &Claimed) -> Grip {
-        let grip = Grip { suspect: job.is_suspect(), ..Grip::default() };
-        self.suspects.fetch_add(grip.suspect.into(), Ordering::SeqCst);
+    /// Takes note of a job of a task that was claimed.
+    pub(super) fn add(&self, job: &Claimed, task: &'static str, now: Timestamp) -> Grip {
+        let pace = Pace::new(job.id, task, job.attempt, now, &self.manners);
+        let (why, cancelled, suspect) = (OnceLock::new(), CancellationToken::new(), job.is_suspect());
+        let grip = Grip(Arc::new(Inner { why, cancelled, suspect, pace }));
+        self.suspects.fetch_add(suspect.into(), Ordering::SeqCst);
         self.with(|held| held.insert((job.id, job.epoch), grip.clone()));
         grip
     }
@@ -43,7 +55,7 @@ impl Held {
     /// The claims (job, epoch) are this worker's no longer; whether a suspect was among them.
     pub(super) fn remove(&self, claims: impl IntoIterator<Item = (JobId, u32)>) -> bool {
         let suspects = self.with(|held| {
-            claims.into_iter().filter_map(|claim| held.remove(&claim)).filter(|grip| grip.suspect).count()
+            claims.into_iter().filter_map(|claim| held.remove(&claim)).filter(|grip| grip.0.suspect).count()
         });
         self.suspects.fetch_sub(suspects, Ordering::SeqCst);
         suspects > 0
@@ -53,8 +65,15 @@ impl Held {
     pub(super) fn cancel(&self, Cancelled { id, epoch, why }: &Cancelled) {
         let grip = self.with(|held| held.get(&(*id, *epoch)).cloned());
         if let Some(grip) = grip {
-            let _ = grip.why.set(why.clone());
-            grip.cancelled.cancel();
+            let _ = grip.0.why.set(why.clone());
+            grip.0.cancelled.cancel();
+        }
+    }
+
+    /// Tells of those that take long.
+    pub(super) fn look(&self, now: Timestamp) {
+        for grip in self.with(|held| held.values().cloned().collect::<Vec<_>>()) {
+            grip.pace().look(now);
         }
     }
 

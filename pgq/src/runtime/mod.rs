@@ -21,6 +21,7 @@ mod guard;
 mod heartbeat;
 mod held;
 mod maintenance;
+mod pace;
 mod registration;
 mod run;
 mod service;

@@ -147,6 +147,9 @@ fn named_by_libpq() -> Result<bool> {
 
 fn build<R: Resources>(client: Client, flags: Flags, tasks: Option<Tasks<R>>) -> super::WorkerBuilder<R> {
     let mut builder = Worker::builder().client(client).slots(flags.slots).drain_timeout(flags.drain_timeout);
+    if let Some(slots) = flags.blocking_slots {
+        builder = builder.blocking_slots(slots);
+    }
     if let Some(tasks) = tasks {
         builder = builder.tasks(tasks);
     }

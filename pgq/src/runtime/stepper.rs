@@ -88,11 +88,12 @@ impl Stepper {
         Ok(())
     }
 
-    /// Gives a sign of life, and hears which of its jobs were cancelled.
+    /// Gives a sign of life, hears which of its jobs were cancelled, and tells the log of those that take long.
     ///
     /// # Errors
     /// The database can't be reached.
     pub async fn beat(&mut self) -> Result<()> {
+        self.engine.held.look(self.engine.platform.clock.now());
         if let Renewal::Alive { cancelled } = self.engine.session.attend().await?.renew().await? {
             for cancelled in &cancelled {
                 self.engine.held.cancel(cancelled);

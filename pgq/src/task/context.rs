@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pgq_core::{Headers, JobId};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::resources::Provides;
-use super::{FollowUps, Kept, Provide};
+use super::{Blocking, FollowUps, Kept, Place, Provide};
 use crate::{AnyJob, Client, Result};
 
 /// The context of one attempt. It derefs to the resources `R` that the task asks for; `Context` alone is `Context<()>`.
@@ -34,6 +35,21 @@ pub(crate) struct Attempt {
     pub(crate) client: Client,
     pub(crate) follow_ups: Arc<FollowUps>,
     pub(crate) kept: Arc<Kept>,
+    pub(crate) blocking: Arc<Blocking>,
+    pub(crate) place: Mutex<Option<Place>>,
+    /// A blocking handler begins when it has a thread.
+    pub(crate) begun: Notify,
+}
+
+impl Attempt {
+    /// The place that was kept for its blocking handler.
+    pub(super) fn reserved(&self) -> Option<Place> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    pub(super) fn begin(&self) {
+        self.begun.notify_one();
+    }
 }
 
 impl<R> Context<R> {
@@ -48,6 +64,10 @@ impl<R> Context<R> {
 
     pub(super) fn kept(&self) -> &Kept {
         &self.attempt.kept
+    }
+
+    pub(super) fn into_attempt(self) -> Arc<Attempt> {
+        self.attempt
     }
 
     /// The job's id.

@@ -5,6 +5,7 @@ use std::future::Future;
 
 use pgq_core::{Control, Failure, FailureKind, Outcome};
 
+use super::{Context, blocking};
 use crate::BoxError;
 
 /// An error of a handler, read: a wish ([`Control`](crate::Control)) or a failure.
@@ -124,17 +125,13 @@ pub fn attempt<R, O>(handler: impl Future<Output = R> + Send, read: fn(R) -> O) 
 
 /// One attempt by a plain `fn`, off the runtime's threads; its panic goes on here. The result is read over there, so that an
 /// error needn't be `Send` to get here.
-#[expect(clippy::manual_async_fn, reason = "that it is `Send` has to be declared")]
-pub fn blocking_attempt<R: 'static, O: Send + 'static>(
+pub fn blocking_attempt<C, R: 'static, O: Send + 'static>(
+    context: Context<C>,
     handler: impl FnOnce() -> R + Send + 'static,
     read: fn(R) -> O,
 ) -> impl Future<Output = O> + Send {
-    async move {
-        match crate::platform::spawn_blocking(move || read(handler())).await {
-            Ok(output) => output,
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-    }
+    let attempt = context.into_attempt();
+    async move { blocking::run(attempt, move || read(handler())).await }
 }
 
 /// What a task says of its errors: the number of the attempt and the error, to what to do instead of what the policy says.
@@ -151,7 +148,8 @@ pub fn judged_attempt<R: TaskResult<Error = E>, E: TaskError>(
 }
 
 /// As [`blocking_attempt`], for a task that says what to do about its errors.
-pub fn judged_blocking_attempt<R, E>(
+pub fn judged_blocking_attempt<C, R, E>(
+    context: Context<C>,
     handler: impl FnOnce() -> R + Send + 'static,
     judge: Judge<E>,
     number: u16,
@@ -162,7 +160,7 @@ where
     E: TaskError,
 {
     let handler = move || handler().into_result().map_err(|error| HandlerError::judged(error, judge, number));
-    blocking_attempt(handler, |result| result)
+    blocking_attempt(context, handler, |result| result)
 }
 
 #[cfg(test)]

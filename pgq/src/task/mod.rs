@@ -1,5 +1,6 @@
 //! Tasks: the code that jobs run, by its stable name.
 
+mod blocking;
 mod context;
 mod declaration;
 mod follow_ups;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use pgq_core::TaskOptions;
 
+pub(crate) use blocking::{Blocking, Place};
 pub use context::Context;
 pub(crate) use context::{Attempt, Own};
 pub(crate) use follow_ups::FollowUps;
@@ -57,6 +59,8 @@ pub trait Task: Sized + Send + Sync + 'static {
     const OPTIONS: TaskOptions;
     /// Where it was declared.
     const LOCATION: Location;
+    /// Whether its function blocks: a plain `fn`.
+    const BLOCKING: bool = false;
 
     /// The JSON Schema (draft 2020-12) of its arguments; `None` with `schema = none`.
     fn schema() -> Option<serde_json::Value>;

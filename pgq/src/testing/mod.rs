@@ -23,12 +23,14 @@
 //! # Ok(()) }
 //! ```
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use pgq_core::{Headers, JobId};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::task::{Attempt, Own, Resources, Tasks};
+use crate::platform::Clock;
+use crate::task::{Attempt, Blocking, Own, Resources, Tasks};
 use crate::{Client, Context, Result, Worker};
 
 pub use crate::platform::ManualClock;
@@ -59,6 +61,9 @@ pub fn context<R: Send + Sync + 'static>(resources: R) -> Context<R> {
         client: Client::memory(),
         follow_ups: Arc::default(),
         kept: Arc::default(),
+        blocking: Blocking::new(1, Clock::System, || {}),
+        place: Mutex::default(),
+        begun: Notify::new(),
     };
     Context::new(Arc::new(Own(resources)), Arc::new(attempt))
 }

@@ -80,6 +80,11 @@ fn implementation(task: &Task) -> TokenStream {
     let declared = options::declared(options);
     let location = location(ident);
     let (schema, registration) = (types::schema(task), registration(task));
+    let blocking = task.function.sig.asyncness.is_none().then(|| {
+        quote!(
+            const BLOCKING: ::core::primitive::bool = true;
+        )
+    });
     let (layers, run) = (layers(task), run::function(task));
     let implements = implements(ident);
     let calls_deprecated = task.function.attributes("deprecated").next().map(|_| quote!(#[allow(deprecated)]));
@@ -96,6 +101,8 @@ fn implementation(task: &Task) -> TokenStream {
                 krate: ::core::env!("CARGO_PKG_NAME"),
                 #location
             };
+
+            #blocking
 
             fn schema() -> ::core::option::Option<#krate::__private::Value> {
                 #registration

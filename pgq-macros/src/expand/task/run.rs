@@ -25,7 +25,8 @@ pub(super) fn function(task: &Task) -> TokenStream {
 }
 
 fn uses_context(task: &Task) -> bool {
-    task.context.is_some() || task.transaction.is_some() || task.options.on_error.is_some()
+    let is_blocking = task.function.sig.asyncness.is_none();
+    is_blocking || task.context.is_some() || task.transaction.is_some() || task.options.on_error.is_some()
 }
 
 /// What `run` returns, from the first to the last word of what the function returns.
@@ -43,7 +44,11 @@ fn body(task: &Task) -> TokenStream {
     let is_async = task.function.sig.asyncness.is_some();
     let begun = match (is_async, &task.options.on_error) {
         (true, None) => quote_spanned!(at=> #krate::__private::attempt(#call, #read)),
-        (false, None) => quote_spanned!(at=> #krate::__private::blocking_attempt(move || #call, #read)),
+        (false, None) => {
+            let context = context(at);
+            let own = quote_spanned!(at=> ::core::clone::Clone::clone(&#context));
+            quote_spanned!(at=> #krate::__private::blocking_attempt(#own, move || #call, #read))
+        }
         (_, Some(judge)) => judged(task, &call, judge, is_async),
     };
     let begun = if task.transaction.is_some() { within_transaction(task, &begun) } else { begun };
@@ -73,7 +78,8 @@ fn judged(task: &Task, call: &TokenStream, judge: &Path, is_async: bool) -> Toke
     let attempt = if is_async {
         quote_spanned!(at=> #krate::__private::judged_attempt(#call, #judge, #number))
     } else {
-        quote_spanned!(at=> #krate::__private::judged_blocking_attempt(move || #call, #judge, #number))
+        let own = quote_spanned!(at=> ::core::clone::Clone::clone(&#context));
+        quote_spanned!(at=> #krate::__private::judged_blocking_attempt(#own, move || #call, #judge, #number))
     };
     quote_spanned! {at=>
         {

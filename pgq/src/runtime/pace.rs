@@ -1,0 +1,130 @@
+//! Who takes long: a handler that holds up a thread of the runtime, and an attempt that runs for very long. Both are named in
+//! the log, and nothing else is done about them.
+//!
+//! A handler is told of when its poll has ended, and from the heartbeat's thread while it lasts: with all threads of the
+//! runtime held up, nobody else could.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use pgq_core::{JobId, Outcome, Timestamp};
+
+use super::guard::Guarded;
+use super::held::Grip;
+use crate::platform::uptime;
+
+/// A poll that takes longer holds up a thread.
+const LONGEST: Duration = Duration::from_secs(1);
+/// After so long it is told of while it lasts.
+const STUCK: Duration = Duration::from_secs(5);
+/// A task is told of once in so much time.
+const QUIET: Duration = Duration::from_mins(1);
+/// An attempt is told of each time it has run for so long again.
+const LONG: Duration = Duration::from_mins(10);
+
+/// How an attempt gets on.
+#[derive(Debug)]
+pub(super) struct Pace {
+    job: JobId,
+    task: &'static str,
+    attempt: u16,
+    started: Timestamp,
+    /// Since when it is polled, in µs of [`uptime`]; 0 where it isn't.
+    polled: AtomicU64,
+    /// How often it was told that it runs for long.
+    told: AtomicU32,
+    manners: Arc<Manners>,
+}
+
+/// When each task was told of.
+#[derive(Debug, Default)]
+pub(super) struct Manners(Mutex<HashMap<&'static str, Duration>>);
+
+impl Manners {
+    /// Whether it may be told of again.
+    fn allow(&self, task: &'static str, now: Duration) -> bool {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let quiet = told.get(task).is_some_and(|last| now.saturating_sub(*last) < QUIET);
+        if !quiet {
+            told.insert(task, now);
+        }
+        !quiet
+    }
+}
+
+impl Pace {
+    pub(super) fn new(
+        job: JobId,
+        task: &'static str,
+        attempt: u16,
+        started: Timestamp,
+        manners: &Arc<Manners>,
+    ) -> Self {
+        let (polled, told) = (AtomicU64::new(0), AtomicU32::new(0));
+        Self { job, task, attempt, started, polled, told, manners: Arc::clone(manners) }
+    }
+
+    /// Runs one poll of it.
+    fn poll<T>(&self, poll: impl FnOnce() -> T) -> T {
+        let since = uptime();
+        self.polled.store(micros(since), Ordering::Relaxed);
+        let polled = poll();
+        self.polled.store(0, Ordering::Relaxed);
+        let now = uptime();
+        let took = now.saturating_sub(since);
+        if took > LONGEST && self.manners.allow(self.task, now) {
+            let Self { job, task, attempt, .. } = self;
+            tracing::warn!(%job, task, attempt, ?took, "{HELD_UP}");
+        }
+        polled
+    }
+
+    /// Looks at it from another thread.
+    pub(super) fn look(&self, now: Timestamp) {
+        let Self { job, task, attempt, .. } = self;
+        let (up, since) = (uptime(), Duration::from_micros(self.polled.load(Ordering::Relaxed)));
+        let for_now = up.saturating_sub(since);
+        if !since.is_zero() && for_now > STUCK && self.manners.allow(task, up) {
+            tracing::warn!(%job, task, attempt, ?for_now, "{HELD_UP}");
+        }
+        let ran = now.since(self.started);
+        let times = u32::try_from(ran.as_micros() / LONG.as_micros()).unwrap_or(u32::MAX);
+        if self.told.fetch_max(times, Ordering::Relaxed) < times {
+            tracing::info!(%job, task, attempt, ?ran, "an attempt runs for long");
+        }
+    }
+}
+
+/// A handler whose polls are watched.
+pub(super) struct Paced {
+    handler: Guarded,
+    grip: Grip,
+}
+
+impl Paced {
+    pub(super) fn new(handler: Guarded, grip: Grip) -> Self {
+        Self { handler, grip }
+    }
+}
+
+impl Future for Paced {
+    type Output = Outcome;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome> {
+        let Self { handler, grip } = &mut *self;
+        grip.pace().poll(|| Pin::new(handler).poll(context))
+    }
+}
+
+const HELD_UP: &str =
+    "a handler holds up a thread of the runtime: make its task a plain `fn`, which has threads of its own";
+
+/// Never 0.
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX).max(1)
+}

@@ -1,0 +1,98 @@
+//! What the log says of handlers that take long.
+
+use std::fmt::{Debug, Write};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use pgq::testing::ManualClock;
+use pgq::{Client, Context, Result, Timestamp, Worker};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
+/// Keeps what is logged on this thread.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    fn about(&self, words: &str) -> Vec<String> {
+        self.0.lock().unwrap().iter().filter(|line| line.contains(words)).cloned().collect()
+    }
+}
+
+impl Subscriber for Log {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line(event.metadata().level().to_string());
+        event.record(&mut line);
+        self.0.lock().unwrap().push(line.0);
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        let _ = write!(self.0, " {field}={value:?}");
+    }
+}
+
+/// Blocks its thread for longer than a handler may.
+#[pgq::task]
+async fn hog() -> std::result::Result<(), pgq::BoxError> {
+    std::thread::sleep(Duration::from_millis(1_050));
+    Ok(())
+}
+
+#[pgq::task]
+async fn brood(ctx: Context) -> std::result::Result<(), pgq::BoxError> {
+    ctx.cancelled().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_handler_that_holds_up_a_thread_is_named_once_a_minute() -> Result<()> {
+    let log = Log::default();
+    let _listening = tracing::subscriber::set_default(log.clone());
+    let client = Client::memory();
+    hog::enqueue_many(&client, [(), ()]).await?;
+    let mut worker = pgq::testing::stepper::<()>(&client, pgq::tasks![hog], ()).await?;
+    assert_eq!(worker.drain().await?, 2);
+    let told = log.about("holds up a thread");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("WARN") && told[0].contains("task=\"hog\"") && told[0].contains("job=1"), "{told:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_attempt_that_runs_for_long_is_named_every_ten_minutes() -> Result<()> {
+    let log = Log::default();
+    let _listening = tracing::subscriber::set_default(log.clone());
+    let clock = ManualClock::at(Timestamp::EPOCH);
+    let client = Client::builder()?.clock(clock.clone()).memory();
+    brood::enqueue(&client, ()).await?;
+    let builder = Worker::<()>::builder().client(client).tasks(pgq::tasks![brood]).lease(Duration::from_hours(9));
+    let mut worker = builder.stepper().await?;
+    assert_eq!(worker.start().await?, 1);
+    for (minutes, times) in [(9, 0), (1, 1), (5, 1), (6, 2), (30, 3)] {
+        clock.advance(Duration::from_mins(minutes));
+        worker.beat().await?;
+        assert_eq!(log.about("runs for long").len(), times, "{minutes} minutes later");
+    }
+    Ok(())
+}
