@@ -7,5 +7,6 @@ mod limits;
 mod macros;
 mod postgres;
 mod program;
+mod proxy;
 mod worker;
 mod world;

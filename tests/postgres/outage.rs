@@ -8,6 +8,8 @@ use pgq::{Client, Context, JobId, Result, State, Worker};
 use pgq_testdb::{Database, Options, Server};
 use tokio::sync::{Notify, mpsc};
 
+use crate::proxy::Proxy;
+
 #[derive(pgq::Provide)]
 struct App {
     open: Arc<Notify>,
@@ -114,4 +116,23 @@ async fn a_server_that_was_away_for_longer_than_a_lease_kills_no_worker() {
     }
     first.worker.stop().await.unwrap();
     second.worker.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_whose_links_are_dead_but_open_comes_back_by_itself() {
+    let database = crate::world::installed().await;
+    let proxy = Proxy::to(database.options()).await;
+    let direct = Client::from_pool(database.pool().await.unwrap()).unwrap();
+    let through = Client::from_pool(PgPool::connect_with(proxy.options()).await.unwrap()).unwrap();
+    let mut scene = scene(&through, Duration::from_secs(2)).await;
+    let held = hold::enqueue(&direct, ()).await.unwrap().id();
+    assert_eq!(scene.running().await, held);
+    proxy.freeze();
+    let later = hold::enqueue(&direct, ()).await.unwrap().id();
+    assert_eq!(scene.running().await, later);
+    scene.open.notify_waiters();
+    until(&direct, held, State::Completed).await;
+    until(&direct, later, State::Completed).await;
+    assert_eq!(direct.get(held).await.unwrap().unwrap().epoch, 1, "it kept its lease meanwhile");
+    scene.worker.stop().await.unwrap();
 }

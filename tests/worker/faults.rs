@@ -1,6 +1,7 @@
 //! What a worker does when its backend gives no answer, the wrong one, or a late one.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -24,6 +25,10 @@ enum Fault {
     Busy,
     /// The worker counts as gone.
     Gone,
+    /// There is never an answer.
+    Silence,
+    /// It falls over.
+    Panic,
 }
 
 /// The faults to come, by verb.
@@ -33,6 +38,7 @@ struct Faults {
     finish: Mutex<VecDeque<Fault>>,
     conclude: Mutex<VecDeque<Fault>>,
     renew: Mutex<VecDeque<Fault>>,
+    reconnects: AtomicUsize,
 }
 
 fn next(faults: &Mutex<VecDeque<Fault>>) -> Option<Fault> {
@@ -184,6 +190,8 @@ impl Work for Unsteady {
         Box::pin(async move {
             match next(&self.faults.claim) {
                 Some(Fault::Refused) => Err(away()),
+                Some(Fault::Silence) => std::future::pending().await,
+                Some(Fault::Panic) => panic!("the claim fell over"),
                 Some(_) => self.inner.claim(claim).await.and(Err(away())),
                 None => self.inner.claim(claim).await,
             }
@@ -199,6 +207,8 @@ impl Work for Unsteady {
             match next(&self.faults.finish) {
                 Some(Fault::Refused) => Err(away()),
                 Some(Fault::Busy) => Ok(vec![Verdict::Busy; ended.len()]),
+                Some(Fault::Silence) => std::future::pending().await,
+                Some(Fault::Panic) => panic!("the finish fell over"),
                 Some(_) => self.inner.finish(ended).await.and(Err(away())),
                 None => self.inner.finish(ended).await,
             }
@@ -214,6 +224,11 @@ impl Work for Unsteady {
             let inner = self.inner.attend().await?;
             Ok(Box::new(Flutter { inner, faults: Arc::clone(&self.faults) }) as Box<dyn Pulse>)
         })
+    }
+
+    fn reconnect(&self) {
+        self.faults.reconnects.fetch_add(1, Ordering::SeqCst);
+        self.inner.reconnect();
     }
 
     fn deregister(&self, idle: bool) -> Answer<'_, ()> {
@@ -379,6 +394,25 @@ async fn a_worker_lives_through_faults_and_runs_every_job_once() -> Result<()> {
     assert_eq!(client.jobs().state(State::Completed).count().await?.jobs, 50);
     assert!(runs.try_recv().is_err(), "none runs twice");
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_lives_through_silence_and_panics() -> Result<()> {
+    let (client, faults) = wayward()?;
+    plan(&faults.claim, &[Fault::Silence, Fault::Panic]);
+    plan(&faults.finish, &[Fault::Silence, Fault::Panic]);
+    let id = greet::enqueue(&client, ()).await?.id();
+    let builder = Worker::<()>::builder().client(client.clone()).tasks(pgq::tasks![greet]);
+    let worker = builder.lease(Duration::from_secs(1)).spawn().await?;
+    let completed = async {
+        while standing(&client, id).await?.0 != State::Completed {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok::<_, Error>(())
+    };
+    tokio::time::timeout(Duration::from_secs(20), completed).await.expect("it completes")?;
+    assert_eq!(faults.reconnects.load(Ordering::SeqCst), 2, "a link without an answer is left");
+    worker.stop().await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

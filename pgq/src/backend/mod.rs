@@ -115,6 +115,10 @@ pub trait Work: Send + Sync {
     /// Opens the worker's pulse. It may have a connection that lives on the calling thread's runtime.
     fn attend(&self) -> Answer<'_, Box<dyn Pulse>>;
 
+    /// Leaves the connections that it has to themselves and makes new ones: a link that is half open gives no answer, and
+    /// says nothing of that either.
+    fn reconnect(&self);
+
     /// Ends the session: the worker is known no longer. Jobs that it still holds are handed back; `idle` says that there are
     /// none, which saves looking.
     fn deregister(&self, idle: bool) -> Answer<'_, ()>;

@@ -77,6 +77,27 @@ impl Outbox {
     }
 }
 
+/// Ends that are being written. Without an answer, also where nobody waits for it any more, they go back.
+struct Taken<'o> {
+    ended: Vec<Ended>,
+    outbox: &'o Outbox,
+}
+
+impl Taken<'_> {
+    fn answered(mut self) -> Vec<Ended> {
+        std::mem::take(&mut self.ended)
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        if !self.ended.is_empty() {
+            self.outbox.doubt();
+            self.outbox.put_back(std::mem::take(&mut self.ended));
+        }
+    }
+}
+
 pub(super) struct Completer {
     engine: Arc<Engine>,
     lingered: bool,
@@ -89,19 +110,14 @@ impl Completer {
 
     /// Writes what waits; how many stay because somebody had them locked.
     pub(super) async fn flush(&mut self) -> Result<usize> {
-        let ended = self.engine.outbox.take();
+        let taken = Taken { ended: self.engine.outbox.take(), outbox: &self.engine.outbox };
         self.lingered = false;
-        if ended.is_empty() {
+        if taken.ended.is_empty() {
             return Ok(0);
         }
-        match self.engine.session.finish(ended.clone()).await {
-            Ok(verdicts) => Ok(self.sort_out(ended, &verdicts)),
-            Err(error) => {
-                self.engine.outbox.doubt();
-                self.engine.outbox.put_back(ended);
-                Err(error)
-            }
-        }
+        let verdicts = self.engine.session.finish(taken.ended.clone()).await?;
+        let ended = taken.answered();
+        Ok(self.sort_out(ended, &verdicts))
     }
 
     fn sort_out(&mut self, ended: Vec<Ended>, verdicts: &[Verdict]) -> usize {

@@ -112,6 +112,7 @@ pub(super) struct Herald(pub(super) Arc<Engine>);
 
 impl Service for Herald {
     const NAME: &'static str = "herald";
+    const BOUNDED: bool = false;
 
     fn signal(&self) -> Signal {
         self.0.discards.signal.clone()

@@ -1,13 +1,18 @@
 //! What a service is, and the loop that drives one.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::Result;
-use crate::platform::Platform;
+use super::engine::Engine;
+use crate::error::{Error, Kind, Result};
+use crate::platform::within;
 
 /// When a service wants its next turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +32,9 @@ pub(super) trait Service: Send {
     /// What the log calls it.
     const NAME: &'static str;
 
+    /// Whether a turn is a few statements, and a long one a sign that the link to the database is dead.
+    const BOUNDED: bool = true;
+
     /// What calls it before its time.
     fn signal(&self) -> Signal;
 
@@ -34,14 +42,14 @@ pub(super) trait Service: Send {
     fn turn(&mut self) -> impl Future<Output = Result<Next>> + Send;
 }
 
-/// Drives a service until it is done or told to stop.
-pub(super) async fn drive<S: Service>(mut service: S, platform: Platform, stop: CancellationToken) {
-    let signal = service.signal();
+/// Drives a service until it is done or told to stop. A turn that panics is a turn that failed.
+pub(super) async fn drive<S: Service>(mut service: S, engine: Arc<Engine>, stop: CancellationToken) {
+    let (signal, platform) = (service.signal(), engine.platform.clone());
     let mut failures = 0;
     while !stop.is_cancelled() {
         // Noted before the turn, so that what is raised during it isn't missed.
         let seen = signal.count();
-        let next = match service.turn().await {
+        let next = match bounded(&mut service, &engine).await {
             Ok(next) => {
                 failures = 0;
                 next
@@ -70,6 +78,35 @@ pub(super) async fn drive<S: Service>(mut service: S, platform: Platform, stop: 
                 () = signal.raised(seen) => {}
                 () = stop.cancelled() => {}
             },
+        }
+    }
+}
+
+/// One turn, which ends: a link that is half open would stay silent for ever. Its statement is dropped, and others begin on
+/// new connections.
+async fn bounded<S: Service>(service: &mut S, engine: &Engine) -> Result<Next> {
+    let limit = if S::BOUNDED { engine.lease.saturating_mul(2) } else { Duration::MAX };
+    let turn = Caught(pin!(service.turn()));
+    match within(limit, turn).await {
+        Some(Ok(next)) => next,
+        Some(Err(())) => Err(Error::new(Kind::Interrupted, "a turn panicked")),
+        None => {
+            engine.session.reconnect();
+            Err(Error::new(Kind::Unreachable, format!("a turn got no answer within {limit:?}")))
+        }
+    }
+}
+
+/// A future whose panic is its answer. What the panic left half-done is the business of the next turn.
+struct Caught<F>(F);
+
+impl<F: Future + Unpin> Future for Caught<F> {
+    type Output = Result<F::Output, ()>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match catch_unwind(AssertUnwindSafe(|| Pin::new(&mut self.0).poll(context))) {
+            Ok(polled) => polled.map(Ok),
+            Err(_) => Poll::Ready(Err(())),
         }
     }
 }

@@ -73,27 +73,26 @@ pub(super) struct Services {
 
 impl Services {
     pub(super) fn start(engine: &Arc<Engine>) -> Result<Self> {
-        let (platform, halt) = (engine.platform.clone(), engine.halt.clone());
-        let heartbeat = Arc::clone(engine);
+        let (close, drain) = (&engine.halt.close, &engine.halt.drain);
         spawn_thread("pgq-heartbeat", {
-            let (platform, close) = (platform.clone(), halt.close.clone());
-            move || drive(Heartbeat::new(heartbeat), platform, close)
+            let (engine, close) = (Arc::clone(engine), close.clone());
+            move || drive(Heartbeat::new(Arc::clone(&engine)), engine, close)
         })
         .map_err(|error| Error::new(Kind::Interrupted, "the heartbeat's thread could not be started").because(error))?;
         let claiming = vec![
-            start(Claimer::new(Arc::clone(engine)), engine),
-            start(Promoter(Arc::clone(engine)), engine),
-            start(Rescuer(Arc::clone(engine)), engine),
-            start(Pruner(Arc::clone(engine)), engine),
+            start(Claimer::new(Arc::clone(engine)), engine, drain),
+            start(Promoter(Arc::clone(engine)), engine, drain),
+            start(Rescuer(Arc::clone(engine)), engine, drain),
+            start(Pruner(Arc::clone(engine)), engine, drain),
         ];
-        let completing = spawn(drive(Completer::new(Arc::clone(engine)), platform.clone(), halt.close.clone()));
-        let telling = spawn(drive(Herald(Arc::clone(engine)), platform, halt.close));
+        let completing = start(Completer::new(Arc::clone(engine)), engine, close);
+        let telling = start(Herald(Arc::clone(engine)), engine, close);
         Ok(Self { claiming, completing, telling })
     }
 }
 
-fn start<S: Service + 'static>(service: S, engine: &Engine) -> JoinHandle<()> {
-    spawn(drive(service, engine.platform.clone(), engine.halt.drain.clone()))
+fn start<S: Service + 'static>(service: S, engine: &Arc<Engine>, stop: &CancellationToken) -> JoinHandle<()> {
+    spawn(drive(service, Arc::clone(engine), stop.clone()))
 }
 
 /// Waits for the end, and brings it about in order.

@@ -48,6 +48,8 @@ impl Work for Session {
         })
     }
 
+    fn reconnect(&self) {}
+
     fn deregister(&self, _: bool) -> Answer<'_, ()> {
         self.memory.answer(|store| store.deregister(self.lease))
     }

@@ -25,7 +25,7 @@ pub(super) async fn finish(session: &PgSession, ended: Vec<Ended>) -> Result<Vec
     if !followed.is_empty() {
         written.extend(end_followed(session, followed).await?);
     }
-    let mut connection = session.engine.acquire().await.map_err(database)?;
+    let mut connection = session.engine().acquire().await.map_err(database)?;
     if !over.is_empty() {
         written.extend(end(&session.holder(), &mut connection, over).await?);
     }

@@ -25,7 +25,7 @@ pub(super) struct PgPulse {
 impl PgPulse {
     /// LISTEN comes first, before any claim can decide that there is nothing to do: a notice in between would be lost.
     pub(super) async fn open(session: &PgSession) -> Result<Self> {
-        let pool = pulse_pool(&session.engine, session.lease);
+        let pool = pulse_pool(&session.engine(), session.lease);
         let mut listener = PgListener::connect_with(&pool).await.map_err(database)?;
         listener.listen(&channel(session.lease)).await.map_err(database)?;
         let (statements, clock) = (Arc::clone(&session.statements), session.clock.clone());

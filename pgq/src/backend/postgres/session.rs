@@ -1,7 +1,7 @@
 //! A worker's session: connections of its own, a lease, and the verbs on both.
 
 use std::error::Error as _;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use pgq_core::{Claimed, Headers, JobId, Lease, Priority, Timestamp, crash};
@@ -25,7 +25,7 @@ use crate::platform::Clock;
 
 pub(super) struct PgSession {
     pub(super) lease: Lease,
-    pub(super) engine: PgPool,
+    links: RwLock<PgPool>,
     pub(super) statements: Arc<Statements>,
     pub(super) clock: Clock,
     passed: Mutex<Passed>,
@@ -39,7 +39,7 @@ impl PgSession {
     pub(super) async fn open(backend: &Postgres, worker: Registration) -> Result<Self> {
         let session = Self {
             lease: worker.lease,
-            engine: engine_pool(&backend.pool, worker.lease),
+            links: RwLock::new(engine_pool(&backend.pool, worker.lease)),
             statements: Arc::clone(&backend.statements),
             clock: backend.clock.clone(),
             passed: Mutex::default(),
@@ -47,6 +47,11 @@ impl PgSession {
         };
         session.introduce(worker).await?;
         Ok(session)
+    }
+
+    /// The engine's own connections.
+    pub(super) fn engine(&self) -> PgPool {
+        self.links.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The time that a test has set.
@@ -61,13 +66,13 @@ impl PgSession {
 
     /// A transaction that waits for the disk, for what must not be forgotten.
     pub(super) async fn begin_durable(&self) -> Result<sqlx::Transaction<'static, sqlx::Postgres>> {
-        begin_with(&self.engine, "begin; set local synchronous_commit = on").await
+        begin_with(&self.engine(), "begin; set local synchronous_commit = on").await
     }
 
     /// The same for a look at all rows by their lease. Leases stand in no index, so that is a scan, which the engine's
     /// pinned plans would walk in some index's order.
     pub(super) async fn begin_scan(&self) -> Result<sqlx::Transaction<'static, sqlx::Postgres>> {
-        begin_with(&self.engine, "begin; set local synchronous_commit = on; set local enable_seqscan = on").await
+        begin_with(&self.engine(), "begin; set local synchronous_commit = on; set local enable_seqscan = on").await
     }
 
     async fn introduce(&self, worker: Registration) -> Result<()> {
@@ -98,7 +103,7 @@ impl PgSession {
         if *call == Call::nobody() {
             return Ok(());
         }
-        let mut connection = self.engine.acquire().await.map_err(database)?;
+        let mut connection = self.engine().acquire().await.map_err(database)?;
         wake(&mut connection, &self.statements, &self.clock, call).await
     }
 
@@ -150,7 +155,7 @@ impl PgSession {
         let query = self.statements.claim.query().bind(self.lease.0).bind(queues).bind(tasks).bind(caps);
         let query = query.bind(i64::from(claim.limit)).bind(MOST_BYTES).bind(ranks).bind(instants).bind(ids);
         let query = query.bind(self.now()).bind(loose).bind(claim.suspect).bind(i32::from(crash::SUSPECT));
-        let rows = query.fetch_all(&self.engine).await.map_err(database)?;
+        let rows = query.fetch_all(&self.engine()).await.map_err(database)?;
         let batch = read_batch(&rows)?;
         if !loose {
             self.passed().won(&claim.wants, &batch.jobs);
@@ -174,7 +179,7 @@ impl PgSession {
 
     async fn set_asleep(&self, asleep: Option<Duration>) -> Result<()> {
         let query = self.statements.doze.query().bind(self.lease.0).bind(asleep.map(micros)).bind(self.now());
-        query.execute(&self.engine).await.map(drop).map_err(database)
+        query.execute(&self.engine()).await.map(drop).map_err(database)
     }
 
     async fn leave(&self, idle: bool) -> Result<()> {
@@ -185,7 +190,7 @@ impl PgSession {
         query.execute(&mut *transaction).await.map_err(database)?;
         transaction.commit().await.map_err(database)?;
         self.call(&call_for(&freed)?).await?;
-        self.engine.close().await;
+        self.engine().close().await;
         Ok(())
     }
 
@@ -235,6 +240,13 @@ impl Work for PgSession {
 
     fn attend(&self) -> Answer<'_, Box<dyn Pulse>> {
         Box::pin(async move { Ok(Box::new(PgPulse::open(self).await?) as Box<dyn Pulse>) })
+    }
+
+    fn reconnect(&self) {
+        let mut links = self.links.write().unwrap_or_else(PoisonError::into_inner);
+        let fresh = engine_pool(&links, self.lease);
+        // Nobody waits for those that give no answer to be closed: they are, when their statements are dropped.
+        *links = fresh;
     }
 
     fn deregister(&self, idle: bool) -> Answer<'_, ()> {

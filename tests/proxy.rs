@@ -1,0 +1,67 @@
+//! A link to the server that a test can spoil.
+
+use pgq::sqlx::postgres::PgConnectOptions;
+use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::sync::watch;
+
+/// A proxy in front of a server. It lives as long as the runtime that started it.
+pub(crate) struct Proxy {
+    options: PgConnectOptions,
+    frozen: watch::Sender<u64>,
+}
+
+impl Proxy {
+    pub(crate) async fn to(server: PgConnectOptions) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        // A socket can't be taken back from options that have one.
+        let options = match server.get_socket() {
+            None => server.clone(),
+            Some(_) => PgConnectOptions::new_without_pgpass()
+                .database(server.get_database().unwrap_or_default())
+                .username(server.get_username()),
+        };
+        let options = options.host("127.0.0.1").port(port);
+        let frozen = watch::Sender::new(0);
+        let freeze = frozen.clone();
+        tokio::spawn(async move {
+            while let Ok((near, _)) = listener.accept().await {
+                tokio::spawn(forward(near, server.clone(), freeze.subscribe()));
+            }
+        });
+        Self { options, frozen }
+    }
+
+    /// How to reach the server through it.
+    pub(crate) fn options(&self) -> PgConnectOptions {
+        self.options.clone()
+    }
+
+    /// From now on the connections that there are carry nothing any more, and stay open; new ones do.
+    pub(crate) fn freeze(&self) {
+        self.frozen.send_modify(|times| *times += 1);
+    }
+}
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+async fn connect(server: &PgConnectOptions) -> std::io::Result<Box<dyn Stream>> {
+    match server.get_socket() {
+        Some(directory) => {
+            let socket = directory.join(format!(".s.PGSQL.{}", server.get_port()));
+            Ok(Box::new(UnixStream::connect(socket).await?))
+        }
+        None => Ok(Box::new(TcpStream::connect((server.get_host(), server.get_port())).await?)),
+    }
+}
+
+async fn forward(mut near: TcpStream, server: PgConnectOptions, mut frozen: watch::Receiver<u64>) {
+    let Ok(mut far) = connect(&server).await else { return };
+    tokio::select! {
+        _ = copy_bidirectional(&mut near, &mut far) => {}
+        _ = frozen.changed() => std::future::pending().await,
+    }
+}
