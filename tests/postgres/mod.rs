@@ -5,6 +5,7 @@ mod claims;
 mod locks;
 mod namespace;
 mod outage;
+mod poison;
 mod rights;
 mod schema;
 mod sight;

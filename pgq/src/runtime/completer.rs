@@ -1,7 +1,8 @@
 //! The completer: writes how attempts ended, many at a time, each fenced.
 //!
 //! An outcome that is known stays in the outbox until the backend has answered for it. When the answer is lost, the write
-//! is done again: the fence makes the second one harmless. When the process dies first, the lease runs out and the job
+//! is done again: the fence makes the second one harmless. What the database refuses is split until the culprit is alone, so
+//! that it holds up nobody else (`write.rs`). When the process dies first, the lease runs out and the job
 //! runs once more: delivery is at least once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +13,7 @@ use pgq_core::Transition;
 
 use super::engine::Engine;
 use super::service::{Next, Service, Signal};
+use super::write::{Written, write};
 use crate::Result;
 use crate::backend::{Ended, Verdict};
 
@@ -84,8 +86,8 @@ struct Taken<'o> {
 }
 
 impl Taken<'_> {
-    fn answered(mut self) -> Vec<Ended> {
-        std::mem::take(&mut self.ended)
+    fn answered(mut self) {
+        self.ended.clear();
     }
 }
 
@@ -115,24 +117,26 @@ impl Completer {
         if taken.ended.is_empty() {
             return Ok(0);
         }
-        let verdicts = self.engine.session.finish(taken.ended.clone()).await?;
-        let ended = taken.answered();
-        Ok(self.sort_out(ended, &verdicts))
+        let Written { answered, refused } = write(&*self.engine.session, taken.ended.clone()).await?;
+        taken.answered();
+        let count = self.sort_out(answered);
+        self.engine.outbox.put_back(refused);
+        Ok(count)
     }
 
-    fn sort_out(&mut self, ended: Vec<Ended>, verdicts: &[Verdict]) -> usize {
+    fn sort_out(&mut self, answered: Vec<(Ended, Verdict)>) -> usize {
         let unanswered = self.engine.outbox.unanswered.swap(false, Ordering::SeqCst);
-        if ended.iter().any(|ended| ended.transition.delay().is_some()) {
+        if answered.iter().any(|(ended, _)| ended.transition.delay().is_some()) {
             // The promoter may mean to sleep past the moment at which one of these is due.
             self.engine.due.raise();
         }
-        let (mut busy, mut done) = (Vec::new(), Vec::with_capacity(ended.len()));
-        for (ended, verdict) in ended.into_iter().zip(verdicts) {
-            if *verdict != Verdict::Busy {
+        let (mut busy, mut done) = (Vec::new(), Vec::with_capacity(answered.len()));
+        for (ended, verdict) in answered {
+            if verdict != Verdict::Busy {
                 done.push((ended.id, ended.epoch));
             }
-            if *verdict != Verdict::Busy && matches!(ended.transition, Transition::Discard { .. }) {
-                self.engine.discards.answered((ended.id, ended.epoch), *verdict == Verdict::Written);
+            if verdict != Verdict::Busy && matches!(ended.transition, Transition::Discard { .. }) {
+                self.engine.discards.answered((ended.id, ended.epoch), verdict == Verdict::Written);
             }
             match verdict {
                 Verdict::Written => {}

@@ -29,6 +29,7 @@ mod shutdown;
 mod slots;
 mod stepper;
 mod worker;
+mod write;
 
 pub use builder::WorkerBuilder;
 pub use run::{run, run_with};

@@ -1,0 +1,80 @@
+//! Ends that the database refuses, here by triggers of the user's.
+
+use pgq::sqlx::{self, PgPool, raw_sql};
+use pgq::testing::stepper;
+use pgq::{Client, Context, JobId, State};
+use pgq_testdb::Database;
+
+use crate::world::installed;
+
+#[pgq::task(retry = fixed("1h"))]
+async fn act(ctx: Context, how: String) -> Result<(), pgq::BoxError> {
+    match how.as_str() {
+        "well" => {}
+        "leads on" => ctx.enqueue(act::job("well".to_owned()).tag("forbidden"))?,
+        _ => Err(how)?,
+    }
+    Ok(())
+}
+
+const TRIGGERS: &str = "
+    create function refuse() returns trigger language plpgsql as $$ begin raise exception 'not here'; end $$;
+    create trigger refuse_failure before insert on pgq.failure for each row
+        when (new.message = 'poison') execute function refuse();
+    create trigger refuse_job before insert on pgq.job for each row
+        when (new.headers ? 'forbidden') execute function refuse()";
+
+async fn scene() -> (Database, PgPool, Client) {
+    let database = installed().await;
+    let pool = database.pool().await.unwrap();
+    raw_sql(TRIGGERS).execute(&pool).await.unwrap();
+    (database, pool.clone(), Client::from_pool(pool).unwrap())
+}
+
+/// The states of jobs, and what the failures of the first say.
+async fn outcome(client: &Client, ids: &[JobId]) -> (Vec<State>, String) {
+    let (mut states, mut said) = (Vec::new(), String::new());
+    for id in ids {
+        let job = client.get(*id).await.unwrap().unwrap();
+        states.push(job.state);
+        said.extend(job.failures.iter().map(|failure| failure.message.clone()));
+    }
+    (states, said)
+}
+
+async fn run(client: &Client, hows: &[&str]) -> (Vec<State>, String) {
+    let jobs = hows.iter().map(|how| (*how).to_owned());
+    let handles = act::enqueue_many(client, jobs).await.unwrap();
+    let ids: Vec<JobId> = handles.iter().map(pgq::Handle::id).collect();
+    stepper::<()>(client, pgq::tasks![act], ()).await.unwrap().drain().await.unwrap();
+    outcome(client, &ids).await
+}
+
+#[tokio::test]
+async fn an_end_that_the_database_refuses_holds_up_none_of_its_batch_and_is_recorded() {
+    let (_database, _pool, client) = scene().await;
+    let (states, said) = run(&client, &["well", "well", "poison", "well", "well"]).await;
+    let completed = State::Completed;
+    assert_eq!(states, [completed, completed, State::Retryable, completed, completed]);
+    assert!(said.contains("could not be written") && said.contains("not here"), "{said}");
+}
+
+#[tokio::test]
+async fn a_job_whose_follow_ups_the_database_refuses_is_discarded_and_none_of_them_is_there() {
+    let (_database, _pool, client) = scene().await;
+    let (states, said) = run(&client, &["leads on", "well"]).await;
+    assert_eq!(states, [State::Discarded, State::Completed]);
+    assert!(said.contains("follow-ups could not be written"), "{said}");
+    assert_eq!(client.jobs().count().await.unwrap().jobs, 2);
+}
+
+#[tokio::test]
+async fn while_nothing_can_be_written_nothing_is_given_up() {
+    let (_database, pool, client) = scene().await;
+    let id = act::enqueue(&client, "poison".to_owned()).await.unwrap().id();
+    let mut worker = stepper::<()>(&client, pgq::tasks![act], ()).await.unwrap();
+    assert!(worker.step().await.is_err());
+    sqlx::query("drop trigger refuse_failure on pgq.failure").execute(&pool).await.unwrap();
+    worker.step().await.unwrap();
+    assert_eq!(outcome(&client, &[id]).await, (vec![State::Retryable], "poison".to_owned()));
+}
