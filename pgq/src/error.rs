@@ -150,7 +150,7 @@ impl Error {
         self.kind() == Kind::Init
     }
 
-    /// A worker ended otherwise than asked: it was declared gone, or could not write what it knew.
+    /// A worker ended otherwise than asked: it could not write what it knew.
     #[must_use]
     pub fn is_interrupted(&self) -> bool {
         self.kind() == Kind::Interrupted

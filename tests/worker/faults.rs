@@ -39,6 +39,7 @@ struct Faults {
     conclude: Mutex<VecDeque<Fault>>,
     renew: Mutex<VecDeque<Fault>>,
     reconnects: AtomicUsize,
+    sessions: AtomicUsize,
 }
 
 fn next(faults: &Mutex<VecDeque<Fault>>) -> Option<Fault> {
@@ -71,6 +72,7 @@ impl Backend for Wayward {
     fn register(&self, worker: Registration) -> Answer<'_, Arc<dyn Session>> {
         Box::pin(async move {
             let inner = self.inner.register(worker).await?;
+            self.faults.sessions.fetch_add(1, Ordering::SeqCst);
             Ok(Arc::new(Unsteady { inner, faults: Arc::clone(&self.faults) }) as Arc<dyn Session>)
         })
     }
@@ -416,12 +418,22 @@ async fn a_worker_lives_through_silence_and_panics() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_worker_that_hears_that_it_was_declared_gone_fires_its_tokens_and_ends() -> Result<()> {
+async fn a_worker_that_was_declared_gone_fires_its_tokens_and_registers_anew() -> Result<()> {
     let (client, faults) = wayward()?;
-    wait::enqueue(&client, ()).await?;
-    let mut worker = Worker::<()>::builder().client(client.clone()).tasks(pgq::tasks![wait]).spawn().await?;
+    let waiting = wait::enqueue(&client, ()).await?.id();
+    let (told, mut runs) = mpsc::unbounded_channel();
+    let builder = Worker::builder().client(client.clone()).tasks(pgq::tasks![wait, tell]).resources(Ear { told });
+    let worker = builder.spawn().await?;
     plan(&faults.renew, &[Fault::Gone]);
-    let ended = tokio::time::timeout(Duration::from_secs(20), worker.ended()).await.expect("it ends");
-    assert!(ended.unwrap_err().to_string().contains("declared gone"));
-    Ok(())
+    let told_to_end = async {
+        while standing(&client, waiting).await?.0 != State::Completed {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok::<_, Error>(())
+    };
+    tokio::time::timeout(Duration::from_secs(20), told_to_end).await.expect("its token fires")?;
+    tell::enqueue(&client, ()).await?;
+    tokio::time::timeout(Duration::from_secs(20), runs.recv()).await.expect("its next session runs jobs");
+    assert_eq!(faults.sessions.load(Ordering::SeqCst), 2);
+    worker.stop().await
 }

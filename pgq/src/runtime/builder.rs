@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::discards::Discards;
-use super::engine::{Engine, Room};
+use super::engine::{Halt, Room};
 use super::heartbeat::LEASE;
-use super::registration::{introduce, wants};
+use super::plan::Plan;
+use super::registration::wants;
 use super::stepper::Stepper;
 use super::worker::Worker;
 use crate::Client;
@@ -123,8 +123,7 @@ impl<R: Resources> WorkerBuilder<R> {
     /// that is absent or of another version, a database that can't be reached, or resources that could not be made.
     pub async fn spawn(self) -> Result<Worker<R>> {
         let drain = self.drain;
-        let (engine, resources, tasks) = self.prepare().await?;
-        Worker::start(engine, resources, tasks, drain)
+        Worker::start(self.plan().await?, drain).await
     }
 
     /// The same worker, but for a test that takes every turn by hand; [`testing::stepper`](crate::testing::stepper) is the
@@ -133,11 +132,10 @@ impl<R: Resources> WorkerBuilder<R> {
     /// # Errors
     /// As [`WorkerBuilder::spawn`].
     pub async fn stepper(self) -> Result<Stepper> {
-        let (engine, _, _) = self.prepare().await?;
-        Ok(Stepper::new(engine))
+        Ok(Stepper::new(self.plan().await?.open(Halt::default()).await?))
     }
 
-    async fn prepare(self) -> Result<(Arc<Engine>, Arc<R>, Vec<TaskEntry>)> {
+    async fn plan(self) -> Result<Plan<R>> {
         let client = self.client.ok_or_else(|| Error::invalid("a worker needs a client: `.client(client)`"))?;
         if self.slots == 0 {
             return Err(Error::invalid("expected at least 1 slot, got 0"));
@@ -158,13 +156,16 @@ impl<R: Resources> WorkerBuilder<R> {
             None => R::init(&Env::new(client.clone())).await?,
         });
         let layers: Vec<_> = self.layers.into_iter().chain(resources.layers()).collect();
-        let registration = introduce(&client, self.lease, &entries, &wants);
-        let session = client.backend().register(registration).await?;
-        let bound = tasks.bind(&resources, &layers);
-        let room = Room { slots: self.slots, blocking: self.blocking_slots.unwrap_or(self.slots) };
-        let discards = Discards::told_to(&resources);
-        let engine = Engine::new(session, client, bound, discards, wants.into(), room, self.lease);
-        Ok((Arc::new(engine), resources, entries))
+        Ok(Plan {
+            tasks: tasks.bind(&resources, &layers),
+            instance: client.platform().instance(),
+            room: Room { slots: self.slots, blocking: self.blocking_slots.unwrap_or(self.slots) },
+            wants: wants.into(),
+            lease: self.lease,
+            client,
+            resources,
+            entries,
+        })
     }
 }
 

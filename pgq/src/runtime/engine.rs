@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::completer::Outbox;
 use super::discards::Discards;
 use super::held::Held;
+use super::plan::Plan;
 use super::service::Signal;
 use super::slots::Slots;
 use crate::Client;
@@ -69,27 +70,27 @@ pub(super) struct Room {
     pub(super) blocking: usize,
 }
 
+impl Halt {
+    /// For one session of a worker, which ends when the worker is asked to, and may end before.
+    pub(super) fn of_session(asked: &CancellationToken) -> Self {
+        Self { drain: asked.child_token(), ..Self::default() }
+    }
+}
+
 impl Engine {
-    pub(super) fn new(
-        session: Arc<dyn Session>,
-        client: Client,
-        tasks: HashMap<&'static str, BoundTask>,
-        discards: Discards,
-        wants: Arc<[Want]>,
-        room: Room,
-        lease: Duration,
-    ) -> Self {
+    pub(super) fn new<R>(plan: &Plan<R>, session: Arc<dyn Session>, discards: Discards, halt: Halt) -> Self {
+        let Plan { client, tasks, wants, room, lease, .. } = plan;
         let stir = Signal::new();
         let freed = stir.clone();
         let blocking = Blocking::new(room.blocking, client.platform().clock.clone(), move || freed.raise());
         let has_blocking = tasks.values().any(|task| task.entry.blocking);
         Self {
             session,
-            lease,
+            lease: *lease,
             platform: client.platform().clone(),
-            client,
-            tasks,
-            wants,
+            client: client.clone(),
+            tasks: tasks.clone(),
+            wants: Arc::clone(wants),
             has_blocking,
             slots: Slots::new(room.slots, stir.clone()),
             blocking,
@@ -101,7 +102,7 @@ impl Engine {
             lost_one: Signal::new(),
             hears: AtomicBool::new(false),
             doubts: Doubts::default(),
-            halt: Halt::default(),
+            halt,
         }
     }
 

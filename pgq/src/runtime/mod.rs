@@ -22,6 +22,7 @@ mod heartbeat;
 mod held;
 mod maintenance;
 mod pace;
+mod plan;
 mod registration;
 mod run;
 mod service;

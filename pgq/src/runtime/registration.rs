@@ -6,7 +6,7 @@ use std::time::Duration;
 use pgq_core::{Lease, literal};
 
 use crate::Client;
-use crate::backend::{Registration, Want};
+use crate::backend::{Registration, Uuid, Want};
 use crate::error::{Error, Result};
 use crate::task::TaskEntry;
 
@@ -27,10 +27,16 @@ pub(super) fn wants(tasks: &[TaskEntry], queues: Option<&[String]>, slots: usize
     Ok(wants)
 }
 
-pub(super) fn introduce(client: &Client, span: Duration, tasks: &[TaskEntry], wants: &[Want]) -> Registration {
+pub(super) fn introduce(
+    client: &Client,
+    instance: Uuid,
+    span: Duration,
+    tasks: &[TaskEntry],
+    wants: &[Want],
+) -> Registration {
     Registration {
         lease: Lease(client.platform().random_i64()),
-        instance: client.platform().instance(),
+        instance,
         host: host(),
         pid: std::process::id(),
         span,

@@ -8,10 +8,11 @@
 //! ```
 //!
 //! Each step is bounded, also where the database gives no answer or a handler blocks its thread: what is left then is freed
-//! when the lease is over. Whoever insists skips the drain period. A worker that was declared gone skips it too: what it
-//! runs is others' by now.
+//! when the lease is over. Whoever insists skips the drain period. A worker that was declared gone skips it too, as what it
+//! runs is others' by now, and then registers anew.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -23,7 +24,8 @@ use super::discards::Herald;
 use super::engine::{Engine, Halt};
 use super::heartbeat::Heartbeat;
 use super::maintenance::{Promoter, Pruner, Rescuer};
-use super::service::{Service, drive};
+use super::plan::Plan;
+use super::service::{Service, backoff, drive};
 use crate::error::{Error, Kind, Result};
 use crate::platform::{pause, spawn, spawn_thread, within};
 use crate::task::Resources;
@@ -36,78 +38,67 @@ const LAST_WRITES: Duration = Duration::from_secs(10);
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Asks a worker to stop, from anywhere. Clones ask the same worker.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Stopper {
-    halt: Halt,
+    asked: CancellationToken,
     hand_back: CancellationToken,
+    left_handlers: Arc<AtomicBool>,
 }
 
 impl Stopper {
-    pub(super) fn of(engine: &Engine) -> Self {
-        Self { halt: engine.halt.clone(), hand_back: CancellationToken::new() }
-    }
-
     /// Soon: nothing more is claimed, and handlers may go on for the drain period.
     pub fn ask(&self) {
-        self.halt.drain.cancel();
-    }
-
-    /// Whether handlers were left behind that hadn't ended.
-    pub(super) fn left_handlers(&self) -> bool {
-        self.halt.abort.is_cancelled()
+        self.asked.cancel();
     }
 
     /// Now: what runs is told to end, and handed back after a moment's grace.
     pub fn insist(&self) {
-        self.halt.drain.cancel();
+        self.asked.cancel();
         self.hand_back.cancel();
+    }
+
+    /// Whether handlers were left behind that hadn't ended.
+    pub(super) fn left_handlers(&self) -> bool {
+        self.left_handlers.load(Ordering::SeqCst)
+    }
+
+    fn is_asked(&self) -> bool {
+        self.asked.is_cancelled()
     }
 }
 
-/// The services, and how to wait for them.
-pub(super) struct Services {
+/// A session with its services: what a worker has until it is declared gone.
+pub(super) struct Life {
+    engine: Arc<Engine>,
     claiming: Vec<JoinHandle<()>>,
     completing: JoinHandle<()>,
     telling: JoinHandle<()>,
 }
 
-impl Services {
-    pub(super) fn start(engine: &Arc<Engine>) -> Result<Self> {
-        let (close, drain) = (&engine.halt.close, &engine.halt.drain);
+impl Life {
+    pub(super) async fn begin<R: Resources>(plan: &Plan<R>, stop: &Stopper) -> Result<Self> {
+        let engine = plan.open(Halt::of_session(&stop.asked)).await?;
+        let (close, drain) = (engine.halt.close.clone(), engine.halt.drain.clone());
         spawn_thread("pgq-heartbeat", {
-            let (engine, close) = (Arc::clone(engine), close.clone());
+            let (engine, close) = (Arc::clone(&engine), close.clone());
             move || drive(Heartbeat::new(Arc::clone(&engine)), engine, close)
         })
         .map_err(|error| Error::new(Kind::Interrupted, "the heartbeat's thread could not be started").because(error))?;
         let claiming = vec![
-            start(Claimer::new(Arc::clone(engine)), engine, drain),
-            start(Promoter(Arc::clone(engine)), engine, drain),
-            start(Rescuer(Arc::clone(engine)), engine, drain),
-            start(Pruner(Arc::clone(engine)), engine, drain),
+            start(Claimer::new(Arc::clone(&engine)), &engine, &drain),
+            start(Promoter(Arc::clone(&engine)), &engine, &drain),
+            start(Rescuer(Arc::clone(&engine)), &engine, &drain),
+            start(Pruner(Arc::clone(&engine)), &engine, &drain),
         ];
-        let completing = start(Completer::new(Arc::clone(engine)), engine, close);
-        let telling = start(Herald(Arc::clone(engine)), engine, close);
-        Ok(Self { claiming, completing, telling })
+        let completing = start(Completer::new(Arc::clone(&engine)), &engine, &close);
+        let telling = start(Herald(Arc::clone(&engine)), &engine, &close);
+        Ok(Self { engine, claiming, completing, telling })
     }
-}
 
-fn start<S: Service + 'static>(service: S, engine: &Arc<Engine>, stop: &CancellationToken) -> JoinHandle<()> {
-    spawn(drive(service, Arc::clone(engine), stop.clone()))
-}
-
-/// Waits for the end, and brings it about in order.
-pub(super) struct Supervisor<R> {
-    pub(super) engine: Arc<Engine>,
-    pub(super) services: Services,
-    pub(super) resources: Arc<R>,
-    pub(super) drain: Duration,
-    pub(super) stop: Stopper,
-}
-
-impl<R: Resources> Supervisor<R> {
-    pub(super) async fn supervise(self) -> Result<()> {
-        let halt = self.engine.halt.clone();
-        let Services { mut claiming, completing, telling } = self.services;
+    /// Waits until it is over, and brings that about in order.
+    async fn end(self, drain: Duration, stop: &Stopper) -> Result<()> {
+        let Self { engine, mut claiming, completing, telling } = self;
+        let halt = engine.halt.clone();
         tokio::select! {
             () = halt.drain.cancelled() => {}
             () = halt.lost.cancelled() => {}
@@ -115,8 +106,7 @@ impl<R: Resources> Supervisor<R> {
         halt.drain.cancel();
         // Each ends after the turn that it is in. A statement that gets no answer must not hold up the end: after the drain
         // period, or a moment after somebody insisted, its service is dropped, and what it may have claimed is handed back
-        // with the rest. Never sooner: a transaction that is dropped while it begins stays open on its connection, and would
-        // swallow the ends that are written on it.
+        // with the rest.
         let services = async {
             for service in &mut claiming {
                 let _ = service.await;
@@ -124,27 +114,75 @@ impl<R: Resources> Supervisor<R> {
         };
         tokio::select! {
             () = services => {}
-            () = self.engine.platform.clock.sleep(self.drain.max(GRACE)) => {}
-            () = insisted_for_a_moment(&self.stop) => {}
+            () = engine.platform.clock.sleep(drain.max(GRACE)) => {}
+            () = insisted_for_a_moment(stop) => {}
         }
         for service in &claiming {
             service.abort();
         }
         // Who drains isn't worth waking. If it can't be said, the flag runs out.
-        let _ = within(GRACE, self.engine.session.doze(None)).await;
-        wind_down(&self.engine, self.drain, &self.stop).await;
+        let _ = within(GRACE, engine.session.doze(None)).await;
+        wind_down(&engine, drain, stop).await;
+        stop.left_handlers.fetch_or(halt.abort.is_cancelled(), Ordering::SeqCst);
         halt.close.cancel();
         let _ = within(LAST_WRITES, completing).await;
-        let ended = if halt.lost.is_cancelled() { Err(declared_gone()) } else { Ok(()) };
-        let ended = ended.and(last_writes(&self.engine).await);
+        let ended = last_writes(&engine).await;
         let _ = within(LAST_WORDS, async {
             let _ = telling.await;
-            self.engine.discards.flush().await;
+            engine.discards.flush().await;
         })
         .await;
-        self.resources.close().await;
         ended
     }
+}
+
+fn start<S: Service + 'static>(service: S, engine: &Arc<Engine>, stop: &CancellationToken) -> JoinHandle<()> {
+    spawn(drive(service, Arc::clone(engine), stop.clone()))
+}
+
+/// Leads a worker from one session to the next until it is asked to stop.
+pub(super) struct Supervisor<R> {
+    pub(super) plan: Plan<R>,
+    pub(super) life: Life,
+    pub(super) drain: Duration,
+    pub(super) stop: Stopper,
+}
+
+impl<R: Resources> Supervisor<R> {
+    pub(super) async fn supervise(self) -> Result<()> {
+        let Self { plan, mut life, drain, stop } = self;
+        let ended = loop {
+            let ended = life.end(drain, &stop).await;
+            if stop.is_asked() {
+                break ended;
+            }
+            // What it held is others' by now, and what it knew was refused or written.
+            match again(&plan, &stop).await {
+                Some(next) => life = next,
+                None => break Ok(()),
+            }
+        };
+        plan.resources.close().await;
+        ended
+    }
+}
+
+/// After it was declared gone, a worker registers anew, with another lease; `None` where it is asked to stop meanwhile.
+async fn again<R: Resources>(plan: &Plan<R>, stop: &Stopper) -> Option<Life> {
+    for failures in 1.. {
+        match Life::begin(plan, stop).await {
+            Ok(life) => {
+                tracing::warn!("this worker has registered anew");
+                return Some(life);
+            }
+            Err(error) => tracing::warn!(?error, "this worker can't register anew yet"),
+        }
+        tokio::select! {
+            () = plan.client.platform().clock.sleep(backoff(failures, plan.client.platform().random())) => {}
+            () = stop.asked.cancelled() => return None,
+        }
+    }
+    None
 }
 
 /// A moment after somebody insisted: by the machine's time, as it bounds how long a connection may give no answer.
@@ -188,9 +226,4 @@ async fn last_writes(engine: &Arc<Engine>) -> Result<()> {
     let timed_out =
         || Err(Error::new(Kind::Interrupted, "the last ends could not be written: their jobs will run again"));
     within(LAST_WRITES, writes).await.unwrap_or_else(timed_out)
-}
-
-fn declared_gone() -> Error {
-    let message = "this worker was silent for longer than its lease and declared gone: its jobs run elsewhere";
-    Error::new(Kind::Interrupted, message)
 }

@@ -2,14 +2,13 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
 use super::WorkerBuilder;
-use super::engine::Engine;
-use super::shutdown::{Services, Stopper, Supervisor};
+use super::plan::Plan;
+use super::shutdown::{Life, Stopper, Supervisor};
 use crate::error::{Error, Kind, Result};
 use crate::platform::{Terminations, spawn};
 use crate::task::{Resources, TaskEntry};
@@ -32,15 +31,10 @@ impl<R: Resources> Worker<R> {
     }
 
     /// Starts the services of a worker that is ready.
-    pub(super) fn start(
-        engine: Arc<Engine>,
-        resources: Arc<R>,
-        tasks: Vec<TaskEntry>,
-        drain: Duration,
-    ) -> Result<Self> {
-        let stop = Stopper::of(&engine);
-        let services = Services::start(&engine)?;
-        let supervisor = Supervisor { engine, services, resources, drain, stop: stop.clone() };
+    pub(super) async fn start(plan: Plan<R>, drain: Duration) -> Result<Self> {
+        let (stop, tasks) = (Stopper::default(), plan.entries.clone());
+        let life = Life::begin(&plan, &stop).await?;
+        let supervisor = Supervisor { plan, life, drain, stop: stop.clone() };
         Ok(Self { stop, tasks, supervisor: Some(spawn(supervisor.supervise())), resources: PhantomData })
     }
 
@@ -65,11 +59,11 @@ impl<R: Resources> Worker<R> {
         self.ended().await
     }
 
-    /// Waits until it has ended: because somebody asked its [`stopper`](Worker::stopper), or because it was declared gone.
+    /// Waits until it has ended, because somebody asked its [`stopper`](Worker::stopper).
     /// Cancelling the wait is harmless, so that it can stand in a `select!` beside other reasons to stop.
     ///
     /// # Errors
-    /// As [`Worker::stop`], and where it was declared gone.
+    /// As [`Worker::stop`].
     pub async fn ended(&mut self) -> Result<()> {
         match &mut self.supervisor {
             None => Ok(()),

@@ -1,0 +1,34 @@
+//! All that a worker is made of, from which its sessions are opened: one when it starts, and one after each time that it was
+//! declared gone.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::discards::Discards;
+use super::engine::{Engine, Halt, Room};
+use super::registration::introduce;
+use crate::backend::{Uuid, Want};
+use crate::task::{BoundTask, Resources, TaskEntry};
+use crate::{Client, Result};
+
+pub(super) struct Plan<R> {
+    pub(super) client: Client,
+    pub(super) resources: Arc<R>,
+    pub(super) entries: Vec<TaskEntry>,
+    pub(super) tasks: HashMap<&'static str, BoundTask>,
+    pub(super) wants: Arc<[Want]>,
+    pub(super) room: Room,
+    pub(super) lease: Duration,
+    /// Kept over sessions.
+    pub(super) instance: Uuid,
+}
+
+impl<R: Resources> Plan<R> {
+    /// Opens a session, with a lease of its own.
+    pub(super) async fn open(&self, halt: Halt) -> Result<Arc<Engine>> {
+        let registration = introduce(&self.client, self.instance, self.lease, &self.entries, &self.wants);
+        let session = self.client.backend().register(registration).await?;
+        Ok(Arc::new(Engine::new(self, session, Discards::told_to(&self.resources), halt)))
+    }
+}
