@@ -110,7 +110,7 @@ async fn help_lists_every_flag_and_exit_code() {
     let output = program(WORKER, &["--help"]).output().await.unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success());
-    for word in ["--database-url", "--memory", "--migrate", "--drain-timeout", "Exit codes", "SIGTERM"] {
+    for word in ["--database-url", "--memory", "--migrate", "--drain-timeout", "--drain ", "Exit codes", "SIGTERM"] {
         assert!(text.contains(word), "{word} in {text}");
     }
 }
@@ -123,6 +123,17 @@ async fn put_in(pool: &pgq::sqlx::PgPool, task: &str) -> pgq::JobId {
     );
     let row = insert.bind(task).fetch_one(pool).await.unwrap();
     pgq::JobId(pgq::sqlx::Row::get(&row, 0))
+}
+
+#[tokio::test]
+async fn a_draining_program_ends_with_0_when_nothing_is_left() {
+    let database = installed().await;
+    let pool = database.pool().await.unwrap();
+    let mut worker = program(WORKER, &["--database-url", database.url(), "--tasks", "greet", "--drain"]);
+    let (code, _) = Running::start(&mut worker).ending().await;
+    assert_eq!(code, 0);
+    let client = Client::from_pool(pool).unwrap();
+    assert_eq!(client.jobs().state(pgq::State::Completed).count().await.unwrap().jobs, 1, "what `init` put in");
 }
 
 #[tokio::test]

@@ -57,6 +57,8 @@ pub(crate) enum Kind {
     MissingResource,
     /// `Resources::init` failed.
     Init,
+    /// A worker that was to end when it can't hear of new jobs couldn't.
+    Deaf,
     /// The worker was told to end at once, or its drain period ran out.
     Interrupted,
 }
@@ -150,10 +152,10 @@ impl Error {
         self.kind() == Kind::Init
     }
 
-    /// A worker ended otherwise than asked: it could not write what it knew.
+    /// A worker ended otherwise than asked: it could not write what it knew, or not hear of new jobs.
     #[must_use]
     pub fn is_interrupted(&self) -> bool {
-        self.kind() == Kind::Interrupted
+        matches!(self.kind(), Kind::Interrupted | Kind::Deaf)
     }
 
     /// The database can't be reached, refused a statement or broke the connection off; [`source`](StdError::source)

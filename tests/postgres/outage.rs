@@ -136,3 +136,28 @@ async fn a_worker_whose_links_are_dead_but_open_comes_back_by_itself() {
     assert_eq!(direct.get(held).await.unwrap().unwrap().epoch, 1, "it kept its lease meanwhile");
     scene.worker.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_is_to_end_when_it_can_hear_nothing_does() {
+    let database = crate::world::installed().await;
+    let pool = database.pool().await.unwrap();
+    let client = Client::from_pool(pool.clone()).unwrap();
+    let builder = Worker::<()>::builder().client(client).tasks(pgq::tasks![rest]);
+    let mut worker = builder.shutdown_on_listener_failure().spawn().await.unwrap();
+    let cut = "select pg_terminate_backend(pid) from pg_stat_activity
+               where datname = current_database() and pid <> pg_backend_pid()";
+    // Who sleeps listens.
+    let asleep = "select count(*) from pgq.sleeper where asleep";
+    while sqlx::query_scalar::<_, i64>(asleep).fetch_one(&pool).await.unwrap() == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    sqlx::query(cut).execute(&pool).await.unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(20), worker.ended()).await.expect("it ends");
+    let error = ended.unwrap_err();
+    assert!(error.is_interrupted() && error.to_string().contains("couldn't be heard of"), "{error}");
+}
+
+#[pgq::task]
+async fn rest() -> std::result::Result<(), pgq::BoxError> {
+    Ok(())
+}

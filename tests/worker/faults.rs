@@ -8,7 +8,7 @@ use std::time::Duration;
 use pgq::backend::{
     Answer, Backend, Batch, Cancellation, Change, Claim, Declaration, Deletion, Edited, Ended, Enqueued, Found,
     JobInfo, Lease, Maintain, Migrated, NewJob, Notice, Operate, Pausable, Pause, Produce, Promoted, Pruned, Pulse,
-    Registration, Renewal, Rescued, Retrial, Search, Session, Transaction, Verdict, Watched, Work,
+    Registration, Renewal, Rescued, Retrial, Search, Session, Transaction, Verdict, Want, Watched, Work,
 };
 use pgq::testing::stepper;
 use pgq::{Client, Context, Env, Error, JobId, Resources, Result, State, Worker};
@@ -226,6 +226,10 @@ impl Work for Unsteady {
             let inner = self.inner.attend().await?;
             Ok(Box::new(Flutter { inner, faults: Arc::clone(&self.faults) }) as Box<dyn Pulse>)
         })
+    }
+
+    fn unfinished(&self, wants: Arc<[Want]>) -> Answer<'_, bool> {
+        self.inner.unfinished(wants)
     }
 
     fn reconnect(&self) {

@@ -190,6 +190,19 @@ pub(super) async fn a_failed_job_runs_again_after_its_delay(client: Client) -> R
     Ok(())
 }
 
+pub(super) async fn a_draining_worker_ends_when_nothing_is_left_but_what_is_due_later(client: Client) -> Result<()> {
+    let (app, _ear) = app();
+    let retried = flaky::enqueue(&client, ()).await?.id();
+    let said = say::enqueue(&client, "a".to_owned()).await?.id();
+    let later = say::job("later".to_owned()).delay(Duration::from_hours(1)).enqueue(&client).await?.id();
+    let mut worker = worker(&client, app).drain().spawn().await?;
+    tokio::time::timeout(Duration::from_secs(20), worker.ended()).await.expect("it ends by itself")?;
+    for (id, state) in [(retried, State::Completed), (said, State::Completed), (later, State::Scheduled)] {
+        assert_eq!(client.get(id).await?.unwrap().state, state);
+    }
+    Ok(())
+}
+
 pub(super) async fn a_backlog_larger_than_the_slots_is_drained(client: Client) -> Result<()> {
     let (app, mut ear) = app();
     say::enqueue_many(&client, (0..2_000).map(|n| n.to_string())).await?;

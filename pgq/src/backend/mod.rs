@@ -112,6 +112,9 @@ pub trait Work: Send + Sync {
     /// answer was lost nobody else could: the worker lives, and so does its lease.
     fn release_all_but(&self, kept: Vec<(JobId, u32)>) -> Answer<'_, u32>;
 
+    /// Whether anything of these is available, running, due or to be retried, whoever it is that has it.
+    fn unfinished(&self, wants: Arc<[Want]>) -> Answer<'_, bool>;
+
     /// Opens the worker's pulse. It may have a connection that lives on the calling thread's runtime.
     fn attend(&self) -> Answer<'_, Box<dyn Pulse>>;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::engine::{Halt, Room};
 use super::heartbeat::LEASE;
-use super::plan::Plan;
+use super::plan::{Endings, Plan};
 use super::registration::wants;
 use super::stepper::Stepper;
 use super::worker::Worker;
@@ -31,6 +31,7 @@ pub struct WorkerBuilder<R: Resources> {
     blocking_slots: Option<usize>,
     drain: Duration,
     lease: Duration,
+    endings: Endings,
     layers: Vec<Arc<dyn Layer>>,
     resources: Option<R>,
 }
@@ -46,6 +47,7 @@ impl<R: Resources> WorkerBuilder<R> {
             blocking_slots: None,
             drain: DRAIN,
             lease: LEASE,
+            endings: Endings::default(),
             layers: Vec::new(),
             resources: None,
         }
@@ -100,6 +102,20 @@ impl<R: Resources> WorkerBuilder<R> {
     /// 3 s, or every half of their own lease where that is less, and count from no earlier than their own start.
     pub fn lease(mut self, span: Duration) -> Self {
         self.lease = span;
+        self
+    }
+
+    /// Stops by itself when there is nothing left to do: when no job of its tasks and queues is available or running, here or
+    /// elsewhere, or waits for its next attempt. Jobs whose time has not come are left.
+    pub fn drain(mut self) -> Self {
+        self.endings.drain = true;
+        self
+    }
+
+    /// Stops with an error when the connection fails by which it hears of new jobs, instead of looking by itself every second
+    /// until it hears again: for those who would rather have the process started anew.
+    pub fn shutdown_on_listener_failure(mut self) -> Self {
+        self.endings.deaf = true;
         self
     }
 
@@ -162,6 +178,7 @@ impl<R: Resources> WorkerBuilder<R> {
             room: Room { slots: self.slots, blocking: self.blocking_slots.unwrap_or(self.slots) },
             wants: wants.into(),
             lease: self.lease,
+            endings: self.endings,
             client,
             resources,
             entries,

@@ -26,6 +26,10 @@ Options (or the variable in brackets, where there is one):
                         unless named [PGQ_BLOCKING_SLOTS]
   --drain-timeout SPAN  how long running handlers may go on when the worker is asked
                         to stop, 25s unless named [PGQ_DRAIN_TIMEOUT]
+  --drain               stop when nothing is left to do but what is due later
+  --shutdown-on-listener-failure
+                        stop when new jobs can't be heard of, instead of looking for
+                        them every second until they can
   -h, --help            print this
 
 More variables: PGQ_MAX_PAYLOAD, the largest payload in bytes, 1048576 unless named.
@@ -35,9 +39,11 @@ hands back what still runs.
 
 Exit codes: 0 stopped as asked; 1 ended otherwise; 2 bad flag or variable; 3 no database
 named; 4 database unreachable; 5 tables absent; 6 tables of another version; 7 no task;
-8 two tasks of one name; 9 a resource is missing; 10 the resources could not be made";
+8 two tasks of one name; 9 a resource is missing; 10 the resources could not be made;
+11 new jobs couldn't be heard of (--shutdown-on-listener-failure)";
 
 /// What the flags and variables say.
+#[expect(clippy::struct_excessive_bools, reason = "one for each flag without a value")]
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Flags {
     pub(super) database_url: Option<String>,
@@ -50,6 +56,8 @@ pub(super) struct Flags {
     pub(super) slots: usize,
     pub(super) blocking_slots: Option<usize>,
     pub(super) drain_timeout: Duration,
+    pub(super) drain: bool,
+    pub(super) shutdown_on_listener_failure: bool,
 }
 
 impl Flags {
@@ -76,6 +84,8 @@ impl Flags {
             slots,
             blocking_slots,
             drain_timeout,
+            drain: false,
+            shutdown_on_listener_failure: false,
         })
     }
 
@@ -93,6 +103,8 @@ impl Flags {
                 Long("blocking-slots") => {
                     self.blocking_slots = Some(slots_of("--blocking-slots", &text(&mut parser)?)?);
                 }
+                Long("drain") => self.drain = true,
+                Long("shutdown-on-listener-failure") => self.shutdown_on_listener_failure = true,
                 Long("drain-timeout") => self.drain_timeout = span("--drain-timeout", &text(&mut parser)?)?,
                 other => return Err(bad(other.unexpected())),
             }
@@ -150,6 +162,7 @@ pub(super) fn exit_code(error: &Error) -> i32 {
         Kind::DuplicateTask => 8,
         Kind::MissingResource => 9,
         Kind::Init => 10,
+        Kind::Deaf => 11,
     }
 }
 

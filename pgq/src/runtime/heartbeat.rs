@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::engine::Engine;
 use super::service::{Next, Service, Signal};
+use super::shutdown::Stopper;
 use crate::backend::{Notice, Pulse, Renewal};
 use crate::error::{Error, Kind, Result};
 use crate::platform::{Mark, within};
@@ -24,15 +25,17 @@ pub(super) struct Heartbeat {
     last: Option<Mark>,
     /// Another worker was there and isn't now.
     missing: bool,
+    /// Who is asked to stop when nothing can be heard.
+    deaf: Option<Stopper>,
     signal: Signal,
 }
 
 impl Heartbeat {
-    pub(super) fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, pulse: None, last: None, missing: false, signal: Signal::new() }
+    pub(super) fn new(engine: Arc<Engine>, deaf: Option<Stopper>) -> Self {
+        Self { engine, pulse: None, last: None, missing: false, deaf, signal: Signal::new() }
     }
 
-    async fn open(&mut self) -> Result<Next> {
+    async fn open(&mut self) -> Result<()> {
         self.pulse = Some(self.engine.session.attend().await?);
         self.engine.hears.store(true, Ordering::SeqCst);
         if self.last.is_some() {
@@ -41,7 +44,7 @@ impl Heartbeat {
         }
         // What came while nobody listened notified nobody.
         self.pass_on(Notice::ALL);
-        Ok(Next::Again)
+        Ok(())
     }
 
     fn close(&mut self) {
@@ -121,11 +124,13 @@ impl Service for Heartbeat {
         if self.engine.halt.lost.is_cancelled() {
             return Ok(Next::Done);
         }
-        if self.pulse.is_none() {
-            return self.open().await;
-        }
-        if let Err(error) = self.listen().await {
+        let heard = if self.pulse.is_none() { self.open().await } else { self.listen().await };
+        if let Err(error) = heard {
             self.close();
+            if let Some(stopper) = &self.deaf {
+                tracing::error!(?error, "new jobs can't be heard of: this worker stops, as it was told to");
+                stopper.ask_as_deaf();
+            }
             return Err(error);
         }
         Ok(Next::Again)

@@ -14,6 +14,7 @@ mod builder;
 mod claimer;
 mod completer;
 mod discards;
+mod drainer;
 mod engine;
 mod executor;
 mod flags;

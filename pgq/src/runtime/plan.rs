@@ -20,8 +20,18 @@ pub(super) struct Plan<R> {
     pub(super) wants: Arc<[Want]>,
     pub(super) room: Room,
     pub(super) lease: Duration,
+    pub(super) endings: Endings,
     /// Kept over sessions.
     pub(super) instance: Uuid,
+}
+
+/// When a worker ends by itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Endings {
+    /// When there is nothing left to do.
+    pub(super) drain: bool,
+    /// When notices don't reach it any more.
+    pub(super) deaf: bool,
 }
 
 impl<R: Resources> Plan<R> {

@@ -147,6 +147,12 @@ fn named_by_libpq() -> Result<bool> {
 
 fn build<R: Resources>(client: Client, flags: Flags, tasks: Option<Tasks<R>>) -> super::WorkerBuilder<R> {
     let mut builder = Worker::builder().client(client).slots(flags.slots).drain_timeout(flags.drain_timeout);
+    if flags.drain {
+        builder = builder.drain();
+    }
+    if flags.shutdown_on_listener_failure {
+        builder = builder.shutdown_on_listener_failure();
+    }
     if let Some(slots) = flags.blocking_slots {
         builder = builder.blocking_slots(slots);
     }

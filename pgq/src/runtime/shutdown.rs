@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::claimer::Claimer;
 use super::completer::Completer;
 use super::discards::Herald;
+use super::drainer::Drainer;
 use super::engine::{Engine, Halt};
 use super::heartbeat::Heartbeat;
 use super::maintenance::{Promoter, Pruner, Rescuer};
@@ -43,6 +44,7 @@ pub struct Stopper {
     asked: CancellationToken,
     hand_back: CancellationToken,
     left_handlers: Arc<AtomicBool>,
+    deaf: Arc<AtomicBool>,
 }
 
 impl Stopper {
@@ -55,6 +57,12 @@ impl Stopper {
     pub fn insist(&self) {
         self.asked.cancel();
         self.hand_back.cancel();
+    }
+
+    /// New jobs can't be heard of, and the worker isn't to live with that.
+    pub(super) fn ask_as_deaf(&self) {
+        self.deaf.store(true, Ordering::SeqCst);
+        self.ask();
     }
 
     /// Whether handlers were left behind that hadn't ended.
@@ -81,15 +89,19 @@ impl Life {
         let (close, drain) = (engine.halt.close.clone(), engine.halt.drain.clone());
         spawn_thread("pgq-heartbeat", {
             let (engine, close) = (Arc::clone(&engine), close.clone());
-            move || drive(Heartbeat::new(Arc::clone(&engine)), engine, close)
+            let deaf = plan.endings.deaf.then(|| stop.clone());
+            move || drive(Heartbeat::new(Arc::clone(&engine), deaf), engine, close)
         })
         .map_err(|error| Error::new(Kind::Interrupted, "the heartbeat's thread could not be started").because(error))?;
-        let claiming = vec![
+        let mut claiming = vec![
             start(Claimer::new(Arc::clone(&engine)), &engine, &drain),
             start(Promoter(Arc::clone(&engine)), &engine, &drain),
             start(Rescuer(Arc::clone(&engine)), &engine, &drain),
             start(Pruner(Arc::clone(&engine)), &engine, &drain),
         ];
+        if plan.endings.drain {
+            claiming.push(start(Drainer::new(Arc::clone(&engine), stop.clone()), &engine, &drain));
+        }
         let completing = start(Completer::new(Arc::clone(&engine)), &engine, &close);
         let telling = start(Herald(Arc::clone(&engine)), &engine, &close);
         Ok(Self { engine, claiming, completing, telling })
@@ -163,6 +175,10 @@ impl<R: Resources> Supervisor<R> {
             }
         };
         plan.resources.close().await;
+        if stop.deaf.load(Ordering::SeqCst) {
+            return ended
+                .and(Err(Error::new(Kind::Deaf, "new jobs couldn't be heard of: the connection that listens failed")));
+        }
         ended
     }
 }
@@ -221,7 +237,12 @@ async fn last_writes(engine: &Arc<Engine>) -> Result<()> {
                 pause(Duration::from_millis(50)).await;
             }
         }
-        engine.session.deregister(engine.held.is_empty() && engine.doubts.count() == 0).await
+        // A connection that broke shows itself in the statement, and the next one is new.
+        while let Err(error) = engine.session.deregister(engine.held.is_empty() && engine.doubts.count() == 0).await {
+            tracing::debug!(?error, "this worker can't leave yet");
+            pause(Duration::from_millis(50)).await;
+        }
+        Ok(())
     };
     let timed_out =
         || Err(Error::new(Kind::Interrupted, "the last ends could not be written: their jobs will run again"));

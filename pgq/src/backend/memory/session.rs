@@ -1,15 +1,16 @@
 //! A worker's session: its verbs, its sign of life and its ear.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgq_core::{JobId, Lease, Timestamp};
+use pgq_core::{JobId, Lease, State, Timestamp};
 use tokio::sync::Notify;
 
 use super::Memory;
-use super::row::Row;
+use super::row::{Lane, Place, Row};
 use super::store::Store;
-use crate::backend::{Answer, Batch, Claim, Ended, Notice, Pulse, Renewal, Verdict, Watched, Work};
+use crate::backend::{Answer, Batch, Claim, Ended, Notice, Pulse, Renewal, Verdict, Want, Watched, Work};
 
 /// A worker's end. It is `Memory` with a lease: what it may do stands in the store.
 pub(super) struct Session {
@@ -45,6 +46,14 @@ impl Work for Session {
             let pulse = Attention { memory: self.memory.clone(), lease: self.lease, bell: Arc::clone(&self.bell) };
             let pulse: Box<dyn Pulse> = Box::new(pulse);
             Ok(pulse)
+        })
+    }
+
+    fn unfinished(&self, wants: Arc<[Want]>) -> Answer<'_, bool> {
+        self.memory.answer(move |store| {
+            let lanes: HashSet<Lane> = wants.iter().map(Lane::from).collect();
+            let later = |row: &Row| row.place == Place::Deferred(State::Scheduled) && row.run_at > store.now;
+            store.jobs.values().any(|row| lanes.contains(&row.lane) && !later(row))
         })
     }
 

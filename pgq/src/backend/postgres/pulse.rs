@@ -10,8 +10,8 @@ use super::convert::{Instant, column, database, instant, unsigned};
 use super::namespace::Statements;
 use super::session::PgSession;
 use super::sight::{Sight, Sighting};
-use crate::Result;
 use crate::backend::{Answer, Cancelled, Notice, Pulse, Renewal, Watched};
+use crate::error::{Error, Kind, Result};
 use crate::platform::Clock;
 
 pub(super) struct PgPulse {
@@ -27,6 +27,8 @@ impl PgPulse {
     pub(super) async fn open(session: &PgSession) -> Result<Self> {
         let pool = pulse_pool(&session.engine(), session.lease);
         let mut listener = PgListener::connect_with(&pool).await.map_err(database)?;
+        // Whoever lost it has to be told: notices were lost too, and perhaps the server has forgotten something.
+        listener.eager_reconnect(false);
         listener.listen(&channel(session.lease)).await.map_err(database)?;
         let (statements, clock) = (Arc::clone(&session.statements), session.clock.clone());
         Ok(Self { lease: session.lease, listener, statements, clock, sight: Sight::default() })
@@ -67,7 +69,9 @@ impl PgPulse {
     }
 
     async fn listen(&mut self) -> Result<Notice> {
-        let Some(first) = self.listener.try_recv().await.map_err(database)? else { return Ok(Notice::ALL) };
+        let Some(first) = self.listener.try_recv().await.map_err(database)? else {
+            return Err(Error::new(Kind::Unreachable, "the connection that listens was lost"));
+        };
         let mut notice = super::wake::notice(first.payload());
         while let Some(next) = self.listener.next_buffered() {
             notice = notice.and(super::wake::notice(next.payload()));

@@ -20,7 +20,7 @@ use super::passed::Passed;
 use super::pulse::PgPulse;
 use super::wake::{Call, hash, wake};
 use crate::Result;
-use crate::backend::{Answer, Batch, Claim, Declaration, Ended, Pulse, Registration, Verdict, Work};
+use crate::backend::{Answer, Batch, Claim, Declaration, Ended, Pulse, Registration, Verdict, Want, Work};
 use crate::platform::Clock;
 
 pub(super) struct PgSession {
@@ -236,6 +236,14 @@ impl Work for PgSession {
 
     fn release_all_but(&self, kept: Vec<(JobId, u32)>) -> Answer<'_, u32> {
         Box::pin(async move { self.release_others(&kept).await })
+    }
+
+    fn unfinished(&self, wants: Arc<[Want]>) -> Answer<'_, bool> {
+        Box::pin(async move {
+            let (queues, tasks): (Vec<&str>, Vec<&str>) = wants.iter().map(|want| (&*want.queue, &*want.task)).unzip();
+            let query = self.statements.unfinished.query().bind(queues).bind(tasks).bind(self.now());
+            column(&query.fetch_one(&self.engine()).await.map_err(database)?, 0)
+        })
     }
 
     fn attend(&self) -> Answer<'_, Box<dyn Pulse>> {
