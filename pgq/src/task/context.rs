@@ -120,7 +120,8 @@ impl<R> Context<R> {
         &self.attempt.headers
     }
 
-    /// The token that fires when the attempt should end early: the worker stops, or its lease is lost.
+    /// The token that fires when the attempt should end early: its job was cancelled, its time is over, the worker stops, or
+    /// its lease is lost.
     #[must_use]
     pub fn token(&self) -> &CancellationToken {
         &self.attempt.token

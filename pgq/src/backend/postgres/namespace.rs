@@ -117,6 +117,15 @@ macro_rules! statements {
             $(pub(super) $verb: Sql,)*
         }
 
+        #[cfg(test)]
+        impl Statements {
+            /// Every statement by its name.
+            pub(super) fn all(namespace: &Namespace) -> Vec<(&'static str, Arc<str>)> {
+                let statements = Self::of(namespace);
+                vec![$((stringify!($verb), statements.$verb.0),)*]
+            }
+        }
+
         impl Statements {
             fn of(namespace: &Namespace) -> Self {
                 Self {
@@ -131,8 +140,7 @@ macro_rules! statements {
 statements! {
     cancel claim clear_key declarations declare_gone declare_lost delete deregister doze edit enqueue enqueue_unique
     failures find finish free free_keys get holder look mark_freed pause pauses promote prune put_back raise
-    register_tasks register_worker release renew replace resume retry rouse settle unfinished untold wake
-    watch
+    register_tasks register_worker release renew replace resume retry rouse settle unfinished untold wake watch
 }
 
 /// 64-bit FNV-1a over the parts, with a separator that no name holds. Source: Fowler, Noll, Vo; draft-eastlake-fnv.

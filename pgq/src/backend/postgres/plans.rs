@@ -3,10 +3,11 @@
 //! verbs, which run on the client's own connections, under whatever settings these have.
 
 use pgq_testdb::Database;
-use sqlx::{AssertSqlSafe, Executor, PgConnection, Row};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
 use super::Namespace;
 use super::connect::ENGINE_SETTINGS;
+use super::namespace::Statements;
 use crate::Client;
 
 /// How a statement may get at rows, and nothing else may stand in its plan.
@@ -225,4 +226,21 @@ async fn a_search_reads_what_it_may_and_no_more() {
         }
         connection.execute("analyze").await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn every_statement_is_understood_under_a_prefix_and_without_a_search_path() {
+    let database = Database::create().await.unwrap();
+    let namespace = Namespace::new("deep", "in_").unwrap();
+    let client = Client::builder().unwrap().namespace("deep", "in_").unwrap().pool(database.pool().await.unwrap());
+    client.migrate().await.unwrap();
+    let mut connection = PgConnection::connect_with(&database.options()).await.unwrap();
+    connection.execute("set search_path = pg_catalog").await.unwrap();
+    let mut mistakes = Vec::new();
+    for (name, sql) in Statements::all(&namespace) {
+        let prepare = format!("prepare {name}_ as {sql}");
+        let prepared = connection.execute(sqlx::raw_sql(AssertSqlSafe(prepare))).await;
+        mistakes.extend(prepared.err().map(|error| format!("{name}: {error}")));
+    }
+    assert_eq!(mistakes, [""; 0]);
 }

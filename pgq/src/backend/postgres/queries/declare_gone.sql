@@ -8,10 +8,10 @@
 with silent as materialized (
   select other.id
   from @worker as me, @worker as other,
-       (select case when $2 is null then backend_start end as since from pg_stat_activity where pid = pg_backend_pid())
+       (select case when $2::timestamptz is null then backend_start end as since from pg_stat_activity where pid = pg_backend_pid())
          as seen
   where me.id = $1::bigint and other.gone is null and other.id <> me.id
-    and coalesce($2::timestamptz, clock_timestamp()) - greatest(other.beat, me.started, seen.since) > other.span
+    and coalesce($2, clock_timestamp()) - greatest(other.beat, me.started, seen.since) > other.span
   for update of other skip locked),
 asleep as (delete from @sleeper using silent where worker = silent.id)
 update @worker as worker set gone = coalesce($2, clock_timestamp()) from silent where worker.id = silent.id
