@@ -43,8 +43,10 @@ pub(crate) enum Kind {
     NoDatabase,
     /// The server can't be reached, or refused the connection.
     Unreachable,
-    /// The server refused a statement, or the connection broke.
+    /// The server refused a statement.
     Database,
+    /// The server couldn't do a statement just now, as of a lock, a deadlock, a full disk or its own end.
+    Overtaxed,
     /// The schema isn't installed.
     SchemaAbsent,
     /// The schema is older or newer than this version of the crate.
@@ -76,6 +78,11 @@ impl Error {
     /// A resource that could not be made: for [`Resources::init`](crate::Resources::init).
     pub fn init(error: impl Into<BoxError>) -> Self {
         Self::new(Kind::Init, "the resources could not be made").because(error)
+    }
+
+    /// Whether the server understood, and will refuse the same again.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self.kind(), Kind::Database | Kind::SchemaAbsent)
     }
 
     pub(crate) fn because(mut self, source: impl Into<BoxError>) -> Self {
@@ -162,7 +169,7 @@ impl Error {
     /// tells which.
     #[must_use]
     pub fn is_database(&self) -> bool {
-        matches!(self.kind(), Kind::Unreachable | Kind::Database)
+        matches!(self.kind(), Kind::Unreachable | Kind::Database | Kind::Overtaxed)
     }
 
     /// The schema isn't installed, or is of another version than this crate.

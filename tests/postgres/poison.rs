@@ -69,12 +69,29 @@ async fn a_job_whose_follow_ups_the_database_refuses_is_discarded_and_none_of_th
 }
 
 #[tokio::test]
-async fn while_nothing_can_be_written_nothing_is_given_up() {
+async fn a_refusal_that_passes_blames_nobody() {
     let (_database, pool, client) = scene().await;
-    let id = act::enqueue(&client, "poison".to_owned()).await.unwrap().id();
+    let full = "create or replace function refuse() returns trigger language plpgsql
+                as $$ begin raise exception 'no space left' using errcode = 'disk_full'; end $$";
+    sqlx::query(full).execute(&pool).await.unwrap();
+    let ids = ["poison", "well"].map(str::to_owned);
+    let ids: Vec<JobId> = act::enqueue_many(&client, ids).await.unwrap().iter().map(pgq::Handle::id).collect();
     let mut worker = stepper::<()>(&client, pgq::tasks![act], ()).await.unwrap();
     assert!(worker.step().await.is_err());
     sqlx::query("drop trigger refuse_failure on pgq.failure").execute(&pool).await.unwrap();
     worker.step().await.unwrap();
-    assert_eq!(outcome(&client, &[id]).await, (vec![State::Retryable], "poison".to_owned()));
+    let expected = (vec![State::Retryable, State::Completed], "poison".to_owned());
+    assert_eq!(outcome(&client, &ids).await, expected);
+}
+
+#[tokio::test]
+async fn an_end_that_is_refused_in_any_form_is_left_aside() {
+    let (_database, pool, client) = scene().await;
+    let never = "create trigger refuse_history before insert on pgq.history for each row
+                 when (new.headers ? 'accursed') execute function refuse()";
+    sqlx::query(never).execute(&pool).await.unwrap();
+    let accursed = act::job("well".to_owned()).tag("accursed").enqueue(&client).await.unwrap().id();
+    let (states, _) = run(&client, &["well"]).await;
+    assert_eq!(states, [State::Completed]);
+    assert_eq!(outcome(&client, &[accursed]).await.0, [State::Running]);
 }

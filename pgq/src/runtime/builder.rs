@@ -4,15 +4,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::engine::{Halt, Room};
+use super::engine::Halt;
 use super::heartbeat::LEASE;
 use super::plan::{Endings, Plan};
 use super::registration::wants;
+use super::service::Signal;
 use super::stepper::Stepper;
 use super::worker::Worker;
 use crate::Client;
 use crate::error::{Error, Result};
-use crate::task::{Env, Layer, Resources, TaskEntry, Tasks};
+use crate::task::{Blocking, Env, Layer, Resources, TaskEntry, Tasks};
 
 /// How many attempts a worker runs at once, unless told otherwise.
 pub(super) const SLOTS: usize = 50;
@@ -172,10 +173,20 @@ impl<R: Resources> WorkerBuilder<R> {
             None => R::init(&Env::new(client.clone())).await?,
         });
         let layers: Vec<_> = self.layers.into_iter().chain(resources.layers()).collect();
+        let stir = Signal::new();
+        let freed = stir.clone();
         Ok(Plan {
             tasks: tasks.bind(&resources, &layers),
             instance: client.platform().instance(),
-            room: Room { slots: self.slots, blocking: self.blocking_slots.unwrap_or(self.slots) },
+            blocking: Blocking::new(
+                self.blocking_slots.unwrap_or(self.slots),
+                client.platform().clock.clone(),
+                move || {
+                    freed.raise();
+                },
+            ),
+            slots: self.slots,
+            stir,
             wants: wants.into(),
             lease: self.lease,
             endings: self.endings,

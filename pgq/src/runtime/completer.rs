@@ -16,6 +16,7 @@ use super::service::{Next, Service, Signal};
 use super::write::{Written, write};
 use crate::Result;
 use crate::backend::{Ended, Verdict};
+use crate::platform::Mark;
 
 /// How long to wait for more ends to write with the first one.
 const LINGER: Duration = Duration::from_millis(2);
@@ -25,6 +26,8 @@ const MOST: usize = 1_000;
 const FULL: usize = 4 * MOST;
 /// When to look again at rows that somebody had locked.
 const BUSY: Duration = Duration::from_millis(5);
+/// When to try again what the database refuses.
+const ASIDE: Duration = Duration::from_secs(30);
 
 /// Ends that are to be written.
 #[derive(Debug)]
@@ -103,11 +106,21 @@ impl Drop for Taken<'_> {
 pub(super) struct Completer {
     engine: Arc<Engine>,
     lingered: bool,
+    /// What the database refuses, and since when.
+    aside: Vec<(Ended, Mark)>,
 }
 
 impl Completer {
     pub(super) fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, lingered: false }
+        Self { engine, lingered: false, aside: Vec::new() }
+    }
+
+    /// What the database refuses whatever it says is tried again now and then: it must not hold up the others.
+    fn take_back(&mut self) {
+        let (due, aside) = std::mem::take(&mut self.aside).into_iter().partition(|(_, since)| since.elapsed() >= ASIDE);
+        self.aside = aside;
+        let due: Vec<(Ended, Mark)> = due;
+        self.engine.outbox.put_back(due.into_iter().map(|(ended, _)| ended));
     }
 
     /// Writes what waits; how many stay because somebody had them locked.
@@ -120,7 +133,7 @@ impl Completer {
         let Written { answered, refused } = write(&*self.engine.session, taken.ended.clone()).await?;
         taken.answered();
         let count = self.sort_out(answered);
-        self.engine.outbox.put_back(refused);
+        self.aside.extend(refused.into_iter().map(|ended| (ended, self.engine.platform.clock.mark())));
         Ok(count)
     }
 
@@ -135,8 +148,10 @@ impl Completer {
             if verdict != Verdict::Busy {
                 done.push((ended.id, ended.epoch));
             }
-            if verdict != Verdict::Busy && matches!(ended.transition, Transition::Discard { .. }) {
-                self.engine.discards.answered((ended.id, ended.epoch), verdict == Verdict::Written);
+            if verdict == Verdict::Written
+                && let Transition::Discard { failure } = &ended.transition
+            {
+                self.engine.tell_of_discard((ended.id, ended.epoch), failure);
             }
             match verdict {
                 Verdict::Written => {}
@@ -164,9 +179,10 @@ impl Service for Completer {
     }
 
     async fn turn(&mut self) -> Result<Next> {
+        self.take_back();
         let waiting = self.engine.outbox.len();
         if waiting == 0 {
-            return Ok(Next::OnSignal);
+            return Ok(if self.aside.is_empty() { Next::OnSignal } else { Next::After(ASIDE) });
         }
         if waiting < MOST && !self.lingered {
             self.lingered = true;

@@ -1,16 +1,14 @@
 //! Telling the program about the jobs that it has given up.
 //!
 //! Told is what was written, and once: who is told finds the job discarded, and one whose end came too late isn't told. If
-//! the process dies in between, nobody is told.
+//! the process dies in between, or the answer to the write is lost, nobody is told.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-
-use pgq_core::JobId;
 
 use super::engine::Engine;
 use super::service::{Next, Service, Signal};
@@ -29,15 +27,8 @@ type Hook = dyn Fn(Discarded) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send
 /// The jobs that were given up and of which the program hasn't been told.
 pub(super) struct Discards {
     hook: Arc<Hook>,
-    jobs: Mutex<Jobs>,
+    waiting: Mutex<VecDeque<Discarded>>,
     signal: Signal,
-}
-
-#[derive(Debug, Default)]
-struct Jobs {
-    /// Those whose end isn't written yet.
-    unwritten: HashMap<(JobId, u32), Discarded>,
-    written: VecDeque<Discarded>,
 }
 
 impl Discards {
@@ -45,27 +36,15 @@ impl Discards {
         let resources = Arc::clone(resources);
         let hook =
             move |job| -> Pin<Box<dyn Future<Output = ()> + Send>> { Box::pin(Arc::clone(&resources).on_discard(job)) };
-        Self { hook: Arc::new(hook), jobs: Mutex::default(), signal: Signal::new() }
-    }
-
-    /// This claim of a job ends with it being discarded, once that is written.
-    pub(super) fn expect(&self, epoch: u32, job: Discarded) {
-        self.with(|jobs| jobs.unwritten.insert((job.id, epoch), job));
-    }
-
-    /// The end of a claim was written, or somebody else's is.
-    pub(super) fn answered(&self, claim: (JobId, u32), written: bool) {
-        if let Some(job) = self.with(|jobs| jobs.unwritten.remove(&claim)).filter(|_| written) {
-            self.tell(job);
-        }
+        Self { hook: Arc::new(hook), waiting: Mutex::default(), signal: Signal::new() }
     }
 
     /// A job is discarded.
     pub(super) fn tell(&self, job: Discarded) {
-        let full = self.with(|jobs| {
-            let full = jobs.written.len() >= MOST;
+        let full = self.with(|waiting| {
+            let full = waiting.len() >= MOST;
             if !full {
-                jobs.written.push_back(job);
+                waiting.push_back(job);
             }
             full
         });
@@ -81,7 +60,7 @@ impl Discards {
     }
 
     async fn tell_one(&self) -> bool {
-        let Some(job) = self.with(|jobs| jobs.written.pop_front()) else { return false };
+        let Some(job) = self.with(VecDeque::pop_front) else { return false };
         let (id, hook) = (job.id, Arc::clone(&self.hook));
         // On its own, so that a panic of it ends nothing else.
         let mut told = spawn(async move { hook(job).await });
@@ -96,14 +75,14 @@ impl Discards {
         true
     }
 
-    fn with<T>(&self, look: impl FnOnce(&mut Jobs) -> T) -> T {
-        look(&mut self.jobs.lock().unwrap_or_else(PoisonError::into_inner))
+    fn with<T>(&self, look: impl FnOnce(&mut VecDeque<Discarded>) -> T) -> T {
+        look(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl fmt::Debug for Discards {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.with(|jobs| f.debug_tuple("Discards").field(jobs).finish())
+        self.with(|waiting| f.debug_tuple("Discards").field(waiting).finish())
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use pgq_core::JobId;
+use pgq_core::{Failure, JobId};
 use tokio_util::sync::CancellationToken;
 
 use super::completer::Outbox;
@@ -15,7 +15,7 @@ use super::plan::Plan;
 use super::service::Signal;
 use super::slots::Slots;
 use crate::Client;
-use crate::backend::{Session, Want};
+use crate::backend::{Discarded, Session, Want};
 use crate::platform::Platform;
 use crate::task::{Blocking, BoundTask};
 
@@ -62,14 +62,6 @@ pub(super) struct Halt {
     pub(super) lost: CancellationToken,
 }
 
-/// How many attempts may run at once.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Room {
-    pub(super) slots: usize,
-    /// Of these, how many may block.
-    pub(super) blocking: usize,
-}
-
 impl Halt {
     /// For one session of a worker, which ends when the worker is asked to, and may end before.
     pub(super) fn of_session(asked: &CancellationToken) -> Self {
@@ -79,10 +71,7 @@ impl Halt {
 
 impl Engine {
     pub(super) fn new<R>(plan: &Plan<R>, session: Arc<dyn Session>, discards: Discards, halt: Halt) -> Self {
-        let Plan { client, tasks, wants, room, lease, .. } = plan;
-        let stir = Signal::new();
-        let freed = stir.clone();
-        let blocking = Blocking::new(room.blocking, client.platform().clock.clone(), move || freed.raise());
+        let Plan { client, tasks, wants, slots, blocking, stir, lease, .. } = plan;
         let has_blocking = tasks.values().any(|task| task.entry.blocking);
         Self {
             session,
@@ -92,12 +81,12 @@ impl Engine {
             tasks: tasks.clone(),
             wants: Arc::clone(wants),
             has_blocking,
-            slots: Slots::new(room.slots, stir.clone()),
-            blocking,
+            slots: Slots::new(*slots, stir.clone()),
+            blocking: Arc::clone(blocking),
             held: Held::default(),
             outbox: Outbox::new(),
             discards,
-            stir,
+            stir: stir.clone(),
             due: Signal::new(),
             lost_one: Signal::new(),
             hears: AtomicBool::new(false),
@@ -116,6 +105,13 @@ impl Engine {
         let cap = |want: &Want| if blocks(want) { want.cap.min(free) } else { want.cap };
         let wants = self.wants.iter().map(|want| Want { cap: cap(want), ..want.clone() });
         wants.filter(|want| want.cap > 0).collect()
+    }
+
+    /// This claim of a job (job, epoch) ended with it being discarded, and that is written.
+    pub(super) fn tell_of_discard(&self, claim: (JobId, u32), failure: &Failure) {
+        if let Some((task, attempt)) = self.held.of(claim) {
+            self.discards.tell(Discarded::new(claim.0, task.to_owned(), attempt, failure.clone()));
+        }
     }
 
     /// These claims (job, epoch) have been answered for.

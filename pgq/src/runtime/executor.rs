@@ -11,7 +11,9 @@ use super::engine::Engine;
 use super::guard::Guarded;
 use super::held::Grip;
 use super::pace::Paced;
-use crate::backend::{Discarded, Ended, Verdict};
+use crate::backend::{Ended, Verdict};
+use crate::error::{Error, Kind};
+use crate::platform::within;
 use crate::task::{Attempt, BoundTask, FollowUps, Kept, Place, run_within};
 use crate::{Tx, platform};
 
@@ -78,7 +80,13 @@ impl Running {
     /// the fence refuses then.
     async fn conclude(&self, tx: Tx) -> Result<(), Failure> {
         let ended = self.decide(Outcome::Completed);
-        match tx.conclude(self.engine.session.lease(), ended).await {
+        let limit = self.engine.lease.saturating_mul(2);
+        let concluded = tokio::select! {
+            concluded = within(limit, tx.conclude(self.engine.session.lease(), ended)) => concluded,
+            () = self.engine.halt.abort.cancelled() => None,
+        };
+        let silent = || Err(Error::new(Kind::Unreachable, "the commit of the attempt's transaction got no answer"));
+        match concluded.unwrap_or_else(silent) {
             Ok(Verdict::Written) => log(&self.job, &Transition::Complete),
             Ok(Verdict::Lost) => {
                 let (job, epoch) = (self.job.id, self.job.epoch);
@@ -125,7 +133,7 @@ impl Running {
         let Some(timeout) = self.job.timeout.or(task.entry.options.timeout()) else {
             return std::future::pending().await;
         };
-        if task.entry.blocking {
+        if task.entry.blocking && !attempt.has_place {
             attempt.begun.notified().await;
         }
         self.engine.platform.clock.sleep(timeout).await;
@@ -171,6 +179,7 @@ impl Running {
             follow_ups: Arc::clone(&self.follow_ups),
             kept: Arc::clone(&self.kept),
             blocking: Arc::clone(&self.engine.blocking),
+            has_place: self.place.is_some(),
             place: Mutex::new(self.place.take()),
             begun: Notify::new(),
         })
@@ -186,10 +195,6 @@ impl Running {
             Some(State::Discarded) => options.keep().discarded,
             _ => Duration::ZERO,
         };
-        if let Transition::Discard { failure } = &transition {
-            let job = Discarded::new(self.job.id, self.job.task.clone(), self.job.attempt, failure.clone());
-            self.engine.discards.expect(self.job.epoch, job);
-        }
         let ran = self.engine.platform.clock.now().since(self.started);
         // Taken in any case, so that what a handler left running gets an error instead of being forgotten.
         let follow_ups = self.follow_ups.take();

@@ -152,7 +152,12 @@ fn span(name: &str, text: &str) -> Result<Duration> {
 /// The exit code of an error that ends a worker program; `HELP` lists them.
 pub(super) fn exit_code(error: &Error) -> i32 {
     match error.kind() {
-        Kind::Interrupted | Kind::Database | Kind::Payload | Kind::Unsupported | Kind::Duplicate { .. } => 1,
+        Kind::Interrupted
+        | Kind::Database
+        | Kind::Overtaxed
+        | Kind::Payload
+        | Kind::Unsupported
+        | Kind::Duplicate { .. } => 1,
         Kind::Invalid => 2,
         Kind::NoDatabase => 3,
         Kind::Unreachable => 4,

@@ -63,11 +63,11 @@ impl Heartbeat {
 
     /// A link that is half open stays silent for ever, hence the limit.
     async fn beat(&mut self) -> Result<()> {
+        self.engine.held.look(self.engine.platform.clock.now());
         let Some(pulse) = &mut self.pulse else { return Ok(()) };
         let renewal = within(self.engine.lease / 3, pulse.renew()).await;
         let renewal: Renewal = renewal.unwrap_or_else(|| Err(Error::new(Kind::Unreachable, "a beat got no answer")))?;
         self.last = Some(self.engine.platform.clock.mark());
-        self.engine.held.look(self.engine.platform.clock.now());
         match renewal {
             Renewal::Alive { cancelled } => cancelled.iter().for_each(|cancelled| self.engine.held.cancel(cancelled)),
             Renewal::Gone if self.engine.halt.close.is_cancelled() => {}

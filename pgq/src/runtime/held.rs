@@ -52,6 +52,11 @@ impl Held {
         grip
     }
 
+    /// The task of a claim, and which attempt it is.
+    pub(super) fn of(&self, claim: (JobId, u32)) -> Option<(&'static str, u16)> {
+        self.with(|held| held.get(&claim).map(|grip| grip.pace().whose()))
+    }
+
     /// The claims (job, epoch) are this worker's no longer; whether a suspect was among them.
     pub(super) fn remove(&self, claims: impl IntoIterator<Item = (JobId, u32)>) -> bool {
         let suspects = self.with(|held| {

@@ -69,6 +69,11 @@ impl Pace {
         Self { job, task, attempt, started, polled, told, manners: Arc::clone(manners) }
     }
 
+    /// Its task, and which attempt it is.
+    pub(super) fn whose(&self) -> (&'static str, u16) {
+        (self.task, self.attempt)
+    }
+
     /// Runs one poll of it.
     fn poll<T>(&self, poll: impl FnOnce() -> T) -> T {
         let since = uptime();

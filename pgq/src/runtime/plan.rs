@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::discards::Discards;
-use super::engine::{Engine, Halt, Room};
+use super::engine::{Engine, Halt};
 use super::registration::introduce;
+use super::service::Signal;
 use crate::backend::{Uuid, Want};
-use crate::task::{BoundTask, Resources, TaskEntry};
+use crate::task::{Blocking, BoundTask, Resources, TaskEntry};
 use crate::{Client, Result};
 
 pub(super) struct Plan<R> {
@@ -18,7 +19,11 @@ pub(super) struct Plan<R> {
     pub(super) entries: Vec<TaskEntry>,
     pub(super) tasks: HashMap<&'static str, BoundTask>,
     pub(super) wants: Arc<[Want]>,
-    pub(super) room: Room,
+    pub(super) slots: usize,
+    /// Outlives a session, as do the handlers that are left behind in it.
+    pub(super) blocking: Arc<Blocking>,
+    /// There may be something to claim, or room for it.
+    pub(super) stir: Signal,
     pub(super) lease: Duration,
     pub(super) endings: Endings,
     /// Kept over sessions.

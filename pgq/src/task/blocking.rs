@@ -4,6 +4,7 @@
 //! A thread can't be stopped. An attempt that is over while its handler goes on (its time, its lease or its worker is over)
 //! leaves it behind: its result is ignored, and its place is free when the thread really ends.
 
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -17,7 +18,7 @@ use crate::platform::{Clock, Mark, Threads};
 pub(crate) struct Blocking {
     total: usize,
     places: Arc<Semaphore>,
-    threads: OnceLock<std::io::Result<Threads>>,
+    threads: OnceLock<Threads>,
     clock: Clock,
     /// Called when there is a place where there was none.
     freed: Freed,
@@ -62,8 +63,12 @@ impl Blocking {
         Place { permit, blocking: Arc::clone(self) }
     }
 
-    fn threads(&self) -> Result<&Threads, &std::io::Error> {
-        self.threads.get_or_init(|| Threads::new("pgq-blocking", self.total)).as_ref()
+    fn threads(&self) -> std::io::Result<&Threads> {
+        if let Some(threads) = self.threads.get() {
+            return Ok(threads);
+        }
+        let threads = Threads::new("pgq-blocking", self.total)?;
+        Ok(self.threads.get_or_init(|| threads))
     }
 }
 
@@ -81,10 +86,13 @@ impl Drop for Place {
 /// behind.
 pub(super) async fn run<T: Send + 'static>(attempt: Arc<Attempt>, handler: impl FnOnce() -> T + Send + 'static) -> T {
     let blocking = Arc::clone(&attempt.blocking);
-    let place = match attempt.reserved() {
-        Some(place) => place,
-        None => blocking.wait_for_place().await,
-    };
+    let reserved = attempt.reserved();
+    let place = if let Some(place) = reserved { place } else { blocking.wait_for_place().await };
+    if attempt.token.is_cancelled() {
+        // It never began, and doesn't now. Whoever cancelled it waits a moment for its end, and then does without.
+        drop(place);
+        match std::future::pending::<Infallible>().await {}
+    }
     attempt.begin();
     let threads = match blocking.threads() {
         Ok(threads) => threads,

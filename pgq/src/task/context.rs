@@ -36,6 +36,8 @@ pub(crate) struct Attempt {
     pub(crate) follow_ups: Arc<FollowUps>,
     pub(crate) kept: Arc<Kept>,
     pub(crate) blocking: Arc<Blocking>,
+    /// Its blocking handler needn't wait for one.
+    pub(crate) has_place: bool,
     pub(crate) place: Mutex<Option<Place>>,
     /// A blocking handler begins when it has a thread.
     pub(crate) begun: Notify,

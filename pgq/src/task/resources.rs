@@ -44,8 +44,8 @@ pub trait Resources: Provider {
 
     /// Takes note of a job that was given up: its attempts are used up, its deadline to begin is over, its handler gave it up,
     /// or its workers died with it. Told is what is written already, by the worker that wrote it, one job at a time; a panic
-    /// or more than ten seconds end that one call. It is a notice and not a promise: where the process dies in between, or
-    /// more than a thousand wait to be told, nobody is told of some. `client.jobs().state(State::Discarded)` finds them all.
+    /// or more than ten seconds end that one call. It is a notice and not a promise: where the process dies or the link breaks
+    /// in between, or more than a thousand wait to be told, nobody is told of some. `client.jobs().state(State::Discarded)` finds them all.
     ///
     /// ```
     /// # #[derive(pgq::Provide)]

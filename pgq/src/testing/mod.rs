@@ -62,6 +62,7 @@ pub fn context<R: Send + Sync + 'static>(resources: R) -> Context<R> {
         follow_ups: Arc::default(),
         kept: Arc::default(),
         blocking: Blocking::new(1, Clock::System, || {}),
+        has_place: false,
         place: Mutex::default(),
         begun: Notify::new(),
     };

@@ -130,5 +130,5 @@ fn read_pause(row: &PgRow) -> Result<Pause> {
 }
 
 pub(super) fn locked(jobs: usize) -> Error {
-    Error::new(Kind::Database, format!("{jobs} jobs stay locked by somebody else: try again"))
+    Error::new(Kind::Overtaxed, format!("{jobs} jobs stay locked by somebody else: try again"))
 }

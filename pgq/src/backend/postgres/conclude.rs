@@ -15,7 +15,7 @@
 use std::time::Duration;
 
 use pgq_core::Lease;
-use sqlx::{Executor, Postgres, Transaction};
+use sqlx::{Executor, Postgres, Transaction, raw_sql};
 
 use super::convert::{Instant, database};
 use super::finish::{Holder, end, verdicts};
@@ -25,8 +25,13 @@ use crate::backend::{Ended, Verdict};
 use crate::error::{Error, Kind, Result};
 use crate::platform::pause;
 
-/// The connection is of the handlers' pool, where plans aren't pinned.
-const PINS: &str = "set local enable_seqscan = off; set local enable_bitmapscan = off; set local jit = off";
+/// The connection is of the handlers' pool, where plans aren't pinned. A commit that the server may forget would be no
+/// promise; one that waits for more than the disk stays as it is.
+const PINS: &str = "
+    set local enable_seqscan = off;
+    set local enable_bitmapscan = off;
+    set local jit = off;
+    select set_config('synchronous_commit', 'on', true) where current_setting('synchronous_commit') = 'off'";
 /// When to look again at a row that somebody has locked, and how often.
 const BUSY: Duration = Duration::from_millis(5);
 const LOOKS: u32 = 200;
@@ -40,7 +45,7 @@ pub(super) async fn conclude(
     lease: Lease,
     mut ended: Ended,
 ) -> Result<(Verdict, Call)> {
-    transaction.execute(PINS).await.map_err(unless_failed)?;
+    transaction.execute(raw_sql(PINS)).await.map_err(unless_failed)?;
     let jobs = std::mem::take(&mut ended.follow_ups);
     let (parent, call) = (ended.id, Call::for_jobs(&jobs, &backend.clock));
     let enqueued = enqueue::run(transaction, &backend.statements, &backend.clock, jobs, &Call::nobody()).await?;

@@ -60,13 +60,23 @@ pub(crate) fn database(error: sqlx::Error) -> Error {
     if unreachable {
         return Error::new(Kind::Unreachable, "the connection to the database failed").because(error);
     }
-    // No such table, or no such schema.
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    if code.as_deref().is_some_and(is_passing) {
+        return Error::new(Kind::Overtaxed, "the database couldn't do a statement just now").because(error);
+    }
+    // No such table, or no such schema.
     if code.is_some_and(|code| code == "42P01" || code == "3F000") {
         return Error::new(Kind::SchemaAbsent, format!("pgq isn't installed in this database: {INSTALL}"))
             .because(error);
     }
     Error::new(Kind::Database, "the database refused a statement").because(error)
+}
+
+/// Whether a statement that ended so may well succeed when it is tried again: rolled back for another's sake (class 40), short
+/// of something (53), an object in use (55), somebody stepped in (57), the system's own errors (58). Source: PostgreSQL's
+/// manual, appendix A.
+fn is_passing(code: &str) -> bool {
+    ["40", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class))
 }
 
 /// A column of a row that one of our own statements returned.

@@ -51,7 +51,7 @@ pub(super) async fn insert(
         jobs = again;
         pause(PAUSE).await;
     }
-    Err(Error::new(Kind::Database, "a job's unique key is taken and freed by others all the time: try again"))
+    Err(Error::new(Kind::Overtaxed, "a job's unique key is taken and freed by others all the time: try again"))
 }
 
 fn key(job: &NewJob) -> &str {
