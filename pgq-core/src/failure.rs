@@ -99,6 +99,15 @@ impl Failure {
         Self { kind, message: safe(&error.to_string(), MAX_MESSAGE), chain }
     }
 
+    /// With one more cause, after those that it has.
+    #[must_use]
+    pub fn with_cause(mut self, cause: &str) -> Self {
+        if self.chain.len() < MAX_CHAIN {
+            self.chain.push(safe(cause, MAX_CAUSE));
+        }
+        self
+    }
+
     /// How it failed.
     #[must_use]
     pub const fn kind(&self) -> FailureKind {

@@ -121,7 +121,12 @@ pub fn decide(outcome: Outcome, job: Standing, policy: &Retry, random: f64) -> T
             Transition::Cancel { failure: Failure::new(FailureKind::Cancelled, &why) }
         }
         Outcome::Judged(failure, Control::RetryIn(after)) => retry_or_discard(job, after, failure),
-        Outcome::Judged(failure, Control::Discard(_)) => Transition::Discard { failure },
+        Outcome::Judged(failure, Control::Discard(why)) => {
+            Transition::Discard { failure: failure.with_cause(&format!("given up: {why}")) }
+        }
+        Outcome::Judged(failure, Control::Cancel(why)) => {
+            Transition::Cancel { failure: Failure::new(FailureKind::Cancelled, &why).with_cause(failure.message()) }
+        }
         Outcome::Judged(_, control) => decide(Outcome::Asked(control), job, policy, random),
         Outcome::Hopeless(failure) => Transition::Discard { failure },
         Outcome::Released => Transition::Release,
@@ -189,6 +194,9 @@ mod tests {
         let judged = |control| decide(Outcome::Judged(failure(), control), standing(1, 2), &POLICY, 0.5);
         let after = Duration::from_secs(9);
         assert_eq!(judged(Control::RetryIn(after)), Transition::Retry { after, failure: failure() });
-        assert_eq!(judged(Control::Discard("why".into())), Transition::Discard { failure: failure() });
+        let Transition::Discard { failure: kept } = judged(Control::Discard("why".into())) else {
+            panic!("not discarded")
+        };
+        assert_eq!((kept.message(), kept.chain()), (failure().message(), &["given up: why".to_owned()][..]));
     }
 }

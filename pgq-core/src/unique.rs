@@ -45,8 +45,8 @@ pub enum OnConflict {
     Reject,
     /// The one that is there is as good: its handle is given instead.
     Skip,
-    /// Its arguments, time, priority and headers replace those of the one that is there (debounce), unless that runs
-    /// already or has ended: then it is refused.
+    /// Its arguments, queue, time, priority, headers and number of attempts replace those of the one that is there (debounce),
+    /// unless that runs already or has ended: then it is refused.
     Replace,
     /// Its priority goes to the one that is there, where it is higher and that is still queued.
     RaisePriority,

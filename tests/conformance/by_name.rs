@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pgq::backend::Codec;
+use pgq::backend::{Codec, NewJob};
 use pgq::{Context, Edit, FailureKind, Priority, Result, State};
 use serde_json::json;
 
-use crate::world::{World, declaration, job};
+use crate::world::{World, declaration, in_queue, job};
 
 /// What the handlers were given.
 #[derive(Clone, Default, pgq::Provide)]
@@ -107,26 +107,41 @@ pub(crate) async fn arguments_that_do_not_fit_the_schema_are_refused(world: Worl
     Ok(())
 }
 
-pub(crate) async fn arguments_of_a_task_without_a_schema_are_checked_by_its_worker(world: World) -> Result<()> {
-    let post = Post::default();
-    world.session_declaring(vec![declaration("post.letter", json!({}))]).await?;
-    let id = world.client.task("post.letter").await?.enqueue(&world.client, json!({ "to": "kim" })).await?.id();
-    let mut worker = world.worker(pgq::tasks![letter], post).await?;
+pub(crate) async fn a_task_of_another_program_gets_what_it_is_given(world: World) -> Result<()> {
+    let unique = json!({ "unique": { "fields": ["of"], "on_conflict": "skip", "window": 0 } });
+    world.session_declaring(vec![declaration("elsewhere", unique)]).await?;
+    let elsewhere = world.client.task("elsewhere").await?;
+    let id = elsewhere.enqueue(&world.client, json!({ "of": 1 })).await?.id();
     let queued = world.job(id).await?;
-    assert_eq!((queued.queue.as_str(), queued.max_attempts), ("default", 20), "an older declaration says less");
-    world.client.edit(id, Edit::new().priority(1)).await?;
-    assert_eq!(worker.drain().await?, 0, "its queue is served by nobody");
-    let mut everywhere = pgq::Worker::builder()
-        .client(world.client.clone())
-        .tasks(pgq::tasks![letter])
-        .resources(Post::default())
-        .queues(["default"])
-        .stepper()
-        .await?;
-    assert_eq!(everywhere.drain().await?, 1);
+    assert_eq!((queued.queue.as_str(), queued.max_attempts), ("default", 20), "what isn't declared is as nowhere said");
+    assert_eq!(queued.args()?, json!({ "of": 1 }));
+    assert!(!elsewhere.enqueue(&world.client, json!({ "of": 1 })).await?.is_new());
+    let refused = elsewhere.enqueue(&world.client, json!({ "for": 1 })).await.unwrap_err();
+    assert!(refused.to_string().contains("expected an argument `of`"), "{refused}");
+    Ok(())
+}
+
+pub(crate) async fn arguments_that_cannot_be_read_are_told_by_the_worker(world: World) -> Result<()> {
+    let mut worker = world.worker(pgq::tasks![letter], Post::default()).await?;
+    let broken = NewJob { codec: Codec::Json, payload: br#"{"to":"kim"}"#.to_vec(), ..in_queue("post.letter", "mail") };
+    let id = world.put_one(broken).await?;
+    assert_eq!(worker.drain().await?, 1);
     let failed = world.job(id).await?;
     assert_eq!((failed.state, failed.failures[0].kind), (State::Discarded, FailureKind::Decode));
     assert!(failed.failures[0].message.contains("number"), "{}", failed.failures[0].message);
+    Ok(())
+}
+
+#[pgq::task(unique = ["weight", "label"])]
+async fn weigh(weight: f64, #[serde(default)] label: String) -> std::result::Result<(), pgq::BoxError> {
+    let _ = (weight, label);
+    Ok(())
+}
+
+pub(crate) async fn what_a_program_has_itself_is_keyed_as_the_task_would_write_it(world: World) -> Result<()> {
+    let typed = weigh::enqueue(&world.client, WeighArgs { weight: 1.0, label: String::new() }).await?;
+    let taken = world.client.task("weigh").await?.enqueue(&world.client, json!({ "weight": 1 })).await.unwrap_err();
+    assert_eq!((taken.is_duplicate(), taken.job()), (true, Some(typed.id())));
     Ok(())
 }
 

@@ -337,13 +337,53 @@ pub(crate) async fn a_job_that_did_not_begin_in_time_is_discarded_as_expired(wor
 
 pub(crate) async fn a_job_that_began_in_time_may_be_retried_after_it(world: World) -> Result<()> {
     let app = App::default();
-    let mut worker = world.worker(pgq::tasks![fail], app.clone()).await?;
-    fail::job(()).expires_in(Duration::from_secs(1)).enqueue(&world.client).await?;
+    let mut worker = world.worker(pgq::tasks![fail, nap], app.clone()).await?;
+    let second = Duration::from_secs(1);
+    fail::job(()).expires_in(second).enqueue(&world.client).await?;
+    let snoozed = nap::job(()).expires_in(second).enqueue(&world.client).await?.id();
     worker.drain().await?;
     world.clock.advance(Duration::from_secs(10));
     worker.drain().await?;
     assert_eq!(app.diary.lines(), ["1", "2"]);
+    assert_eq!(world.state(snoozed).await?, State::Completed, "a snooze takes no attempt, but it has begun");
     Ok(())
+}
+
+/// Snoozes once.
+#[pgq::task]
+async fn nap(ctx: Context) -> Result<(), pgq::BoxError> {
+    if ctx.fence() == 1 { Err(pgq::snooze(Duration::from_secs(9)))? } else { Ok(()) }
+}
+
+pub(crate) async fn a_time_in_the_past_leaves_a_job_all_its_time_to_begin(world: World) -> Result<()> {
+    let mut worker = world.worker(pgq::tasks![greet], App::default()).await?;
+    let job = || greet::job(GreetArgs { name: "Kim".to_owned(), times: 1 }).expires_in(Duration::from_mins(1));
+    let past = pgq::Timestamp::EPOCH;
+    let born = job().at(past).enqueue(&world.client).await?.id();
+    let edited = job().delay(Duration::from_hours(1)).enqueue(&world.client).await?.id();
+    world.client.edit(edited, pgq::Edit::new().at(past)).await?;
+    world.clock.advance(Duration::from_secs(59));
+    assert_eq!(worker.drain().await?, 2);
+    for id in [born, edited] {
+        assert_eq!(world.state(id).await?, State::Completed);
+    }
+    Ok(())
+}
+
+pub(crate) async fn what_a_handler_says_when_its_time_is_over_is_kept(world: World) -> Result<()> {
+    let mut worker = world.worker(pgq::tasks![plead], ()).await?;
+    let id = plead::enqueue(&world.client, ()).await?.id();
+    worker.start().await?;
+    settle(&mut worker, &world).await?;
+    let failure = world.job(id).await?.failures.remove(0);
+    assert_eq!((failure.kind, failure.chain), (FailureKind::Timeout, vec!["almost there".to_owned()]));
+    Ok(())
+}
+
+#[pgq::task(timeout = "1s")]
+async fn plead(ctx: Context) -> Result<(), pgq::BoxError> {
+    ctx.cancelled().await;
+    Err("almost there")?
 }
 
 pub(crate) async fn options_of_a_task_reach_its_jobs(world: World) -> Result<()> {

@@ -128,7 +128,9 @@ facts! {
         a_job_by_name_has_the_unique_key_of_a_typed_one
         a_job_by_name_goes_wherever_a_typed_one_does
         arguments_that_do_not_fit_the_schema_are_refused
-        arguments_of_a_task_without_a_schema_are_checked_by_its_worker
+        a_task_of_another_program_gets_what_it_is_given
+        arguments_that_cannot_be_read_are_told_by_the_worker
+        what_a_program_has_itself_is_keyed_as_the_task_would_write_it
         a_name_that_nobody_has_declared_is_refused
         a_queued_job_is_edited_by_name;
     retention:
@@ -236,6 +238,8 @@ facts! {
         a_handler_that_heeds_its_timeout_has_succeeded
         a_job_that_did_not_begin_in_time_is_discarded_as_expired
         a_job_that_began_in_time_may_be_retried_after_it
+        a_time_in_the_past_leaves_a_job_all_its_time_to_begin
+        what_a_handler_says_when_its_time_is_over_is_kept
         a_task_says_what_to_do_about_an_error
         options_of_a_task_reach_its_jobs;
     layers:

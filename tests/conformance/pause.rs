@@ -51,6 +51,10 @@ pub(crate) async fn a_pause_ends_by_itself(world: World) -> Result<()> {
     assert_eq!(claim(&session, &["a"], 1).await?, []);
     world.clock.advance(MINUTE);
     assert_eq!(ids(&claim(&session, &["a"], 1).await?), [id]);
+    for (what, span) in [(queue("bad name!"), None), (queue(""), None), (queue("mail"), Some(Duration::ZERO))] {
+        let error = world.client.pause(what, "why", span).await.unwrap_err();
+        assert!(error.is_invalid(), "{error}");
+    }
     assert_eq!(world.client.pauses().await?, []);
     Ok(())
 }

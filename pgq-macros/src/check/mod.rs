@@ -81,7 +81,7 @@ pub(crate) fn output(sig: &Signature) -> Result<()> {
             None => wrong(ty, "expected a `Result` of types with names, got `impl`: write `async fn` for a future"),
         };
     }
-    if is_no_result(ty) {
+    if is_plain(ty) {
         let shown = shown(ty);
         return wrong(ty, format!("expected a task that returns a `Result`: write `Result<{shown}, pgq::BoxError>`"));
     }
@@ -92,18 +92,18 @@ pub(crate) fn output(sig: &Signature) -> Result<()> {
     }
 }
 
-/// Whether it is plain that the type is no `Result`, not even an alias of one.
-fn is_no_result(ty: &Type) -> bool {
+/// Whether it is plain that the type is no `Result` and no struct, not even an alias of one.
+fn is_plain(ty: &Type) -> bool {
     match ty {
         Type::Path(TypePath { qself: None, path, .. }) if path.segments.len() == 1 => {
-            path.segments.iter().any(|only| NO_RESULTS.iter().any(|known| only.ident == known))
+            path.segments.iter().any(|only| PLAIN.iter().any(|known| only.ident == known))
         }
         Type::Array(_) | Type::Never(_) | Type::Reference(_) | Type::Tuple(_) => true,
         _ => false,
     }
 }
 
-const NO_RESULTS: &[&str] = &[
+const PLAIN: &[&str] = &[
     "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64", "u128",
     "usize", "Option", "String", "Vec",
 ];
@@ -157,6 +157,12 @@ pub(crate) fn unique_fields(options: &Options, payload: &Payload, errors: &mut E
     let Some(Unique { key: Key::Fields(keys), .. }) = &options.unique else { return };
     let known: Vec<String> = match payload {
         Payload::Nothing => Vec::new(),
+        Payload::One(ty) if is_plain(ty) => {
+            let why =
+                format!("expected a type with fields for a unique key of them, got `{}`: make it a struct", shown(ty));
+            errors.refuse(ty, why);
+            return;
+        }
         Payload::Many { attrs, fields, .. }
             if !attrs
                 .iter()

@@ -32,10 +32,13 @@ use crate::task::TaskEntry;
 /// What the task declares holds as for its own `enqueue`: queue, priority, attempts, deadline, unique key. Arguments are
 /// given as JSON, in the shape of the task's [`schema`](DeclaredTask::schema). With the feature `schema-check` they are
 /// checked against it before anything is enqueued; without it, or where the task has no schema, arguments that the worker
-/// can't read are discarded by it, with the reason.
+/// can't read are discarded by it, with the reason. A unique key of fields is made of their values as they are given: write
+/// them as the task would, `1.0` for a float and defaults too. A program that has the task itself does that for you.
 #[derive(Clone)]
 pub struct DeclaredTask {
     declaration: Declaration,
+    /// Where this program has the task itself.
+    own: Option<&'static TaskEntry>,
     #[cfg(feature = "schema-check")]
     validator: Option<std::sync::Arc<jsonschema::Validator>>,
 }
@@ -43,7 +46,7 @@ pub struct DeclaredTask {
 impl DeclaredTask {
     #[cfg(not(feature = "schema-check"))]
     fn new(declaration: Declaration) -> Self {
-        Self { declaration }
+        Self { own: linked(&declaration.name), declaration }
     }
 
     /// The canonical name.
@@ -80,7 +83,10 @@ impl DeclaredTask {
             .map_err(|error| Error::new(Kind::Payload, "expected arguments that JSON can hold").because(error))?;
         #[cfg(feature = "schema-check")]
         self.check(&args)?;
-        Ok(args)
+        match self.own {
+            Some(own) => (own.canonical)(&args),
+            None => Ok(args),
+        }
     }
 }
 
@@ -88,8 +94,14 @@ impl DeclaredTask {
 impl DeclaredTask {
     fn new(declaration: Declaration) -> Self {
         // A schema that can't be read says nothing about the arguments; the worker that published it knows better.
-        let validator = declaration.schema.as_ref().and_then(|schema| jsonschema::validator_for(schema).ok());
-        Self { declaration, validator: validator.map(std::sync::Arc::new) }
+        let validator = declaration.schema.as_ref().and_then(|schema| match jsonschema::validator_for(schema) {
+            Ok(validator) => Some(std::sync::Arc::new(validator)),
+            Err(error) => {
+                tracing::warn!(task = declaration.name, %error, "the task's schema can't be read: nothing is checked against it");
+                None
+            }
+        });
+        Self { own: linked(&declaration.name), declaration, validator }
     }
 
     fn check(&self, args: &Value) -> Result<()> {
@@ -119,6 +131,11 @@ impl fmt::Debug for DeclaredTask {
     }
 }
 
+/// The task, where this program has it.
+fn linked(name: &str) -> Option<&'static TaskEntry> {
+    inventory::iter::<TaskEntry>.into_iter().find(|task| task.name == name || task.aliases.contains(&name))
+}
+
 impl Client {
     /// A task by its name, or an earlier one, as the last worker that started has declared it; where none has, as this
     /// program itself does.
@@ -129,8 +146,7 @@ impl Client {
         let found = self.inner.backend.declarations(Some(name.to_owned())).await?;
         // A task that took the name of another's past is nearer to it than that.
         let exact = found.iter().position(|task| task.name == name).unwrap_or(0);
-        let own = || inventory::iter::<TaskEntry>.into_iter().map(TaskEntry::declare).find(|task| task.is_named(name));
-        match found.into_iter().nth(exact).or_else(own) {
+        match found.into_iter().nth(exact).or_else(|| linked(name).map(TaskEntry::declare)) {
             Some(declaration) => Ok(DeclaredTask::new(declaration)),
             None => Err(self.unknown(name).await?),
         }
@@ -146,7 +162,8 @@ impl Client {
 
     async fn unknown(&self, name: &str) -> Result<Error> {
         let tasks = self.tasks().await?;
-        let known: Vec<&str> = tasks.iter().map(DeclaredTask::name).collect();
+        let own = inventory::iter::<TaskEntry>.into_iter().map(|task| task.name);
+        let known: Vec<&str> = tasks.iter().map(DeclaredTask::name).chain(own).collect();
         let message = match nearest(name, &known) {
             Some(meant) => format!("no worker has declared a task of this name: did you mean `{meant}`?"),
             None => {

@@ -102,7 +102,7 @@ impl<T> JobBuilder<T> {
         let name = name.into();
         match literal::name(&name) {
             Ok(_) => self.job.queue = Cow::Owned(name),
-            Err(error) => self.mistake(Error::invalid("the queue's name isn't valid").because(error)),
+            Err(error) => self.mistake(Error::invalid(format!("the queue's name isn't valid: {error}"))),
         }
         self
     }
@@ -155,16 +155,19 @@ impl<T> JobBuilder<T> {
         self
     }
 
-    /// How long after it could run the job may begin, instead of what its task says; at most 100 years. If no attempt has
-    /// begun by then, the job is discarded as expired.
+    /// How long after it could run the job may begin, instead of what its task says; more than zero, at most 100 years. If no
+    /// attempt has begun by then, the job is discarded as expired when its turn comes.
     pub fn expires_in(mut self, span: Duration) -> Self {
         self.check_span("time to begin in", span);
+        if span.is_zero() {
+            self.mistake(Error::invalid("expected a time to begin in of more than zero"));
+        }
         self.job.expires_in = Some(span);
         self
     }
 
-    /// The only one of its task with this unique key, instead of what its task says, while it is scheduled, available, running or retryable; at most 512
-    /// bytes. Unless [`on_conflict`](JobBuilder::on_conflict) says otherwise, a second one is refused:
+    /// The only one of its task with this unique key, instead of what its task says, while it is scheduled, available, running
+    /// or retryable; at most 512 bytes. Unless [`on_conflict`](JobBuilder::on_conflict) says otherwise, a second one is refused:
     /// [`Error::is_duplicate`](crate::Error::is_duplicate). In a batch its handle says so.
     pub fn unique(mut self, key: impl Into<String>) -> Self {
         self.unique.key = Some(key.into());
@@ -267,7 +270,7 @@ impl AnyJob {
         if size > max_payload {
             let message = format!(
                 "expected a payload of at most {max_payload} bytes, got {size}: keep what is large in a table or \
-                 bucket of its own and its key in the job, or raise PGQ_MAX_PAYLOAD"
+                 bucket of its own and its key in the job, or raise the client's `max_payload` (PGQ_MAX_PAYLOAD)"
             );
             return Err(Error::new(Kind::Payload, message).about_task(&job.task));
         }

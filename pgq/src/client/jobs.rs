@@ -187,6 +187,7 @@ impl<'c> Jobs<'c> {
     /// # Errors
     /// The database can't be reached.
     pub async fn list(&self) -> Result<Page> {
+        self.check()?;
         let mut look = Look::new(self);
         let mut jobs = Vec::new();
         let most = self.limit.unwrap_or(PAGE).min(STEP);
@@ -202,6 +203,7 @@ impl<'c> Jobs<'c> {
     /// # Errors
     /// The database can't be reached.
     pub async fn count(&self) -> Result<Count> {
+        self.check()?;
         let mut look = Look::new(self);
         let mut jobs = 0;
         while let Some(limit) = look.goes_on(jobs, self.most()) {
@@ -255,7 +257,19 @@ impl<'c> Jobs<'c> {
     }
 
     /// Those of them that can be acted on at all. To act on every job there is takes a condition that says so: the states.
+    /// That nothing is asked for which no text in a database has.
+    fn check(&self) -> Result<()> {
+        let Filter { tasks, queues, headers, tags, error, .. } = &self.filter;
+        let headers = headers.iter().flat_map(|(name, value)| [name, value]);
+        let mut texts = tasks.iter().chain(queues).chain(tags).chain(error).chain(headers);
+        match texts.find(|text| text.contains('\0')) {
+            Some(text) => Err(Error::invalid(format!("expected a condition without NUL, got one in {text:?}"))),
+            None => Ok(()),
+        }
+    }
+
     fn among(&self, states: &[State]) -> Result<Self> {
+        self.check()?;
         if self.filter.is_everything() && self.args.is_empty() {
             return Err(Error::invalid("expected a condition on the jobs: a task, a queue, a state or another"));
         }

@@ -227,7 +227,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Takes the time from a clock that a test moves, on both backends.
+    /// Takes the time from a clock that a test moves, on both backends. It is for workers whose turns the test takes
+    /// ([`testing::stepper`](crate::testing::stepper)): one that runs by itself waits for the clock, even before it writes an end.
     #[must_use]
     pub fn clock(mut self, clock: ManualClock) -> Self {
         self.platform = Platform::manual(clock);

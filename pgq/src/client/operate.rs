@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use pgq_core::literal;
+
 use super::{Client, Edit, Jobs};
 use crate::JobId;
 use crate::backend::{Cancellation, Deletion, Edited, JobInfo, Pausable, Pause, Retrial};
@@ -112,10 +114,16 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// The reason is longer than 1,000 characters or has a NUL in it, or the database can't be reached.
+    /// The reason is longer than 1,000 characters or has a NUL in it, no queue or task can have that name, the span is zero, or
+    /// the database can't be reached. That nobody has declared such a task is no error: its worker may come later.
     pub async fn pause(&self, what: Pausable, reason: &str, span: Option<Duration>) -> Result<()> {
         if reason.contains('\0') || reason.chars().count() > MAX_REASON {
             return Err(Error::invalid(format!("expected a reason of at most {MAX_REASON} characters without NUL")));
+        }
+        let (Pausable::Queue(name) | Pausable::Task(name)) = &what;
+        literal::name(name).map_err(|error| Error::invalid(format!("what is to be paused: {error}")))?;
+        if span.is_some_and(|span| span.is_zero()) {
+            return Err(Error::invalid("expected a pause of more than zero: `None` is until it is resumed"));
         }
         self.inner.backend.pause(what, reason.to_owned(), span).await
     }

@@ -63,12 +63,15 @@ impl Gate {
         for check in &self.checks {
             check(&mut Outgoing { job }).map_err(|error| refused(&job.task, error))?;
         }
-        if self.checks.is_empty() { Ok(()) } else { check_headers(&job.headers) }
+        if self.checks.is_empty() {
+            return Ok(());
+        }
+        check_headers(&job.headers).map_err(|error| error.about_task(&job.task))
     }
 }
 
 fn refused(task: &str, error: BoxError) -> Error {
-    Error::invalid("the client's `on_enqueue` refused the job").because(error).about_task(task)
+    Error::invalid(format!("the client's `on_enqueue` refused the job: {error}")).because(error).about_task(task)
 }
 
 impl fmt::Debug for Gate {

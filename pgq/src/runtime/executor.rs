@@ -144,13 +144,17 @@ impl Running {
     /// whatever it says then.
     async fn end_late(&self, handler: Paced, token: &CancellationToken, timeout: Duration) -> Outcome {
         token.cancel();
+        let failure = Failure::new(FailureKind::Timeout, &format!("the handler took longer than {timeout:?}"));
         tokio::select! {
             biased;
-            outcome = handler => if outcome == Outcome::Completed { return outcome },
-            () = self.engine.halt.abort.cancelled() => return Outcome::Released,
-            () = self.engine.platform.clock.sleep(GRACE) => {}
+            outcome = handler => match outcome {
+                Outcome::Completed => outcome,
+                Outcome::Failed(last) => Outcome::Failed(failure.with_cause(last.message())),
+                _ => Outcome::Failed(failure),
+            },
+            () = self.engine.halt.abort.cancelled() => Outcome::Released,
+            () = self.engine.platform.clock.sleep(GRACE) => Outcome::Failed(failure),
         }
-        Outcome::Failed(Failure::new(FailureKind::Timeout, &format!("the handler took longer than {timeout:?}")))
     }
 
     /// Gives the handler a moment to end by itself. However it ends, the job is cancelled.

@@ -7,12 +7,18 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use pgq_core::{Outcome, TaskOptions};
+use pgq_core::{Codec, Outcome, TaskOptions};
 
 use super::layer::Equipped;
 use super::resources::{Provides, Share};
-use super::{Attempt, Context, Layer, Layers, Location, Provide, Provider, Task, decode};
+use super::{Attempt, Context, Layer, Layers, Location, Payload, Provide, Provider, Task, decode};
 use crate::error::{Error, Kind, Result};
+
+fn canonical<T: Task>(args: &serde_json::Value) -> Result<serde_json::Value> {
+    let bytes = args.to_string().into_bytes();
+    let args = decode::<T::Args>(Codec::Json.number(), &bytes);
+    args.map_err(|failure| Error::new(Kind::Payload, failure.message().to_owned()))?.to_json()
+}
 
 /// A task without its types, as the registry holds it.
 #[derive(Clone, Copy)]
@@ -23,6 +29,8 @@ pub struct TaskEntry {
     pub(crate) location: Location,
     pub(crate) blocking: bool,
     pub(crate) schema: fn() -> Option<serde_json::Value>,
+    /// Arguments as the task itself would write them.
+    pub(crate) canonical: fn(&serde_json::Value) -> Result<serde_json::Value>,
     wants: TypeId,
     wants_name: fn() -> &'static str,
     bind: Bind,
@@ -44,6 +52,7 @@ impl TaskEntry {
             location: T::LOCATION,
             blocking: T::BLOCKING,
             schema: T::schema,
+            canonical: canonical::<T>,
             wants: TypeId::of::<T::Resources>(),
             wants_name: type_name::<T::Resources>,
             bind: bind::<T>,

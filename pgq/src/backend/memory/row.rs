@@ -103,7 +103,7 @@ impl Row {
             failures: Vec::new(),
         };
         row.wait_until(due(job.when, now), State::Scheduled, now);
-        row.expires_at = job.expires_in.map(|span| row.run_at.saturating_add(span));
+        row.expires_at = job.expires_in.map(|span| row.run_at.max(now).saturating_add(span));
         row
     }
 
@@ -135,10 +135,11 @@ impl Row {
             (self.codec, self.payload) = (codec.number(), payload);
         }
         if let Some(when) = change.when {
-            let (due, before) = (due(when, now), self.run_at);
+            // From when on it may run, which a time in the past doesn't move.
+            let (due, before) = (due(when, now), self.run_at.max(self.created));
             let state = if let Place::Deferred(state) = self.place { state } else { State::Scheduled };
             self.wait_until(due, state, now);
-            self.expires_at = self.expires_at.map(|until| due.saturating_add(until.since(before)));
+            self.expires_at = self.expires_at.map(|until| due.max(now).saturating_add(until.since(before)));
         }
     }
 
@@ -209,9 +210,9 @@ impl Row {
         self.crashes >= crash::SUSPECT
     }
 
-    /// An attempt ended by itself, and killed nobody.
+    /// An attempt ended by itself: it has killed nobody, and begun in time.
     pub(super) fn clear(&mut self) {
-        self.crashes = 0;
+        (self.crashes, self.expires_at) = (0, None);
     }
 
     /// `ran` for how long, where that is known.

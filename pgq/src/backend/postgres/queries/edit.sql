@@ -10,8 +10,9 @@ changed as (
   set rank = coalesce($3::smallint, job.rank),
       run_at = coalesce(given.run_at, job.run_at),
       lane = case when given.run_at is null then job.lane when given.run_at > given.now then 1 else 0 end,
-      -- It has as long to begin as it had.
-      expires_at = job.expires_at + (coalesce(given.run_at, job.run_at) - job.run_at),
+      -- It has as long to begin as it had, from when on it may run.
+      expires_at = case when given.run_at is null then job.expires_at
+                        else job.expires_at + (greatest(given.run_at, given.now) - greatest(job.run_at, job.created)) end,
       codec = coalesce($6::smallint, job.codec),
       payload = coalesce($7::bytea, job.payload)
   from held, given

@@ -12,7 +12,7 @@ with entry as (
 new as (
   insert into @job (queue, task, rank, run_at, created, lane, max_attempts, codec, headers, payload, expires_at, extra)
   select queue, task, rank, run_at, now, case when run_at > now then 1 else 0 end, max_attempts, codec, headers, payload,
-         run_at + expires_in * interval '1 microsecond', extra
+         greatest(run_at, now) + expires_in * interval '1 microsecond', extra
   from entry
   returning id),
 -- In a transaction of the caller's own the notice leaves with its commit. What it reads here may be stale where
