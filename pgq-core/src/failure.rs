@@ -99,6 +99,12 @@ impl Failure {
         Self { kind, message: safe(&error.to_string(), MAX_MESSAGE), chain }
     }
 
+    /// Of a job whose time to begin is over.
+    #[must_use]
+    pub fn expired() -> Self {
+        Self::new(FailureKind::Expired, "no attempt had begun when the time for it was over")
+    }
+
     /// With one more cause, after those that it has.
     #[must_use]
     pub fn with_cause(mut self, cause: &str) -> Self {

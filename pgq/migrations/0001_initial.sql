@@ -85,6 +85,7 @@ create index @@job_ready on @job (queue, task, rank, run_at, id) where lane = 0;
 create index @@job_deferred on @job (run_at, id) where lane = 1;
 create index @@job_parked on @job (limit_key, rank, run_at, id) where lane = 2;
 create index @@job_tombstone on @job (run_at) where lane = 3;
+create index @@job_expires on @job (expires_at) where expires_at is not null;
 create unique index @@job_unique on @job (task, unique_key) where unique_key is not null;
 
 -- Goes with its job: a retry by hand keeps it, and what isn't kept leaves none.

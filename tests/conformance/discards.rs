@@ -65,6 +65,29 @@ pub(crate) async fn who_asks_is_told_of_every_job_that_is_given_up(world: World)
     Ok(())
 }
 
+pub(crate) async fn what_nobody_begins_in_time_is_discarded_though_nobody_claims_it(world: World) -> Result<()> {
+    let office = Office::default();
+    let mut worker = world.worker(pgq::tasks![deliver], office.clone()).await?;
+    let minute = Duration::from_mins(1);
+    let job = || deliver::job("well".to_owned()).queue("unserved").unique("one").expires_in(minute);
+    let late = job().enqueue(&world.client).await?.id();
+    let later = deliver::job("well".to_owned()).delay(minute).expires_in(minute).enqueue(&world.client).await?.id();
+    worker.prune().await?;
+    assert_eq!(world.state(late).await?, State::Available);
+    world.clock.advance(minute);
+    worker.prune().await?;
+    let expired = world.job(late).await?;
+    assert_eq!((expired.state, expired.failures[0].kind), (State::Discarded, FailureKind::Expired));
+    assert_eq!(office.told().iter().map(|job| job.id).collect::<Vec<_>>(), [late]);
+    assert!(job().enqueue(&world.client).await?.is_new(), "its unique key is free");
+    assert_eq!(worker.drain().await?, 1);
+    assert_eq!(world.state(later).await?, State::Completed);
+    world.clock.advance(Duration::from_hours(24 * 8));
+    worker.prune().await?;
+    assert!(world.client.get(late).await?.is_none(), "it was kept for a week");
+    Ok(())
+}
+
 pub(crate) async fn a_hook_that_panics_harms_nobody(world: World) -> Result<()> {
     let office = Office::default();
     let mut worker = world.worker(pgq::tasks![deliver], office.clone()).await?;

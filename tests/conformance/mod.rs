@@ -50,6 +50,7 @@ macro_rules! facts {
 facts! {
     discards:
         who_asks_is_told_of_every_job_that_is_given_up
+        what_nobody_begins_in_time_is_discarded_though_nobody_claims_it
         a_hook_that_panics_harms_nobody
         who_rescues_is_told_of_what_died_with_its_workers
         nobody_is_told_of_an_end_that_came_too_late;

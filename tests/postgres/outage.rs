@@ -130,9 +130,10 @@ async fn a_worker_whose_links_are_dead_but_open_comes_back_by_itself() {
     proxy.freeze();
     let later = hold::enqueue(&direct, ()).await.unwrap().id();
     assert_eq!(scene.running().await, later);
-    scene.open.notify_waiters();
-    until(&direct, held, State::Completed).await;
-    until(&direct, later, State::Completed).await;
+    for id in [held, later] {
+        scene.open.notify_one();
+        until(&direct, id, State::Completed).await;
+    }
     assert_eq!(direct.get(held).await.unwrap().unwrap().epoch, 1, "it kept its lease meanwhile");
     scene.worker.stop().await.unwrap();
 }

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pgq::backend::{
-    Answer, Backend, Batch, Cancellation, Change, Claim, Declaration, Deletion, Edited, Ended, Enqueued, Found,
-    JobInfo, Lease, Maintain, Migrated, NewJob, Notice, Operate, Pausable, Pause, Produce, Promoted, Pruned, Pulse,
-    Registration, Renewal, Rescued, Retrial, Search, Session, Transaction, Verdict, Want, Watched, Work,
+    Answer, Backend, Batch, Cancellation, Change, Claim, Declaration, Deletion, Discarded, Edited, Ended, Enqueued,
+    Found, JobInfo, Lease, Maintain, Migrated, NewJob, Notice, Operate, Pausable, Pause, Produce, Promoted, Pruned,
+    Pulse, Registration, Renewal, Rescued, Retrial, Search, Session, Transaction, Verdict, Want, Watched, Work,
 };
 use pgq::testing::stepper;
 use pgq::{Client, Context, Env, Error, JobId, Resources, Result, State, Worker};
@@ -249,6 +249,10 @@ impl Maintain for Unsteady {
 
     fn rescue(&self, step: u32) -> Answer<'_, Rescued> {
         self.inner.rescue(step)
+    }
+
+    fn expire(&self, step: u32) -> Answer<'_, Vec<Discarded>> {
+        self.inner.expire(step)
     }
 
     fn prune(&self, step: u32) -> Answer<'_, Pruned> {

@@ -148,6 +148,9 @@ pub trait Maintain: Send + Sync {
     /// Declares workers gone whose lease is over, and frees up to `step` jobs that they held.
     fn rescue(&self, step: u32) -> Answer<'_, Rescued>;
 
+    /// Discards up to `step` jobs that nobody has begun in time, and that nobody claims either.
+    fn expire(&self, step: u32) -> Answer<'_, Vec<Discarded>>;
+
     /// Deletes what history has kept for long enough, in steps of about `step` rows.
     fn prune(&self, step: u32) -> Answer<'_, Pruned>;
 }

@@ -156,7 +156,7 @@ impl<T> JobBuilder<T> {
     }
 
     /// How long after it could run the job may begin, instead of what its task says; more than zero, at most 100 years. If no
-    /// attempt has begun by then, the job is discarded as expired when its turn comes.
+    /// attempt has begun by then, the job is discarded as expired: when its turn comes, or within a minute.
     pub fn expires_in(mut self, span: Duration) -> Self {
         self.check_span("time to begin in", span);
         if span.is_zero() {

@@ -59,7 +59,7 @@ impl Running {
 
     async fn finish(mut self) {
         let outcome = match self.task.clone() {
-            Some(_) if self.job.expired => expired(),
+            Some(_) if self.job.expired => Outcome::Hopeless(Failure::expired()),
             Some(_) if self.job.damage.is_some() => self.damaged(),
             Some(task) => self.perform(&task).await,
             // Claims ask for known tasks only; should one come all the same, somebody else may know it.
@@ -212,10 +212,6 @@ impl Running {
         self.engine.outbox.push(ended);
         self.engine.slots.give();
     }
-}
-
-fn expired() -> Outcome {
-    Outcome::Hopeless(Failure::new(FailureKind::Expired, "no attempt had begun when the time for it was over"))
 }
 
 /// Failures are warnings, what was given up is an error: an operator who sees only those sees what needs him.

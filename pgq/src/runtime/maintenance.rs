@@ -64,7 +64,7 @@ impl Service for Rescuer {
     }
 }
 
-/// Deletes what has been kept for long enough.
+/// Discards what nobody began in time, and deletes what has been kept for long enough.
 pub(super) struct Pruner(pub(super) Arc<Engine>);
 
 /// The time between two looks for what is old.
@@ -78,7 +78,14 @@ impl Service for Pruner {
     }
 
     async fn turn(&mut self) -> Result<Next> {
+        let late = self.0.session.expire(STEP).await?;
+        let mut more = late.len() >= STEP as usize;
+        for job in late {
+            tracing::error!(job = %job.id, task = job.task, "job discarded: nobody began it in time");
+            self.0.discards.tell(job);
+        }
         let pruned = self.0.session.prune(STEP).await?;
-        Ok(if pruned.rows >= u64::from(STEP) { Next::Again } else { Next::After(PRUNE) })
+        more |= pruned.rows >= u64::from(STEP);
+        Ok(if more { Next::Again } else { Next::After(PRUNE) })
     }
 }

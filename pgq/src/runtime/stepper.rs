@@ -7,7 +7,7 @@ use super::claimer::Claimer;
 use super::completer::Completer;
 use super::engine::Engine;
 use super::executor;
-use super::maintenance::{Promoter, Rescuer};
+use super::maintenance::{Promoter, Pruner, Rescuer};
 use super::service::{Next, Service};
 use crate::Result;
 use crate::backend::{Renewal, Session};
@@ -84,6 +84,17 @@ impl Stepper {
     /// The database can't be reached.
     pub async fn rescue(&mut self) -> Result<()> {
         while Rescuer(Arc::clone(&self.engine)).turn().await? == Next::Again {}
+        self.engine.discards.flush().await;
+        Ok(())
+    }
+
+    /// Discards what nobody has begun in time, and deletes what was kept for long enough. A worker that runs by itself does this
+    /// once a minute.
+    ///
+    /// # Errors
+    /// The database can't be reached.
+    pub async fn prune(&mut self) -> Result<()> {
+        while Pruner(Arc::clone(&self.engine)).turn().await? == Next::Again {}
         self.engine.discards.flush().await;
         Ok(())
     }

@@ -39,6 +39,7 @@ impl Store {
             }
             Transition::Release => {
                 row.release();
+                row.begun();
                 self.insert(row);
             }
             _ => {

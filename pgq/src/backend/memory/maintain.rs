@@ -21,6 +21,10 @@ impl Maintain for Session {
             .answer(move |store| Rescued { gone: store.declare_gone(self.lease, self.started), ..store.free(step) })
     }
 
+    fn expire(&self, step: u32) -> Answer<'_, Vec<Discarded>> {
+        self.memory.answer(move |store| store.expire(step))
+    }
+
     fn prune(&self, step: u32) -> Answer<'_, Pruned> {
         self.memory.answer(move |store| store.prune(step))
     }
@@ -85,6 +89,20 @@ impl Store {
             self.insert(row);
         }
         discarded
+    }
+
+    fn expire(&mut self, step: u32) -> Vec<Discarded> {
+        let late = self.jobs.values().filter(|row| row.is_late(self.now)).map(|row| row.id);
+        let late: Vec<JobId> = late.take(step as usize).collect();
+        late.into_iter().filter_map(|id| self.expire_one(id)).collect()
+    }
+
+    fn expire_one(&mut self, id: JobId) -> Option<Discarded> {
+        let mut row = self.remove(id)?;
+        let discarded = row.expire(self.now);
+        self.yield_key(&row);
+        self.archive_as_declared(row, State::Discarded);
+        Some(discarded)
     }
 
     fn prune(&mut self, step: u32) -> Pruned {

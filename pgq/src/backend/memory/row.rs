@@ -205,6 +205,19 @@ impl Row {
         }
     }
 
+    /// Nobody has begun it in time, or holds it.
+    pub(super) fn is_late(&self, now: Timestamp) -> bool {
+        let over = self.expires_at.is_some_and(|until| until <= now);
+        over && self.attempt == 0 && !matches!(self.place, Place::Held(_))
+    }
+
+    /// It is to be discarded.
+    pub(super) fn expire(&mut self, now: Timestamp) -> Discarded {
+        let failure = Failure::expired();
+        self.note(&failure, None, now);
+        Discarded::new(self.id, self.lane.task.to_string(), self.attempt, failure)
+    }
+
     /// It may be the one that killed its workers.
     pub(super) fn is_suspect(&self) -> bool {
         self.crashes >= crash::SUSPECT
@@ -212,7 +225,13 @@ impl Row {
 
     /// An attempt ended by itself: it has killed nobody, and begun in time.
     pub(super) fn clear(&mut self) {
-        (self.crashes, self.expires_at) = (0, None);
+        self.crashes = 0;
+        self.begun();
+    }
+
+    /// An attempt began in time.
+    pub(super) fn begun(&mut self) {
+        self.expires_at = None;
     }
 
     /// `ran` for how long, where that is known.

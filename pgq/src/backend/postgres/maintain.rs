@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pgq_core::{JobId, crash};
+use pgq_core::{Failure, JobId, crash};
 use sqlx::postgres::PgRow;
 
 use super::convert::{Instant, column, database, job_id, micros, unsigned};
@@ -70,6 +70,17 @@ impl PgSession {
         Ok(())
     }
 
+    async fn expire_step(&self, step: u32) -> Result<Vec<Discarded>> {
+        let failure = Failure::expired();
+        let query = self.statements.expire.query().bind(i64::from(step)).bind(self.now()).bind(failure.message());
+        let rows = query.fetch_all(&self.engine()).await.map_err(database)?;
+        let discarded = |row: &PgRow| {
+            let attempt: i16 = column(row, 2)?;
+            Ok(Discarded::new(job_id(row)?, column(row, 1)?, attempt.unsigned_abs(), failure.clone()))
+        };
+        rows.iter().map(discarded).collect()
+    }
+
     async fn prune_step(&self, step: u32) -> Result<Pruned> {
         let until = self.pruned_until().map(Instant);
         let query = self.statements.prune.query().bind(i64::from(step)).bind(self.now()).bind(until);
@@ -89,6 +100,10 @@ impl Maintain for PgSession {
 
     fn rescue(&self, step: u32) -> Answer<'_, Rescued> {
         Box::pin(self.rescue_step(step))
+    }
+
+    fn expire(&self, step: u32) -> Answer<'_, Vec<Discarded>> {
+        Box::pin(self.expire_step(step))
     }
 
     fn prune(&self, step: u32) -> Answer<'_, Pruned> {

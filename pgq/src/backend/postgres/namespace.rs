@@ -139,7 +139,7 @@ macro_rules! statements {
 
 statements! {
     cancel claim clear_key declarations declare_gone declare_lost delete deregister doze edit enqueue enqueue_unique
-    failures find finish free free_keys get holder look mark_freed pause pauses promote prune put_back raise
+    expire failures find finish free free_keys get holder look mark_freed pause pauses promote prune put_back raise
     register_tasks register_worker release renew replace resume retry rouse settle unfinished untold wake watch
 }
 

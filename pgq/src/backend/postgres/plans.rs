@@ -39,6 +39,7 @@ const ENGINE: &[Expected] = &[
         "Index Scan Backward using failure_job"
     ),
     expected!("look", "Index Scan using job_pkey"),
+    expected!("expire", "Index Scan using job_expires", "Index Scan using task_pkey", "Tid Scan"),
     expected!("promote", "Index Scan using job_deferred", "Index Only Scan using job_deferred", "Tid Scan"),
     expected!(
         "prune",

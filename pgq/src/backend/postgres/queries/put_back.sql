@@ -22,7 +22,7 @@ back as (
       crashes = case when held.delay is null then job.crashes else 0 end,
       lane = case when held.delay > 0 then 1 else 0 end,
       -- It has begun, and in time.
-      expires_at = case when held.delay is null then job.expires_at end,
+      expires_at = null,
       run_at = coalesce(coalesce($7::timestamptz, statement_timestamp()) + held.delay * interval '1 microsecond',
                         job.run_at)
   from held
