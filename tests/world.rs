@@ -109,6 +109,7 @@ pub(crate) fn job(task: &'static str) -> NewJob {
         codec: Codec::MessagePack,
         payload: vec![0xc0],
         headers: Headers::new(),
+        tick: None,
     }
 }
 

@@ -17,14 +17,14 @@ pub(crate) const BATCH: u32 = 1_000;
 /// Does nothing, and is forgotten.
 #[pgq::task(keep = none)]
 pub(crate) async fn noop(ctx: Context<Meter>, _payload: String) -> Result<(), BoxError> {
-    ctx.tick();
+    ctx.count();
     Ok(())
 }
 
 /// Does nothing, and is kept in history.
 #[pgq::task]
 pub(crate) async fn noop_kept(ctx: Context<Meter>, _payload: String) -> Result<(), BoxError> {
-    ctx.tick();
+    ctx.count();
     Ok(())
 }
 
@@ -62,7 +62,7 @@ impl Meter {
         Self(Arc::new((AtomicU32::new(total), Notify::new())))
     }
 
-    fn tick(&self) {
+    fn count(&self) {
         if self.0.0.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.0.1.notify_one();
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use crate::{Timestamp, Unique};
+use crate::{Tick, Timestamp, Unique};
 
 /// The number of a job within its namespace. Ids are handed out in sequence and so can be guessed: whoever shows jobs on
 /// the web authorises by something else.
@@ -129,6 +129,8 @@ pub struct NewJob {
     pub payload: Vec<u8>,
     /// Text that travels along.
     pub headers: Headers,
+    /// The tick of a schedule that made it.
+    pub tick: Option<Tick>,
 }
 
 /// A job that a worker has won the lease of.
@@ -164,6 +166,8 @@ pub struct Claimed {
     pub damage: Option<String>,
     /// Text that travels along.
     pub headers: Headers,
+    /// The tick of a schedule that made it.
+    pub tick: Option<Tick>,
     /// The encoded arguments.
     pub payload: Vec<u8>,
 }

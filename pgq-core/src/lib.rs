@@ -28,7 +28,7 @@ pub use lease::Lease;
 pub use options::TaskOptions;
 pub use outcome::{Outcome, Standing, Transition, decide};
 pub use retry::Retry;
-pub use schedule::{Cadence, Missed, Overlap, Tick};
+pub use schedule::{Cadence, Missed, Overlap, Schedule, Tick};
 pub use state::{Event, State};
 pub use time::Timestamp;
 pub use unique::{OnConflict, Placement, Unique, UniqueBy, UniqueKey};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Priority, Retry, UniqueBy};
+use crate::{Priority, Retry, Schedule, UniqueBy};
 
 /// The name of the queue of a task that names none.
 pub const DEFAULT_QUEUE: &str = "default";
@@ -18,6 +18,7 @@ pub struct TaskOptions {
     expires_in: Option<Duration>,
     unique: Option<UniqueBy>,
     keep: Keep,
+    schedule: Option<Schedule>,
 }
 
 /// How long finished jobs are kept; a span of zero keeps nothing.
@@ -57,6 +58,7 @@ impl TaskOptions {
         expires_in: None,
         unique: None,
         keep: Keep::DEFAULT,
+        schedule: None,
     };
 
     /// The lane that its jobs wait in.
@@ -107,6 +109,12 @@ impl TaskOptions {
         Self { keep, ..self }
     }
 
+    /// When jobs of it are made by themselves.
+    #[must_use]
+    pub const fn with_schedule(self, schedule: Schedule) -> Self {
+        Self { schedule: Some(schedule), ..self }
+    }
+
     /// The lane that its jobs wait in.
     #[must_use]
     pub const fn queue(&self) -> &'static str {
@@ -147,6 +155,12 @@ impl TaskOptions {
     #[must_use]
     pub const fn unique(&self) -> Option<&UniqueBy> {
         self.unique.as_ref()
+    }
+
+    /// When jobs of it are made by themselves.
+    #[must_use]
+    pub const fn schedule(&self) -> Option<&Schedule> {
+        self.schedule.as_ref()
     }
 
     /// How long finished jobs are kept.

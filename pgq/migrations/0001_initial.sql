@@ -40,6 +40,26 @@ create table @task (
   seen timestamptz not null
 );
 
+-- What makes jobs by itself. A row says all that a job of it needs, so that any worker can fire it.
+create table @schedule (
+  name text collate "C" primary key,
+  task text collate "C" not null,
+  queue text collate "C" not null,
+  rank smallint not null,
+  max_attempts smallint not null,
+  expires_in bigint,                      -- in microseconds
+  cadence text not null,                  -- a cron expression, or `every` and a span
+  zone text not null,
+  missed text not null,
+  overlap text not null,
+  payload bytea not null,
+  generation bigint not null default 0,   -- grows whenever something above changes
+  last timestamptz not null,              -- the last tick that is accounted for
+  waiting timestamptz,                    -- the tick that waits for the job before it to finish
+  fired timestamptz,                      -- the last tick of which a job was made
+  job bigint                              -- and that job
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
+
 -- What nothing is claimed of.
 create table @pause (
   kind text not null check (kind in ('queue', 'task')),

@@ -19,8 +19,8 @@ pub use control::{cancel, discard, retry_in, snooze};
 pub use error::{BoxError, Error, Result};
 pub use pgq_core::options::Keep;
 pub use pgq_core::{
-    Control, Failure, FailureKind, Headers, JobId, OnConflict, Outcome, Placement, Priority, Retry, State, TaskOptions,
-    Timestamp, UniqueBy, UniqueKey,
+    Cadence, Control, Failure, FailureKind, Headers, JobId, Missed, OnConflict, Outcome, Overlap, Placement, Priority,
+    Retry, Schedule, State, TaskOptions, Tick, Timestamp, UniqueBy, UniqueKey,
 };
 pub use pgq_macros::{Provide, payload, task};
 pub use runtime::{Stopper, Worker, WorkerBuilder, run, run_with};

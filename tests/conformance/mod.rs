@@ -19,6 +19,7 @@ mod pause;
 mod rescue;
 mod retention;
 mod retry;
+mod schedules;
 mod transaction;
 mod transactional;
 mod unique;
@@ -213,6 +214,19 @@ facts! {
         a_second_pause_takes_the_place_of_the_first
         resuming_wakes_a_sleeper
         an_odd_reason_is_refused;
+    schedules:
+        each_tick_is_fired_once_and_tells_of_the_one_before
+        two_workers_make_one_job_of_a_tick
+        a_tick_that_somebody_else_has_fired_makes_no_job
+        what_the_fleet_missed_is_fired_as_the_schedule_says
+        a_tick_beside_an_unfinished_job_is_passed_over
+        one_tick_waits_for_an_unfinished_job
+        jobs_overlap_where_that_is_allowed
+        a_changed_expression_takes_the_place_of_the_old_one
+        declaring_a_schedule_again_changes_nothing
+        every_second_is_fired
+        a_day_has_one_tick_also_when_clocks_change
+        a_day_that_passes_at_once_is_fired_in_order;
     wake:
         a_sleeper_is_woken_by_work_it_can_do
         a_sleeper_is_not_woken_by_work_of_others

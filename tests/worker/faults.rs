@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pgq::backend::{
-    Answer, Backend, Batch, Cancellation, Change, Claim, Declaration, Deletion, Discarded, Edited, Ended, Enqueued,
-    Found, JobInfo, Lease, Maintain, Migrated, NewJob, Notice, Operate, Pausable, Pause, Produce, Promoted, Pruned,
-    Pulse, Registration, Renewal, Rescued, Retrial, Search, Session, Transaction, Verdict, Want, Watched, Work,
+    Agenda, Answer, Backend, Batch, Cancellation, Change, Claim, Declaration, Deletion, Discarded, Edited, Ended,
+    Enqueued, Firing, Found, JobInfo, Lease, Maintain, Migrated, NewJob, Notice, Operate, Pausable, Pause, Produce,
+    Promoted, Pruned, Pulse, Registration, Renewal, Rescued, Retrial, Scheduled, Search, Session, Transaction, Verdict,
+    Want, Watched, Work,
 };
 use pgq::testing::stepper;
 use pgq::{Client, Context, Env, Error, JobId, Resources, Result, State, Worker};
@@ -257,6 +258,18 @@ impl Maintain for Unsteady {
 
     fn prune(&self, step: u32) -> Answer<'_, Pruned> {
         self.inner.prune(step)
+    }
+
+    fn declare(&self, schedules: Vec<Scheduled>) -> Answer<'_, ()> {
+        self.inner.declare(schedules)
+    }
+
+    fn agenda(&self) -> Answer<'_, Agenda> {
+        self.inner.agenda()
+    }
+
+    fn fire(&self, firing: Firing) -> Answer<'_, bool> {
+        self.inner.fire(firing)
     }
 }
 

@@ -28,6 +28,14 @@ enum Kind {
 }
 
 impl Cadence {
+    /// Either: a cron expression, or `every` and a span, in which no zone counts.
+    ///
+    /// # Errors
+    /// As [`Cadence::cron`] and [`Cadence::every`].
+    pub fn read(text: &str, zone: &str) -> Result<Self, ScheduleError> {
+        text.strip_prefix("every ").map_or_else(|| Self::cron(text, zone), Self::every)
+    }
+
     /// By a cron expression: 5 fields, 6 with seconds first, or a nickname such as `@daily`; in a time zone by its IANA name.
     ///
     /// # Errors

@@ -7,10 +7,13 @@ mod cadence;
 mod cron;
 mod due;
 mod error;
+mod plan;
+mod policy;
 
 pub use cadence::Cadence;
 pub use due::{Due, FORGIVEN, FORGOTTEN, MOST, due};
 pub use error::ScheduleError;
+pub use plan::{Plan, Standing, plan};
 
 use crate::Timestamp;
 
@@ -48,4 +51,17 @@ pub enum Overlap {
     Skip,
     /// It makes one that waits, but there is never more than one that waits.
     Queue,
+}
+
+/// What a task declares about when its jobs are made. Built in a constant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// When it ticks, as [`Cadence::read`] takes it.
+    pub cadence: &'static str,
+    /// The IANA name of its time zone.
+    pub zone: &'static str,
+    /// What becomes of ticks that were missed.
+    pub missed: Missed,
+    /// What becomes of a tick while an earlier job isn't finished.
+    pub overlap: Overlap,
 }

@@ -13,11 +13,13 @@
 pub(crate) mod memory;
 mod operator;
 pub(crate) mod postgres;
+mod schedule;
 
 pub use operator::{
     Cancellation, Change, Deletion, Edited, FailedAttempt, Found, JobInfo, Migrated, Pausable, Pause, Retrial, Search,
 };
 pub(crate) use postgres::database;
+pub use schedule::{Agenda, Firing, Kept, Scheduled};
 
 use std::future::Future;
 use std::pin::Pin;
@@ -153,6 +155,15 @@ pub trait Maintain: Send + Sync {
 
     /// Deletes what history has kept for long enough, in steps of about `step` rows.
     fn prune(&self, step: u32) -> Answer<'_, Pruned>;
+
+    /// Puts in schedules that code declares; one of a name that is there takes its place, and ticks from now on.
+    fn declare(&self, schedules: Vec<Scheduled>) -> Answer<'_, ()>;
+
+    /// All schedules, and where they stand.
+    fn agenda(&self) -> Answer<'_, Agenda>;
+
+    /// Moves a schedule on and enqueues the jobs, in one step, if it stands where it was seen; whether it did.
+    fn fire(&self, firing: Firing) -> Answer<'_, bool>;
 }
 
 /// The operator's verbs.

@@ -59,6 +59,7 @@ impl<T: Task> JobBuilder<T> {
             codec: Codec::MessagePack,
             payload,
             headers: Headers::new(),
+            tick: None,
         };
         Self { job, unique: Wish::of_task::<T>(&args), mistake, task: PhantomData }
     }
@@ -80,6 +81,7 @@ impl JobBuilder<AnyTask> {
                 codec: Codec::Json,
                 payload: Vec::new(),
                 headers: Headers::new(),
+                tick: None,
             },
             unique: Wish::default(),
             mistake: None,

@@ -178,6 +178,7 @@ impl Running {
             max_attempts: self.job.max_attempts,
             crashes: self.job.crashes,
             headers: std::mem::take(&mut self.job.headers),
+            tick: self.job.tick,
             token: self.engine.halt.hurry.child_token(),
             client: self.engine.client.clone(),
             follow_ups: Arc::clone(&self.follow_ups),

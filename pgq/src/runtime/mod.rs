@@ -30,6 +30,7 @@ mod service;
 mod shutdown;
 mod slots;
 mod stepper;
+mod ticker;
 mod worker;
 mod write;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::discards::Discards;
 use super::engine::{Engine, Halt};
-use super::registration::introduce;
+use super::registration::{introduce, scheduled};
 use super::service::Signal;
 use crate::backend::{Uuid, Want};
 use crate::task::{Blocking, BoundTask, Resources, TaskEntry};
@@ -44,6 +44,10 @@ impl<R: Resources> Plan<R> {
     pub(super) async fn open(&self, halt: Halt) -> Result<Arc<Engine>> {
         let registration = introduce(&self.client, self.instance, self.lease, &self.entries, &self.wants);
         let session = self.client.backend().register(registration).await?;
+        let schedules = scheduled(&self.entries)?;
+        if !schedules.is_empty() {
+            session.declare(schedules).await?;
+        }
         Ok(Arc::new(Engine::new(self, session, Discards::told_to(&self.resources), halt)))
     }
 }

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use pgq_core::{Lease, literal};
+use pgq_core::{Cadence, Lease, literal};
 
 use crate::Client;
-use crate::backend::{Registration, Uuid, Want};
+use crate::backend::{Registration, Scheduled, Uuid, Want};
 use crate::error::{Error, Result};
-use crate::task::TaskEntry;
+use crate::task::{TaskEntry, encode};
 
 /// Every task (and earlier name of one) in every queue that is served.
 pub(super) fn wants(tasks: &[TaskEntry], queues: Option<&[String]>, slots: usize) -> Result<Vec<Want>> {
@@ -43,6 +43,30 @@ pub(super) fn introduce(
         wants: wants.to_vec(),
         tasks: tasks.iter().map(TaskEntry::declare).collect(),
     }
+}
+
+/// What the tasks say of when their jobs are made. Such a task takes no arguments.
+pub(super) fn scheduled(tasks: &[TaskEntry]) -> Result<Vec<Scheduled>> {
+    let declared = tasks.iter().filter_map(|task| task.options.schedule().map(|schedule| (task, schedule)));
+    declared
+        .map(|(task, schedule)| {
+            let wrong = |error| Error::invalid("the schedule isn't valid").because(error).about_task(task.name);
+            Cadence::read(schedule.cadence, schedule.zone).map_err(wrong)?;
+            Ok(Scheduled {
+                name: task.name.to_owned(),
+                task: task.name.to_owned(),
+                queue: task.options.queue().to_owned(),
+                priority: task.options.priority(),
+                max_attempts: task.options.attempts(),
+                expires_in: task.options.expires_in(),
+                cadence: schedule.cadence.to_owned(),
+                zone: schedule.zone.to_owned(),
+                missed: schedule.missed,
+                overlap: schedule.overlap,
+                payload: encode(&())?,
+            })
+        })
+        .collect()
 }
 
 /// The machine's name, for people; empty where nobody tells.

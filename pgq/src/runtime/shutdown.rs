@@ -27,6 +27,7 @@ use super::heartbeat::Heartbeat;
 use super::maintenance::{Promoter, Pruner, Rescuer};
 use super::plan::Plan;
 use super::service::{Service, backoff, drive};
+use super::ticker::Ticker;
 use crate::error::{Error, Kind, Result};
 use crate::platform::{pause, spawn, spawn_thread, within};
 use crate::task::Resources;
@@ -98,6 +99,7 @@ impl Life {
             start(Promoter(Arc::clone(&engine)), &engine, &drain),
             start(Rescuer(Arc::clone(&engine)), &engine, &drain),
             start(Pruner(Arc::clone(&engine)), &engine, &drain),
+            start(Ticker::new(Arc::clone(&engine)), &engine, &drain),
         ];
         if plan.endings.drain {
             claiming.push(start(Drainer::new(Arc::clone(&engine), stop.clone()), &engine, &drain));

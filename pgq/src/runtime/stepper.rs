@@ -9,6 +9,7 @@ use super::engine::Engine;
 use super::executor;
 use super::maintenance::{Promoter, Pruner, Rescuer};
 use super::service::{Next, Service};
+use super::ticker::Ticker;
 use crate::Result;
 use crate::backend::{Renewal, Session};
 
@@ -25,11 +26,12 @@ impl Stepper {
         Self { claimer: Claimer::new(Arc::clone(&engine)), completer: Completer::new(Arc::clone(&engine)), engine }
     }
 
-    /// Promotes what is due, claims once, runs what was won to its end and writes it; how many attempts ran.
+    /// Makes the jobs of schedules, promotes what is due, claims once, runs what was won to its end and writes it; how many attempts ran.
     ///
     /// # Errors
     /// The database can't be reached.
     pub async fn step(&mut self) -> Result<usize> {
+        self.tick().await?;
         while Promoter(Arc::clone(&self.engine)).turn().await? == Next::Again {}
         let started = self.start().await?;
         self.settle().await?;
@@ -48,6 +50,14 @@ impl Stepper {
                 ran => total += ran,
             }
         }
+    }
+
+    /// Makes the jobs of schedules that are due.
+    ///
+    /// # Errors
+    /// The database can't be reached.
+    pub async fn tick(&mut self) -> Result<()> {
+        Ticker::new(Arc::clone(&self.engine)).turn().await.map(drop)
     }
 
     /// Claims once and starts what was won, without waiting for it; how many attempts were started. On a runtime of one thread,

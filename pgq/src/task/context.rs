@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use pgq_core::{Headers, JobId};
+use pgq_core::{Headers, JobId, Tick};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +31,7 @@ pub(crate) struct Attempt {
     pub(crate) max_attempts: u16,
     pub(crate) crashes: u16,
     pub(crate) headers: Headers,
+    pub(crate) tick: Option<Tick>,
     pub(crate) token: CancellationToken,
     pub(crate) client: Client,
     pub(crate) follow_ups: Arc<FollowUps>,
@@ -114,6 +115,13 @@ impl<R> Context<R> {
     #[must_use]
     pub fn crashes(&self) -> u16 {
         self.attempt.crashes
+    }
+
+    /// The tick of the schedule that made the job: when it was meant to run, and the tick before that. `None` for a job that
+    /// was enqueued by hand.
+    #[must_use]
+    pub fn tick(&self) -> Option<Tick> {
+        self.attempt.tick
     }
 
     /// Text that was enqueued along with the job.

@@ -57,6 +57,7 @@ pub fn context<R: Send + Sync + 'static>(resources: R) -> Context<R> {
         max_attempts: 1,
         crashes: 0,
         headers: Headers::new(),
+        tick: None,
         token: CancellationToken::new(),
         client: Client::memory(),
         follow_ups: Arc::default(),

@@ -9,7 +9,7 @@ use pgq_core::{JobId, Lease, State, Timestamp};
 use super::row::Place;
 use super::session::Session;
 use super::store::Store;
-use crate::backend::{Answer, Cancelled, Discarded, Maintain, Promoted, Pruned, Rescued};
+use crate::backend::{Agenda, Answer, Cancelled, Discarded, Firing, Maintain, Promoted, Pruned, Rescued, Scheduled};
 
 impl Maintain for Session {
     fn promote(&self, step: u32) -> Answer<'_, Promoted> {
@@ -27,6 +27,18 @@ impl Maintain for Session {
 
     fn prune(&self, step: u32) -> Answer<'_, Pruned> {
         self.memory.answer(move |store| store.prune(step))
+    }
+
+    fn declare(&self, schedules: Vec<Scheduled>) -> Answer<'_, ()> {
+        self.memory.answer(move |store| store.declare(schedules))
+    }
+
+    fn agenda(&self) -> Answer<'_, Agenda> {
+        self.memory.answer(|store| store.agenda())
+    }
+
+    fn fire(&self, firing: Firing) -> Answer<'_, bool> {
+        self.memory.answer(move |store| store.fire(firing))
     }
 }
 

@@ -12,6 +12,7 @@ mod maintain;
 mod operate;
 mod produce;
 mod row;
+mod schedule;
 mod search;
 mod session;
 mod store;

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use pgq_core::crash::{self, Fate};
 use pgq_core::failure::MAX_FAILURES;
-use pgq_core::{Claimed, Failure, Headers, JobId, Lease, NewJob, OnConflict, Priority, State, Timestamp, Unique, When};
+use pgq_core::{
+    Claimed, Failure, Headers, JobId, Lease, NewJob, OnConflict, Priority, State, Tick, Timestamp, Unique, When,
+};
 
 use crate::backend::{Change, Discarded, FailedAttempt, JobInfo, Want};
 
@@ -73,6 +75,7 @@ pub(super) struct Row {
     pub(super) unique: Option<Unique>,
     expires_at: Option<Timestamp>,
     pub(super) headers: Headers,
+    tick: Option<Tick>,
     payload: Vec<u8>,
     /// Who claimed it last, as `host:pid`.
     holder: Arc<str>,
@@ -98,6 +101,7 @@ impl Row {
             unique: job.unique,
             expires_at: None,
             headers: job.headers,
+            tick: job.tick,
             payload: job.payload,
             holder: Arc::default(),
             failures: Vec::new(),
@@ -270,6 +274,7 @@ impl Row {
             expired: self.attempt == 1 && self.expires_at.is_some_and(|until| until <= now),
             damage: None,
             headers: self.headers.clone(),
+            tick: self.tick,
             payload: self.payload.clone(),
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use pgq_core::{JobId, Lease, State, Timestamp};
 
 use super::row::{Key, Lane, Place, Row};
+use super::schedule::Entry;
 use super::wake::{Fresh, Worker};
 use crate::backend::{Cancelled, Declaration, Notice, Pausable, Pause};
 
@@ -26,6 +27,7 @@ pub(super) struct Store {
     pub(super) workers: BTreeMap<Lease, Worker>,
     /// What workers that are gone were told and didn't hear.
     pub(super) untold: Vec<Cancelled>,
+    pub(super) schedules: BTreeMap<String, Entry>,
     pub(super) pauses: BTreeMap<Pausable, Pause>,
     /// What the last worker of each task declared of it, by name.
     pub(super) declarations: BTreeMap<String, Declaration>,
@@ -63,6 +65,7 @@ impl Store {
             expiries: BTreeSet::new(),
             workers: BTreeMap::new(),
             untold: Vec::new(),
+            schedules: BTreeMap::new(),
             pauses: BTreeMap::new(),
             declarations: BTreeMap::new(),
             wakes: 0,
@@ -177,6 +180,7 @@ mod tests {
             codec: Codec::default(),
             payload: Vec::new(),
             headers: Headers::new(),
+            tick: None,
         }
     }
 

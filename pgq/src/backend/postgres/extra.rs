@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pgq_core::NewJob;
+use pgq_core::{NewJob, Tick, Timestamp};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -13,14 +13,26 @@ pub(super) struct Extra {
     /// For how long its unique key stays taken after it has ended, in microseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unique_for: Option<u64>,
+    /// The tick that made it and the one before that, in microseconds since the Unix epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tick: Option<(i64, Option<i64>)>,
 }
 
 impl Extra {
     /// `None` where there is nothing to keep.
     pub(super) fn of(job: &NewJob) -> Option<Self> {
         let window = job.unique.as_ref().map(|unique| unique.window).filter(|window| !window.is_zero());
-        let extra = Self { timeout: job.timeout.and_then(micros), unique_for: window.and_then(micros) };
+        let extra = Self {
+            timeout: job.timeout.and_then(micros),
+            unique_for: window.and_then(micros),
+            tick: job.tick.map(ticked),
+        };
         (extra != Self::default()).then_some(extra)
+    }
+
+    pub(super) fn tick(&self) -> Option<Tick> {
+        let (at, previous) = self.tick?;
+        Some(Tick { at: Timestamp::from_micros(at), previous: previous.map(Timestamp::from_micros) })
     }
 
     pub(super) fn timeout(&self) -> Option<Duration> {
@@ -30,4 +42,8 @@ impl Extra {
 
 fn micros(span: Duration) -> Option<u64> {
     u64::try_from(span.as_micros()).ok()
+}
+
+fn ticked(tick: Tick) -> (i64, Option<i64>) {
+    (tick.at.as_micros(), tick.previous.map(Timestamp::as_micros))
 }

@@ -10,7 +10,7 @@ use super::operate::cancel;
 use super::session::PgSession;
 use super::wake::Call;
 use crate::Result;
-use crate::backend::{Answer, Discarded, Maintain, Promoted, Pruned, Rescued};
+use crate::backend::{Agenda, Answer, Discarded, Firing, Maintain, Promoted, Pruned, Rescued, Scheduled};
 
 impl PgSession {
     async fn promote_step(&self, step: u32) -> Result<Promoted> {
@@ -108,6 +108,18 @@ impl Maintain for PgSession {
 
     fn prune(&self, step: u32) -> Answer<'_, Pruned> {
         Box::pin(self.prune_step(step))
+    }
+
+    fn declare(&self, schedules: Vec<Scheduled>) -> Answer<'_, ()> {
+        Box::pin(self.declare_schedules(schedules))
+    }
+
+    fn agenda(&self) -> Answer<'_, Agenda> {
+        Box::pin(self.read_agenda())
+    }
+
+    fn fire(&self, firing: Firing) -> Answer<'_, bool> {
+        Box::pin(self.fire_ticks(firing))
     }
 }
 

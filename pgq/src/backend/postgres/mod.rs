@@ -16,6 +16,7 @@ mod passed;
 #[cfg(test)]
 mod plans;
 mod pulse;
+mod schedule;
 mod search;
 mod session;
 mod sight;

@@ -138,9 +138,10 @@ macro_rules! statements {
 }
 
 statements! {
-    cancel claim clear_key declarations declare_gone declare_lost delete deregister doze edit enqueue enqueue_unique
-    expire failures find finish free free_keys get holder look mark_freed pause pauses promote prune put_back raise
-    register_tasks register_worker release renew replace resume retry rouse settle unfinished untold wake watch
+    agenda cancel claim clear_key declarations declare_gone declare_lost delete deregister doze edit enqueue
+    enqueue_unique expire failures find finish fire fired free free_keys get holder look mark_freed pause pauses
+    promote prune put_back raise register_tasks register_worker release renew replace resume retry rouse schedule
+    settle unfinished untold wake watch
 }
 
 /// 64-bit FNV-1a over the parts, with a separator that no name holds. Source: Fowler, Noll, Vo; draft-eastlake-fnv.

@@ -296,6 +296,7 @@ fn read_claimed(id: JobId, row: &PgRow) -> Result<Claimed> {
     let (headers, extra) = (read_headers(row, 11), column::<Option<Json<Extra>>, _>(row, 14));
     let damage = headers.as_ref().err().or(extra.as_ref().err());
     let damage = damage.map(|error| error.source().map_or_else(|| error.to_string(), ToString::to_string));
+    let extra = extra.ok().flatten();
     Ok(Claimed {
         damage,
         id,
@@ -309,7 +310,8 @@ fn read_claimed(id: JobId, row: &PgRow) -> Result<Claimed> {
         priority: Priority::from_rank(column(row, 8)?),
         run_at: instant(row, 9)?,
         created: instant(row, 10)?,
-        timeout: extra.ok().flatten().and_then(|extra| extra.timeout()),
+        timeout: extra.as_ref().and_then(|extra| extra.timeout()),
+        tick: extra.as_ref().and_then(|extra| extra.tick()),
         // Only a first attempt is too late: what has begun may go on.
         expired: column::<Option<bool>, _>(row, 13)?.unwrap_or_default() && column::<i16, _>(row, 2)? == 1,
         headers: headers.unwrap_or_default(),

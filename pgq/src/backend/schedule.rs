@@ -1,0 +1,99 @@
+//! Schedules, as backends keep them.
+
+use std::time::Duration;
+
+use pgq_core::schedule::Standing;
+use pgq_core::{Codec, Missed, NewJob, Overlap, Priority, Tick, Timestamp, When};
+
+/// What a schedule is: when it ticks, and what job a tick makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scheduled {
+    /// Its name: that of its task, where code declares it.
+    pub name: String,
+    /// The task of its jobs.
+    pub task: String,
+    /// The lane of its jobs.
+    pub queue: String,
+    /// The priority of its jobs.
+    pub priority: Priority,
+    /// How many attempts a job of it may start.
+    pub max_attempts: u16,
+    /// How long after its tick a job may begin.
+    pub expires_in: Option<Duration>,
+    /// When it ticks, as [`Cadence::read`](pgq_core::Cadence::read) takes it.
+    pub cadence: String,
+    /// In which time zone.
+    pub zone: String,
+    /// What becomes of ticks that were missed.
+    pub missed: Missed,
+    /// What becomes of a tick while an earlier job isn't finished.
+    pub overlap: Overlap,
+    /// The encoded arguments, as MessagePack.
+    pub payload: Vec<u8>,
+}
+
+impl Scheduled {
+    /// The job of a tick: due since then.
+    pub(crate) fn job(&self, tick: Tick) -> NewJob {
+        NewJob {
+            task: self.task.clone().into(),
+            queue: self.queue.clone().into(),
+            priority: self.priority,
+            when: When::At(tick.at),
+            max_attempts: self.max_attempts,
+            timeout: None,
+            expires_in: self.expires_in,
+            unique: None,
+            codec: Codec::MessagePack,
+            payload: self.payload.clone(),
+            headers: pgq_core::Headers::new(),
+            tick: Some(tick),
+        }
+    }
+}
+
+/// All schedules, at one instant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agenda {
+    /// The instant, by the backend's clock.
+    pub now: Timestamp,
+    /// The schedules, by name.
+    pub schedules: Vec<Kept>,
+}
+
+/// A schedule, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// What it is.
+    pub scheduled: Scheduled,
+    /// Grows whenever that changes.
+    pub generation: i64,
+    /// Where it stands.
+    pub standing: Standing,
+    /// The last tick of which a job was made.
+    pub fired: Option<Timestamp>,
+}
+
+/// What is to be done about a schedule, if it still stands where it was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Firing {
+    /// Which.
+    pub name: String,
+    /// The generation that was seen.
+    pub generation: i64,
+    /// Where it stood.
+    pub seen: Standing,
+    /// The last tick that is accounted for then.
+    pub last: Timestamp,
+    /// The tick that waits then.
+    pub waiting: Option<Timestamp>,
+    /// A job for each tick that is fired, in order.
+    pub jobs: Vec<NewJob>,
+}
+
+impl Firing {
+    /// The last tick that is fired.
+    pub(crate) fn fired(&self) -> Option<Timestamp> {
+        self.jobs.last().and_then(|job| job.tick).map(|tick| tick.at)
+    }
+}

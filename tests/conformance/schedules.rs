@@ -1,0 +1,240 @@
+//! Schedules: one job for each tick, whoever looks, and whatever was missed.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use pgq::backend::{Claimed, Firing, NewJob, Scheduled, Session, Transition};
+use pgq::testing::Stepper;
+use pgq::{BoxError, Cadence, Context, Missed, Overlap, Priority, Result, Tick};
+
+use crate::world::{World, claim, end, failure};
+
+const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
+
+/// Writes down the ticks of its jobs.
+#[derive(Clone, Default, pgq::Provide)]
+pub(crate) struct Log {
+    ticks: Arc<Mutex<Vec<Tick>>>,
+}
+
+impl pgq::Resources for Log {
+    async fn init(_: &pgq::Env) -> Result<Self> {
+        Ok(Self::default())
+    }
+}
+
+impl Log {
+    /// What was written since the last time.
+    fn take(&self) -> Vec<Tick> {
+        std::mem::take(&mut *self.ticks.lock().unwrap())
+    }
+
+    fn times(&self) -> Vec<String> {
+        self.take().iter().map(|tick| tick.at.to_string()).collect()
+    }
+}
+
+#[pgq::task]
+async fn chime(ctx: Context<Log>) -> Result<(), BoxError> {
+    let tick = ctx.tick().ok_or("no tick")?;
+    ctx.ticks.lock().unwrap().push(tick);
+    Ok(())
+}
+
+fn schedule(cadence: &str) -> Scheduled {
+    Scheduled {
+        name: "bell".to_owned(),
+        task: "chime".to_owned(),
+        queue: "default".to_owned(),
+        priority: Priority::default(),
+        max_attempts: 20,
+        expires_in: None,
+        cadence: cadence.to_owned(),
+        zone: "UTC".to_owned(),
+        missed: Missed::Once,
+        overlap: Overlap::Skip,
+        payload: vec![0xc0],
+    }
+}
+
+async fn worker(world: &World) -> Result<(Stepper, Log)> {
+    let log = Log::default();
+    Ok((world.worker(pgq::tasks![chime], log.clone()).await?, log))
+}
+
+async fn keeping(world: &World, scheduled: Scheduled) -> Result<(Stepper, Log)> {
+    let (worker, log) = worker(world).await?;
+    worker.session().declare(vec![scheduled]).await?;
+    Ok((worker, log))
+}
+
+/// Moves the clock to the next tick of an expression.
+fn until(world: &World, cadence: &str) {
+    let at = Cadence::read(cadence, "UTC").unwrap().next(world.clock.now()).unwrap();
+    world.clock.advance(at.since(world.clock.now()));
+}
+
+pub(crate) async fn each_tick_is_fired_once_and_tells_of_the_one_before(world: World) -> Result<()> {
+    let (mut worker, log) = keeping(&world, schedule("* * * * *")).await?;
+    let start = world.clock.now();
+    assert_eq!(worker.drain().await?, 0, "nothing is due yet");
+    let (first, second) = (start.saturating_add(MINUTE), start.saturating_add(MINUTE * 2));
+    for (tick, previous) in [(first, None), (second, Some(first))] {
+        world.clock.advance(MINUTE);
+        assert_eq!(worker.drain().await?, 1);
+        assert_eq!(worker.drain().await?, 0);
+        assert_eq!(log.take(), [Tick { at: tick, previous }]);
+    }
+    Ok(())
+}
+
+pub(crate) async fn two_workers_make_one_job_of_a_tick(world: World) -> Result<()> {
+    let (mut one, log) = keeping(&world, schedule("* * * * *")).await?;
+    let (mut two, other) = keeping(&world, schedule("* * * * *")).await?;
+    for _ in 0..5 {
+        world.clock.advance(MINUTE);
+        let (first, second) = tokio::join!(one.drain(), two.drain());
+        assert_eq!(first? + second?, 1);
+    }
+    assert_eq!(log.take().len() + other.take().len(), 5);
+    Ok(())
+}
+
+pub(crate) async fn a_tick_that_somebody_else_has_fired_makes_no_job(world: World) -> Result<()> {
+    let (mut worker, _) = keeping(&world, schedule("* * * * *")).await?;
+    let seen = worker.session().agenda().await?.schedules.remove(0);
+    world.clock.advance(MINUTE);
+    assert_eq!(worker.drain().await?, 1);
+    let tick = Tick { at: world.clock.now(), previous: None };
+    let job = NewJob { tick: Some(tick), ..crate::world::job("chime") };
+    let (name, generation, last) = ("bell".to_owned(), seen.generation, tick.at);
+    let late = Firing { name, generation, seen: seen.standing, last, waiting: None, jobs: vec![job] };
+    assert!(!worker.session().fire(late).await?);
+    assert_eq!(worker.drain().await?, 0);
+    Ok(())
+}
+
+pub(crate) async fn what_the_fleet_missed_is_fired_as_the_schedule_says(world: World) -> Result<()> {
+    for (missed, ticks) in
+        [(Missed::Skip, vec![]), (Missed::Once, vec!["08:00"]), (Missed::All(3), vec!["06:00", "07:00", "08:00"])]
+    {
+        let (worker, _) =
+            keeping(&world, Scheduled { missed, overlap: Overlap::Allow, ..schedule("0 * * * *") }).await?;
+        worker.leave().await?;
+        let day = world.clock.now().to_string()[..10].to_owned();
+        until(&world, "30 8 * * *");
+        let (mut worker, log) = self::worker(&world).await?;
+        worker.drain().await?;
+        let expected: Vec<_> = ticks.iter().map(|time| format!("{day}T{time}:00Z")).collect();
+        assert_eq!(log.times(), expected, "{missed:?}");
+        until(&world, "0 9 * * *");
+        worker.drain().await?;
+        assert_eq!(log.times(), [format!("{day}T09:00:00Z")], "what comes after is fired at its time");
+        worker.session().declare(vec![schedule("@yearly")]).await?;
+        until(&world, "@daily");
+    }
+    Ok(())
+}
+
+/// A schedule that ticked once, whose job runs.
+async fn running(world: &World, overlap: Overlap) -> Result<(Stepper, Log, Arc<dyn Session>, Claimed)> {
+    let (mut worker, log) = keeping(world, Scheduled { overlap, ..schedule("* * * * *") }).await?;
+    let other = world.session(&["chime"]).await?;
+    world.clock.advance(MINUTE);
+    worker.tick().await?;
+    let job = claim(&other, &["chime"], 9).await?.remove(0);
+    Ok((worker, log, other, job))
+}
+
+pub(crate) async fn a_tick_beside_an_unfinished_job_is_passed_over(world: World) -> Result<()> {
+    let (mut worker, log, other, job) = running(&world, Overlap::Skip).await?;
+    world.clock.advance(MINUTE);
+    assert_eq!(worker.drain().await?, 0);
+    end(&other, &job, Transition::Discard { failure: failure() }).await?;
+    assert_eq!(worker.drain().await?, 0, "what was passed over is gone");
+    world.clock.advance(MINUTE);
+    assert_eq!(worker.drain().await?, 1);
+    let tick = log.take()[0];
+    assert_eq!(tick.previous, Some(tick.at.saturating_sub(MINUTE * 2)), "the window covers what was passed over");
+    Ok(())
+}
+
+pub(crate) async fn one_tick_waits_for_an_unfinished_job(world: World) -> Result<()> {
+    let (mut worker, log, other, job) = running(&world, Overlap::Queue).await?;
+    for _ in 0..3 {
+        world.clock.advance(MINUTE);
+        assert_eq!(worker.drain().await?, 0);
+    }
+    let latest = world.clock.now();
+    world.clock.advance(MINUTE / 2);
+    end(&other, &job, Transition::Complete).await?;
+    assert_eq!(worker.drain().await?, 1);
+    assert_eq!(log.take()[0].at, latest);
+    Ok(())
+}
+
+pub(crate) async fn jobs_overlap_where_that_is_allowed(world: World) -> Result<()> {
+    let (mut worker, _, _, _) = running(&world, Overlap::Allow).await?;
+    world.clock.advance(MINUTE);
+    assert_eq!(worker.drain().await?, 1);
+    Ok(())
+}
+
+pub(crate) async fn a_changed_expression_takes_the_place_of_the_old_one(world: World) -> Result<()> {
+    let (mut worker, log) = keeping(&world, schedule("0 * * * *")).await?;
+    world.clock.advance(MINUTE * 30);
+    worker.session().declare(vec![schedule("*/10 * * * *")]).await?;
+    assert_eq!(worker.drain().await?, 0, "its ticks before it was there weren't missed");
+    world.clock.advance(MINUTE * 10);
+    assert_eq!(worker.drain().await?, 1);
+    assert_eq!(log.times(), ["2026-01-01T00:40:00Z"]);
+    Ok(())
+}
+
+pub(crate) async fn declaring_a_schedule_again_changes_nothing(world: World) -> Result<()> {
+    let (mut worker, log) = keeping(&world, schedule("0 * * * *")).await?;
+    world.clock.advance(HOUR);
+    worker.session().declare(vec![schedule("0 * * * *")]).await?;
+    assert_eq!(worker.drain().await?, 1);
+    assert_eq!(log.times(), ["2026-01-01T01:00:00Z"]);
+    Ok(())
+}
+
+pub(crate) async fn every_second_is_fired(world: World) -> Result<()> {
+    let (mut worker, log) = keeping(&world, schedule("every 1s")).await?;
+    for _ in 0..20 {
+        world.clock.advance(Duration::from_secs(1));
+        assert_eq!(worker.drain().await?, 1);
+    }
+    assert_eq!(log.take().len(), 20);
+    Ok(())
+}
+
+pub(crate) async fn a_day_has_one_tick_also_when_clocks_change(world: World) -> Result<()> {
+    let berlin = Scheduled { zone: "Europe/Berlin".to_owned(), ..schedule("30 2 * * *") };
+    for (day, ticks) in [
+        ("0 12 28 3 *", ["2026-03-29T01:00:00Z", "2026-03-30T00:30:00Z"]),
+        ("0 12 24 10 *", ["2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"]),
+    ] {
+        until(&world, day);
+        let (mut worker, log) = keeping(&world, Scheduled { missed: Missed::Skip, ..berlin.clone() }).await?;
+        for _ in 0..80 {
+            world.clock.advance(MINUTE * 30);
+            worker.drain().await?;
+        }
+        assert_eq!(log.times(), ticks);
+    }
+    Ok(())
+}
+
+pub(crate) async fn a_day_that_passes_at_once_is_fired_in_order(world: World) -> Result<()> {
+    let (missed, overlap) = (Missed::All(1_000), Overlap::Allow);
+    let (mut worker, log) = keeping(&world, Scheduled { missed, overlap, ..schedule("0 * * * *") }).await?;
+    world.clock.advance(HOUR * 24);
+    assert_eq!(worker.drain().await?, 24);
+    let times = log.take();
+    assert!(times.is_sorted_by_key(|tick| tick.at) && times.len() == 24);
+    assert!(times.windows(2).all(|pair| pair[1].previous == Some(pair[0].at)));
+    Ok(())
+}
