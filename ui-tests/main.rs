@@ -1,8 +1,8 @@
 //! What the compiler says to a mistake: each file in `fail/` is one, named after it, and beside it stands what is printed.
 //!
 //! To add a case, write `fail/<what>_<mistake>.rs` (`what` is one of `signature`, `payload`, `output`, `option`, `target`,
-//! `resource`, `provide`, `tasks`, `together`) with one mistake and a `main`, then let the compiler fill in the rest and
-//! read it as somebody would who has never seen pgq: is it one error, on the right word, that says what to write instead?
+//! `resource`, `provide`, `tasks`, `schedule`, `together`) with one mistake and a `main`, then let the compiler fill in the
+//! rest and read it as somebody would who has never seen pgq: is it one error, on the right word, that says what to write instead?
 //!
 //! ```sh
 //! TRYBUILD=overwrite cargo test -p pgq-ui-tests

@@ -22,6 +22,12 @@ pub fn task(attr: TokenStream, item: TokenStream) -> TokenStream {
     expand::task(attr.into(), &item.into()).into()
 }
 
+#[doc = include_str!("schedule.md")]
+#[proc_macro_attribute]
+pub fn schedule(attr: TokenStream, item: TokenStream) -> TokenStream {
+    expand::schedule(attr.into(), &item.into()).into()
+}
+
 /// What `pgq::tasks!` stands on: it hands over its `$crate`.
 #[doc(hidden)]
 #[proc_macro]

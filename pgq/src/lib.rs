@@ -22,7 +22,7 @@ pub use pgq_core::{
     Cadence, Control, Failure, FailureKind, Headers, JobId, Missed, OnConflict, Outcome, Overlap, Placement, Priority,
     Retry, Schedule, State, TaskOptions, Tick, Timestamp, UniqueBy, UniqueKey,
 };
-pub use pgq_macros::{Provide, payload, task};
+pub use pgq_macros::{Provide, payload, schedule, task};
 pub use runtime::{Stopper, Worker, WorkerBuilder, run, run_with};
 pub use sqlx;
 pub use task::{Context, Env, Layer, Next, Payload, Provide, Provider, Provision, Resources, Run, Task, Tasks};

@@ -226,7 +226,8 @@ facts! {
         declaring_a_schedule_again_changes_nothing
         every_second_is_fired
         a_day_has_one_tick_also_when_clocks_change
-        a_day_that_passes_at_once_is_fired_in_order;
+        a_day_that_passes_at_once_is_fired_in_order
+        a_task_can_say_when_its_jobs_are_made;
     wake:
         a_sleeper_is_woken_by_work_it_can_do
         a_sleeper_is_not_woken_by_work_of_others

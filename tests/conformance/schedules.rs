@@ -238,3 +238,23 @@ pub(crate) async fn a_day_that_passes_at_once_is_fired_in_order(world: World) ->
     assert!(times.windows(2).all(|pair| pair[1].previous == Some(pair[0].at)));
     Ok(())
 }
+
+#[pgq::schedule("*/5 * * * *", tz = "Europe/Berlin", missed = "skip", attempts = 3, priority = 7)]
+async fn ring(ctx: Context<Log>) -> Result<(), BoxError> {
+    if let Some(tick) = ctx.tick() {
+        ctx.ticks.lock().unwrap().push(tick);
+    }
+    Ok(())
+}
+
+pub(crate) async fn a_task_can_say_when_its_jobs_are_made(world: World) -> Result<()> {
+    let log = Log::default();
+    let mut worker = world.worker(pgq::tasks![ring], log.clone()).await?;
+    world.clock.advance(MINUTE * 5);
+    let by_hand = ring::enqueue(&world.client, ()).await?;
+    assert_eq!(worker.drain().await?, 2);
+    assert_eq!(log.times(), ["2026-01-01T00:05:00Z"]);
+    assert_eq!(world.job(by_hand.id()).await?.max_attempts, 3);
+    assert_eq!(world.job(by_hand.id()).await?.priority.get(), 7);
+    Ok(())
+}

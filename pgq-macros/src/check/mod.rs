@@ -51,7 +51,8 @@ pub(crate) fn function(function: &mut Function, krate: &Krate, errors: &mut Erro
 
 fn is_task(attr: &Attribute, krate: &Krate) -> bool {
     let mut words = attr.path().segments.iter().map(|segment| &segment.ident).rev();
-    words.next().is_some_and(|last| last == "task") && words.next().is_none_or(|owner| krate.is_named(owner))
+    words.next().is_some_and(|last| last == "task" || last == "schedule")
+        && words.next().is_none_or(|owner| krate.is_named(owner))
 }
 
 /// The name under which its jobs are stored, and its earlier ones.
@@ -176,6 +177,17 @@ pub(crate) fn unique_fields(options: &Options, payload: &Payload, errors: &mut E
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
     for key in keys.iter().filter(|key| !known.contains(&&*key.value())) {
         errors.refuse(key, unknown("argument", &bare(key), &known));
+    }
+}
+
+/// That a schedule's task takes no arguments. They come last.
+pub(crate) fn scheduled(options: &Options, payload: &Payload, function: &Function, errors: &mut Errors) {
+    let takes = matches!(payload, Payload::One(_) | Payload::Many { .. });
+    if let Some(last) = function.sig.inputs.last().filter(|_| takes && options.schedule.is_some()) {
+        errors.refuse(
+            last,
+            "a schedule's task takes no arguments, as nobody is there to give them: take the context only",
+        );
     }
 }
 

@@ -8,5 +8,5 @@ mod tasks;
 
 pub(crate) use payload::payload;
 pub(crate) use provide::provide;
-pub(crate) use task::task;
+pub(crate) use task::{schedule, task};
 pub(crate) use tasks::tasks;

@@ -3,6 +3,7 @@
 mod entry;
 mod keep;
 mod retry;
+mod schedule;
 mod unique;
 mod value;
 
@@ -15,6 +16,8 @@ use syn::{LitStr, Path, Result};
 pub(crate) use entry::{Entry, Value, entries, unknown};
 pub(crate) use retry::Policy;
 use retry::Retry;
+use schedule::Reading;
+pub(crate) use schedule::Schedule;
 pub(crate) use unique::{Key, Unique};
 pub(crate) use value::path;
 
@@ -39,6 +42,7 @@ pub(crate) struct Options {
     pub(crate) expires_in: Option<Duration>,
     pub(crate) unique: Option<Unique>,
     pub(crate) keep: Option<Keep>,
+    pub(crate) schedule: Option<Schedule>,
 }
 
 /// What a task may say.
@@ -60,23 +64,8 @@ const KNOWN: &[&str] = &[
 ];
 
 /// What the documents promise and nothing does yet: refused, because an option that is ignored is worse than none.
-const PLANNED: &[&str] = &[
-    "concurrency",
-    "rps",
-    "burst",
-    "per",
-    "per_worker",
-    "limit",
-    "schedule",
-    "overlap",
-    "missed",
-    "tz",
-    "version",
-    "tags",
-    "abort",
-    "codec",
-    "result",
-];
+const PLANNED: &[&str] =
+    &["concurrency", "rps", "burst", "per", "per_worker", "limit", "version", "tags", "abort", "codec", "result"];
 
 impl Default for Options {
     fn default() -> Self {
@@ -95,6 +84,7 @@ impl Default for Options {
             expires_in: None,
             unique: None,
             keep: None,
+            schedule: None,
         }
     }
 }
@@ -106,6 +96,23 @@ impl Options {
         for entry in entries(tokens, errors) {
             errors.take(options.set(&entry));
         }
+        options
+    }
+
+    /// Reads the options of a schedule: an expression, what is said of its ticks, and a task's.
+    pub(crate) fn of_schedule(tokens: TokenStream, errors: &mut Errors) -> Self {
+        let (mut schedule, rest) = Reading::begin(tokens);
+        let mut options = Self::default();
+        for entry in entries(rest, errors) {
+            errors.take(match entry.name.to_string().as_str() {
+                own if schedule::OWN.contains(&own) => schedule.set(&entry),
+                "unique" => {
+                    wrong(&entry.name, "`overlap` says how many jobs of a schedule there are: leave `unique` out")
+                }
+                _ => options.set(&entry),
+            });
+        }
+        options.schedule = schedule.end(errors);
         options
     }
 
@@ -142,6 +149,10 @@ impl Options {
             "keep" => self.keep = Some(keep::read(entry)?),
             "schema" => self.set_schema(entry)?,
             "crate" => self.krate = path(entry.is("crate = my::pgq")?)?.into(),
+            own if schedule::OWN.contains(&own) => {
+                let message = format!("`{own}` is an option of a schedule: write `#[pgq::schedule(…)]`");
+                return wrong(&entry.name, message);
+            }
             planned if PLANNED.contains(&planned) => {
                 return wrong(&entry.name, format!("the option `{planned}` isn't there yet: leave it out"));
             }

@@ -75,7 +75,7 @@ fn keep_is_told_for_all_or_for_each() {
 fn an_option_is_refused_by_what_is_wrong_with_it() {
     for (tokens, message) in [
         (quote!(quee = "mail"), "unknown option `quee`: did you mean `queue`?"),
-        (quote!(overlap = "skip"), "the option `overlap` isn't there yet: leave it out"),
+        (quote!(overlap = "skip"), "`overlap` is an option of a schedule: write `#[pgq::schedule(…)]`"),
         (quote!(timeout = "0s"), "expected a span of more than zero, got `\"0s\"`"),
         (quote!(expires_in = 5), "expected a span with a unit, got `5`: write \"5s\" for seconds"),
         (quote!(limit(rps = 5, key = "tenant")), "the option `limit` isn't there yet: leave it out"),

@@ -42,6 +42,14 @@ fn literal_of(expr: &Expr) -> Option<&Lit> {
     }
 }
 
+/// A string literal.
+pub(crate) fn text(expr: &Expr) -> Result<LitStr> {
+    match literal_of(expr) {
+        Some(Lit::Str(text)) => Ok(text.clone()),
+        _ => unexpected("a string literal", expr),
+    }
+}
+
 /// The name of a task or a queue.
 pub(crate) fn name(expr: &Expr) -> Result<LitStr> {
     let Some(Lit::Str(text)) = literal_of(expr) else {

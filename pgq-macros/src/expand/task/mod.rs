@@ -22,6 +22,17 @@ use crate::spans::placed;
 pub(crate) fn task(attr: TokenStream, item: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let options = Options::of_task(attr, &mut errors);
+    function_of(options, item, errors)
+}
+
+/// `#[schedule]`: a task whose jobs are made by themselves.
+pub(crate) fn schedule(attr: TokenStream, item: &TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let options = Options::of_schedule(attr, &mut errors);
+    function_of(options, item, errors)
+}
+
+fn function_of(options: Options, item: &TokenStream, mut errors: Errors) -> TokenStream {
     let function = match Function::of(item) {
         Ok(function) => function,
         Err(error) => return fallback::item(item, errors, error),

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use pgq_core::OnConflict;
 use pgq_core::options::Keep;
+use pgq_core::{Missed, OnConflict, Overlap};
 use proc_macro2::TokenStream;
 use quote::quote;
 
 use crate::krate::Krate;
-use crate::options::{Key, Options, Policy, Unique};
+use crate::options::{Key, Options, Policy, Schedule, Unique};
 
 pub(super) fn declared(options: &Options) -> TokenStream {
     let krate = &options.krate;
@@ -39,7 +39,33 @@ pub(super) fn declared(options: &Options) -> TokenStream {
         let keep = keep(krate, kept);
         quote!(.with_keep(#keep))
     });
-    quote!(#krate::TaskOptions::DEFAULT #queue #priority #attempts #retry #timeout #expires_in #unique #keep)
+    let schedule = options.schedule.as_ref().map(|declared| {
+        let schedule = schedule(krate, declared);
+        quote!(.with_schedule(#schedule))
+    });
+    quote!(#krate::TaskOptions::DEFAULT #queue #priority #attempts #retry #timeout #expires_in #unique #keep #schedule)
+}
+
+fn schedule(krate: &Krate, schedule: &Schedule) -> TokenStream {
+    let Schedule { cadence, zone, missed, overlap } = schedule;
+    let missed = match missed {
+        Missed::Skip => quote!(Skip),
+        Missed::All(most) => quote!(All(#most)),
+        _ => quote!(Once),
+    };
+    let overlap = match overlap {
+        Overlap::Allow => quote!(Allow),
+        Overlap::Queue => quote!(Queue),
+        _ => quote!(Skip),
+    };
+    quote! {
+        #krate::Schedule {
+            cadence: #cadence,
+            zone: #zone,
+            missed: #krate::Missed::#missed,
+            overlap: #krate::Overlap::#overlap,
+        }
+    }
 }
 
 fn retry(krate: &Krate, policy: &Policy) -> TokenStream {

@@ -1,0 +1,8 @@
+use pgq::BoxError;
+
+#[pgq::schedule(every = "500ms")]
+async fn sync() -> Result<(), BoxError> {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use pgq::BoxError;
+
+#[pgq::schedule(queue = "mail")]
+async fn sync() -> Result<(), BoxError> {
+    Ok(())
+}
+
+fn main() {}
