@@ -42,9 +42,9 @@ pub(super) struct Endings {
 impl<R: Resources> Plan<R> {
     /// Opens a session, with a lease of its own.
     pub(super) async fn open(&self, halt: Halt) -> Result<Arc<Engine>> {
+        let schedules = scheduled(&self.entries)?;
         let registration = introduce(&self.client, self.instance, self.lease, &self.entries, &self.wants);
         let session = self.client.backend().register(registration).await?;
-        let schedules = scheduled(&self.entries)?;
         if !schedules.is_empty() {
             session.declare(schedules).await?;
         }
