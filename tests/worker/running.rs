@@ -293,3 +293,19 @@ pub(super) async fn a_handler_that_blocks_the_runtime_keeps_its_lease(client: Cl
     }
     Ok(())
 }
+
+#[pgq::schedule(every = "1s")]
+async fn strike(ctx: Context<App>) -> Result<(), pgq::BoxError> {
+    let tick = ctx.tick().ok_or("no tick")?;
+    ctx.tell(format!("{} after {:?}", tick.at, tick.previous.map(|previous| tick.at.since(previous))));
+    Ok(())
+}
+
+pub(super) async fn a_schedule_of_every_second_ticks_by_itself(client: Client) -> Result<()> {
+    let (app, mut ear) = app();
+    let worker = Worker::builder().client(client).tasks(pgq::tasks![strike]).resources(app).spawn().await?;
+    let told = ear.take(3).await;
+    assert!(told[0].ends_with("after None"), "{told:?}");
+    assert!(told[1..].iter().all(|line| line.ends_with("after Some(1s)")), "{told:?}");
+    worker.stop().await
+}
