@@ -12,9 +12,9 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    pub(crate) async fn to(server: PgConnectOptions) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
+    pub(crate) async fn to(server: PgConnectOptions) -> std::io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let port = listener.local_addr()?.port();
         // A socket can't be taken back from options that have one.
         let options = match server.get_socket() {
             None => server.clone(),
@@ -30,7 +30,7 @@ impl Proxy {
                 tokio::spawn(forward(near, server.clone(), freeze.subscribe()));
             }
         });
-        Self { options, frozen }
+        Ok(Self { options, frozen })
     }
 
     /// How to reach the server through it.

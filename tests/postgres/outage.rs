@@ -121,7 +121,7 @@ async fn a_server_that_was_away_for_longer_than_a_lease_kills_no_worker() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_whose_links_are_dead_but_open_comes_back_by_itself() {
     let database = crate::world::installed().await;
-    let proxy = Proxy::to(database.options()).await;
+    let proxy = Proxy::to(database.options()).await.unwrap();
     let direct = Client::from_pool(database.pool().await.unwrap()).unwrap();
     let through = Client::from_pool(PgPool::connect_with(proxy.options()).await.unwrap()).unwrap();
     let mut scene = scene(&through, Duration::from_secs(2)).await;

@@ -1,0 +1,141 @@
+//! What was promised, what was done, and whether the two agree.
+
+use std::fmt;
+
+use pgq::sqlx::{self, PgPool, raw_sql};
+
+/// Ours; pgq's tables stand beside them in their own schema. Nothing here is unique: it is counted.
+const TABLES: &str = "
+    create table promise (job bigint not null, task text not null);
+    create table run (job bigint not null, epoch bigint not null, worker text not null, crashes int not null,
+                      begun timestamptz not null, ended timestamptz, primary key (job, epoch));
+    create table effect (job bigint not null);
+    create table receipt (job bigint primary key, paid bigint not null);
+    create table worker_process (worker text primary key, pid int not null);
+    create table kill (pid int not null, at timestamptz not null);
+    create table shake (at timestamptz not null)";
+
+pub(crate) async fn open(pool: &PgPool) -> anyhow::Result<()> {
+    raw_sql(TABLES).execute(pool).await?;
+    Ok(())
+}
+
+/// How many jobs have an end to come.
+pub(crate) async fn unfinished(pool: &PgPool) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("select count(*) from pgq.job where lane <> 3").fetch_one(pool).await
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub(crate) struct Findings {
+    pub(crate) jobs: i64,
+    pub(crate) duplicates: i64,
+    pub(crate) discarded: i64,
+    /// Of jobs whose worker was killed, from the kill to their next begin, in ms.
+    pub(crate) recoveries: Vec<f64>,
+    pub(crate) violations: Vec<String>,
+}
+
+/// A count that has to be zero, and what it counts.
+const RULES: &[(&str, &str)] = &[
+    (
+        "jobs that were promised and have no end",
+        "select count(*) from promise where not exists (select from pgq.history where id = promise.job)",
+    ),
+    (
+        "jobs with more than one end",
+        "select count(*) from (select id from pgq.history group by id having count(*) > 1) as twice",
+    ),
+    ("jobs that neither ended nor run", "select count(*) from pgq.job where lane <> 3"),
+    (
+        "paid jobs that completed without exactly one effect",
+        "select count(*) from promise join pgq.history on history.id = promise.job
+         where promise.task = 'chaos.paid' and history.state = 4
+           and (select count(*) from effect where effect.job = promise.job) <> 1",
+    ),
+    (
+        "effects of jobs that didn't complete",
+        "select count(*) from effect where not exists (select from pgq.history where id = effect.job and state = 4)",
+    ),
+    (
+        "paid jobs without exactly one receipt",
+        "select count(*) from promise join pgq.history on history.id = promise.job
+         where promise.task = 'chaos.paid' and history.state = 4
+           and (select count(*) from receipt where receipt.paid = promise.job) <> 1",
+    ),
+    (
+        "attempts that began after their successor",
+        "select count(*) from run as one join run as other on other.job = one.job and other.epoch > one.epoch
+         where other.begun < one.begun",
+    ),
+    (
+        "failures of a kind that nothing here has",
+        "select count(*) from pgq.failure where kind in ('panic', 'decode', 'expired')",
+    ),
+];
+
+pub(crate) async fn check(pool: &PgPool) -> anyhow::Result<Findings> {
+    let count = async |query: &'static str| sqlx::query_scalar::<_, i64>(query).fetch_one(pool).await;
+    let mut violations = Vec::new();
+    for (what, query) in RULES {
+        let found = count(query).await?;
+        if found != 0 {
+            violations.push(format!("{found} {what}"));
+        }
+    }
+    // Who crashed for the first time runs again at once; from the second time on there is a pause. Where everybody's connections
+    // ended about then, nobody has seen anything, and the lease decides.
+    let recoveries = sqlx::query_scalar(
+        "select (extract(epoch from next.begun - kill.at) * 1000)::float8
+         from kill
+         join worker_process using (pid)
+         join run on run.worker = worker_process.worker and run.begun < kill.at and run.ended is null
+         join lateral (select begun, crashes from run as later where later.job = run.job and later.epoch > run.epoch
+                       order by epoch limit 1) as next on next.crashes = 1 and next.begun > kill.at
+         where not exists (select from shake
+                           where shake.at between kill.at - interval '8 seconds' and kill.at + interval '3 seconds')
+         order by 1",
+    );
+    Ok(Findings {
+        jobs: count("select count(*) from promise").await?,
+        duplicates: count(
+            "select count(*) from (select job from run where ended is not null group by job having count(*) > 1) as twice",
+        )
+        .await?,
+        discarded: count("select count(*) from pgq.history where state = 6").await?,
+        recoveries: recoveries.fetch_all(pool).await?,
+        violations,
+    })
+}
+
+impl Findings {
+    /// The longest of the quickest share of recoveries.
+    pub(crate) fn recovery(&self, share: f64) -> Option<f64> {
+        let last = self.recoveries.len().checked_sub(1)?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "an index"
+        )]
+        let at = (last as f64 * share).round() as usize;
+        self.recoveries.get(at).copied()
+    }
+}
+
+impl fmt::Display for Findings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line =
+            |f: &mut fmt::Formatter<'_>, what: &str, value: &dyn fmt::Display| writeln!(f, "  {what:<38} {value:>9}");
+        line(f, "jobs promised", &self.jobs)?;
+        line(f, "  of these discarded", &self.discarded)?;
+        line(f, "  run to their end more than once", &self.duplicates)?;
+        line(f, "recoveries after a kill, measured", &self.recoveries.len())?;
+        for (what, share) in [("  p50, ms", 0.5), ("  p99, ms", 0.99), ("  longest, ms", 1.0)] {
+            if let Some(span) = self.recovery(share) {
+                line(f, what, &format!("{span:.0}"))?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,167 @@
+//! Workers and producers under load on a real server, a monkey that breaks all of it, and then the accounts.
+//!
+//! ```text
+//! cargo run --release --bin chaos -- --quick     about a minute
+//! cargo run --release --bin chaos                an hour: some 200 kills of workers and 20 of servers
+//! cargo run --release --bin chaos -- --seconds 300 --seed 7 --json
+//! ```
+//!
+//! It ends with 1 where the accounts don't agree: a job that was promised (its enqueue was committed) and has no end or two,
+//! an effect of the attempt's transaction that isn't there exactly once, an attempt that began after its successor, something
+//! that is stuck.
+
+mod ledger;
+mod monkey;
+#[path = "../proxy.rs"]
+mod proxy;
+mod tasks;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use lexopt::prelude::*;
+use pgq::Client;
+use pgq::sqlx::{self, PgPool};
+use pgq_testdb::{Options, Server};
+
+use crate::ledger::Findings;
+use crate::monkey::Monkey;
+use crate::proxy::Proxy;
+
+/// How many workers there are at a time.
+const WORKERS: usize = 4;
+/// For how long what is left may take when nothing is broken any more: the longest pause of a suspect, and then some.
+const SETTLE: Duration = Duration::from_secs(150);
+
+struct Plan {
+    span: Duration,
+    seed: u64,
+    json: bool,
+    worker: Option<String>,
+}
+
+impl Plan {
+    fn read() -> anyhow::Result<Self> {
+        let mut plan = Self { span: Duration::from_hours(1), seed: 1, json: false, worker: None };
+        let mut parser = lexopt::Parser::from_env();
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Long("quick") => plan.span = Duration::from_secs(45),
+                Long("seconds") => plan.span = Duration::from_secs(parser.value()?.parse()?),
+                Long("seed") => plan.seed = parser.value()?.parse()?,
+                Long("json") => plan.json = true,
+                Long("worker") => plan.worker = Some(parser.value()?.string()?),
+                other => return Err(other.unexpected().into()),
+            }
+        }
+        Ok(plan)
+    }
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let plan = Plan::read()?;
+    if let Some(url) = &plan.worker {
+        return tasks::run_worker(url).await;
+    }
+    let (findings, done, left) = run(&plan).await?;
+    report(&plan, &findings, &done, left);
+    if findings.violations.is_empty() && left == 0 {
+        return Ok(());
+    }
+    std::process::exit(1)
+}
+
+/// What was done, and how often.
+type Done = Vec<(&'static str, u32)>;
+
+async fn run(plan: &Plan) -> anyhow::Result<(Findings, Done, u32)> {
+    let server = tokio::task::spawn_blocking(|| Server::start(Options::default().fsync(true))).await??;
+    let server = Arc::new(server);
+    let options: sqlx::postgres::PgConnectOptions = server.url().parse()?;
+    let pool = PgPool::connect_with(options.clone()).await?;
+    let client = Client::from_pool(pool.clone())?;
+    client.migrate().await?;
+    ledger::open(&pool).await?;
+    let mut monkey = Monkey::new(server, Proxy::to(options).await?, pool.clone(), WORKERS, plan.seed);
+    monkey.revive().await?;
+    let enough = Arc::new(AtomicBool::new(false));
+    let producing = tokio::spawn(produce(client, pool.clone(), Arc::clone(&enough)));
+    let until = Instant::now() + plan.span;
+    while Instant::now() < until {
+        let pause = 300 + monkey.draw(900);
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        monkey.strike().await?;
+    }
+    enough.store(true, Ordering::SeqCst);
+    producing.await?;
+    monkey.calm().await?;
+    settle(&pool).await;
+    let left = monkey.send_home().await?;
+    let done = monkey.done.iter().map(|(what, times)| (*what, *times)).collect();
+    Ok((ledger::check(&pool).await.context("the accounts can't be read")?, done, left))
+}
+
+/// Promises jobs, each in a transaction of its own with the note of the promise. What isn't committed was never promised.
+async fn produce(client: Client, pool: PgPool, enough: Arc<AtomicBool>) {
+    let mut nth = 0;
+    while !enough.load(Ordering::SeqCst) {
+        if promise(&client, &pool, nth).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        nth += 10;
+        tokio::time::sleep(Duration::from_millis(40)).await;
+    }
+}
+
+async fn promise(client: &Client, pool: &PgPool, first: i64) -> anyhow::Result<()> {
+    let mut tx = pool.begin().await?;
+    let plain = pgq::enqueue_many(client.on(&mut tx), (first..first + 6).map(|nth| tasks::plain::job(nth).into()));
+    let plain = plain.await?;
+    let paid =
+        pgq::enqueue_many(client.on(&mut tx), (first..first + 4).map(|nth| tasks::paid::job(nth).into())).await?;
+    for (task, handles) in [("chaos.plain", plain), ("chaos.paid", paid)] {
+        let jobs: Vec<i64> = handles.iter().map(|handle| handle.id().0).collect();
+        let note = sqlx::query("insert into promise (job, task) select job, $2 from unnest($1::bigint[]) as job");
+        note.bind(jobs).bind(task).execute(&mut *tx).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Until nothing is left to do, for a while.
+async fn settle(pool: &PgPool) {
+    let until = Instant::now() + SETTLE;
+    while Instant::now() < until && ledger::unfinished(pool).await.unwrap_or(1) > 0 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "a program's result")]
+fn report(plan: &Plan, findings: &Findings, done: &Done, left: u32) {
+    if plan.json {
+        let done: serde_json::Map<_, _> =
+            done.iter().map(|(what, times)| ((*what).to_owned(), (*times).into())).collect();
+        let report = serde_json::json!({
+            "seconds": plan.span.as_secs(), "seed": plan.seed, "done": done, "jobs": findings.jobs,
+            "duplicates": findings.duplicates, "discarded": findings.discarded,
+            "recovery_p50_ms": findings.recovery(0.5), "recovery_p99_ms": findings.recovery(0.99),
+            "recovery_longest_ms": findings.recovery(1.0), "violations": findings.violations,
+            "workers_that_did_not_end_well": left,
+        });
+        println!("{report}");
+        return;
+    }
+    println!("chaos, {} s, seed {}", plan.span.as_secs(), plan.seed);
+    for (what, times) in done {
+        println!("  {what:<38} {times:>9}");
+    }
+    print!("{findings}");
+    println!("  {:<38} {left:>9}", "workers that didn't end well");
+    match findings.violations.as_slice() {
+        [] => println!("every promise is kept"),
+        violations => violations.iter().for_each(|violation| println!("VIOLATED: {violation}")),
+    }
+}
