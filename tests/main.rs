@@ -7,6 +7,7 @@ mod limits;
 mod macros;
 mod postgres;
 mod program;
+mod promises;
 mod proxy;
 mod worker;
 mod world;

@@ -63,7 +63,8 @@ impl Client {
         Ok(Self::builder()?.pool(pool))
     }
 
-    /// Keeps jobs in memory, for tests and examples: the same semantics, gone with the last clone.
+    /// Keeps jobs in memory, for tests and examples: the same semantics, gone with the last clone. In one thing it can't be the
+    /// same: PostgreSQL lets whoever meets a unique key of an open transaction wait for its end, here the key counts as taken.
     #[must_use]
     pub fn memory() -> Self {
         ClientBuilder::new(Settings::default()).memory()
