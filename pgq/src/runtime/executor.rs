@@ -192,6 +192,10 @@ impl Running {
 
     fn decide(&self, outcome: Outcome) -> Ended {
         let options = self.task.as_ref().map(|task| task.entry.options).unwrap_or_default();
+        if let Outcome::Judged(failure, control) = &outcome {
+            let (job, task, attempt) = (self.job.id, &self.job.task, self.job.attempt);
+            tracing::warn!(%job, %task, attempt, error = failure.message(), %control, "attempt failed, and its task says what to do");
+        }
         let standing = Standing { attempt: self.job.attempt, max_attempts: self.job.max_attempts };
         let transition = decide(outcome, standing, options.retry(), self.engine.platform.random());
         let keep = match State::Running.after(transition.event()) {

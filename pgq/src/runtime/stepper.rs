@@ -26,7 +26,9 @@ impl Stepper {
         Self { claimer: Claimer::new(Arc::clone(&engine)), completer: Completer::new(Arc::clone(&engine)), engine }
     }
 
-    /// Makes the jobs of schedules, promotes what is due, claims once, runs what was won to its end and writes it; how many attempts ran.
+    /// Makes the jobs of schedules, promotes what is due, claims once, runs what was won to its end and writes it; how many
+    /// attempts ran. Where jobs of several priorities wait, one claim wins as many of them as suits the backend:
+    /// [`drain`](Stepper::drain) runs them all.
     ///
     /// # Errors
     /// The database can't be reached.
