@@ -4,11 +4,18 @@
 //! cargo run --release --bin chaos -- --quick     about a minute
 //! cargo run --release --bin chaos                an hour: some 200 kills of workers and 20 of servers
 //! cargo run --release --bin chaos -- --seconds 300 --seed 7 --json
+//! cargo run --release --bin chaos -- --seconds 60 --mostly kills     or stops
 //! ```
 //!
 //! It ends with 1 where the accounts don't agree: a job that was promised (its enqueue was committed) and has no end or two,
 //! an effect of the attempt's transaction that isn't there exactly once, an attempt that began after its successor, something
 //! that is stuck.
+
+//!
+//! That it would notice is shown by breaking what it watches. With the conditions on `lease` and `epoch` taken out of the part
+//! `held` of `finish.sql`, 60 s of mostly stops (seed 3) ended with `VIOLATED: 11 jobs that were promised and have no end`: a
+//! worker that comes back after its lease ends a job which somebody else runs by then. With them, it ends well.
+//! Of mostly kills, 45 s had 168 jobs run again elsewhere after 1.1 s (p50) and 2.0 s (p99), on 4 cores.
 
 mod ledger;
 mod monkey;
@@ -27,7 +34,7 @@ use pgq::sqlx::{self, PgPool};
 use pgq_testdb::{Options, Server};
 
 use crate::ledger::Findings;
-use crate::monkey::Monkey;
+use crate::monkey::{Monkey, Odds};
 use crate::proxy::Proxy;
 
 /// How many workers there are at a time.
@@ -37,6 +44,7 @@ const SETTLE: Duration = Duration::from_secs(150);
 
 struct Plan {
     span: Duration,
+    odds: Odds,
     seed: u64,
     json: bool,
     worker: Option<String>,
@@ -44,12 +52,19 @@ struct Plan {
 
 impl Plan {
     fn read() -> anyhow::Result<Self> {
-        let mut plan = Self { span: Duration::from_hours(1), seed: 1, json: false, worker: None };
+        let mut plan = Self { span: Duration::from_hours(1), odds: monkey::ALL, seed: 1, json: false, worker: None };
         let mut parser = lexopt::Parser::from_env();
         while let Some(argument) = parser.next()? {
             match argument {
                 Long("quick") => plan.span = Duration::from_secs(45),
                 Long("seconds") => plan.span = Duration::from_secs(parser.value()?.parse()?),
+                Long("mostly") => {
+                    plan.odds = match parser.value()?.string()?.as_str() {
+                        "kills" => monkey::KILLS,
+                        "stops" => monkey::STOPS,
+                        other => anyhow::bail!("--mostly: expected `kills` or `stops`, got `{other}`"),
+                    };
+                }
                 Long("seed") => plan.seed = parser.value()?.parse()?,
                 Long("json") => plan.json = true,
                 Long("worker") => plan.worker = Some(parser.value()?.string()?),
@@ -85,7 +100,7 @@ async fn run(plan: &Plan) -> anyhow::Result<(Findings, Done, u32)> {
     let client = Client::from_pool(pool.clone())?;
     client.migrate().await?;
     ledger::open(&pool).await?;
-    let mut monkey = Monkey::new(server, Proxy::to(options).await?, pool.clone(), WORKERS, plan.seed);
+    let mut monkey = Monkey::new(server, Proxy::to(options).await?, pool.clone(), WORKERS, plan.odds, plan.seed);
     monkey.revive().await?;
     let enough = Arc::new(AtomicBool::new(false));
     let producing = tokio::spawn(produce(client, pool.clone(), Arc::clone(&enough)));

@@ -11,6 +11,13 @@ use pgq_testdb::Server;
 use crate::proxy::Proxy;
 use crate::tasks::NAME;
 
+/// How often of a hundred a worker is killed, one stopped for a while, everybody cut off, the links behind the proxy silenced,
+/// the server killed, the server restarted.
+pub(crate) type Odds = [u64; 6];
+pub(crate) const ALL: Odds = [45, 15, 12, 12, 10, 6];
+pub(crate) const KILLS: Odds = [100, 0, 0, 0, 0, 0];
+pub(crate) const STOPS: Odds = [10, 80, 2, 2, 1, 5];
+
 /// The workers, and what can be done to them and what they stand on.
 pub(crate) struct Monkey {
     pub(crate) server: Arc<Server>,
@@ -18,15 +25,16 @@ pub(crate) struct Monkey {
     pub(crate) pool: PgPool,
     workers: Vec<Option<Child>>,
     started: u32,
+    odds: Odds,
     chance: u64,
     /// What was done, and how often.
     pub(crate) done: BTreeMap<&'static str, u32>,
 }
 
 impl Monkey {
-    pub(crate) fn new(server: Arc<Server>, proxy: Proxy, pool: PgPool, workers: usize, seed: u64) -> Self {
+    pub(crate) fn new(server: Arc<Server>, proxy: Proxy, pool: PgPool, workers: usize, odds: Odds, seed: u64) -> Self {
         let workers = (0..workers).map(|_| None).collect();
-        Self { server, proxy, pool, workers, started: 0, chance: seed, done: BTreeMap::new() }
+        Self { server, proxy, pool, workers, started: 0, odds, chance: seed, done: BTreeMap::new() }
     }
 
     /// Every worker that doesn't run is started. The last one is behind the proxy.
@@ -55,12 +63,17 @@ impl Monkey {
 
     /// One bad thing.
     pub(crate) async fn strike(&mut self) -> anyhow::Result<()> {
-        let what = match self.draw(100) {
-            0..45 => self.kill_worker().await?,
-            45..60 => self.stop_worker().await?,
-            60..72 => self.cut_connections().await?,
-            72..84 => self.freeze(),
-            84..94 => self.kill_server(false).await?,
+        let (mut drawn, mut which) = (self.draw(self.odds.iter().sum()), 0);
+        while drawn >= self.odds[which] {
+            drawn -= self.odds[which];
+            which += 1;
+        }
+        let what = match which {
+            0 => self.kill_worker().await?,
+            1 => self.stop_worker().await?,
+            2 => self.cut_connections().await?,
+            3 => self.freeze(),
+            4 => self.kill_server(false).await?,
             _ => self.kill_server(true).await?,
         };
         *self.done.entry(what).or_default() += 1;
