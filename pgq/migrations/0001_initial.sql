@@ -11,7 +11,8 @@ create table @worker (
   started timestamptz not null,
   beat timestamptz not null,
   gone timestamptz,
-  freed timestamptz
+  freed timestamptz,
+  edition bigint                          -- the set of schedules that it declares
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 
 -- Who sleeps, apart from the beats: every enqueue reads this table, and would read their dead versions too.
@@ -53,12 +54,21 @@ create table @schedule (
   missed text not null,
   overlap text not null,
   payload bytea not null,
+  created boolean not null,               -- through a client, and not declared by workers
+  paused boolean not null default false,
   generation bigint not null default 0,   -- grows whenever something above changes
   last timestamptz not null,              -- the last tick that is accounted for
   waiting timestamptz,                    -- the tick that waits for the job before it to finish
   fired timestamptz,                      -- the last tick of which a job was made
   job bigint                              -- and that job
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
+
+-- Sets of schedules that workers declare, numbered when they are first seen.
+create table @edition (
+  number bigint generated always as identity primary key,
+  fingerprint bigint not null unique,
+  names text[] not null
+);
 
 -- What nothing is claimed of.
 create table @pause (

@@ -1,5 +1,6 @@
 //! The semantics that every backend has: each fact is tested on all of them.
 
+mod agenda;
 mod blocking;
 mod by_name;
 mod cancel;
@@ -228,6 +229,21 @@ facts! {
         a_day_has_one_tick_also_when_clocks_change
         a_day_that_passes_at_once_is_fired_in_order
         a_task_can_say_when_its_jobs_are_made;
+    agenda:
+        a_created_schedule_makes_jobs_with_its_arguments
+        a_schedule_is_listed_with_what_it_is_and_when_it_ticks
+        the_last_tick_is_listed
+        creating_a_schedule_again_changes_it
+        nothing_is_made_of_a_paused_schedule
+        a_declared_schedule_stays_paused_when_a_worker_starts
+        a_triggered_schedule_makes_a_job_and_stays_where_it_stands
+        a_deleted_schedule_is_gone
+        a_deleted_schedule_comes_back_with_a_worker_that_declares_it
+        a_schedule_that_no_live_worker_declares_is_orphaned
+        a_declaration_leaves_a_created_schedule_as_it_is
+        a_declared_schedule_is_not_created_over
+        an_unknown_schedule_is_told_with_the_nearest_one
+        an_odd_schedule_is_refused;
     wake:
         a_sleeper_is_woken_by_work_it_can_do
         a_sleeper_is_not_woken_by_work_of_others

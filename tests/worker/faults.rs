@@ -177,6 +177,22 @@ impl Operate for Wayward {
     fn pauses(&self) -> Answer<'_, Vec<Pause>> {
         self.inner.pauses()
     }
+
+    fn schedules(&self) -> Answer<'_, Agenda> {
+        self.inner.schedules()
+    }
+
+    fn create_schedule(&self, scheduled: Scheduled) -> Answer<'_, bool> {
+        self.inner.create_schedule(scheduled)
+    }
+
+    fn hold_schedule(&self, name: String, paused: bool) -> Answer<'_, bool> {
+        self.inner.hold_schedule(name, paused)
+    }
+
+    fn delete_schedule(&self, name: String) -> Answer<'_, bool> {
+        self.inner.delete_schedule(name)
+    }
 }
 
 struct Unsteady {

@@ -44,6 +44,12 @@ pub fn due(cadence: &Cadence, missed: Missed, last: Timestamp, now: Timestamp) -
     Due { ticks: latest(cadence, last, newest, most), last: newest, next: cadence.next(now) }
 }
 
+/// The ticks that are to come at `now`, where those up to `last` are accounted for.
+pub fn upcoming(cadence: &Cadence, last: Timestamp, now: Timestamp) -> impl Iterator<Item = Timestamp> {
+    let since = if last.since(now) > FORGOTTEN { now } else { last.max(now) };
+    std::iter::successors(cadence.next(since), |tick| cadence.next(*tick))
+}
+
 /// Up to `most` ticks after `last` that end with `newest`. Found backwards, so that a year of seconds costs no more than they.
 fn latest(cadence: &Cadence, last: Timestamp, newest: Timestamp, most: u16) -> Vec<Timestamp> {
     let before = |tick: &Timestamp| cadence.latest(tick.saturating_sub(Duration::from_secs(1)));

@@ -11,7 +11,7 @@ mod plan;
 mod policy;
 
 pub use cadence::Cadence;
-pub use due::{Due, FORGIVEN, FORGOTTEN, MOST, due};
+pub use due::{Due, FORGIVEN, FORGOTTEN, MOST, due, upcoming};
 pub use error::ScheduleError;
 pub use plan::{Plan, Standing, plan};
 

@@ -156,7 +156,8 @@ pub trait Maintain: Send + Sync {
     /// Deletes what history has kept for long enough, in steps of about `step` rows.
     fn prune(&self, step: u32) -> Answer<'_, Pruned>;
 
-    /// Puts in schedules that code declares; one of a name that is there takes its place, and ticks from now on.
+    /// Puts in the schedules that the worker's code declares. One that a live worker declares otherwise, whose set of them was
+    /// first seen later, stays as it is, and so does one that was created at run time.
     fn declare(&self, schedules: Vec<Scheduled>) -> Answer<'_, ()>;
 
     /// All schedules, and where they stand.
@@ -207,6 +208,18 @@ pub trait Operate: Send + Sync {
 
     /// What workers have declared of their tasks, by name; of the task of one name or earlier name only, if one is given.
     fn declarations(&self, name: Option<String>) -> Answer<'_, Vec<Declaration>>;
+
+    /// All schedules, and where they stand.
+    fn schedules(&self) -> Answer<'_, Agenda>;
+
+    /// Creates a schedule, or changes one that was created; `false` if workers declare one of this name, which stays.
+    fn create_schedule(&self, scheduled: Scheduled) -> Answer<'_, bool>;
+
+    /// Pauses a schedule, or lets it go on with the ticks from then; `false` if there is none, or it is so already.
+    fn hold_schedule(&self, name: String, paused: bool) -> Answer<'_, bool>;
+
+    /// Deletes a schedule; whether there was one.
+    fn delete_schedule(&self, name: String) -> Answer<'_, bool>;
 }
 
 /// A worker that introduces itself.

@@ -72,6 +72,12 @@ pub struct Kept {
     pub standing: Standing,
     /// The last tick of which a job was made.
     pub fired: Option<Timestamp>,
+    /// Whether it was created at run time, and not declared by workers.
+    pub created: bool,
+    /// Whether it makes no jobs.
+    pub paused: bool,
+    /// Whether workers declared it, and none that lives does.
+    pub orphaned: bool,
 }
 
 /// What is to be done about a schedule, if it still stands where it was seen.

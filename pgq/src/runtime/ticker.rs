@@ -41,7 +41,7 @@ impl Service for Ticker {
     async fn turn(&mut self) -> Result<Next> {
         let agenda = self.engine.session.agenda().await?;
         let mut soonest = LOOK;
-        for kept in &agenda.schedules {
+        for kept in agenda.schedules.iter().filter(|kept| !kept.paused) {
             if let Some(next) = self.tick(kept, agenda.now).await? {
                 soonest = soonest.min(next.since(agenda.now));
             }

@@ -30,7 +30,7 @@ impl Maintain for Session {
     }
 
     fn declare(&self, schedules: Vec<Scheduled>) -> Answer<'_, ()> {
-        self.memory.answer(move |store| store.declare(schedules))
+        self.memory.answer(move |store| store.declare(self.lease, schedules))
     }
 
     fn agenda(&self) -> Answer<'_, Agenda> {

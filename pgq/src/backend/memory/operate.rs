@@ -9,8 +9,8 @@ use super::Memory;
 use super::row::{Place, Row};
 use super::store::Store;
 use crate::backend::{
-    Answer, Cancellation, Cancelled, Change, Declaration, Deletion, Edited, Found, JobInfo, Migrated, Operate,
-    Pausable, Pause, Retrial, Search,
+    Agenda, Answer, Cancellation, Cancelled, Change, Declaration, Deletion, Edited, Found, JobInfo, Migrated, Operate,
+    Pausable, Pause, Retrial, Scheduled, Search,
 };
 
 impl Operate for Memory {
@@ -67,6 +67,22 @@ impl Operate for Memory {
 
     fn pauses(&self) -> Answer<'_, Vec<Pause>> {
         self.answer(|store| store.pauses.values().filter(|pause| store.holds(pause)).cloned().collect())
+    }
+
+    fn schedules(&self) -> Answer<'_, Agenda> {
+        self.answer(|store| store.agenda())
+    }
+
+    fn create_schedule(&self, scheduled: Scheduled) -> Answer<'_, bool> {
+        self.answer(move |store| store.create_schedule(scheduled))
+    }
+
+    fn hold_schedule(&self, name: String, paused: bool) -> Answer<'_, bool> {
+        self.answer(move |store| store.hold_schedule(&name, paused))
+    }
+
+    fn delete_schedule(&self, name: String) -> Answer<'_, bool> {
+        self.answer(move |store| store.schedules.remove(&name).is_some())
     }
 }
 

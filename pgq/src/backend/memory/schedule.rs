@@ -1,7 +1,7 @@
 //! Schedules, and the jobs that their ticks make.
 
 use pgq_core::schedule::Standing;
-use pgq_core::{JobId, Timestamp};
+use pgq_core::{JobId, Lease, Timestamp};
 
 use super::store::Store;
 use crate::backend::{Agenda, Firing, Kept, Scheduled};
@@ -9,6 +9,8 @@ use crate::backend::{Agenda, Firing, Kept, Scheduled};
 /// A schedule's row.
 pub(super) struct Entry {
     scheduled: Scheduled,
+    created: bool,
+    paused: bool,
     generation: i64,
     last: Timestamp,
     waiting: Option<Timestamp>,
@@ -17,8 +19,8 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    fn new(scheduled: Scheduled, now: Timestamp) -> Self {
-        Self { scheduled, generation: 0, last: now, waiting: None, fired: None, job: None }
+    fn new(scheduled: Scheduled, created: bool, now: Timestamp) -> Self {
+        Self { scheduled, created, paused: false, generation: 0, last: now, waiting: None, fired: None, job: None }
     }
 
     fn replace(&mut self, scheduled: Scheduled, now: Timestamp) {
@@ -32,17 +34,65 @@ impl Entry {
         self.generation += 1;
         self.scheduled = scheduled;
     }
+
+    fn hold(&mut self, paused: bool, now: Timestamp) {
+        if !paused {
+            (self.last, self.waiting) = (self.last.max(now), None);
+        }
+        self.generation += 1;
+        self.paused = paused;
+    }
 }
 
 impl Store {
-    pub(super) fn declare(&mut self, schedules: Vec<Scheduled>) {
-        let now = self.now;
+    pub(super) fn declare(&mut self, lease: Lease, mut schedules: Vec<Scheduled>) {
+        schedules.sort_by(|a, b| a.name.cmp(&b.name));
+        let number = self.number(&schedules);
+        let Some(worker) = self.workers.get_mut(&lease) else { return };
+        worker.edition = Some(number);
         for scheduled in schedules {
-            match self.schedules.get_mut(&scheduled.name) {
-                Some(entry) => entry.replace(scheduled, now),
-                None => drop(self.schedules.insert(scheduled.name.clone(), Entry::new(scheduled, now))),
+            let declared = self.schedules.get(&scheduled.name).is_none_or(|entry| !entry.created);
+            if declared && self.edition_of(&scheduled.name) == Some(number) {
+                self.put(scheduled, false);
             }
         }
+    }
+
+    /// The number of a set, a new one where it is first seen.
+    fn number(&mut self, schedules: &[Scheduled]) -> usize {
+        let known = self.editions.iter().position(|edition| edition == schedules);
+        known.unwrap_or_else(|| {
+            self.editions.push(schedules.to_vec());
+            self.editions.len() - 1
+        })
+    }
+
+    /// The highest number among the sets of live workers that have a schedule of this name.
+    fn edition_of(&self, name: &str) -> Option<usize> {
+        let live = self.workers.values().filter_map(|worker| worker.edition);
+        live.filter(|number| self.editions[*number].iter().any(|scheduled| scheduled.name == name)).max()
+    }
+
+    fn put(&mut self, scheduled: Scheduled, created: bool) {
+        let now = self.now;
+        match self.schedules.get_mut(&scheduled.name) {
+            Some(entry) => entry.replace(scheduled, now),
+            None => drop(self.schedules.insert(scheduled.name.clone(), Entry::new(scheduled, created, now))),
+        }
+    }
+
+    pub(super) fn create_schedule(&mut self, scheduled: Scheduled) -> bool {
+        let free = self.schedules.get(&scheduled.name).is_none_or(|entry| entry.created);
+        if free {
+            self.put(scheduled, true);
+        }
+        free
+    }
+
+    pub(super) fn hold_schedule(&mut self, name: &str, paused: bool) -> bool {
+        let now = self.now;
+        let entry = self.schedules.get_mut(name).filter(|entry| entry.paused != paused);
+        entry.map(|entry| entry.hold(paused, now)).is_some()
     }
 
     pub(super) fn agenda(&self) -> Agenda {
@@ -50,10 +100,18 @@ impl Store {
     }
 
     fn kept(&self, entry: &Entry) -> Kept {
-        let Entry { scheduled, generation, last, waiting, fired, job } = entry;
+        let Entry { scheduled, created, paused, generation, last, waiting, fired, job } = entry;
         let busy = job.is_some_and(|id| self.jobs.contains_key(&id));
         let standing = Standing { last: *last, waiting: *waiting, busy };
-        Kept { scheduled: scheduled.clone(), generation: *generation, standing, fired: *fired }
+        Kept {
+            scheduled: scheduled.clone(),
+            generation: *generation,
+            standing,
+            fired: *fired,
+            created: *created,
+            paused: *paused,
+            orphaned: !created && self.edition_of(&scheduled.name).is_none(),
+        }
     }
 
     pub(super) fn fire(&mut self, firing: Firing) -> bool {

@@ -8,7 +8,7 @@ use pgq_core::{JobId, Lease, State, Timestamp};
 use super::row::{Key, Lane, Place, Row};
 use super::schedule::Entry;
 use super::wake::{Fresh, Worker};
-use crate::backend::{Cancelled, Declaration, Notice, Pausable, Pause};
+use crate::backend::{Cancelled, Declaration, Notice, Pausable, Pause, Scheduled};
 
 /// Everything that the backend knows. A row is listed in exactly one of `ready`, `deferred` and `held`, as its place
 /// says; lists that run empty go, so that to have an entry is to have a job.
@@ -28,6 +28,8 @@ pub(super) struct Store {
     /// What workers that are gone were told and didn't hear.
     pub(super) untold: Vec<Cancelled>,
     pub(super) schedules: BTreeMap<String, Entry>,
+    /// Sets of schedules that workers declare, in the order in which they were first seen.
+    pub(super) editions: Vec<Vec<Scheduled>>,
     pub(super) pauses: BTreeMap<Pausable, Pause>,
     /// What the last worker of each task declared of it, by name.
     pub(super) declarations: BTreeMap<String, Declaration>,
@@ -66,6 +68,7 @@ impl Store {
             workers: BTreeMap::new(),
             untold: Vec::new(),
             schedules: BTreeMap::new(),
+            editions: Vec::new(),
             pauses: BTreeMap::new(),
             declarations: BTreeMap::new(),
             wakes: 0,

@@ -30,6 +30,8 @@ pub(super) struct Worker {
     /// The number of the wake that it last got.
     woken: u64,
     bell: Arc<Notify>,
+    /// The number of the set of schedules that it declares.
+    pub(super) edition: Option<usize>,
 }
 
 impl Worker {
@@ -69,6 +71,7 @@ impl Store {
             wants: worker.wants.iter().map(Lane::from).collect(),
             woken: 0,
             bell: Arc::clone(&bell),
+            edition: None,
         };
         self.workers.insert(worker.lease, entry);
         self.declarations.extend(worker.tasks.iter().map(|task| (task.name.clone(), task.clone())));

@@ -7,6 +7,7 @@ use sqlx::postgres::PgRow;
 
 use super::convert::{Instant, column, database, job_id, micros, unsigned};
 use super::operate::cancel;
+use super::schedule::agenda;
 use super::session::PgSession;
 use super::wake::Call;
 use crate::Result;
@@ -115,7 +116,7 @@ impl Maintain for PgSession {
     }
 
     fn agenda(&self) -> Answer<'_, Agenda> {
-        Box::pin(self.read_agenda())
+        Box::pin(async move { agenda(&self.engine(), &self.statements, &self.clock).await })
     }
 
     fn fire(&self, firing: Firing) -> Answer<'_, bool> {

@@ -13,10 +13,10 @@ use super::convert::{Instant, column, database, job_id};
 use super::namespace::Statements;
 use super::search::read_state;
 use super::wake::{Call, wake};
-use super::{Postgres, migrate};
+use super::{Postgres, migrate, schedule};
 use crate::backend::{
-    Answer, Cancellation, Change, Declaration, Deletion, Edited, Found, JobInfo, Migrated, Operate, Pausable, Pause,
-    Retrial, Search,
+    Agenda, Answer, Cancellation, Change, Declaration, Deletion, Edited, Found, JobInfo, Migrated, Operate, Pausable,
+    Pause, Retrial, Scheduled, Search,
 };
 use crate::error::Result;
 use crate::platform::{Clock, pause};
@@ -81,6 +81,22 @@ impl Operate for Postgres {
 
     fn pauses(&self) -> Answer<'_, Vec<Pause>> {
         Box::pin(self.held_back())
+    }
+
+    fn schedules(&self) -> Answer<'_, Agenda> {
+        Box::pin(schedule::agenda(&self.pool, &self.statements, &self.clock))
+    }
+
+    fn create_schedule(&self, scheduled: Scheduled) -> Answer<'_, bool> {
+        Box::pin(self.create(scheduled))
+    }
+
+    fn hold_schedule(&self, name: String, paused: bool) -> Answer<'_, bool> {
+        Box::pin(self.hold_schedule_of(name, paused))
+    }
+
+    fn delete_schedule(&self, name: String) -> Answer<'_, bool> {
+        Box::pin(self.drop_schedule(name))
     }
 }
 

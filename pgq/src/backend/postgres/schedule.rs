@@ -2,49 +2,34 @@
 
 use pgq_core::schedule::Standing;
 use pgq_core::{Missed, Overlap, Priority, Timestamp};
-use sqlx::postgres::PgRow;
+use sqlx::PgPool;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
 
+use super::Postgres;
 use super::convert::{Instant, column, database, instant, micros, unsigned};
 use super::enqueue;
+use super::namespace::{Statements, fnv1a_64};
 use super::session::PgSession;
 use super::wake::Call;
 use crate::Result;
 use crate::backend::{Agenda, Firing, Kept, Scheduled};
+use crate::platform::Clock;
 
 impl PgSession {
-    pub(super) async fn declare_schedules(&self, schedules: Vec<Scheduled>) -> Result<()> {
-        let (mut names, mut tasks, mut queues, mut ranks) = (vec![], vec![], vec![], vec![]);
-        let (mut attempts, mut expires, mut cadences, mut zones) = (vec![], vec![], vec![], vec![]);
-        let (mut missed, mut overlaps, mut payloads) = (vec![], vec![], vec![]);
-        for scheduled in schedules {
-            names.push(scheduled.name);
-            tasks.push(scheduled.task);
-            queues.push(scheduled.queue);
-            ranks.push(scheduled.priority.rank());
-            attempts.push(i16::try_from(scheduled.max_attempts).unwrap_or(i16::MAX));
-            expires.push(scheduled.expires_in.map(micros));
-            cadences.push(scheduled.cadence);
-            zones.push(scheduled.zone);
-            missed.push(scheduled.missed.to_string());
-            overlaps.push(scheduled.overlap.to_string());
-            payloads.push(scheduled.payload);
-        }
-        let query = self.statements.schedule.query().bind(names).bind(tasks).bind(queues).bind(ranks).bind(attempts);
-        let query = query.bind(expires).bind(cadences).bind(zones).bind(missed).bind(overlaps).bind(payloads);
+    /// One at a time, so that each sees which sets were declared before it.
+    pub(super) async fn declare_schedules(&self, mut schedules: Vec<Scheduled>) -> Result<()> {
+        schedules.sort_by(|a, b| a.name.cmp(&b.name));
+        let names: Vec<String> = schedules.iter().map(|scheduled| scheduled.name.clone()).collect();
         let mut transaction = self.begin_durable().await?;
-        query.bind(self.now()).execute(&mut *transaction).await.map_err(database)?;
+        let lock = sqlx::query("select pg_advisory_xact_lock($1)").bind(self.statements.namespace.lock("declare"));
+        lock.execute(&mut *transaction).await.map_err(database)?;
+        let query = self.statements.edition.query().bind(fingerprint(&schedules)).bind(names).bind(self.lease.0);
+        // A worker that was declared gone has nothing to say until it is back.
+        let Some(row) = query.fetch_optional(&mut *transaction).await.map_err(database)? else { return Ok(()) };
+        let query = put(&self.statements, schedules, self.now(), Some(column(&row, 0)?));
+        query.execute(&mut *transaction).await.map_err(database)?;
         transaction.commit().await.map_err(database)
-    }
-
-    pub(super) async fn read_agenda(&self) -> Result<Agenda> {
-        let query = self.statements.agenda.query().bind(self.now());
-        let rows = query.fetch_all(&self.engine()).await.map_err(database)?;
-        let now = rows.first().map_or(Ok(Timestamp::EPOCH), |row| instant(row, 16))?;
-        let mut schedules = Vec::with_capacity(rows.len());
-        for row in &rows {
-            schedules.extend(read(row)?);
-        }
-        Ok(Agenda { now, schedules })
     }
 
     /// The comparison and the jobs in one transaction: whoever finds the row as it was seen fires, and nobody else.
@@ -70,6 +55,77 @@ impl PgSession {
     }
 }
 
+impl Postgres {
+    pub(super) async fn create(&self, scheduled: Scheduled) -> Result<bool> {
+        let query = put(&self.statements, vec![scheduled], self.clock.fixed().map(Instant), None);
+        Ok(query.execute(&self.pool).await.map_err(database)?.rows_affected() > 0)
+    }
+
+    pub(super) async fn hold_schedule_of(&self, name: String, paused: bool) -> Result<bool> {
+        let query = self.statements.hold_schedule.query().bind(name).bind(paused).bind(self.clock.fixed().map(Instant));
+        Ok(query.execute(&self.pool).await.map_err(database)?.rows_affected() > 0)
+    }
+
+    pub(super) async fn drop_schedule(&self, name: String) -> Result<bool> {
+        let query = self.statements.delete_schedule.query().bind(name);
+        Ok(query.execute(&self.pool).await.map_err(database)?.rows_affected() > 0)
+    }
+}
+
+pub(super) async fn agenda(pool: &PgPool, statements: &Statements, clock: &Clock) -> Result<Agenda> {
+    let query = statements.agenda.query().bind(clock.fixed().map(Instant));
+    let rows = query.fetch_all(pool).await.map_err(database)?;
+    let now = rows.first().map_or(Ok(Timestamp::EPOCH), |row| instant(row, 16))?;
+    let mut schedules = Vec::with_capacity(rows.len());
+    for row in &rows {
+        schedules.extend(read(row)?);
+    }
+    Ok(Agenda { now, schedules })
+}
+
+/// Writes schedules that the set of this number declares, or, without one, that are created.
+fn put(
+    statements: &Statements,
+    schedules: Vec<Scheduled>,
+    now: Option<Instant>,
+    edition: Option<i64>,
+) -> Query<'static, sqlx::Postgres, PgArguments> {
+    let (mut names, mut tasks, mut queues, mut ranks) = (vec![], vec![], vec![], vec![]);
+    let (mut attempts, mut expires, mut cadences, mut zones) = (vec![], vec![], vec![], vec![]);
+    let (mut missed, mut overlaps, mut payloads) = (vec![], vec![], vec![]);
+    for scheduled in schedules {
+        names.push(scheduled.name);
+        tasks.push(scheduled.task);
+        queues.push(scheduled.queue);
+        ranks.push(scheduled.priority.rank());
+        attempts.push(i16::try_from(scheduled.max_attempts).unwrap_or(i16::MAX));
+        expires.push(scheduled.expires_in.map(micros));
+        cadences.push(scheduled.cadence);
+        zones.push(scheduled.zone);
+        missed.push(scheduled.missed.to_string());
+        overlaps.push(scheduled.overlap.to_string());
+        payloads.push(scheduled.payload);
+    }
+    let query = statements.schedule.query().bind(names).bind(tasks).bind(queues).bind(ranks).bind(attempts);
+    let query = query.bind(expires).bind(cadences).bind(zones).bind(missed).bind(overlaps).bind(payloads);
+    query.bind(now).bind(edition).bind(edition.is_none())
+}
+
+/// By which a set of schedules is known again.
+fn fingerprint(schedules: &[Scheduled]) -> i64 {
+    let parts: Vec<String> = schedules
+        .iter()
+        .flat_map(|scheduled| {
+            let Scheduled { name, task, queue, cadence, zone, missed, overlap, .. } = scheduled;
+            let numbers = (scheduled.priority.rank(), scheduled.max_attempts, scheduled.expires_in.map(micros));
+            let texts = [name, task, queue, cadence, zone].map(String::clone);
+            let rest = [missed.to_string(), overlap.to_string(), format!("{numbers:?} {:?}", scheduled.payload)];
+            texts.into_iter().chain(rest)
+        })
+        .collect();
+    fnv1a_64(parts.iter().map(String::as_str)).cast_signed()
+}
+
 /// `None` where another version wrote what this one can't read: it is left to that one.
 fn read(row: &PgRow) -> Result<Option<Kept>> {
     let (missed, overlap) = (Missed::read(column(row, 8)?), Overlap::read(column(row, 9)?));
@@ -90,5 +146,13 @@ fn read(row: &PgRow) -> Result<Option<Kept>> {
         payload: column(row, 10)?,
     };
     let standing = Standing { last: instant(row, 12)?, waiting: at(13)?, busy: column(row, 15)? };
-    Ok(Some(Kept { scheduled, generation: column(row, 11)?, standing, fired: at(14)? }))
+    Ok(Some(Kept {
+        scheduled,
+        generation: column(row, 11)?,
+        standing,
+        fired: at(14)?,
+        created: column(row, 17)?,
+        paused: column(row, 18)?,
+        orphaned: column(row, 19)?,
+    }))
 }

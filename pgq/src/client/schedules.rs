@@ -1,0 +1,154 @@
+//! The operator's side: schedules.
+
+use pgq_core::schedule::upcoming;
+use pgq_core::suggest::nearest;
+use pgq_core::{Cadence, Codec, Missed, Overlap, Priority, Tick, Timestamp};
+
+use super::Client;
+use crate::JobId;
+use crate::backend::Kept;
+use crate::error::{Error, Result};
+use crate::task::to_json;
+
+/// A schedule as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ScheduleInfo {
+    /// Its name: that of its task, where code declares it.
+    pub name: String,
+    /// The task of its jobs.
+    pub task: String,
+    /// The lane of its jobs.
+    pub queue: String,
+    /// The priority of its jobs.
+    pub priority: Priority,
+    /// When it ticks: a cron expression, or `every` and a span.
+    pub cadence: String,
+    /// The IANA name of its time zone.
+    pub zone: String,
+    /// What becomes of ticks that were missed.
+    pub missed: Missed,
+    /// What becomes of a tick while an earlier job isn't finished.
+    pub overlap: Overlap,
+    /// Whether it was created at run time, and not declared by workers.
+    pub created: bool,
+    /// Whether it makes no jobs, until it is resumed.
+    pub paused: bool,
+    /// Whether workers declared it, and none that lives does: it goes on to make jobs until it is deleted.
+    pub orphaned: bool,
+    /// The last tick of which a job was made.
+    pub last: Option<Timestamp>,
+    /// The encoded arguments of its jobs, as MessagePack.
+    pub payload: Vec<u8>,
+    standing: Timestamp,
+    now: Timestamp,
+}
+
+impl ScheduleInfo {
+    fn new(kept: Kept, now: Timestamp) -> Self {
+        let (scheduled, standing) = (kept.scheduled, kept.standing.last);
+        Self {
+            name: scheduled.name,
+            task: scheduled.task,
+            queue: scheduled.queue,
+            priority: scheduled.priority,
+            cadence: scheduled.cadence,
+            zone: scheduled.zone,
+            missed: scheduled.missed,
+            overlap: scheduled.overlap,
+            created: kept.created,
+            paused: kept.paused,
+            orphaned: kept.orphaned,
+            last: kept.fired,
+            payload: scheduled.payload,
+            standing,
+            now,
+        }
+    }
+
+    /// Its next ticks, up to `n`, as of when it was looked up. A paused one has none, and neither has one that this version
+    /// can't read.
+    #[must_use]
+    pub fn next(&self, n: usize) -> Vec<Timestamp> {
+        let cadence = Cadence::read(&self.cadence, &self.zone).ok().filter(|_| !self.paused);
+        cadence.iter().flat_map(|cadence| upcoming(cadence, self.standing, self.now)).take(n).collect()
+    }
+
+    /// The arguments of its jobs, as JSON.
+    ///
+    /// # Errors
+    /// They can't be read: a newer version wrote them, or they were damaged.
+    pub fn args(&self) -> Result<serde_json::Value> {
+        to_json(Codec::MessagePack.number(), &self.payload).map_err(|error| error.about_task(&self.task))
+    }
+}
+
+impl Client {
+    /// All schedules, by name: those that workers have declared, and those that were created.
+    ///
+    /// # Errors
+    /// The database can't be reached.
+    pub async fn schedules(&self) -> Result<Vec<ScheduleInfo>> {
+        let agenda = self.inner.backend.schedules().await?;
+        Ok(agenda.schedules.into_iter().map(|kept| ScheduleInfo::new(kept, agenda.now)).collect())
+    }
+
+    /// From now on the schedule makes no jobs, until it is [resumed](Client::resume_schedule); those that it made stay, and it
+    /// can be [triggered](Client::trigger_schedule). Whether it wasn't paused already. A worker that starts doesn't change that.
+    ///
+    /// # Errors
+    /// There is no such schedule, or the database can't be reached.
+    pub async fn pause_schedule(&self, name: &str) -> Result<bool> {
+        self.kept(name).await?;
+        self.inner.backend.hold_schedule(name.to_owned(), true).await
+    }
+
+    /// The schedule goes on with its ticks from now: those while it was paused weren't missed. Whether it was paused.
+    ///
+    /// # Errors
+    /// There is no such schedule, or the database can't be reached.
+    pub async fn resume_schedule(&self, name: &str) -> Result<bool> {
+        self.kept(name).await?;
+        self.inner.backend.hold_schedule(name.to_owned(), false).await
+    }
+
+    /// Makes a job of the schedule now, also where it is paused or an earlier job isn't finished. The schedule stays where it
+    /// stands: its next tick comes as if nothing had been. The job's tick is now, and the one before it the schedule's last.
+    ///
+    /// # Errors
+    /// There is no such schedule, the client's `on_enqueue` refused the job, or the database can't be reached.
+    pub async fn trigger_schedule(&self, name: &str) -> Result<JobId> {
+        let (kept, now) = self.kept(name).await?;
+        let mut job = kept.scheduled.job(Tick { at: now, previous: kept.fired });
+        self.gate().pass(&mut job)?;
+        let unknown = || Error::invalid("the backend told of no job");
+        self.inner.backend.enqueue(vec![job]).await?.first().map(|job| job.id).ok_or_else(unknown)
+    }
+
+    /// Deletes the schedule; jobs that it made stay. One that workers declare comes back when a worker starts that declares it:
+    /// take it out of the code, or [pause](Client::pause_schedule) it.
+    ///
+    /// # Errors
+    /// There is no such schedule, or the database can't be reached.
+    pub async fn delete_schedule(&self, name: &str) -> Result<()> {
+        self.kept(name).await?;
+        self.inner.backend.delete_schedule(name.to_owned()).await.map(drop)
+    }
+
+    /// The schedule of a name, and the time.
+    async fn kept(&self, name: &str) -> Result<(Kept, Timestamp)> {
+        let agenda = self.inner.backend.schedules().await?;
+        match agenda.schedules.iter().position(|kept| kept.scheduled.name == name) {
+            Some(at) => Ok((agenda.schedules[at].clone(), agenda.now)),
+            None => Err(unknown(name, &agenda.schedules)),
+        }
+    }
+}
+
+fn unknown(name: &str, kept: &[Kept]) -> Error {
+    let known: Vec<&str> = kept.iter().map(|kept| kept.scheduled.name.as_str()).collect();
+    Error::invalid(match nearest(name, &known) {
+        Some(meant) => format!("there is no schedule `{name}`: did you mean `{meant}`?"),
+        None => format!("there is no schedule `{name}`: `Client::schedules` lists those that there are"),
+    })
+}
