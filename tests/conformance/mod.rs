@@ -7,6 +7,7 @@ mod cancel;
 mod claim;
 mod deferral;
 mod discards;
+mod editions;
 mod enqueue;
 mod fence;
 mod finish;
@@ -244,6 +245,14 @@ facts! {
         a_declared_schedule_is_not_created_over
         an_unknown_schedule_is_told_with_the_nearest_one
         an_odd_schedule_is_refused;
+    editions:
+        a_set_of_schedules_keeps_its_number
+        the_version_that_was_seen_last_wins_while_it_lives
+        of_those_that_are_left_the_one_that_was_seen_last_wins
+        after_a_rollback_the_old_declaration_is_put_in_by_itself
+        side_by_side_no_tick_is_doubled
+        workers_of_other_schedules_have_no_say
+        a_deleted_declaration_stays_away_until_a_worker_starts;
     wake:
         a_sleeper_is_woken_by_work_it_can_do
         a_sleeper_is_not_woken_by_work_of_others

@@ -276,7 +276,7 @@ impl Maintain for Unsteady {
         self.inner.prune(step)
     }
 
-    fn declare(&self, schedules: Vec<Scheduled>) -> Answer<'_, ()> {
+    fn declare(&self, schedules: Vec<Scheduled>) -> Answer<'_, i64> {
         self.inner.declare(schedules)
     }
 

@@ -156,9 +156,10 @@ pub trait Maintain: Send + Sync {
     /// Deletes what history has kept for long enough, in steps of about `step` rows.
     fn prune(&self, step: u32) -> Answer<'_, Pruned>;
 
-    /// Puts in the schedules that the worker's code declares. One that a live worker declares otherwise, whose set of them was
-    /// first seen later, stays as it is, and so does one that was created at run time.
-    fn declare(&self, schedules: Vec<Scheduled>) -> Answer<'_, ()>;
+    /// Puts in the schedules that the worker's code declares, and gives their set a number, or the one that it had. A schedule
+    /// stays as it is where a set with a higher number that a live worker declares has it too, and where it was created at run
+    /// time.
+    fn declare(&self, schedules: Vec<Scheduled>) -> Answer<'_, i64>;
 
     /// All schedules, and where they stand.
     fn agenda(&self) -> Answer<'_, Agenda>;

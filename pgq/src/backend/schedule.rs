@@ -76,8 +76,16 @@ pub struct Kept {
     pub created: bool,
     /// Whether it makes no jobs.
     pub paused: bool,
+    /// The highest number among the sets that live workers declare and that have it.
+    pub edition: Option<i64>,
+}
+
+impl Kept {
     /// Whether workers declared it, and none that lives does.
-    pub orphaned: bool,
+    #[must_use]
+    pub fn is_orphaned(&self) -> bool {
+        !self.created && self.edition.is_none()
+    }
 }
 
 /// What is to be done about a schedule, if it still stands where it was seen.

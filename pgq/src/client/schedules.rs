@@ -46,6 +46,7 @@ pub struct ScheduleInfo {
 
 impl ScheduleInfo {
     fn new(kept: Kept, now: Timestamp) -> Self {
+        let orphaned = kept.is_orphaned();
         let (scheduled, standing) = (kept.scheduled, kept.standing.last);
         Self {
             name: scheduled.name,
@@ -58,7 +59,7 @@ impl ScheduleInfo {
             overlap: scheduled.overlap,
             created: kept.created,
             paused: kept.paused,
-            orphaned: kept.orphaned,
+            orphaned,
             last: kept.fired,
             payload: scheduled.payload,
             standing,

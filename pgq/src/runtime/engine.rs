@@ -12,12 +12,13 @@ use super::completer::Outbox;
 use super::discards::Discards;
 use super::held::Held;
 use super::plan::Plan;
+use super::registration::Declared;
 use super::service::Signal;
 use super::slots::Slots;
 use crate::Client;
 use crate::backend::{Discarded, Session, Want};
 use crate::platform::Platform;
-use crate::task::{Blocking, BoundTask};
+use crate::task::{Blocking, BoundTask, Resources};
 
 pub(super) struct Engine {
     pub(super) session: Arc<dyn Session>,
@@ -45,6 +46,7 @@ pub(super) struct Engine {
     pub(super) hears: AtomicBool,
     pub(super) doubts: Doubts,
     pub(super) halt: Halt,
+    pub(super) declared: Declared,
 }
 
 /// The steps of coming to an end, each a token that fires once.
@@ -70,7 +72,7 @@ impl Halt {
 }
 
 impl Engine {
-    pub(super) fn new<R>(plan: &Plan<R>, session: Arc<dyn Session>, discards: Discards, halt: Halt) -> Self {
+    pub(super) fn new<R: Resources>(plan: &Plan<R>, session: Arc<dyn Session>, declared: Declared, halt: Halt) -> Self {
         let Plan { client, tasks, wants, slots, blocking, stir, lease, .. } = plan;
         let has_blocking = tasks.values().any(|task| task.entry.blocking);
         Self {
@@ -85,13 +87,14 @@ impl Engine {
             blocking: Arc::clone(blocking),
             held: Held::default(),
             outbox: Outbox::new(),
-            discards,
+            discards: Discards::told_to(&plan.resources),
             stir: stir.clone(),
             due: Signal::new(),
             lost_one: Signal::new(),
             hears: AtomicBool::new(false),
             doubts: Doubts::default(),
             halt,
+            declared,
         }
     }
 

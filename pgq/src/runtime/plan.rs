@@ -5,9 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::discards::Discards;
 use super::engine::{Engine, Halt};
-use super::registration::{introduce, scheduled};
+use super::registration::{Declared, introduce, scheduled};
 use super::service::Signal;
 use crate::backend::{Uuid, Want};
 use crate::task::{Blocking, BoundTask, Resources, TaskEntry};
@@ -45,9 +44,7 @@ impl<R: Resources> Plan<R> {
         let schedules = scheduled(&self.entries)?;
         let registration = introduce(&self.client, self.instance, self.lease, &self.entries, &self.wants);
         let session = self.client.backend().register(registration).await?;
-        if !schedules.is_empty() {
-            session.declare(schedules).await?;
-        }
-        Ok(Arc::new(Engine::new(self, session, Discards::told_to(&self.resources), halt)))
+        let declared = Declared::by(&*session, schedules).await?;
+        Ok(Arc::new(Engine::new(self, session, declared, halt)))
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use pgq_core::{Cadence, Lease, literal};
 
 use crate::Client;
-use crate::backend::{Registration, Scheduled, Uuid, Want};
+use crate::backend::{Kept, Registration, Scheduled, Session, Uuid, Want};
 use crate::error::{Error, Result};
 use crate::task::{TaskEntry, encode};
 
@@ -67,6 +67,27 @@ pub(super) fn scheduled(tasks: &[TaskEntry]) -> Result<Vec<Scheduled>> {
             })
         })
         .collect()
+}
+
+/// The schedules that a worker declares, and the number that their set has.
+pub(super) struct Declared {
+    pub(super) schedules: Vec<Scheduled>,
+    edition: Option<i64>,
+}
+
+impl Declared {
+    pub(super) async fn by(session: &dyn Session, schedules: Vec<Scheduled>) -> Result<Self> {
+        let edition = if schedules.is_empty() { None } else { Some(session.declare(schedules.clone()).await?) };
+        Ok(Self { schedules, edition })
+    }
+
+    /// Whether what is kept is otherwise than this worker says, who has the last word.
+    pub(super) fn overrules(&self, kept: &Kept) -> bool {
+        let ours = |scheduled: &&Scheduled| scheduled.name == kept.scheduled.name;
+        !kept.created
+            && self.edition.is_some_and(|number| kept.edition == Some(number))
+            && self.schedules.iter().find(ours).is_some_and(|scheduled| *scheduled != kept.scheduled)
+    }
 }
 
 /// The machine's name, for people; empty where nobody tells.

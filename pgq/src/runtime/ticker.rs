@@ -8,6 +8,12 @@
 //! | a worker before its commit | the tick is as it was: the next look of anybody fires it |
 //! | a worker after its commit | the job is there, and the next look begins behind the tick |
 //! | the fleet | what was missed is told apart by time, and fired as the schedule says |
+//!
+//! **Which declaration wins** where the code of workers disagrees, as while two versions of a program run side by side: the set
+//! of schedules that a worker declares gets a number when it is first seen, and keeps it. Of a schedule that several sets have,
+//! that of the highest number counts among the sets of live workers. So a new version takes over with its first worker, and an
+//! old worker that registers anew, or crashes and starts over and over, doesn't flip it back; when the last new one has left,
+//! after a rollback, whoever has the highest number then puts in what it says with its next look.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -19,7 +25,7 @@ use pgq_core::{Cadence, Tick, Timestamp};
 use super::engine::Engine;
 use super::service::{Next, Service, Signal};
 use crate::Result;
-use crate::backend::{Firing, Kept};
+use crate::backend::{Agenda, Firing, Kept};
 
 /// Makes the jobs of schedules.
 pub(super) struct Ticker {
@@ -39,7 +45,7 @@ impl Service for Ticker {
     }
 
     async fn turn(&mut self) -> Result<Next> {
-        let agenda = self.engine.session.agenda().await?;
+        let agenda = self.agenda().await?;
         let mut soonest = LOOK;
         for kept in agenda.schedules.iter().filter(|kept| !kept.paused) {
             if let Some(next) = self.tick(kept, agenda.now).await? {
@@ -53,6 +59,17 @@ impl Service for Ticker {
 impl Ticker {
     pub(super) fn new(engine: Arc<Engine>) -> Self {
         Self { engine, unread: HashSet::new() }
+    }
+
+    /// All schedules, after what this worker says of its own counts, where it has the last word.
+    async fn agenda(&self) -> Result<Agenda> {
+        let (session, declared) = (&self.engine.session, &self.engine.declared);
+        let agenda = session.agenda().await?;
+        if !agenda.schedules.iter().any(|kept| declared.overrules(kept)) {
+            return Ok(agenda);
+        }
+        session.declare(declared.schedules.clone()).await?;
+        session.agenda().await
     }
 
     /// Does what is due of one schedule; when it ticks next.

@@ -29,7 +29,7 @@ impl Maintain for Session {
         self.memory.answer(move |store| store.prune(step))
     }
 
-    fn declare(&self, schedules: Vec<Scheduled>) -> Answer<'_, ()> {
+    fn declare(&self, schedules: Vec<Scheduled>) -> Answer<'_, i64> {
         self.memory.answer(move |store| store.declare(self.lease, schedules))
     }
 

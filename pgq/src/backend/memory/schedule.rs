@@ -45,10 +45,10 @@ impl Entry {
 }
 
 impl Store {
-    pub(super) fn declare(&mut self, lease: Lease, mut schedules: Vec<Scheduled>) {
+    pub(super) fn declare(&mut self, lease: Lease, mut schedules: Vec<Scheduled>) -> i64 {
         schedules.sort_by(|a, b| a.name.cmp(&b.name));
-        let number = self.number(&schedules);
-        let Some(worker) = self.workers.get_mut(&lease) else { return };
+        let number = self.number(schedules.clone());
+        let Some(worker) = self.workers.get_mut(&lease) else { return number };
         worker.edition = Some(number);
         for scheduled in schedules {
             let declared = self.schedules.get(&scheduled.name).is_none_or(|entry| !entry.created);
@@ -56,21 +56,23 @@ impl Store {
                 self.put(scheduled, false);
             }
         }
+        number
     }
 
     /// The number of a set, a new one where it is first seen.
-    fn number(&mut self, schedules: &[Scheduled]) -> usize {
-        let known = self.editions.iter().position(|edition| edition == schedules);
+    fn number(&mut self, schedules: Vec<Scheduled>) -> i64 {
+        let next = i64::try_from(self.editions.len()).unwrap_or(i64::MAX);
+        let known = self.editions.iter().find(|(_, edition)| **edition == schedules).map(|(number, _)| *number);
         known.unwrap_or_else(|| {
-            self.editions.push(schedules.to_vec());
-            self.editions.len() - 1
+            self.editions.insert(next, schedules);
+            next
         })
     }
 
     /// The highest number among the sets of live workers that have a schedule of this name.
-    fn edition_of(&self, name: &str) -> Option<usize> {
+    fn edition_of(&self, name: &str) -> Option<i64> {
         let live = self.workers.values().filter_map(|worker| worker.edition);
-        live.filter(|number| self.editions[*number].iter().any(|scheduled| scheduled.name == name)).max()
+        live.filter(|number| self.editions[number].iter().any(|scheduled| scheduled.name == name)).max()
     }
 
     fn put(&mut self, scheduled: Scheduled, created: bool) {
@@ -110,7 +112,7 @@ impl Store {
             fired: *fired,
             created: *created,
             paused: *paused,
-            orphaned: !created && self.edition_of(&scheduled.name).is_none(),
+            edition: self.edition_of(&scheduled.name),
         }
     }
 

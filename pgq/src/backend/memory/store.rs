@@ -28,8 +28,8 @@ pub(super) struct Store {
     /// What workers that are gone were told and didn't hear.
     pub(super) untold: Vec<Cancelled>,
     pub(super) schedules: BTreeMap<String, Entry>,
-    /// Sets of schedules that workers declare, in the order in which they were first seen.
-    pub(super) editions: Vec<Vec<Scheduled>>,
+    /// Sets of schedules that workers declare, numbered in the order in which they were first seen.
+    pub(super) editions: BTreeMap<i64, Vec<Scheduled>>,
     pub(super) pauses: BTreeMap<Pausable, Pause>,
     /// What the last worker of each task declared of it, by name.
     pub(super) declarations: BTreeMap<String, Declaration>,
@@ -68,7 +68,7 @@ impl Store {
             workers: BTreeMap::new(),
             untold: Vec::new(),
             schedules: BTreeMap::new(),
-            editions: Vec::new(),
+            editions: BTreeMap::new(),
             pauses: BTreeMap::new(),
             declarations: BTreeMap::new(),
             wakes: 0,

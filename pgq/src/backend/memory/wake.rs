@@ -31,7 +31,7 @@ pub(super) struct Worker {
     woken: u64,
     bell: Arc<Notify>,
     /// The number of the set of schedules that it declares.
-    pub(super) edition: Option<usize>,
+    pub(super) edition: Option<i64>,
 }
 
 impl Worker {

@@ -111,7 +111,7 @@ impl Maintain for PgSession {
         Box::pin(self.prune_step(step))
     }
 
-    fn declare(&self, schedules: Vec<Scheduled>) -> Answer<'_, ()> {
+    fn declare(&self, schedules: Vec<Scheduled>) -> Answer<'_, i64> {
         Box::pin(self.declare_schedules(schedules))
     }
 

@@ -18,18 +18,22 @@ use crate::platform::Clock;
 
 impl PgSession {
     /// One at a time, so that each sees which sets were declared before it.
-    pub(super) async fn declare_schedules(&self, mut schedules: Vec<Scheduled>) -> Result<()> {
+    pub(super) async fn declare_schedules(&self, mut schedules: Vec<Scheduled>) -> Result<i64> {
         schedules.sort_by(|a, b| a.name.cmp(&b.name));
         let names: Vec<String> = schedules.iter().map(|scheduled| scheduled.name.clone()).collect();
         let mut transaction = self.begin_durable().await?;
         let lock = sqlx::query("select pg_advisory_xact_lock($1)").bind(self.statements.namespace.lock("declare"));
         lock.execute(&mut *transaction).await.map_err(database)?;
         let query = self.statements.edition.query().bind(fingerprint(&schedules)).bind(names).bind(self.lease.0);
+        let row = query.fetch_one(&mut *transaction).await.map_err(database)?;
+        let (number, live) = (column(&row, 0)?, column(&row, 1)?);
         // A worker that was declared gone has nothing to say until it is back.
-        let Some(row) = query.fetch_optional(&mut *transaction).await.map_err(database)? else { return Ok(()) };
-        let query = put(&self.statements, schedules, self.now(), Some(column(&row, 0)?));
-        query.execute(&mut *transaction).await.map_err(database)?;
-        transaction.commit().await.map_err(database)
+        if live {
+            let query = put(&self.statements, schedules, self.now(), Some(number));
+            query.execute(&mut *transaction).await.map_err(database)?;
+        }
+        transaction.commit().await.map_err(database)?;
+        Ok(number)
     }
 
     /// The comparison and the jobs in one transaction: whoever finds the row as it was seen fires, and nobody else.
@@ -153,6 +157,6 @@ fn read(row: &PgRow) -> Result<Option<Kept>> {
         fired: at(14)?,
         created: column(row, 17)?,
         paused: column(row, 18)?,
-        orphaned: column(row, 19)?,
+        edition: column(row, 19)?,
     }))
 }

@@ -1,12 +1,15 @@
 -- Numbers a set of schedules when it is first seen, and notes that a worker declares it: $1 its fingerprint, $2 the names in
--- it, $3 the worker. Under a lock, so that no two see it first.
+-- it, $3 the worker. Under a lock, so that no two see it first. Answers the number, and whether the worker lives.
 with known as (select number from @edition where fingerprint = $1::bigint),
 fresh as (
   insert into @edition (fingerprint, names)
   select $1, $2::text[]
   where not exists (select from known)
-  returning number)
-update @worker
-set edition = (select number from known union all select number from fresh)
-where id = $3::bigint and gone is null
-returning edition
+  returning number),
+edition as (select number from known union all select number from fresh),
+noted as (
+  update @worker
+  set edition = (select number from edition)
+  where id = $3::bigint and gone is null
+  returning id)
+select number, exists (select from noted) from edition

@@ -1,0 +1,128 @@
+//! Which declaration of a schedule wins, where the code of workers disagrees.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pgq::backend::{Kept, Scheduled, Session};
+use pgq::{BoxError, Result};
+
+use crate::world::World;
+
+#[pgq::schedule("@daily")]
+async fn chores() -> Result<(), BoxError> {
+    Ok(())
+}
+
+/// What a worker that has `chores` declares.
+async fn own(world: &World) -> Result<Scheduled> {
+    world.worker(pgq::tasks![chores], ()).await?.leave().await?;
+    Ok(kept(world).await?.scheduled)
+}
+
+async fn kept(world: &World) -> Result<Kept> {
+    let agenda = world.client.backend().schedules().await?;
+    Ok(agenda.schedules.into_iter().find(|kept| kept.scheduled.name == "chores").expect("it was declared"))
+}
+
+async fn cadence(world: &World) -> Result<String> {
+    Ok(kept(world).await?.scheduled.cadence)
+}
+
+/// A worker of a version that declares this.
+async fn version(world: &World, own: &Scheduled, cadence: &str) -> Result<Arc<dyn Session>> {
+    let session = world.session(&["chores"]).await?;
+    declare(&session, own, cadence).await?;
+    Ok(session)
+}
+
+async fn declare(session: &Arc<dyn Session>, own: &Scheduled, cadence: &str) -> Result<i64> {
+    session.declare(vec![Scheduled { cadence: cadence.to_owned(), ..own.clone() }]).await
+}
+
+pub(crate) async fn a_set_of_schedules_keeps_its_number(world: World) -> Result<()> {
+    let own = own(&world).await?;
+    let (one, two) = (world.session(&[]).await?, world.session(&[]).await?);
+    let old = declare(&one, &own, "@daily").await?;
+    let new = declare(&two, &own, "@hourly").await?;
+    assert!(old < new);
+    assert_eq!(declare(&two, &own, "@daily").await?, old);
+    let other = Scheduled { name: "another".to_owned(), ..own.clone() };
+    let both = one.declare(vec![own.clone(), other.clone()]).await?;
+    assert!(new < both);
+    assert_eq!(two.declare(vec![other, own]).await?, both, "whatever their order");
+    Ok(())
+}
+
+pub(crate) async fn the_version_that_was_seen_last_wins_while_it_lives(world: World) -> Result<()> {
+    let own = own(&world).await?;
+    let old = version(&world, &own, "@daily").await?;
+    let new = version(&world, &own, "@hourly").await?;
+    assert_eq!(cadence(&world).await?, "@hourly");
+    declare(&old, &own, "@daily").await?;
+    version(&world, &own, "@daily").await?;
+    assert_eq!(cadence(&world).await?, "@hourly", "an old worker that comes back doesn't flip it");
+    new.deregister(true).await?;
+    version(&world, &own, "@daily").await?;
+    assert_eq!(cadence(&world).await?, "@daily", "the new one has left");
+    Ok(())
+}
+
+pub(crate) async fn of_those_that_are_left_the_one_that_was_seen_last_wins(world: World) -> Result<()> {
+    let own = own(&world).await?;
+    let (one, two, three) =
+        (version(&world, &own, "@daily"), version(&world, &own, "@weekly"), version(&world, &own, "@hourly"));
+    let (one, two, three) = (one.await?, two.await?, three.await?);
+    three.deregister(true).await?;
+    declare(&one, &own, "@daily").await?;
+    assert_eq!(cadence(&world).await?, "@hourly", "it isn't for the first to say");
+    declare(&two, &own, "@weekly").await?;
+    assert_eq!(cadence(&world).await?, "@weekly");
+    Ok(())
+}
+
+pub(crate) async fn after_a_rollback_the_old_declaration_is_put_in_by_itself(world: World) -> Result<()> {
+    let mut worker = world.worker(pgq::tasks![chores], ()).await?;
+    let own = kept(&world).await?.scheduled;
+    let new = version(&world, &own, "@hourly").await?;
+    worker.tick().await?;
+    assert_eq!(cadence(&world).await?, "@hourly");
+    new.deregister(true).await?;
+    worker.tick().await?;
+    assert_eq!(kept(&world).await?.scheduled, own);
+    Ok(())
+}
+
+pub(crate) async fn side_by_side_no_tick_is_doubled(world: World) -> Result<()> {
+    let mut old = world.worker(pgq::tasks![chores], ()).await?;
+    let own = kept(&world).await?.scheduled;
+    let _new = version(&world, &own, "0 */12 * * *").await?;
+    let mut ran = 0;
+    for _ in 0..48 {
+        world.clock.advance(Duration::from_hours(1));
+        ran += old.drain().await?;
+    }
+    assert_eq!(ran, 4);
+    Ok(())
+}
+
+pub(crate) async fn workers_of_other_schedules_have_no_say(world: World) -> Result<()> {
+    let own = own(&world).await?;
+    let here = version(&world, &own, "@daily").await?;
+    let there = world.session(&[]).await?;
+    there.declare(vec![Scheduled { name: "another".to_owned(), ..own.clone() }]).await?;
+    let declared = [kept(&world).await?.edition, Some(declare(&here, &own, "@daily").await?)];
+    assert_eq!(declared[0], declared[1]);
+    here.deregister(true).await?;
+    assert!(kept(&world).await?.is_orphaned());
+    Ok(())
+}
+
+pub(crate) async fn a_deleted_declaration_stays_away_until_a_worker_starts(world: World) -> Result<()> {
+    let mut worker = world.worker(pgq::tasks![chores], ()).await?;
+    world.client.delete_schedule("chores").await?;
+    worker.tick().await?;
+    assert!(world.client.schedules().await?.is_empty());
+    world.worker(pgq::tasks![chores], ()).await?;
+    assert_eq!(cadence(&world).await?, "@daily");
+    Ok(())
+}
