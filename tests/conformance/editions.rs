@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pgq::backend::{Kept, Scheduled, Session};
-use pgq::{BoxError, Result};
+use pgq::{BoxError, Result, Worker};
 
 use crate::world::World;
 
@@ -125,4 +125,24 @@ pub(crate) async fn a_deleted_declaration_stays_away_until_a_worker_starts(world
     world.worker(pgq::tasks![chores], ()).await?;
     assert_eq!(cadence(&world).await?, "@daily");
     Ok(())
+}
+
+pub(crate) async fn a_worker_that_is_told_to_deletes_orphaned_schedules_when_it_starts(world: World) -> Result<()> {
+    let own = own(&world).await?;
+    let named = |name: &str| Scheduled { name: name.to_owned(), ..own.clone() };
+    let (gone, live) = (world.session(&[]).await?, world.session(&[]).await?);
+    gone.declare(vec![named("forgotten"), named("shared")]).await?;
+    live.declare(vec![named("other"), named("shared")]).await?;
+    world.client.schedule("made", "@daily", chores::job(())).create().await?;
+    gone.deregister(true).await?;
+    world.worker(pgq::tasks![chores], ()).await?;
+    assert_eq!(names(&world).await?, ["chores", "forgotten", "made", "other", "shared"], "nobody told it to");
+    let builder = Worker::builder().client(world.client.clone()).tasks(pgq::tasks![chores]).resources(());
+    builder.prune_schedules().stepper().await?;
+    assert_eq!(names(&world).await?, ["chores", "made", "other", "shared"]);
+    Ok(())
+}
+
+async fn names(world: &World) -> Result<Vec<String>> {
+    Ok(world.client.schedules().await?.into_iter().map(|schedule| schedule.name).collect())
 }

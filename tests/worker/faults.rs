@@ -280,6 +280,10 @@ impl Maintain for Unsteady {
         self.inner.declare(schedules)
     }
 
+    fn prune_schedules(&self) -> Answer<'_, Vec<String>> {
+        self.inner.prune_schedules()
+    }
+
     fn agenda(&self) -> Answer<'_, Agenda> {
         self.inner.agenda()
     }

@@ -161,6 +161,9 @@ pub trait Maintain: Send + Sync {
     /// time.
     fn declare(&self, schedules: Vec<Scheduled>) -> Answer<'_, i64>;
 
+    /// Deletes the declared schedules that no live worker declares; their names.
+    fn prune_schedules(&self) -> Answer<'_, Vec<String>>;
+
     /// All schedules, and where they stand.
     fn agenda(&self) -> Answer<'_, Agenda>;
 

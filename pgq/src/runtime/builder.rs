@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::engine::Halt;
@@ -33,6 +34,7 @@ pub struct WorkerBuilder<R: Resources> {
     drain: Duration,
     lease: Duration,
     endings: Endings,
+    prune_schedules: bool,
     layers: Vec<Arc<dyn Layer>>,
     resources: Option<R>,
 }
@@ -49,6 +51,7 @@ impl<R: Resources> WorkerBuilder<R> {
             drain: DRAIN,
             lease: LEASE,
             endings: Endings::default(),
+            prune_schedules: false,
             layers: Vec::new(),
             resources: None,
         }
@@ -117,6 +120,14 @@ impl<R: Resources> WorkerBuilder<R> {
     /// until it hears again: for those who would rather have the process started anew.
     pub fn shutdown_on_listener_failure(mut self) -> Self {
         self.endings.deaf = true;
+        self
+    }
+
+    /// Deletes orphaned schedules when it starts: those that were declared, and that neither it nor any other live worker
+    /// declares. Where several programs share their tables, each needs a live worker then, or its schedules go until it has one.
+    /// What was created at run time stays.
+    pub fn prune_schedules(mut self) -> Self {
+        self.prune_schedules = true;
         self
     }
 
@@ -190,6 +201,7 @@ impl<R: Resources> WorkerBuilder<R> {
             wants: wants.into(),
             lease: self.lease,
             endings: self.endings,
+            prune_schedules: AtomicBool::new(self.prune_schedules),
             client,
             resources,
             entries,

@@ -30,6 +30,7 @@ Options (or the variable in brackets, where there is one):
   --shutdown-on-listener-failure
                         stop when new jobs can't be heard of, instead of looking for
                         them every second until they can
+  --prune-schedules     delete schedules that no live worker declares any more
   -h, --help            print this
 
 More variables: PGQ_MAX_PAYLOAD, the largest payload in bytes, 1048576 unless named.
@@ -58,6 +59,7 @@ pub(super) struct Flags {
     pub(super) drain_timeout: Duration,
     pub(super) drain: bool,
     pub(super) shutdown_on_listener_failure: bool,
+    pub(super) prune_schedules: bool,
 }
 
 impl Flags {
@@ -86,6 +88,7 @@ impl Flags {
             drain_timeout,
             drain: false,
             shutdown_on_listener_failure: false,
+            prune_schedules: false,
         })
     }
 
@@ -105,6 +108,7 @@ impl Flags {
                 }
                 Long("drain") => self.drain = true,
                 Long("shutdown-on-listener-failure") => self.shutdown_on_listener_failure = true,
+                Long("prune-schedules") => self.prune_schedules = true,
                 Long("drain-timeout") => self.drain_timeout = span("--drain-timeout", &text(&mut parser)?)?,
                 other => return Err(bad(other.unexpected())),
             }

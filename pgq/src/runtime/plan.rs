@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::engine::{Engine, Halt};
@@ -25,6 +26,8 @@ pub(super) struct Plan<R> {
     pub(super) stir: Signal,
     pub(super) lease: Duration,
     pub(super) endings: Endings,
+    /// Whether orphaned schedules are still to be deleted: once, as after an outage others may be slower to come back.
+    pub(super) prune_schedules: AtomicBool,
     /// Kept over sessions.
     pub(super) instance: Uuid,
 }
@@ -45,6 +48,11 @@ impl<R: Resources> Plan<R> {
         let registration = introduce(&self.client, self.instance, self.lease, &self.entries, &self.wants);
         let session = self.client.backend().register(registration).await?;
         let declared = Declared::by(&*session, schedules).await?;
+        if self.prune_schedules.swap(false, Ordering::SeqCst) {
+            for schedule in session.prune_schedules().await? {
+                tracing::info!(schedule, "an orphaned schedule was deleted");
+            }
+        }
         Ok(Arc::new(Engine::new(self, session, declared, halt)))
     }
 }

@@ -153,6 +153,9 @@ fn build<R: Resources>(client: Client, flags: Flags, tasks: Option<Tasks<R>>) ->
     if flags.shutdown_on_listener_failure {
         builder = builder.shutdown_on_listener_failure();
     }
+    if flags.prune_schedules {
+        builder = builder.prune_schedules();
+    }
     if let Some(slots) = flags.blocking_slots {
         builder = builder.blocking_slots(slots);
     }

@@ -33,6 +33,10 @@ impl Maintain for Session {
         self.memory.answer(move |store| store.declare(self.lease, schedules))
     }
 
+    fn prune_schedules(&self) -> Answer<'_, Vec<String>> {
+        self.memory.answer(Store::prune_schedules)
+    }
+
     fn agenda(&self) -> Answer<'_, Agenda> {
         self.memory.answer(|store| store.agenda())
     }

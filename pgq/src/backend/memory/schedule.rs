@@ -97,6 +97,14 @@ impl Store {
         entry.map(|entry| entry.hold(paused, now)).is_some()
     }
 
+    pub(super) fn prune_schedules(&mut self) -> Vec<String> {
+        let orphaned = |entry: &&Entry| !entry.created && self.edition_of(&entry.scheduled.name).is_none();
+        let names: Vec<_> =
+            self.schedules.values().filter(orphaned).map(|entry| entry.scheduled.name.clone()).collect();
+        self.schedules.retain(|name, _| !names.contains(name));
+        names
+    }
+
     pub(super) fn agenda(&self) -> Agenda {
         Agenda { now: self.now, schedules: self.schedules.values().map(|entry| self.kept(entry)).collect() }
     }

@@ -115,6 +115,10 @@ impl Maintain for PgSession {
         Box::pin(self.declare_schedules(schedules))
     }
 
+    fn prune_schedules(&self) -> Answer<'_, Vec<String>> {
+        Box::pin(self.prune_orphaned())
+    }
+
     fn agenda(&self) -> Answer<'_, Agenda> {
         Box::pin(async move { agenda(&self.engine(), &self.statements, &self.clock).await })
     }

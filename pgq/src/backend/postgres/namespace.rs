@@ -140,7 +140,7 @@ macro_rules! statements {
 statements! {
     agenda cancel claim clear_key declarations declare_gone declare_lost delete delete_schedule deregister doze edit
     edition enqueue enqueue_unique expire failures find finish fire fired free free_keys get hold_schedule holder look
-    mark_freed pause pauses promote prune put_back raise register_tasks register_worker release renew replace resume retry rouse schedule
+    mark_freed pause pauses promote prune prune_schedules put_back raise register_tasks register_worker release renew replace resume retry rouse schedule
     settle unfinished untold wake watch
 }
 

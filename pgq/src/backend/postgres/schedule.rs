@@ -18,12 +18,25 @@ use crate::platform::Clock;
 
 impl PgSession {
     /// One at a time, so that each sees which sets were declared before it.
-    pub(super) async fn declare_schedules(&self, mut schedules: Vec<Scheduled>) -> Result<i64> {
-        schedules.sort_by(|a, b| a.name.cmp(&b.name));
-        let names: Vec<String> = schedules.iter().map(|scheduled| scheduled.name.clone()).collect();
+    async fn begin_declaring(&self) -> Result<sqlx::Transaction<'static, sqlx::Postgres>> {
         let mut transaction = self.begin_durable().await?;
         let lock = sqlx::query("select pg_advisory_xact_lock($1)").bind(self.statements.namespace.lock("declare"));
         lock.execute(&mut *transaction).await.map_err(database)?;
+        Ok(transaction)
+    }
+
+    pub(super) async fn prune_orphaned(&self) -> Result<Vec<String>> {
+        let mut transaction = self.begin_declaring().await?;
+        let query = self.statements.prune_schedules.query();
+        let rows = query.fetch_all(&mut *transaction).await.map_err(database)?;
+        transaction.commit().await.map_err(database)?;
+        rows.iter().map(|row| column(row, 0)).collect()
+    }
+
+    pub(super) async fn declare_schedules(&self, mut schedules: Vec<Scheduled>) -> Result<i64> {
+        schedules.sort_by(|a, b| a.name.cmp(&b.name));
+        let names: Vec<String> = schedules.iter().map(|scheduled| scheduled.name.clone()).collect();
+        let mut transaction = self.begin_declaring().await?;
         let query = self.statements.edition.query().bind(fingerprint(&schedules)).bind(names).bind(self.lease.0);
         let row = query.fetch_one(&mut *transaction).await.map_err(database)?;
         let (number, live) = (column(&row, 0)?, column(&row, 1)?);
