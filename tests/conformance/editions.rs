@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pgq::backend::{Kept, Scheduled, Session};
-use pgq::{BoxError, Result, Worker};
+use pgq::{BoxError, Result, Worker, WorkerBuilder};
 
 use crate::world::World;
 
@@ -137,9 +137,31 @@ pub(crate) async fn a_worker_that_is_told_to_deletes_orphaned_schedules_when_it_
     gone.deregister(true).await?;
     world.worker(pgq::tasks![chores], ()).await?;
     assert_eq!(names(&world).await?, ["chores", "forgotten", "made", "other", "shared"], "nobody told it to");
-    let builder = Worker::builder().client(world.client.clone()).tasks(pgq::tasks![chores]).resources(());
-    builder.prune_schedules().stepper().await?;
+    builder(&world).prune_schedules().stepper().await?;
     assert_eq!(names(&world).await?, ["chores", "made", "other", "shared"]);
+    Ok(())
+}
+
+fn builder(world: &World) -> WorkerBuilder<()> {
+    Worker::builder().client(world.client.clone()).tasks(pgq::tasks![chores]).resources(())
+}
+
+pub(crate) async fn schedules_and_tasks_can_be_left_to_others(world: World) -> Result<()> {
+    let mut tasks = builder(&world).tasks_only().stepper().await?;
+    assert_eq!(names(&world).await?, ["chores"], "it declares them all the same");
+    world.clock.advance(Duration::from_hours(24));
+    assert_eq!(tasks.drain().await?, 0, "it makes no jobs");
+    let mut schedules = builder(&world).schedules_only().stepper().await?;
+    assert_eq!(schedules.drain().await?, 0, "it runs none");
+    assert_eq!(tasks.drain().await?, 1);
+    Ok(())
+}
+
+pub(crate) async fn a_worker_for_nothing_is_refused(world: World) -> Result<()> {
+    let both = builder(&world).tasks_only().schedules_only().stepper().await.unwrap_err();
+    assert_eq!(both.to_string(), "expected a worker for tasks only or for schedules only, got both");
+    let drain = builder(&world).schedules_only().drain().stepper().await.unwrap_err();
+    assert!(drain.is_invalid(), "{drain:?}");
     Ok(())
 }
 

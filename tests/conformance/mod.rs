@@ -253,7 +253,9 @@ facts! {
         side_by_side_no_tick_is_doubled
         workers_of_other_schedules_have_no_say
         a_deleted_declaration_stays_away_until_a_worker_starts
-        a_worker_that_is_told_to_deletes_orphaned_schedules_when_it_starts;
+        a_worker_that_is_told_to_deletes_orphaned_schedules_when_it_starts
+        schedules_and_tasks_can_be_left_to_others
+        a_worker_for_nothing_is_refused;
     wake:
         a_sleeper_is_woken_by_work_it_can_do
         a_sleeper_is_not_woken_by_work_of_others

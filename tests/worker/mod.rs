@@ -36,6 +36,7 @@ facts! {
     a_deferred_job_runs_when_it_is_due
     a_failed_job_runs_again_after_its_delay
     a_schedule_of_every_second_ticks_by_itself
+    one_worker_makes_the_jobs_of_schedules_and_another_runs_them
     a_draining_worker_ends_when_nothing_is_left_but_what_is_due_later
     a_backlog_larger_than_the_slots_is_drained
     no_more_run_at_once_than_there_are_slots

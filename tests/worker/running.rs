@@ -309,3 +309,14 @@ pub(super) async fn a_schedule_of_every_second_ticks_by_itself(client: Client) -
     assert!(told[1..].iter().all(|line| line.ends_with("after Some(1s)")), "{told:?}");
     worker.stop().await
 }
+
+pub(super) async fn one_worker_makes_the_jobs_of_schedules_and_another_runs_them(client: Client) -> Result<()> {
+    let ((app, mut ear), (other, mut quiet)) = (self::app(), self::app());
+    let worker = |app| Worker::builder().client(client.clone()).tasks(pgq::tasks![strike]).resources(app);
+    let maker = worker(other).schedules_only().spawn().await?;
+    let runner = worker(app).tasks_only().spawn().await?;
+    ear.take(2).await;
+    maker.stop().await?;
+    assert_eq!(quiet.next().await, "closed", "it ran none");
+    runner.stop().await
+}

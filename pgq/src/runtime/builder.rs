@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::engine::Halt;
 use super::heartbeat::LEASE;
-use super::plan::{Endings, Plan};
+use super::plan::{Duties, Endings, Plan};
 use super::registration::wants;
 use super::service::Signal;
 use super::stepper::Stepper;
@@ -35,6 +35,8 @@ pub struct WorkerBuilder<R: Resources> {
     lease: Duration,
     endings: Endings,
     prune_schedules: bool,
+    tasks_only: bool,
+    schedules_only: bool,
     layers: Vec<Arc<dyn Layer>>,
     resources: Option<R>,
 }
@@ -52,6 +54,8 @@ impl<R: Resources> WorkerBuilder<R> {
             lease: LEASE,
             endings: Endings::default(),
             prune_schedules: false,
+            tasks_only: false,
+            schedules_only: false,
             layers: Vec::new(),
             resources: None,
         }
@@ -131,6 +135,19 @@ impl<R: Resources> WorkerBuilder<R> {
         self
     }
 
+    /// Runs jobs, and leaves it to other workers to make those of schedules. What its tasks declare of schedules counts all the
+    /// same.
+    pub fn tasks_only(mut self) -> Self {
+        self.tasks_only = true;
+        self
+    }
+
+    /// Makes the jobs of schedules, of all that there are, and leaves it to other workers to run them.
+    pub fn schedules_only(mut self) -> Self {
+        self.schedules_only = true;
+        self
+    }
+
     /// Puts a layer around every attempt: the first that is added is the outermost, and those of
     /// [`Resources::layers`] and those of the task itself are within them all.
     pub fn layer(mut self, layer: impl Layer) -> Self {
@@ -163,7 +180,20 @@ impl<R: Resources> WorkerBuilder<R> {
         Ok(Stepper::new(self.plan().await?.open(Halt::default()).await?))
     }
 
+    fn duties(&self) -> Result<Duties> {
+        match (self.tasks_only, self.schedules_only) {
+            (true, true) => Err(Error::invalid("expected a worker for tasks only or for schedules only, got both")),
+            (_, true) if self.endings.drain => {
+                Err(Error::invalid("expected a worker that runs jobs to drain, got one for schedules only"))
+            }
+            (true, _) => Ok(Duties::Tasks),
+            (_, true) => Ok(Duties::Schedules),
+            _ => Ok(Duties::All),
+        }
+    }
+
     async fn plan(self) -> Result<Plan<R>> {
+        let duties = self.duties()?;
         let client = self.client.ok_or_else(|| Error::invalid("a worker needs a client: `.client(client)`"))?;
         if self.slots == 0 {
             return Err(Error::invalid("expected at least 1 slot, got 0"));
@@ -177,7 +207,10 @@ impl<R: Resources> WorkerBuilder<R> {
         let tasks = self.tasks.map_or_else(Tasks::registered, Ok)?;
         let tasks = self.only.iter().try_fold(tasks, |tasks, names| tasks.only(names))?.checked()?;
         let entries: Vec<TaskEntry> = tasks.entries().copied().collect();
-        let wants = wants(&entries, self.queues.as_deref(), self.slots)?;
+        let mut wants = wants(&entries, self.queues.as_deref(), self.slots)?;
+        if duties == Duties::Schedules {
+            wants.clear();
+        }
         client.check().await?;
         let resources = Arc::new(match self.resources {
             Some(resources) => resources,
@@ -201,6 +234,7 @@ impl<R: Resources> WorkerBuilder<R> {
             wants: wants.into(),
             lease: self.lease,
             endings: self.endings,
+            duties,
             prune_schedules: AtomicBool::new(self.prune_schedules),
             client,
             resources,

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::completer::Outbox;
 use super::discards::Discards;
 use super::held::Held;
-use super::plan::Plan;
+use super::plan::{Duties, Plan};
 use super::registration::Declared;
 use super::service::Signal;
 use super::slots::Slots;
@@ -47,6 +47,7 @@ pub(super) struct Engine {
     pub(super) doubts: Doubts,
     pub(super) halt: Halt,
     pub(super) declared: Declared,
+    pub(super) duties: Duties,
 }
 
 /// The steps of coming to an end, each a token that fires once.
@@ -95,6 +96,7 @@ impl Engine {
             doubts: Doubts::default(),
             halt,
             declared,
+            duties: plan.duties,
         }
     }
 

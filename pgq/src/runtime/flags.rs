@@ -30,6 +30,8 @@ Options (or the variable in brackets, where there is one):
   --shutdown-on-listener-failure
                         stop when new jobs can't be heard of, instead of looking for
                         them every second until they can
+  --tasks-only          run jobs, and leave it to others to make those of schedules
+  --schedules-only      make the jobs of schedules, and leave it to others to run them
   --prune-schedules     delete schedules that no live worker declares any more
   -h, --help            print this
 
@@ -60,6 +62,8 @@ pub(super) struct Flags {
     pub(super) drain: bool,
     pub(super) shutdown_on_listener_failure: bool,
     pub(super) prune_schedules: bool,
+    pub(super) tasks_only: bool,
+    pub(super) schedules_only: bool,
 }
 
 impl Flags {
@@ -89,6 +93,8 @@ impl Flags {
             drain: false,
             shutdown_on_listener_failure: false,
             prune_schedules: false,
+            tasks_only: false,
+            schedules_only: false,
         })
     }
 
@@ -109,6 +115,8 @@ impl Flags {
                 Long("drain") => self.drain = true,
                 Long("shutdown-on-listener-failure") => self.shutdown_on_listener_failure = true,
                 Long("prune-schedules") => self.prune_schedules = true,
+                Long("tasks-only") => self.tasks_only = true,
+                Long("schedules-only") => self.schedules_only = true,
                 Long("drain-timeout") => self.drain_timeout = span("--drain-timeout", &text(&mut parser)?)?,
                 other => return Err(bad(other.unexpected())),
             }

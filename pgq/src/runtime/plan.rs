@@ -26,6 +26,7 @@ pub(super) struct Plan<R> {
     pub(super) stir: Signal,
     pub(super) lease: Duration,
     pub(super) endings: Endings,
+    pub(super) duties: Duties,
     /// Whether orphaned schedules are still to be deleted: once, as after an outage others may be slower to come back.
     pub(super) prune_schedules: AtomicBool,
     /// Kept over sessions.
@@ -39,6 +40,18 @@ pub(super) struct Endings {
     pub(super) drain: bool,
     /// When notices don't reach it any more.
     pub(super) deaf: bool,
+}
+
+/// What a worker does beside what every worker does for all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Duties {
+    /// It makes the jobs of schedules, and runs jobs.
+    #[default]
+    All,
+    /// It runs jobs.
+    Tasks,
+    /// It makes the jobs of schedules.
+    Schedules,
 }
 
 impl<R: Resources> Plan<R> {

@@ -156,6 +156,12 @@ fn build<R: Resources>(client: Client, flags: Flags, tasks: Option<Tasks<R>>) ->
     if flags.prune_schedules {
         builder = builder.prune_schedules();
     }
+    if flags.tasks_only {
+        builder = builder.tasks_only();
+    }
+    if flags.schedules_only {
+        builder = builder.schedules_only();
+    }
     if let Some(slots) = flags.blocking_slots {
         builder = builder.blocking_slots(slots);
     }

@@ -25,7 +25,7 @@ use super::drainer::Drainer;
 use super::engine::{Engine, Halt};
 use super::heartbeat::Heartbeat;
 use super::maintenance::{Promoter, Pruner, Rescuer};
-use super::plan::Plan;
+use super::plan::{Duties, Plan};
 use super::service::{Service, backoff, drive};
 use super::ticker::Ticker;
 use crate::error::{Error, Kind, Result};
@@ -95,12 +95,16 @@ impl Life {
         })
         .map_err(|error| Error::new(Kind::Interrupted, "the heartbeat's thread could not be started").because(error))?;
         let mut claiming = vec![
-            start(Claimer::new(Arc::clone(&engine)), &engine, &drain),
             start(Promoter(Arc::clone(&engine)), &engine, &drain),
             start(Rescuer(Arc::clone(&engine)), &engine, &drain),
             start(Pruner(Arc::clone(&engine)), &engine, &drain),
-            start(Ticker::new(Arc::clone(&engine)), &engine, &drain),
         ];
+        if plan.duties != Duties::Schedules {
+            claiming.push(start(Claimer::new(Arc::clone(&engine)), &engine, &drain));
+        }
+        if plan.duties != Duties::Tasks {
+            claiming.push(start(Ticker::new(Arc::clone(&engine)), &engine, &drain));
+        }
         if plan.endings.drain {
             claiming.push(start(Drainer::new(Arc::clone(&engine), stop.clone()), &engine, &drain));
         }

@@ -8,6 +8,7 @@ use super::completer::Completer;
 use super::engine::Engine;
 use super::executor;
 use super::maintenance::{Promoter, Pruner, Rescuer};
+use super::plan::Duties;
 use super::service::{Next, Service};
 use super::ticker::Ticker;
 use crate::Result;
@@ -54,11 +55,14 @@ impl Stepper {
         }
     }
 
-    /// Makes the jobs of schedules that are due.
+    /// Makes the jobs of schedules that are due, unless the worker leaves them to others.
     ///
     /// # Errors
     /// The database can't be reached.
     pub async fn tick(&mut self) -> Result<()> {
+        if self.engine.duties == Duties::Tasks {
+            return Ok(());
+        }
         Ticker::new(Arc::clone(&self.engine)).turn().await.map(drop)
     }
 
