@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, Result};
-use pgq::{AnyJob, BoxError, Client, Context, JobBuilder, Resources, Task};
+use pgq::{AnyJob, BoxError, Client, Context, JobBuilder, Resources, Task, Timestamp};
 use tokio::sync::Notify;
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 /// The bytes of a payload, as encoded.
 pub(crate) const PAYLOAD: usize = 100;
@@ -36,11 +36,28 @@ pub(crate) async fn ping(ctx: Context<Starts>, _payload: String) -> Result<(), B
     Ok(())
 }
 
+/// Tells how late it started.
+#[pgq::schedule("* * * * * *", keep = none)]
+pub(crate) async fn second(ctx: Context<Lateness>) -> Result<(), BoxError> {
+    let tick = ctx.tick().ok_or("a tick made this job")?;
+    let _ = ctx.0.send(Timestamp::from(SystemTime::now()).since(tick.at));
+    Ok(())
+}
+
 /// What the tasks touch.
 #[derive(pgq::Provide)]
 pub(crate) struct App {
     pub(crate) meter: Meter,
     pub(crate) starts: Starts,
+    pub(crate) lateness: Lateness,
+}
+
+impl App {
+    /// For a measurement that looks at one of these; the others tell nobody.
+    pub(crate) fn silent() -> Self {
+        let (starts, lateness) = (Starts(unbounded_channel().0), Lateness(unbounded_channel().0));
+        Self { meter: Meter::new(0), starts, lateness }
+    }
 }
 
 impl Resources for App {
@@ -51,6 +68,9 @@ impl Resources for App {
 
 /// Where [`ping`] says when it started.
 pub(crate) struct Starts(pub(crate) UnboundedSender<Instant>);
+
+/// Where [`second`] says how late it started.
+pub(crate) struct Lateness(pub(crate) UnboundedSender<Duration>);
 
 /// Counts jobs that ran, and says when all have.
 #[derive(Clone)]

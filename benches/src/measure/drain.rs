@@ -5,12 +5,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use pgq::{Task, Worker};
 use sqlx::PgPool;
-use tokio::sync::mpsc;
 
 use crate::bench::Bench;
 use crate::database::client;
 use crate::figures::{Section, median, per_second, ratio, section};
-use crate::load::{self, App, Meter, Starts};
+use crate::load::{self, App, Meter};
 use crate::raw;
 
 pub(super) const ABOUT: &str = "a worker empties a queue of jobs that do nothing, without history and with it";
@@ -67,7 +66,7 @@ async fn drain<T: Task<Args = String>>(bench: &Bench, history: u32) -> Result<f6
     let last = load::fill::<T>(&client, bench.jobs).await?;
 
     let meter = Meter::new(bench.jobs);
-    let app = App { meter: meter.clone(), starts: Starts(mpsc::unbounded_channel().0) };
+    let app = App { meter: meter.clone(), ..App::silent() };
     let worker = Worker::builder().client(client).only([T::NAME]).slots(bench.slots).resources(app).spawn().await?;
     let start = Instant::now();
     meter.all().await;

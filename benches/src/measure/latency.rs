@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 use crate::bench::Bench;
 use crate::database::{Fresh, client};
 use crate::figures::{Section, millis, percentile, section};
-use crate::load::{self, App, Meter, Starts, ping};
+use crate::load::{self, App, Starts, ping};
 use crate::raw;
 
 pub(super) const ABOUT: &str = "from enqueue to handler on an idle worker, beside a bare listener that claims";
@@ -50,7 +50,7 @@ async fn enqueue_to_handler(fresh: &Fresh<'_>, samples: u32) -> Result<Vec<f64>>
     let pool = fresh.pool(2).await?;
     let client = client(&pool)?;
     let (starts, mut started) = mpsc::unbounded_channel();
-    let app = App { meter: Meter::new(0), starts: Starts(starts) };
+    let app = App { starts: Starts(starts), ..App::silent() };
     let builder = Worker::builder().client(client.clone()).only([ping::NAME]).slots(SLOTS);
     let worker = builder.resources(app).spawn().await?;
     let mut waits = Vec::new();
