@@ -14,12 +14,17 @@ pub(crate) mod memory;
 mod operator;
 pub(crate) mod postgres;
 mod schedule;
+mod worker;
 
 pub use operator::{
     Cancellation, Change, Deletion, Edited, FailedAttempt, Found, JobInfo, Migrated, Pausable, Pause, Retrial, Search,
 };
 pub(crate) use postgres::database;
 pub use schedule::{Agenda, Firing, Kept, Scheduled};
+pub use worker::{
+    Batch, Cancelled, Claim, Declaration, Discarded, Ended, Notice, Promoted, Pruned, Registration, Renewal, Rescued,
+    Verdict, Want, Watched,
+};
 
 use std::future::Future;
 use std::pin::Pin;
@@ -224,201 +229,4 @@ pub trait Operate: Send + Sync {
 
     /// Deletes a schedule; whether there was one.
     fn delete_schedule(&self, name: String) -> Answer<'_, bool>;
-}
-
-/// A worker that introduces itself.
-#[derive(Clone, Debug)]
-pub struct Registration {
-    /// Drawn at random for this session.
-    pub lease: Lease,
-    /// The worker instance, kept over sessions.
-    pub instance: Uuid,
-    /// The machine's name.
-    pub host: String,
-    /// The process's number.
-    pub pid: u32,
-    /// For how long a beat holds.
-    pub span: Duration,
-    /// What it can run.
-    pub wants: Vec<Want>,
-    /// What its tasks declare.
-    pub tasks: Vec<Declaration>,
-}
-
-/// What one task declares, for those who read along: operators, dashboards, code that doesn't know the type.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Declaration {
-    /// The canonical name.
-    pub name: String,
-    /// The lane of its jobs.
-    pub queue: String,
-    /// Its options, as they read.
-    pub options: serde_json::Value,
-    /// The JSON Schema (draft 2020-12) of its arguments, unless it has none.
-    pub schema: Option<serde_json::Value>,
-}
-
-/// A lane and task that a worker runs, and how much of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Want {
-    /// The lane.
-    pub queue: Arc<str>,
-    /// The task.
-    pub task: Arc<str>,
-    /// How many jobs of it at most.
-    pub cap: u32,
-}
-
-/// A worker's wish for jobs.
-#[derive(Clone, Debug)]
-pub struct Claim {
-    /// What it can run.
-    pub wants: Arc<[Want]>,
-    /// How many jobs in total.
-    pub limit: u32,
-    /// Whether to look at every job that may run, also where short cuts would pass it by: before sleeping, and after a
-    /// notice.
-    pub thorough: bool,
-    /// Whether a job that may have killed its workers can be among them: one at most.
-    pub suspect: bool,
-}
-
-/// What a claim won.
-#[derive(Clone, Debug, Default)]
-pub struct Batch {
-    /// The jobs, highest priority first, then the longest due.
-    pub jobs: Vec<Claimed>,
-    /// There was more than could be taken for a reason that has passed: claim again before sleeping.
-    pub again: bool,
-}
-
-/// An attempt that ended, and what becomes of its job.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ended {
-    /// Which job.
-    pub id: JobId,
-    /// Which claim.
-    pub epoch: u32,
-    /// For how long the attempt ran: its holder knows, and the backend, whose clock may differ, counts back from the end.
-    pub ran: Duration,
-    /// What becomes of it.
-    pub transition: Transition,
-    /// For how long history keeps it, where it is finished; zero keeps nothing.
-    pub keep: Duration,
-    /// What is enqueued in the same step, where it is completed.
-    pub follow_ups: Vec<NewJob>,
-}
-
-/// What became of one write of a holder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It stands.
-    Written,
-    /// Refused: the job is no longer this claim's.
-    Lost,
-    /// Somebody else has the row locked just now: try again.
-    Busy,
-}
-
-/// Whether a worker still counts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Renewal {
-    /// The lease is extended.
-    Alive {
-        /// Running jobs that were cancelled since the last beat.
-        cancelled: Vec<Cancelled>,
-    },
-    /// The worker was declared gone: its jobs are others' now.
-    Gone,
-}
-
-/// What a look for other workers came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Watched {
-    /// So many were declared gone.
-    pub gone: u32,
-    /// Somebody is missed: look again in half a second.
-    pub missing: bool,
-}
-
-/// A running job that was cancelled.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cancelled {
-    /// Which job.
-    pub id: JobId,
-    /// Which claim.
-    pub epoch: u32,
-    /// Why.
-    pub why: String,
-}
-
-/// What a worker was woken for. Notices that wait add up to one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Notice {
-    /// There may be something to claim.
-    pub work: bool,
-    /// Something may be due before the next look: see what is to be promoted.
-    pub soon: bool,
-    /// A running job was cancelled: beat at once.
-    pub told: bool,
-}
-
-impl Notice {
-    /// Look at everything: notices may have been lost.
-    pub const ALL: Self = Self { work: true, soon: true, told: true };
-
-    /// Both.
-    #[must_use]
-    pub const fn and(self, other: Self) -> Self {
-        Self { work: self.work || other.work, soon: self.soon || other.soon, told: self.told || other.told }
-    }
-}
-
-/// What a step of promotion did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Promoted {
-    /// How many jobs became available.
-    pub moved: u32,
-    /// How long until the next one is due, where one waits.
-    pub next: Option<Duration>,
-}
-
-/// What a step of rescue did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rescued {
-    /// Workers declared gone.
-    pub gone: u32,
-    /// How many jobs they held that are held no longer.
-    pub freed: u32,
-    /// Those among them that were discarded: workers died with them too often, or their attempts are used up.
-    pub discarded: Vec<Discarded>,
-}
-
-/// A job that was given up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Discarded {
-    /// Its id, by which the client finds all that is known of it.
-    pub id: JobId,
-    /// The task that ran it.
-    pub task: String,
-    /// How many attempts were started and not refunded.
-    pub attempt: u16,
-    /// Why.
-    pub failure: Failure,
-}
-
-impl Discarded {
-    /// A job that was given up.
-    #[must_use]
-    pub const fn new(id: JobId, task: String, attempt: u16, failure: Failure) -> Self {
-        Self { id, task, attempt, failure }
-    }
-}
-
-/// What a step of pruning did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Pruned {
-    /// How many rows went.
-    pub rows: u64,
 }
