@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Priority, Retry, Schedule, UniqueBy};
+use crate::{Bounds, Limit, Priority, Rate, Retry, Schedule, UniqueBy};
 
 /// The name of the queue of a task that names none.
 pub const DEFAULT_QUEUE: &str = "default";
@@ -19,6 +19,9 @@ pub struct TaskOptions {
     unique: Option<UniqueBy>,
     keep: Keep,
     schedule: Option<Schedule>,
+    own: Bounds,
+    per_worker: Option<u32>,
+    limits: &'static [Limit],
 }
 
 /// How long finished jobs are kept; a span of zero keeps nothing.
@@ -45,7 +48,7 @@ const fn days(days: u64) -> Duration {
 
 impl TaskOptions {
     /// The options of a task that says nothing: queue `default`, priority 0, 20 attempts, [`Retry::DEFAULT`], no timeout,
-    /// no time to begin in, [`Keep::DEFAULT`].
+    /// no time to begin in, [`Keep::DEFAULT`], no limits.
     pub const DEFAULT: Self = Self {
         queue: DEFAULT_QUEUE,
         priority: match Priority::new(0) {
@@ -59,6 +62,9 @@ impl TaskOptions {
         unique: None,
         keep: Keep::DEFAULT,
         schedule: None,
+        own: Bounds { concurrency: None, rate: None },
+        per_worker: None,
+        limits: &[],
     };
 
     /// The lane that its jobs wait in.
@@ -115,6 +121,30 @@ impl TaskOptions {
         Self { schedule: Some(schedule), ..self }
     }
 
+    /// How many attempts of it may run at once, over the fleet.
+    #[must_use]
+    pub const fn with_concurrency(self, most: u32) -> Self {
+        Self { own: Bounds { concurrency: Some(most), ..self.own }, ..self }
+    }
+
+    /// How many attempts of it may start in how long, over the fleet.
+    #[must_use]
+    pub const fn with_rate(self, rate: Rate) -> Self {
+        Self { own: Bounds { rate: Some(rate), ..self.own }, ..self }
+    }
+
+    /// How many attempts of it one worker may run at once.
+    #[must_use]
+    pub const fn with_per_worker(self, most: u32) -> Self {
+        Self { per_worker: Some(most), ..self }
+    }
+
+    /// The limits beside its own.
+    #[must_use]
+    pub const fn with_limits(self, limits: &'static [Limit]) -> Self {
+        Self { limits, ..self }
+    }
+
     /// The lane that its jobs wait in.
     #[must_use]
     pub const fn queue(&self) -> &'static str {
@@ -161,6 +191,24 @@ impl TaskOptions {
     #[must_use]
     pub const fn schedule(&self) -> Option<&Schedule> {
         self.schedule.as_ref()
+    }
+
+    /// How many attempts of it may run at once, and start in how long, over the fleet.
+    #[must_use]
+    pub const fn own_limit(&self) -> Bounds {
+        self.own
+    }
+
+    /// How many attempts of it one worker may run at once.
+    #[must_use]
+    pub const fn per_worker(&self) -> Option<u32> {
+        self.per_worker
+    }
+
+    /// The limits beside its own.
+    #[must_use]
+    pub const fn limits(&self) -> &'static [Limit] {
+        self.limits
     }
 
     /// How long finished jobs are kept.
