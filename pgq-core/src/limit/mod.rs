@@ -7,6 +7,7 @@
 mod bucket;
 pub mod divide;
 pub mod gate;
+pub mod pool;
 
 use std::num::NonZero;
 use std::time::Duration;

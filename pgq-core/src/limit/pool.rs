@@ -1,0 +1,245 @@
+//! The pool of a limit without a key: its units, who has them, and who waits.
+//!
+//! A backend reads a pool under a lock, lets it [`balance`](Pool::balance), and writes what came out: one decision for every
+//! backend. How units are divided is in [`divide`](super::divide); what the units of a rate are, in [`Bucket`].
+
+use super::divide::{Stake, divide, even};
+use super::{Bucket, Rate};
+use crate::{Lease, Timestamp};
+
+/// What is divided, and among whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pool {
+    /// How many units there are: attempts at once, or a rate's burst. `None` bounds nothing.
+    pub cap: Option<u32>,
+    /// Of a rate: itself, and how many millionths of a token were in its free units at an instant.
+    pub rate: Option<(Rate, u64, Timestamp)>,
+    /// Those who live and have units or wait.
+    pub shares: Vec<Share>,
+}
+
+/// What one worker has of a pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// Whose it is.
+    pub lease: Lease,
+    /// Its units, and how many it would like to have in all.
+    pub stake: Stake,
+    /// Since when it has waited, if it waits.
+    pub since: Timestamp,
+    /// Millionths of a token that it was given and hasn't fetched.
+    pub micros: u64,
+}
+
+/// What a worker says of its share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ask {
+    /// It gives back what it has beyond so many units.
+    pub keep: u32,
+    /// Millionths of a token that come back with them.
+    pub micros: u64,
+    /// How many units it would like to have in all; no more than it keeps where it doesn't wait.
+    pub wish: u32,
+}
+
+/// What a worker is told of a pool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Portion {
+    /// How many units it has.
+    pub units: u32,
+    /// Millionths of a token that came with them.
+    pub micros: u64,
+    /// How many units there are; `None` bounds nothing.
+    pub cap: Option<u32>,
+    /// Its rate, where it is a pool of one.
+    pub rate: Option<Rate>,
+    /// How many units it has to come down to, because somebody starves or there are fewer now.
+    pub down_to: Option<u32>,
+}
+
+/// What became of a pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Balanced {
+    /// As it is now.
+    pub pool: Pool,
+    /// For the one who asked.
+    pub portion: Portion,
+    /// Who else should ask: they were given units, or have to come down.
+    pub tell: Vec<Lease>,
+}
+
+impl Pool {
+    /// What one worker says, and what follows for all. It may have had no share.
+    #[must_use]
+    pub fn balance(mut self, lease: Lease, ask: Ask, now: Timestamp) -> Balanced {
+        let mut free = self.free(now);
+        let mut mine = self.take(lease, now);
+        if !mine.stake.waits() {
+            mine.since = now;
+        }
+        let returned = mine.stake.units.saturating_sub(if self.cap.is_some() { ask.keep } else { 0 });
+        mine.stake.units -= returned;
+        if let Some(free) = &mut free {
+            free.receive(returned, ask.micros);
+        }
+        mine.stake.wish = ask.wish.max(mine.stake.units);
+        self.shares.push(mine);
+        self.settle(Some(lease), free, now)
+    }
+
+    /// What follows for all where there are other bounds, or a share is gone.
+    #[must_use]
+    pub fn redivide(self, now: Timestamp) -> Balanced {
+        let free = self.free(now);
+        self.settle(None, free, now)
+    }
+
+    fn settle(mut self, asker: Option<Lease>, mut free: Option<Bucket>, now: Timestamp) -> Balanced {
+        let before: Vec<(Lease, u32)> = self.shares.iter().map(|share| (share.lease, share.stake.units)).collect();
+        self.distribute(free.as_mut());
+        self.rate = free.map(|free| (free.rate(), free.micros(), now));
+        let grown =
+            |share: &&Share| before.iter().any(|(lease, units)| share.lease == *lease && share.stake.units > *units);
+        let told = |share: &&Share| grown(share) || self.down_to(share).is_some();
+        let others = self.shares.iter().filter(|share| Some(share.lease) != asker);
+        let tell = others.filter(told).map(|share| share.lease).collect();
+        let portion = asker.map(|lease| self.portion(lease)).unwrap_or_default();
+        self.shares.retain(|share| share.stake.units > 0 || share.stake.waits());
+        Balanced { pool: self, portion, tell }
+    }
+
+    fn take(&mut self, lease: Lease, now: Timestamp) -> Share {
+        let place = self.shares.iter().position(|share| share.lease == lease);
+        let none = Share { lease, stake: Stake { units: 0, wish: 0 }, since: now, micros: 0 };
+        place.map_or(none, |place| self.shares.remove(place))
+    }
+
+    /// The bucket of the free units, as it is now.
+    fn free(&self, now: Timestamp) -> Option<Bucket> {
+        let (rate, micros, at) = self.rate?;
+        let used: u32 = self.shares.iter().map(|share| share.stake.units).sum();
+        let mut free = Bucket::new(rate, self.cap?.saturating_sub(used), micros);
+        free.fill(now.since(at));
+        Some(free)
+    }
+
+    fn distribute(&mut self, mut free: Option<&mut Bucket>) {
+        self.shares.sort_by_key(|share| (share.since, share.lease.0));
+        let mut stakes: Vec<Stake> = self.shares.iter().map(|share| share.stake).collect();
+        divide(self.cap.unwrap_or(0), &mut stakes);
+        for (share, stake) in self.shares.iter_mut().zip(stakes) {
+            let gain = stake.units - share.stake.units;
+            share.micros += free.as_mut().map_or(0, |free| free.give(gain));
+            share.stake = stake;
+        }
+    }
+
+    /// What a worker is told. Its tokens are fetched by that.
+    fn portion(&mut self, lease: Lease) -> Portion {
+        let (cap, rate) = (self.cap, self.rate.map(|(rate, ..)| rate));
+        let Some(place) = self.shares.iter().position(|share| share.lease == lease) else {
+            return Portion { cap, rate, ..Portion::default() };
+        };
+        let micros = std::mem::take(&mut self.shares[place].micros);
+        let share = &self.shares[place];
+        Portion { units: share.stake.units, micros, cap, rate, down_to: self.down_to(share) }
+    }
+
+    /// How many units the holder of a share has to come down to, where he has to.
+    fn down_to(&self, share: &Share) -> Option<u32> {
+        let cap = self.cap?;
+        let stakes: Vec<Stake> = self.shares.iter().map(|share| share.stake).collect();
+        let (even, total) = (even(cap, &stakes), stakes.iter().map(|stake| stake.units).sum::<u32>());
+        let others = self.shares.iter().filter(|other| other.lease != share.lease);
+        let starves = others.clone().any(|other| other.stake.is_starving(even));
+        let over = total.saturating_sub(cap) > 0;
+        (share.stake.units > even && (starves || over)).then_some(even)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::MICROS;
+    use super::*;
+
+    use std::time::Duration;
+
+    const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
+    const A: Lease = Lease(1);
+    const B: Lease = Lease(2);
+
+    fn slots(cap: u32) -> Pool {
+        Pool { cap: Some(cap), rate: None, shares: Vec::new() }
+    }
+
+    fn rate(burst: u32) -> Pool {
+        let rate = Rate::every(Duration::from_secs(1), burst).unwrap();
+        Pool { cap: Some(burst), rate: Some((rate, u64::from(burst) * MICROS, NOW)), shares: Vec::new() }
+    }
+
+    fn after(millis: u64) -> Timestamp {
+        NOW.saturating_add(Duration::from_millis(millis))
+    }
+
+    fn wish(units: u32) -> Ask {
+        Ask { wish: units, keep: u32::MAX, micros: 0 }
+    }
+
+    #[test]
+    fn who_asks_first_gets_what_he_wants_and_comes_down_when_another_starves() {
+        let first = slots(5).balance(A, wish(9), NOW);
+        assert_eq!((first.portion.units, first.portion.down_to, first.tell), (5, None, vec![]));
+        let second = first.pool.balance(B, wish(9), NOW);
+        assert_eq!((second.portion.units, second.tell), (0, vec![A]));
+        let back = second.pool.balance(A, Ask { keep: 4, micros: 0, wish: 4 }, NOW);
+        assert_eq!((back.portion.units, back.portion.down_to, back.tell), (4, Some(2), vec![B]));
+        let even = back.pool.balance(A, Ask { keep: 3, micros: 0, wish: 3 }, NOW);
+        assert_eq!((even.portion.units, even.portion.down_to), (3, None));
+        assert_eq!(even.pool.balance(B, wish(9), NOW).portion.units, 2);
+    }
+
+    #[test]
+    fn one_unit_goes_to_and_fro() {
+        let pool = slots(1).balance(A, wish(1), NOW).pool.balance(B, wish(1), NOW).pool;
+        let back = pool.balance(A, Ask { keep: 0, micros: 0, wish: 1 }, after(20));
+        assert_eq!((back.portion.units, back.tell), (0, vec![B]));
+        let there = back.pool.balance(B, wish(1), after(21));
+        assert_eq!((there.portion.units, there.portion.down_to), (1, Some(0)));
+    }
+
+    #[test]
+    fn fewer_units_than_are_out_are_come_down_to() {
+        let mut pool = slots(6).balance(A, wish(6), NOW).pool;
+        pool.cap = Some(2);
+        let told = pool.redivide(NOW);
+        assert_eq!(told.tell, [A]);
+        assert_eq!(told.pool.balance(A, wish(0), NOW).portion.down_to, Some(2));
+    }
+
+    #[test]
+    fn without_bounds_nobody_has_a_share() {
+        let mut pool = slots(1).balance(A, wish(1), NOW).pool.balance(B, wish(1), NOW).pool;
+        pool.cap = None;
+        let told = pool.balance(A, wish(1), NOW);
+        assert_eq!((told.portion.cap, told.portion.units), (None, 0));
+    }
+
+    #[test]
+    fn tokens_wait_in_the_pool_and_go_with_the_units() {
+        let taken = rate(4).balance(A, wish(4), NOW);
+        assert_eq!((taken.portion.units, taken.portion.micros), (4, 4 * MICROS));
+        let back = taken.pool.balance(A, Ask { keep: 0, micros: MICROS, wish: 0 }, NOW);
+        let again = back.pool.balance(B, wish(2), after(1_000));
+        assert_eq!((again.portion.units, again.portion.micros), (2, MICROS));
+    }
+
+    #[test]
+    fn tokens_for_one_who_waits_are_fetched_when_he_asks() {
+        let pool = rate(1).balance(A, wish(1), NOW).pool.balance(B, wish(1), NOW).pool;
+        let back = pool.balance(A, Ask { keep: 0, micros: MICROS / 2, wish: 0 }, NOW);
+        assert_eq!(back.tell, [B]);
+        let fetched = back.pool.balance(B, wish(1), NOW);
+        assert_eq!((fetched.portion.units, fetched.portion.micros), (1, MICROS / 2));
+        assert_eq!(fetched.pool.balance(B, wish(1), NOW).portion.micros, 0);
+    }
+}
