@@ -140,7 +140,7 @@ pub(crate) async fn claim(session: &Arc<dyn Session>, tasks: &[&str], limit: u32
 }
 
 pub(crate) async fn claim_of(session: &Arc<dyn Session>, wants: Vec<Want>, limit: u32) -> Result<Vec<Claimed>> {
-    let claim = Claim { wants: wants.into(), limit, thorough: true, suspect: true };
+    let claim = Claim { wants: wants.into(), groups: Vec::new(), limit, thorough: true, suspect: true };
     Ok(session.claim(claim).await?.jobs)
 }
 

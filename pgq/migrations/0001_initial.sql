@@ -12,7 +12,7 @@ create table @worker (
   beat timestamptz not null,
   gone timestamptz,
   freed timestamptz,
-  edition bigint                          -- the set of schedules that it declares
+  edition bigint                          -- the set of declarations that it has
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 
 -- Who sleeps, apart from the beats: every enqueue reads this table, and would read their dead versions too.
@@ -63,12 +63,45 @@ create table @schedule (
   job bigint                              -- and that job
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 
--- Sets of schedules that workers declare, numbered when they are first seen.
+-- Sets of what workers declare, numbered when they are first seen.
 create table @edition (
   number bigint generated always as identity primary key,
   fingerprint bigint not null unique,
-  names text[] not null
+  names text[] not null,                  -- of schedules
+  tasks text[] not null,
+  limits text[] not null
 );
+
+-- How many attempts run at once, and how many start in how long. What is null isn't bounded.
+create table @limit (
+  name text collate "C" primary key,
+  task text collate "C",                  -- whose own it is; null where tasks share it
+  keyed boolean not null,                 -- whether each value of a key is counted by itself
+  edition bigint,                         -- the set that declares it; null where none does any more
+  concurrency int,
+  interval_ns bigint,                     -- between two starts, on average
+  burst int,
+  -- What an operator has set in place of these three.
+  overridden boolean not null default false,
+  own_concurrency int,
+  own_interval_ns bigint,
+  own_burst int,
+  -- Millionths of a token that were in the free units of the rate, and when.
+  tokens bigint not null,
+  filled timestamptz not null
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
+
+-- What each worker has of a limit without a key. Read and written under the lock of the limit's row.
+create table @share (
+  "limit" text collate "C" not null,
+  measure smallint not null,              -- 0 concurrency, 1 rate
+  worker bigint not null,
+  units int not null,
+  wish int not null,                      -- how many it would like to have in all
+  since timestamptz not null,             -- since when it has waited, if it waits
+  tokens bigint not null,                 -- millionths of one that it was given and hasn't fetched
+  primary key ("limit", measure, worker)
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 
 -- What nothing is claimed of.
 create table @pause (

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pgq::backend::{Scheduled, Session};
+use pgq::backend::{Declared, Scheduled, Session};
 use pgq::testing::Stepper;
 use pgq::{BoxError, Context, Error, JobBuilder, Missed, Overlap, Priority, Result, ScheduleInfo, Tick, Timestamp};
 
@@ -85,7 +85,7 @@ fn declared(cadence: &str) -> Scheduled {
 
 async fn declaring(world: &World, cadence: &str) -> Result<Arc<dyn Session>> {
     let session = world.session(&["report"]).await?;
-    session.declare(vec![declared(cadence)]).await?;
+    session.declare(vec![declared(cadence)].into()).await?;
     Ok(session)
 }
 
@@ -222,7 +222,7 @@ pub(crate) async fn a_schedule_that_no_live_worker_declares_is_orphaned(world: W
     let two = declaring(&world, "* * * * *").await?;
     one.deregister(true).await?;
     assert!(!listed(&world).await?.orphaned, "the other declares it");
-    two.declare(Vec::new()).await?;
+    two.declare(Declared::default()).await?;
     assert!(listed(&world).await?.orphaned);
     let three = declaring(&world, "* * * * *").await?;
     assert!(!listed(&world).await?.orphaned);

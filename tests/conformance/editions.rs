@@ -36,7 +36,7 @@ async fn version(world: &World, own: &Scheduled, cadence: &str) -> Result<Arc<dy
 }
 
 async fn declare(session: &Arc<dyn Session>, own: &Scheduled, cadence: &str) -> Result<i64> {
-    session.declare(vec![Scheduled { cadence: cadence.to_owned(), ..own.clone() }]).await
+    session.declare(vec![Scheduled { cadence: cadence.to_owned(), ..own.clone() }].into()).await
 }
 
 pub(crate) async fn a_set_of_schedules_keeps_its_number(world: World) -> Result<()> {
@@ -47,9 +47,9 @@ pub(crate) async fn a_set_of_schedules_keeps_its_number(world: World) -> Result<
     assert!(old < new);
     assert_eq!(declare(&two, &own, "@daily").await?, old);
     let other = Scheduled { name: "another".to_owned(), ..own.clone() };
-    let both = one.declare(vec![own.clone(), other.clone()]).await?;
+    let both = one.declare(vec![own.clone(), other.clone()].into()).await?;
     assert!(new < both);
-    assert_eq!(two.declare(vec![other, own]).await?, both, "whatever their order");
+    assert_eq!(two.declare(vec![other, own].into()).await?, both, "whatever their order");
     Ok(())
 }
 
@@ -109,7 +109,7 @@ pub(crate) async fn workers_of_other_schedules_have_no_say(world: World) -> Resu
     let own = own(&world).await?;
     let here = version(&world, &own, "@daily").await?;
     let there = world.session(&[]).await?;
-    there.declare(vec![Scheduled { name: "another".to_owned(), ..own.clone() }]).await?;
+    there.declare(vec![Scheduled { name: "another".to_owned(), ..own.clone() }].into()).await?;
     let declared = [kept(&world).await?.edition, Some(declare(&here, &own, "@daily").await?)];
     assert_eq!(declared[0], declared[1]);
     here.deregister(true).await?;
@@ -131,8 +131,8 @@ pub(crate) async fn a_worker_that_is_told_to_deletes_orphaned_schedules_when_it_
     let own = own(&world).await?;
     let named = |name: &str| Scheduled { name: name.to_owned(), ..own.clone() };
     let (gone, live) = (world.session(&[]).await?, world.session(&[]).await?);
-    gone.declare(vec![named("forgotten"), named("shared")]).await?;
-    live.declare(vec![named("other"), named("shared")]).await?;
+    gone.declare(vec![named("forgotten"), named("shared")].into()).await?;
+    live.declare(vec![named("other"), named("shared")].into()).await?;
     world.client.schedule("made", "@daily", chores::job(())).create().await?;
     gone.deregister(true).await?;
     world.worker(pgq::tasks![chores], ()).await?;

@@ -143,12 +143,14 @@ pub(crate) async fn suspects_are_claimed_one_at_a_time(world: World) -> Result<(
     session.promote(10).await?;
     let others = world.put(vec![job("a"), job("a")]).await?;
     let wants = || vec![want("default", "a", 9)].into();
-    let first = session.claim(Claim { wants: wants(), limit: 9, thorough: true, suspect: true }).await?;
+    let first =
+        session.claim(Claim { wants: wants(), groups: Vec::new(), limit: 9, thorough: true, suspect: true }).await?;
     assert_eq!(ids(&first.jobs), [vec![suspects[0]], others].concat());
     assert!(!first.again, "the other suspects are no reason to claim again");
-    let alone = Claim { wants: wants(), limit: 9, thorough: true, suspect: false };
+    let alone = Claim { wants: wants(), groups: Vec::new(), limit: 9, thorough: true, suspect: false };
     assert_eq!(session.claim(alone).await?.jobs, []);
-    let second = session.claim(Claim { wants: wants(), limit: 9, thorough: true, suspect: true }).await?;
+    let second =
+        session.claim(Claim { wants: wants(), groups: Vec::new(), limit: 9, thorough: true, suspect: true }).await?;
     assert_eq!(ids(&second.jobs), [suspects[1]]);
     Ok(())
 }

@@ -65,7 +65,7 @@ async fn worker(world: &World) -> Result<(Stepper, Log)> {
 
 async fn keeping(world: &World, scheduled: Scheduled) -> Result<(Stepper, Log)> {
     let (worker, log) = worker(world).await?;
-    worker.session().declare(vec![scheduled]).await?;
+    worker.session().declare(vec![scheduled].into()).await?;
     Ok((worker, log))
 }
 
@@ -131,7 +131,7 @@ pub(crate) async fn what_the_fleet_missed_is_fired_as_the_schedule_says(world: W
         until(&world, "0 9 * * *");
         worker.drain().await?;
         assert_eq!(log.times(), [format!("{day}T09:00:00Z")], "what comes after is fired at its time");
-        worker.session().declare(vec![schedule("@yearly")]).await?;
+        worker.session().declare(vec![schedule("@yearly")].into()).await?;
         until(&world, "@daily");
     }
     Ok(())
@@ -184,7 +184,7 @@ pub(crate) async fn jobs_overlap_where_that_is_allowed(world: World) -> Result<(
 pub(crate) async fn a_changed_expression_takes_the_place_of_the_old_one(world: World) -> Result<()> {
     let (mut worker, log) = keeping(&world, schedule("0 * * * *")).await?;
     world.clock.advance(MINUTE * 30);
-    worker.session().declare(vec![schedule("*/10 * * * *")]).await?;
+    worker.session().declare(vec![schedule("*/10 * * * *")].into()).await?;
     assert_eq!(worker.drain().await?, 0, "its ticks before it was there weren't missed");
     world.clock.advance(MINUTE * 10);
     assert_eq!(worker.drain().await?, 1);
@@ -195,7 +195,7 @@ pub(crate) async fn a_changed_expression_takes_the_place_of_the_old_one(world: W
 pub(crate) async fn declaring_a_schedule_again_changes_nothing(world: World) -> Result<()> {
     let (mut worker, log) = keeping(&world, schedule("0 * * * *")).await?;
     world.clock.advance(HOUR);
-    worker.session().declare(vec![schedule("0 * * * *")]).await?;
+    worker.session().declare(vec![schedule("0 * * * *")].into()).await?;
     assert_eq!(worker.drain().await?, 1);
     assert_eq!(log.times(), ["2026-01-01T01:00:00Z"]);
     Ok(())

@@ -12,8 +12,8 @@ use crate::world::{World, after, claim, end, in_queue, job, notice};
 
 const NAP: Duration = Duration::from_mins(5);
 const SOON: Duration = Duration::from_millis(500);
-const WORK: Notice = Notice { work: true, soon: false, told: false };
-const DUE: Notice = Notice { work: false, soon: true, told: false };
+const WORK: Notice = Notice { work: true, soon: false, told: false, limits: false };
+const DUE: Notice = Notice { work: false, soon: true, told: false, limits: false };
 
 pub(crate) async fn a_sleeper_is_woken_by_work_it_can_do(world: World) -> Result<()> {
     let session = world.session(&["a", "b"]).await?;

@@ -10,7 +10,13 @@ use crate::world::{World, end, ids, job, want, with_priority};
 
 /// A claim like those of a busy worker, which begins behind what it has passed.
 async fn claim(session: &Arc<dyn Session>, limit: u32) -> Batch {
-    let claim = Claim { wants: vec![want("default", "a", 100)].into(), limit, thorough: false, suspect: true };
+    let claim = Claim {
+        wants: vec![want("default", "a", 100)].into(),
+        groups: Vec::new(),
+        limit,
+        thorough: false,
+        suspect: true,
+    };
     session.claim(claim).await.unwrap()
 }
 

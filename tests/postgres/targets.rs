@@ -133,7 +133,7 @@ async fn the_callers_commit_wakes_a_sleeper() {
     let mut tx = client.pool().unwrap().begin().await.unwrap();
     touch::enqueue(&mut tx, 1).await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(notice(&mut pulse).await, Notice { work: true, soon: false, told: false });
+    assert_eq!(notice(&mut pulse).await, Notice { work: true, soon: false, told: false, limits: false });
 }
 
 #[tokio::test]
@@ -149,7 +149,7 @@ async fn an_old_snapshot_wakes_also_who_fell_asleep_after_it() {
     session.doze(Some(std::time::Duration::from_mins(1))).await.unwrap();
     touch::enqueue(&mut tx, 1).await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(notice(&mut pulse).await, Notice { work: true, soon: false, told: false });
+    assert_eq!(notice(&mut pulse).await, Notice { work: true, soon: false, told: false, limits: false });
 }
 
 #[tokio::test]

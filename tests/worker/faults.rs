@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pgq::backend::{
-    Agenda, Answer, Backend, Batch, Cancellation, Change, Claim, Declaration, Deletion, Discarded, Edited, Ended,
-    Enqueued, Firing, Found, JobInfo, Lease, Maintain, Migrated, NewJob, Notice, Operate, Pausable, Pause, Produce,
-    Promoted, Pruned, Pulse, Registration, Renewal, Rescued, Retrial, Scheduled, Search, Session, Transaction, Verdict,
-    Want, Watched, Work,
+    Agenda, Answer, Ask, Backend, Batch, Cancellation, Change, Claim, Declaration, Declared, Deletion, Discarded,
+    Edited, Ended, Enqueued, Firing, Found, JobInfo, Lease, Maintain, Migrated, NewJob, Notice, Operate, Pausable,
+    Pause, PoolName, PoolView, Portion, Produce, Promoted, Pruned, Pulse, Registration, Renewal, Rescued, Retrial,
+    Scheduled, Search, Session, Transaction, Verdict, Want, Watched, Work,
 };
 use pgq::testing::stepper;
 use pgq::{Client, Context, Env, Error, JobId, Resources, Result, State, Worker};
@@ -217,6 +217,14 @@ impl Work for Unsteady {
         })
     }
 
+    fn pools(&self) -> Answer<'_, Vec<PoolView>> {
+        self.inner.pools()
+    }
+
+    fn share(&self, asks: Vec<(PoolName, Ask)>) -> Answer<'_, Vec<(PoolName, Portion)>> {
+        self.inner.share(asks)
+    }
+
     fn doze(&self, asleep: Option<Duration>) -> Answer<'_, ()> {
         self.inner.doze(asleep)
     }
@@ -276,8 +284,8 @@ impl Maintain for Unsteady {
         self.inner.prune(step)
     }
 
-    fn declare(&self, schedules: Vec<Scheduled>) -> Answer<'_, i64> {
-        self.inner.declare(schedules)
+    fn declare(&self, declared: Declared) -> Answer<'_, i64> {
+        self.inner.declare(declared)
     }
 
     fn prune_schedules(&self) -> Answer<'_, Vec<String>> {

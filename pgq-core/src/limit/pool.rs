@@ -103,7 +103,8 @@ impl Pool {
         let told = |share: &&Share| grown(share) || self.down_to(share).is_some();
         let others = self.shares.iter().filter(|share| Some(share.lease) != asker);
         let tell = others.filter(told).map(|share| share.lease).collect();
-        let portion = asker.map(|lease| self.portion(lease)).unwrap_or_default();
+        let micros = asker.map_or(0, |lease| self.fetch(lease));
+        let portion = asker.map(|lease| Portion { micros, ..self.portion(lease) }).unwrap_or_default();
         self.shares.retain(|share| share.stake.units > 0 || share.stake.waits());
         Balanced { pool: self, portion, tell }
     }
@@ -134,15 +135,19 @@ impl Pool {
         }
     }
 
-    /// What a worker is told. Its tokens are fetched by that.
-    fn portion(&mut self, lease: Lease) -> Portion {
+    /// What a worker has. Its tokens stay where they are.
+    #[must_use]
+    pub fn portion(&self, lease: Lease) -> Portion {
         let (cap, rate) = (self.cap, self.rate.map(|(rate, ..)| rate));
-        let Some(place) = self.shares.iter().position(|share| share.lease == lease) else {
-            return Portion { cap, rate, ..Portion::default() };
-        };
-        let micros = std::mem::take(&mut self.shares[place].micros);
-        let share = &self.shares[place];
-        Portion { units: share.stake.units, micros, cap, rate, down_to: self.down_to(share) }
+        let share = self.shares.iter().find(|share| share.lease == lease);
+        let (units, down_to) = share.map_or((0, None), |share| (share.stake.units, self.down_to(share)));
+        Portion { units, micros: 0, cap, rate, down_to }
+    }
+
+    /// The tokens that wait for a worker.
+    fn fetch(&mut self, lease: Lease) -> u64 {
+        let share = self.shares.iter_mut().find(|share| share.lease == lease);
+        share.map_or(0, |share| std::mem::take(&mut share.micros))
     }
 
     /// How many units the holder of a share has to come down to, where he has to.

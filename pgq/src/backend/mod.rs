@@ -10,20 +10,22 @@
 //! Until version 1.0 verbs and fields are added as the features that need them arrive: implement these traits outside this
 //! crate only if that is no surprise.
 
+mod limit;
 pub(crate) mod memory;
 mod operator;
 pub(crate) mod postgres;
 mod schedule;
 mod worker;
 
+pub use limit::{Ask, Limited, Measure, PoolName, PoolView, Portion};
 pub use operator::{
     Cancellation, Change, Deletion, Edited, FailedAttempt, Found, JobInfo, Migrated, Pausable, Pause, Retrial, Search,
 };
 pub(crate) use postgres::database;
 pub use schedule::{Agenda, Firing, Kept, Scheduled};
 pub use worker::{
-    Batch, Cancelled, Claim, Declaration, Discarded, Ended, Notice, Promoted, Pruned, Registration, Renewal, Rescued,
-    Verdict, Want, Watched,
+    Batch, Cancelled, Claim, Declaration, Declared, Discarded, Ended, Group, Notice, Promoted, Pruned, Registration,
+    Renewal, Rescued, Verdict, Want, Watched,
 };
 
 use std::future::Future;
@@ -108,6 +110,13 @@ pub trait Work: Send + Sync {
     /// cap. Waits for nobody's lock, and wins nothing once the worker was declared gone.
     fn claim(&self, claim: Claim) -> Answer<'_, Batch>;
 
+    /// The pools of all limits without a key, and what this worker has of them.
+    fn pools(&self) -> Answer<'_, Vec<PoolView>>;
+
+    /// Says what it keeps of pools and would like to have, and is told what it has then. Others who have to know are told too.
+    /// A pool that there is none of bounds nothing.
+    fn share(&self, asks: Vec<(PoolName, Ask)>) -> Answer<'_, Vec<(PoolName, Portion)>>;
+
     /// Says for how long producers shall wake this worker, or with `None` that it is awake. The answer comes once every
     /// later enqueue can see it, so that a claim which begins afterwards misses nothing.
     fn doze(&self, asleep: Option<Duration>) -> Answer<'_, ()>;
@@ -161,10 +170,10 @@ pub trait Maintain: Send + Sync {
     /// Deletes what history has kept for long enough, in steps of about `step` rows.
     fn prune(&self, step: u32) -> Answer<'_, Pruned>;
 
-    /// Puts in the schedules that the worker's code declares, and gives their set a number, or the one that it had. A schedule
-    /// stays as it is where a set with a higher number that a live worker declares has it too, and where it was created at run
-    /// time.
-    fn declare(&self, schedules: Vec<Scheduled>) -> Answer<'_, i64>;
+    /// Puts in what the worker's code declares, and gives that set a number, or the one that it had. A schedule or limit stays as
+    /// it is where a set with a higher number that a live worker declares has it too, or for a task's own limit the task, and
+    /// where the schedule was created at run time. A limit of one of the tasks that isn't declared any more is gone.
+    fn declare(&self, declared: Declared) -> Answer<'_, i64>;
 
     /// Deletes the declared schedules that no live worker declares; their names.
     fn prune_schedules(&self) -> Answer<'_, Vec<String>>;

@@ -6,6 +6,9 @@ use std::time::Duration;
 use pgq_core::{Claimed, Failure, JobId, Lease, NewJob, Transition};
 use uuid::Uuid;
 
+use super::limit::Limited;
+use super::schedule::Scheduled;
+
 /// A worker that introduces itself.
 #[derive(Clone, Debug)]
 pub struct Registration {
@@ -38,6 +41,35 @@ pub struct Declaration {
     pub schema: Option<serde_json::Value>,
 }
 
+/// A set of what the code of workers declares, which has a number over the fleet.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Declared {
+    /// The tasks.
+    pub tasks: Vec<String>,
+    /// The schedules.
+    pub schedules: Vec<Scheduled>,
+    /// The limits.
+    pub limits: Vec<Limited>,
+}
+
+impl Declared {
+    /// In one order, by which a set is known again.
+    #[must_use]
+    pub(crate) fn sorted(mut self) -> Self {
+        self.tasks.sort();
+        self.schedules.sort_by(|a, b| a.name.cmp(&b.name));
+        self.limits.sort_by(|a, b| a.name.cmp(&b.name));
+        self
+    }
+}
+
+/// Schedules, and nothing else.
+impl From<Vec<Scheduled>> for Declared {
+    fn from(schedules: Vec<Scheduled>) -> Self {
+        Self { schedules, ..Self::default() }
+    }
+}
+
 /// A lane and task that a worker runs, and how much of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Want {
@@ -45,8 +77,17 @@ pub struct Want {
     pub queue: Arc<str>,
     /// The task.
     pub task: Arc<str>,
-    /// How many jobs of it at most.
+    /// How many jobs of it at most. Of none, it is only looked whether there is one.
     pub cap: u32,
+}
+
+/// Wants that share what room there is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Which, by their place among the wants.
+    pub wants: Vec<usize>,
+    /// How many jobs of all of them at most.
+    pub room: u32,
 }
 
 /// A worker's wish for jobs.
@@ -54,6 +95,8 @@ pub struct Want {
 pub struct Claim {
     /// What it can run.
     pub wants: Arc<[Want]>,
+    /// Those among them that a limit holds together.
+    pub groups: Vec<Group>,
     /// How many jobs in total.
     pub limit: u32,
     /// Whether to look at every job that may run, also where short cuts would pass it by: before sleeping, and after a
@@ -70,6 +113,8 @@ pub struct Batch {
     pub jobs: Vec<Claimed>,
     /// There was more than could be taken for a reason that has passed: claim again before sleeping.
     pub again: bool,
+    /// The wants, by their place, of which nothing was wanted and there is something.
+    pub blocked: Vec<usize>,
 }
 
 /// An attempt that ended, and what becomes of its job.
@@ -133,6 +178,7 @@ pub struct Cancelled {
 }
 
 /// What a worker was woken for. Notices that wait add up to one.
+#[expect(clippy::struct_excessive_bools, reason = "they are a set: any of them may be")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Notice {
     /// There may be something to claim.
@@ -141,16 +187,23 @@ pub struct Notice {
     pub soon: bool,
     /// A running job was cancelled: beat at once.
     pub told: bool,
+    /// Something is to be had of a limit, or to be given back.
+    pub limits: bool,
 }
 
 impl Notice {
     /// Look at everything: notices may have been lost.
-    pub const ALL: Self = Self { work: true, soon: true, told: true };
+    pub const ALL: Self = Self { work: true, soon: true, told: true, limits: true };
 
     /// Both.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
-        Self { work: self.work || other.work, soon: self.soon || other.soon, told: self.told || other.told }
+        Self {
+            work: self.work || other.work,
+            soon: self.soon || other.soon,
+            told: self.told || other.told,
+            limits: self.limits || other.limits,
+        }
     }
 }
 

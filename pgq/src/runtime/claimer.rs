@@ -54,18 +54,26 @@ pub(super) struct Claimer {
     backlog: bool,
     /// Freed slots were given time to add up.
     lingered: bool,
+    /// When there is more to claim, where only a rate is against it.
+    due: Option<Duration>,
 }
 
 impl Claimer {
     pub(super) fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, dozing: None, busy: None, backlog: false, lingered: false }
+        Self { engine, dozing: None, busy: None, backlog: false, lingered: false, due: None }
     }
 
-    /// Claims once and starts what was won; how many.
+    /// Claims once what may be started now.
     pub(super) async fn claim(&mut self) -> Result<Batch> {
         let limit = self.engine.slots.free().min(MOST);
+        let offer = self.engine.limits.offer(self.engine.wants_now());
+        self.due = offer.due;
+        if offer.wants.is_empty() {
+            return Ok(Batch::default());
+        }
         let claim = Claim {
-            wants: self.engine.wants_now(),
+            wants: Arc::clone(&offer.wants),
+            groups: offer.groups.clone(),
             limit: u32::try_from(limit).unwrap_or(u32::MAX),
             thorough: self.dozing.is_some(),
             suspect: !self.engine.held.has_suspect(),
@@ -75,6 +83,7 @@ impl Claimer {
         self.engine.doubts.raise();
         let batch = self.engine.session.claim(claim).await?;
         self.engine.doubts.settle(1);
+        offer.won(batch.jobs.iter().map(|job| &*job.task), &batch.blocked);
         self.backlog = batch.jobs.len() == limit;
         self.lingered = false;
         Ok(batch)
@@ -125,7 +134,7 @@ impl Claimer {
         self.busy = None;
         let fresh = self.dozing.as_ref().is_some_and(|mark| mark.elapsed() < DOZE / 2);
         if fresh || !self.engine.hears() {
-            return Ok(Next::After(POLL));
+            return Ok(Next::After(self.due.map_or(POLL, |due| due.min(POLL))));
         }
         self.engine.session.doze(Some(DOZE)).await?;
         self.dozing = Some(self.engine.platform.clock.mark());

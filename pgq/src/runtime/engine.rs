@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::completer::Outbox;
 use super::discards::Discards;
 use super::held::Held;
+use super::limits::Limits;
 use super::plan::{Duties, Plan};
 use super::registration::Declared;
 use super::service::Signal;
@@ -30,6 +31,7 @@ pub(super) struct Engine {
     pub(super) tasks: HashMap<&'static str, BoundTask>,
     pub(super) wants: Arc<[Want]>,
     pub(super) slots: Slots,
+    pub(super) limits: Arc<Limits>,
     pub(super) blocking: Arc<Blocking>,
     has_blocking: bool,
     /// The jobs that were claimed and whose end isn't written yet.
@@ -74,7 +76,7 @@ impl Halt {
 
 impl Engine {
     pub(super) fn new<R: Resources>(plan: &Plan<R>, session: Arc<dyn Session>, declared: Declared, halt: Halt) -> Self {
-        let Plan { client, tasks, wants, slots, blocking, stir, lease, .. } = plan;
+        let Plan { client, entries, tasks, wants, slots, blocking, stir, lease, .. } = plan;
         let has_blocking = tasks.values().any(|task| task.entry.blocking);
         Self {
             session,
@@ -85,6 +87,7 @@ impl Engine {
             wants: Arc::clone(wants),
             has_blocking,
             slots: Slots::new(*slots, stir.clone()),
+            limits: Arc::new(Limits::of(entries, *slots, client.platform().clock.clone(), stir.clone())),
             blocking: Arc::clone(blocking),
             held: Held::default(),
             outbox: Outbox::new(),
@@ -117,6 +120,12 @@ impl Engine {
         if let Some((task, attempt)) = self.held.of(claim) {
             self.discards.tell(Discarded::new(claim.0, task.to_owned(), attempt, failure.clone()));
         }
+    }
+
+    /// An attempt of the task of this name has ended.
+    pub(super) fn make_room(&self, task: &str) {
+        self.limits.ended(task);
+        self.slots.give();
     }
 
     /// These claims (job, epoch) have been answered for.

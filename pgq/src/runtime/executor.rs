@@ -104,7 +104,7 @@ impl Running {
     /// After an end that is written.
     fn leave(self) {
         self.engine.let_go([(self.job.id, self.job.epoch)]);
-        self.engine.slots.give();
+        self.engine.make_room(&self.job.task);
     }
 
     fn damaged(&self) -> Outcome {
@@ -215,7 +215,7 @@ impl Running {
     fn report(self, ended: Ended) {
         log(&self.job, &ended.transition);
         self.engine.outbox.push(ended);
-        self.engine.slots.give();
+        self.engine.make_room(&self.job.task);
     }
 }
 

@@ -59,6 +59,9 @@ impl Heartbeat {
         if notice.soon {
             self.engine.due.raise();
         }
+        if notice.limits {
+            self.engine.limits.call();
+        }
     }
 
     /// A link that is half open stays silent for ever, hence the limit.

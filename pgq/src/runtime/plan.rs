@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::engine::{Engine, Halt};
-use super::registration::{Declared, introduce, scheduled};
+use super::registration::{Declared, declared, introduce};
 use super::service::Signal;
 use crate::backend::{Uuid, Want};
 use crate::task::{Blocking, BoundTask, Resources, TaskEntry};
@@ -57,10 +57,10 @@ pub(super) enum Duties {
 impl<R: Resources> Plan<R> {
     /// Opens a session, with a lease of its own.
     pub(super) async fn open(&self, halt: Halt) -> Result<Arc<Engine>> {
-        let schedules = scheduled(&self.entries)?;
+        let declared = declared(&self.entries)?;
         let registration = introduce(&self.client, self.instance, self.lease, &self.entries, &self.wants);
         let session = self.client.backend().register(registration).await?;
-        let declared = Declared::by(&*session, schedules).await?;
+        let declared = Declared::by(&*session, declared).await?;
         if self.prune_schedules.swap(false, Ordering::SeqCst) {
             for schedule in session.prune_schedules().await? {
                 tracing::info!(schedule, "an orphaned schedule was deleted");

@@ -1,12 +1,12 @@
 //! How a worker introduces itself: who it is, what it can run, what its tasks declare.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use pgq_core::{Cadence, Lease, literal};
+use pgq_core::{Bounds, Cadence, Lease, limit, literal};
 
 use crate::Client;
-use crate::backend::{Kept, Registration, Scheduled, Session, Uuid, Want};
+use crate::backend::{self, Kept, Limited, PoolView, Registration, Scheduled, Session, Uuid, Want};
 use crate::error::{Error, Result};
 use crate::task::{TaskEntry, encode};
 
@@ -46,7 +46,7 @@ pub(super) fn introduce(
 }
 
 /// What the tasks say of when their jobs are made. Such a task takes no arguments.
-pub(super) fn scheduled(tasks: &[TaskEntry]) -> Result<Vec<Scheduled>> {
+fn scheduled(tasks: &[TaskEntry]) -> Result<Vec<Scheduled>> {
     let declared = tasks.iter().filter_map(|task| task.options.schedule().map(|schedule| (task, schedule)));
     declared
         .map(|(task, schedule)| {
@@ -69,24 +69,81 @@ pub(super) fn scheduled(tasks: &[TaskEntry]) -> Result<Vec<Scheduled>> {
         .collect()
 }
 
-/// The schedules that a worker declares, and the number that their set has.
+/// The limits of a task.
+pub(super) fn limits_of(task: &TaskEntry) -> Vec<Limited> {
+    let own = task.options.own_limit();
+    let own = (own != Bounds::default()).then(|| Limited {
+        name: limit::of_task(task.name),
+        task: Some(task.name.to_owned()),
+        keyed: false,
+        bounds: own,
+    });
+    let others = task.options.limits().iter().map(|limit| Limited {
+        name: limit.full_name(task.name),
+        task: limit.name.is_none().then(|| task.name.to_owned()),
+        keyed: limit.key.is_some(),
+        bounds: limit.bounds(),
+    });
+    own.into_iter().chain(others).collect()
+}
+
+/// The limits of all tasks, each once.
+fn limited(tasks: &[TaskEntry]) -> Result<Vec<Limited>> {
+    let mut limits: BTreeMap<String, (Limited, &TaskEntry)> = BTreeMap::new();
+    for task in tasks {
+        for limited in limits_of(task) {
+            if let Some((other, first)) = limits.get(&limited.name)
+                && other.bounds != limited.bounds
+            {
+                let (name, first) = (limited.name.trim_start_matches("shared:"), first.name);
+                let message =
+                    format!("the limit `{name}` has other bounds here than in the task `{first}`: expected the same");
+                return Err(Error::invalid(message).about_task(task.name));
+            }
+            limits.insert(limited.name.clone(), (limited, task));
+        }
+    }
+    Ok(limits.into_values().map(|(limited, _)| limited).collect())
+}
+
+/// What the code of a worker declares.
+pub(super) fn declared(tasks: &[TaskEntry]) -> Result<backend::Declared> {
+    let names = tasks.iter().map(|task| task.name.to_owned()).collect();
+    Ok(backend::Declared { tasks: names, schedules: scheduled(tasks)?, limits: limited(tasks)? })
+}
+
+/// What a worker declares, and the number that this set has.
 pub(super) struct Declared {
-    pub(super) schedules: Vec<Scheduled>,
-    edition: Option<i64>,
+    declared: backend::Declared,
+    edition: i64,
 }
 
 impl Declared {
-    pub(super) async fn by(session: &dyn Session, schedules: Vec<Scheduled>) -> Result<Self> {
-        let edition = if schedules.is_empty() { None } else { Some(session.declare(schedules.clone()).await?) };
-        Ok(Self { schedules, edition })
+    pub(super) async fn by(session: &dyn Session, declared: backend::Declared) -> Result<Self> {
+        let edition = session.declare(declared.clone()).await?;
+        Ok(Self { declared, edition })
+    }
+
+    /// Puts it in once more.
+    pub(super) async fn declare(&self, session: &dyn Session) -> Result<()> {
+        session.declare(self.declared.clone()).await.map(drop)
+    }
+
+    /// Whether limits aren't as this worker says: another one has the last word, or had it.
+    pub(super) fn is_overruled_by(&self, views: &[PoolView]) -> bool {
+        let stands = |limited: &Limited| {
+            let view = views.iter().find(|view| *view.pool.limit == *limited.name);
+            view.is_some_and(|view| view.edition == Some(self.edition))
+        };
+        !self.declared.limits.iter().filter(|limited| !limited.keyed).all(stands)
     }
 
     /// Whether what is kept is otherwise than this worker says, who has the last word.
     pub(super) fn overrules(&self, kept: &Kept) -> bool {
         let ours = |scheduled: &&Scheduled| scheduled.name == kept.scheduled.name;
         !kept.created
-            && self.edition.is_some_and(|number| kept.edition == Some(number))
-            && self.schedules.iter().find(ours).is_some_and(|scheduled| *scheduled != kept.scheduled)
+            && kept.edition == Some(self.edition)
+            && self.declared.schedules.iter().find(ours).is_some_and(|scheduled| *scheduled != kept.scheduled)
     }
 }
 

@@ -27,6 +27,7 @@ use super::heartbeat::Heartbeat;
 use super::maintenance::{Promoter, Pruner, Rescuer};
 use super::plan::{Duties, Plan};
 use super::service::{Service, backoff, drive};
+use super::sharer::Sharer;
 use super::ticker::Ticker;
 use crate::error::{Error, Kind, Result};
 use crate::platform::{pause, spawn, spawn_thread, within};
@@ -101,6 +102,7 @@ impl Life {
         ];
         if plan.duties != Duties::Schedules {
             claiming.push(start(Claimer::new(Arc::clone(&engine)), &engine, &drain));
+            claiming.push(start(Sharer::new(Arc::clone(&engine)), &engine, &drain));
         }
         if plan.duties != Duties::Tasks {
             claiming.push(start(Ticker::new(Arc::clone(&engine)), &engine, &drain));

@@ -10,6 +10,7 @@ use super::executor;
 use super::maintenance::{Promoter, Pruner, Rescuer};
 use super::plan::Duties;
 use super::service::{Next, Service};
+use super::sharer::Sharer;
 use super::ticker::Ticker;
 use crate::Result;
 use crate::backend::{Renewal, Session};
@@ -20,11 +21,17 @@ pub struct Stepper {
     engine: Arc<Engine>,
     claimer: Claimer,
     completer: Completer,
+    sharer: Sharer,
 }
 
 impl Stepper {
     pub(super) fn new(engine: Arc<Engine>) -> Self {
-        Self { claimer: Claimer::new(Arc::clone(&engine)), completer: Completer::new(Arc::clone(&engine)), engine }
+        Self {
+            claimer: Claimer::new(Arc::clone(&engine)),
+            completer: Completer::new(Arc::clone(&engine)),
+            sharer: Sharer::new(Arc::clone(&engine)),
+            engine,
+        }
     }
 
     /// Makes the jobs of schedules, promotes what is due, claims once, runs what was won to its end and writes it; how many
@@ -72,12 +79,26 @@ impl Stepper {
     /// # Errors
     /// The database can't be reached.
     pub async fn start(&mut self) -> Result<usize> {
-        let batch = self.claimer.claim().await?;
+        self.share().await?;
+        let mut batch = self.claimer.claim().await?;
+        if batch.jobs.is_empty() && !batch.blocked.is_empty() {
+            self.share().await?;
+            batch = self.claimer.claim().await?;
+        }
         let started = batch.jobs.len();
         executor::start(&self.engine, batch.jobs);
         // So that on a runtime of one thread each has run up to its first wait, and its timeout counts from now.
         tokio::task::yield_now().await;
         Ok(started)
+    }
+
+    /// Takes and gives what the limits of tasks allow, as [`step`](Stepper::step) does.
+    ///
+    /// # Errors
+    /// The database can't be reached.
+    pub async fn share(&mut self) -> Result<()> {
+        self.engine.limits.call();
+        self.sharer.turn().await.map(drop)
     }
 
     /// Waits for what runs, and writes how it ended. A handler that waits for time to pass has to be given it from beside this:

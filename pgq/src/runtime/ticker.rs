@@ -68,7 +68,7 @@ impl Ticker {
         if !agenda.schedules.iter().any(|kept| declared.overrules(kept)) {
             return Ok(agenda);
         }
-        session.declare(declared.schedules.clone()).await?;
+        declared.declare(&**session).await?;
         session.agenda().await
     }
 

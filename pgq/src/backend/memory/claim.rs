@@ -6,10 +6,12 @@ use pgq_core::{Claimed, JobId, Lease};
 
 use super::row::{Key, Lane, Row};
 use super::store::Store;
-use crate::backend::{Batch, Claim, Want};
+use crate::backend::{Batch, Claim, Group, Want};
 
 /// A lane with a ready job, and how many the worker has room for.
 struct Head {
+    /// Which want this is.
+    place: usize,
     lane: Lane,
     key: Key,
     cap: usize,
@@ -25,30 +27,38 @@ impl Store {
         let limit = claim.limit as usize;
         let mut suspect = claim.suspect;
         let mut heads = self.heads(&claim.wants, suspect);
+        let blocked = heads.iter().filter(|head| head.cap == 0).map(|head| head.place).collect();
+        heads.retain(|head| head.cap > 0);
         let (tied, last_rank) = front(&heads);
+        let mut rooms = Rooms::of(&claim.groups);
         let mut jobs = Vec::new();
-        for (turn, head) in heads.iter_mut().take(tied).enumerate() {
-            let share = limit / tied + usize::from(turn < limit % tied);
+        for turn in 0..tied {
+            let rest: Vec<usize> = heads[turn..tied].iter().map(|head| head.place).collect();
+            let head = &mut heads[turn];
+            let share = (limit / tied + usize::from(turn < limit % tied)).min(rooms.share(head.place, &rest));
             let ids = self.pick(&head.lane, share.min(head.cap), last_rank, &mut suspect);
             head.cap -= ids.len();
+            rooms.take(head.place, ids.len());
             jobs.extend(self.win(lease, &holder, ids));
         }
         jobs.sort_by_key(|job| (job.priority.rank(), job.run_at, job.id));
-        let left = |head: &Head| head.cap > 0 && self.first(&head.lane, suspect).is_some();
+        let has_room = |head: &Head| head.cap.min(rooms.share(head.place, &[])) > 0;
+        let left = |head: &Head| has_room(head) && self.first(&head.lane, suspect).is_some();
         let again = jobs.len() < limit && heads.iter().any(left);
-        Batch { jobs, again }
+        Batch { jobs, again, blocked }
     }
 
     fn heads(&self, wants: &[Want], suspect: bool) -> Vec<Head> {
-        let mut heads: Vec<_> = wants.iter().filter_map(|want| self.head(want, suspect)).collect();
+        let mut heads: Vec<_> =
+            wants.iter().enumerate().filter_map(|(place, want)| self.head(place, want, suspect)).collect();
         heads.sort_by_key(|head| head.key);
         heads
     }
 
-    fn head(&self, want: &Want, suspect: bool) -> Option<Head> {
+    fn head(&self, place: usize, want: &Want, suspect: bool) -> Option<Head> {
         let lane = Lane::from(want);
-        let key = self.first(&lane, suspect).filter(|_| want.cap > 0 && !self.is_paused(&lane))?;
-        Some(Head { lane, key, cap: want.cap as usize })
+        let key = self.first(&lane, suspect).filter(|_| !self.is_paused(&lane))?;
+        Some(Head { place, lane, key, cap: want.cap as usize })
     }
 
     fn first(&self, lane: &Lane, suspect: bool) -> Option<Key> {
@@ -69,6 +79,30 @@ impl Store {
     fn win(&mut self, lease: Lease, holder: &Arc<str>, ids: Vec<JobId>) -> Vec<Claimed> {
         let now = self.now;
         ids.into_iter().filter_map(|id| self.change(id, |row| row.claim(lease, holder, now))).collect()
+    }
+}
+
+/// What room there still is in groups of wants.
+struct Rooms<'c>(Vec<(&'c [usize], usize)>);
+
+impl<'c> Rooms<'c> {
+    fn of(groups: &'c [Group]) -> Self {
+        Self(groups.iter().map(|group| (&*group.wants, group.room as usize)).collect())
+    }
+
+    /// The part of one want, where these others of its groups wait too.
+    fn share(&self, want: usize, waiting: &[usize]) -> usize {
+        let parts = self.0.iter().filter(|(wants, _)| wants.contains(&want)).map(|(wants, room)| {
+            let members = waiting.iter().filter(|other| wants.contains(other)).count().max(1);
+            room.div_ceil(members)
+        });
+        parts.min().unwrap_or(usize::MAX)
+    }
+
+    fn take(&mut self, want: usize, count: usize) {
+        for (_, room) in self.0.iter_mut().filter(|(wants, _)| wants.contains(&want)) {
+            *room -= count;
+        }
     }
 }
 

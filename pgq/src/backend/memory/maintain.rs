@@ -9,7 +9,7 @@ use pgq_core::{JobId, Lease, State, Timestamp};
 use super::row::Place;
 use super::session::Session;
 use super::store::Store;
-use crate::backend::{Agenda, Answer, Cancelled, Discarded, Firing, Maintain, Promoted, Pruned, Rescued, Scheduled};
+use crate::backend::{Agenda, Answer, Cancelled, Declared, Discarded, Firing, Maintain, Promoted, Pruned, Rescued};
 
 impl Maintain for Session {
     fn promote(&self, step: u32) -> Answer<'_, Promoted> {
@@ -29,8 +29,8 @@ impl Maintain for Session {
         self.memory.answer(move |store| store.prune(step))
     }
 
-    fn declare(&self, schedules: Vec<Scheduled>) -> Answer<'_, i64> {
-        self.memory.answer(move |store| store.declare(self.lease, schedules))
+    fn declare(&self, declared: Declared) -> Answer<'_, i64> {
+        self.memory.answer(move |store| store.declare(self.lease, declared))
     }
 
     fn prune_schedules(&self) -> Answer<'_, Vec<String>> {
@@ -77,6 +77,7 @@ impl Store {
         });
         // A wish to cancel a running job outlives the worker that was told and died.
         self.untold.extend(untold);
+        self.reclaim_shares();
         gone
     }
 

@@ -8,6 +8,7 @@
 mod change;
 mod claim;
 mod finish;
+mod limit;
 mod maintain;
 mod operate;
 mod produce;

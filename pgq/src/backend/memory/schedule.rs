@@ -4,7 +4,7 @@ use pgq_core::schedule::Standing;
 use pgq_core::{JobId, Lease, Timestamp};
 
 use super::store::Store;
-use crate::backend::{Agenda, Firing, Kept, Scheduled};
+use crate::backend::{Agenda, Declared, Firing, Kept, Scheduled};
 
 /// A schedule's row.
 pub(super) struct Entry {
@@ -45,12 +45,13 @@ impl Entry {
 }
 
 impl Store {
-    pub(super) fn declare(&mut self, lease: Lease, mut schedules: Vec<Scheduled>) -> i64 {
-        schedules.sort_by(|a, b| a.name.cmp(&b.name));
-        let number = self.number(schedules.clone());
+    pub(super) fn declare(&mut self, lease: Lease, declared: Declared) -> i64 {
+        let declared = declared.sorted();
+        let number = self.number(declared.clone());
         let Some(worker) = self.workers.get_mut(&lease) else { return number };
         worker.edition = Some(number);
-        for scheduled in schedules {
+        self.declare_limits(number, &declared);
+        for scheduled in declared.schedules {
             let declared = self.schedules.get(&scheduled.name).is_none_or(|entry| !entry.created);
             if declared && self.edition_of(&scheduled.name) == Some(number) {
                 self.put(scheduled, false);
@@ -60,11 +61,11 @@ impl Store {
     }
 
     /// The number of a set, a new one where it is first seen.
-    fn number(&mut self, schedules: Vec<Scheduled>) -> i64 {
+    fn number(&mut self, declared: Declared) -> i64 {
         let next = i64::try_from(self.editions.len()).unwrap_or(i64::MAX);
-        let known = self.editions.iter().find(|(_, edition)| **edition == schedules).map(|(number, _)| *number);
+        let known = self.editions.iter().find(|(_, edition)| **edition == declared).map(|(number, _)| *number);
         known.unwrap_or_else(|| {
-            self.editions.insert(next, schedules);
+            self.editions.insert(next, declared);
             next
         })
     }
@@ -72,7 +73,7 @@ impl Store {
     /// The highest number among the sets of live workers that have a schedule of this name.
     fn edition_of(&self, name: &str) -> Option<i64> {
         let live = self.workers.values().filter_map(|worker| worker.edition);
-        live.filter(|number| self.editions[number].iter().any(|scheduled| scheduled.name == name)).max()
+        live.filter(|number| self.editions[number].schedules.iter().any(|scheduled| scheduled.name == name)).max()
     }
 
     fn put(&mut self, scheduled: Scheduled, created: bool) {

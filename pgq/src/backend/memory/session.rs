@@ -10,7 +10,9 @@ use tokio::sync::Notify;
 use super::Memory;
 use super::row::{Lane, Place, Row};
 use super::store::Store;
-use crate::backend::{Answer, Batch, Claim, Ended, Notice, Pulse, Renewal, Verdict, Want, Watched, Work};
+use crate::backend::{
+    Answer, Ask, Batch, Claim, Ended, Notice, PoolName, PoolView, Portion, Pulse, Renewal, Verdict, Want, Watched, Work,
+};
 
 /// A worker's end. It is `Memory` with a lease: what it may do stands in the store.
 pub(super) struct Session {
@@ -27,6 +29,14 @@ impl Work for Session {
 
     fn claim(&self, claim: Claim) -> Answer<'_, Batch> {
         self.memory.answer(move |store| store.claim(self.lease, &claim))
+    }
+
+    fn pools(&self) -> Answer<'_, Vec<PoolView>> {
+        self.memory.answer(|store| store.pools(self.lease))
+    }
+
+    fn share(&self, asks: Vec<(PoolName, Ask)>) -> Answer<'_, Vec<(PoolName, Portion)>> {
+        self.memory.answer(move |store| store.share(self.lease, asks))
     }
 
     fn doze(&self, asleep: Option<Duration>) -> Answer<'_, ()> {
@@ -68,6 +78,7 @@ impl Store {
     fn deregister(&mut self, lease: Lease) {
         self.workers.remove(&lease);
         self.release_all_but(lease, &[]);
+        self.reclaim_shares();
     }
 
     fn is_claim(&self, id: JobId, claim: (JobId, u32)) -> bool {

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use pgq_core::{JobId, Lease, State, Timestamp};
 
+use super::limit;
 use super::row::{Key, Lane, Place, Row};
 use super::schedule::Entry;
 use super::wake::{Fresh, Worker};
-use crate::backend::{Cancelled, Declaration, Notice, Pausable, Pause, Scheduled};
+use crate::backend::{Cancelled, Declaration, Declared, Notice, Pausable, Pause};
 
 /// Everything that the backend knows. A row is listed in exactly one of `ready`, `deferred` and `held`, as its place
 /// says; lists that run empty go, so that to have an entry is to have a job.
@@ -28,8 +29,10 @@ pub(super) struct Store {
     /// What workers that are gone were told and didn't hear.
     pub(super) untold: Vec<Cancelled>,
     pub(super) schedules: BTreeMap<String, Entry>,
-    /// Sets of schedules that workers declare, numbered in the order in which they were first seen.
-    pub(super) editions: BTreeMap<i64, Vec<Scheduled>>,
+    /// Sets of what workers declare, numbered in the order in which they were first seen.
+    pub(super) editions: BTreeMap<i64, Declared>,
+    /// By full name.
+    pub(super) limits: BTreeMap<String, limit::Entry>,
     pub(super) pauses: BTreeMap<Pausable, Pause>,
     /// What the last worker of each task declared of it, by name.
     pub(super) declarations: BTreeMap<String, Declaration>,
@@ -69,6 +72,7 @@ impl Store {
             untold: Vec::new(),
             schedules: BTreeMap::new(),
             editions: BTreeMap::new(),
+            limits: BTreeMap::new(),
             pauses: BTreeMap::new(),
             declarations: BTreeMap::new(),
             wakes: 0,
@@ -206,7 +210,8 @@ mod tests {
         store.register(&registration(&wants));
         let row = store.draft(job());
         store.insert(row);
-        let batch = store.claim(LEASE, &Claim { wants: wants.into(), limit: 9, thorough: true, suspect: true });
+        let batch = store
+            .claim(LEASE, &Claim { wants: wants.into(), groups: Vec::new(), limit: 9, thorough: true, suspect: true });
         for won in &batch.jobs {
             let (transition, keep) = (Transition::Complete, Duration::ZERO);
             let ended =

@@ -99,6 +99,22 @@ impl Store {
         }
     }
 
+    /// Tells workers to look at their limits.
+    pub(super) fn ring(&mut self, leases: &[Lease]) {
+        for lease in leases {
+            if let Some(worker) = self.workers.get_mut(lease) {
+                worker.notice.limits = true;
+                worker.bell.notify_one();
+            }
+        }
+    }
+
+    /// Tells all of them.
+    pub(super) fn ring_all(&mut self) {
+        let leases: Vec<Lease> = self.workers.keys().copied().collect();
+        self.ring(&leases);
+    }
+
     pub(super) fn hear(&mut self, lease: Lease) -> Notice {
         self.workers.get_mut(&lease).map_or(Notice::ALL, |worker| mem::take(&mut worker.notice))
     }

@@ -11,7 +11,7 @@ use super::schedule::agenda;
 use super::session::PgSession;
 use super::wake::Call;
 use crate::Result;
-use crate::backend::{Agenda, Answer, Discarded, Firing, Maintain, Promoted, Pruned, Rescued, Scheduled};
+use crate::backend::{Agenda, Answer, Declared, Discarded, Firing, Maintain, Promoted, Pruned, Rescued};
 
 impl PgSession {
     async fn promote_step(&self, step: u32) -> Result<Promoted> {
@@ -46,6 +46,7 @@ impl PgSession {
             query.execute(&mut *transaction).await.map_err(database)?;
         }
         transaction.commit().await.map_err(database)?;
+        self.reclaim_shares().await?;
         self.cancel_untold().await?;
         let (mut call, mut discarded) = (Call::nobody(), Vec::new());
         for row in &freed {
@@ -111,8 +112,8 @@ impl Maintain for PgSession {
         Box::pin(self.prune_step(step))
     }
 
-    fn declare(&self, schedules: Vec<Scheduled>) -> Answer<'_, i64> {
-        Box::pin(self.declare_schedules(schedules))
+    fn declare(&self, declared: Declared) -> Answer<'_, i64> {
+        Box::pin(self.declare_all(declared))
     }
 
     fn prune_schedules(&self) -> Answer<'_, Vec<String>> {

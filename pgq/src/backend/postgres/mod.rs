@@ -8,6 +8,7 @@ mod convert;
 mod enqueue;
 mod extra;
 mod finish;
+mod limit;
 mod maintain;
 mod migrate;
 mod namespace;

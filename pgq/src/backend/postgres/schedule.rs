@@ -13,7 +13,7 @@ use super::namespace::{Statements, fnv1a_64};
 use super::session::PgSession;
 use super::wake::Call;
 use crate::Result;
-use crate::backend::{Agenda, Firing, Kept, Scheduled};
+use crate::backend::{Agenda, Declared, Firing, Kept, Scheduled};
 use crate::platform::Clock;
 
 impl PgSession {
@@ -33,16 +33,19 @@ impl PgSession {
         rows.iter().map(|row| column(row, 0)).collect()
     }
 
-    pub(super) async fn declare_schedules(&self, mut schedules: Vec<Scheduled>) -> Result<i64> {
-        schedules.sort_by(|a, b| a.name.cmp(&b.name));
-        let names: Vec<String> = schedules.iter().map(|scheduled| scheduled.name.clone()).collect();
+    pub(super) async fn declare_all(&self, declared: Declared) -> Result<i64> {
+        let declared = declared.sorted();
+        let names: Vec<String> = declared.schedules.iter().map(|scheduled| scheduled.name.clone()).collect();
+        let limits: Vec<String> = declared.limits.iter().map(|limited| limited.name.clone()).collect();
         let mut transaction = self.begin_declaring().await?;
-        let query = self.statements.edition.query().bind(fingerprint(&schedules)).bind(names).bind(self.lease.0);
+        let query = self.statements.edition.query().bind(fingerprint(&declared)).bind(names).bind(self.lease.0);
+        let query = query.bind(&declared.tasks).bind(limits);
         let row = query.fetch_one(&mut *transaction).await.map_err(database)?;
         let (number, live) = (column(&row, 0)?, column(&row, 1)?);
         // A worker that was declared gone has nothing to say until it is back.
         if live {
-            let query = put(&self.statements, schedules, self.now(), Some(number));
+            self.declare_limits(&mut transaction, number, &declared).await?;
+            let query = put(&self.statements, declared.schedules, self.now(), Some(number));
             query.execute(&mut *transaction).await.map_err(database)?;
         }
         transaction.commit().await.map_err(database)?;
@@ -128,18 +131,18 @@ fn put(
     query.bind(now).bind(edition).bind(edition.is_none())
 }
 
-/// By which a set of schedules is known again.
-fn fingerprint(schedules: &[Scheduled]) -> i64 {
-    let parts: Vec<String> = schedules
-        .iter()
-        .flat_map(|scheduled| {
-            let Scheduled { name, task, queue, cadence, zone, missed, overlap, .. } = scheduled;
-            let numbers = (scheduled.priority.rank(), scheduled.max_attempts, scheduled.expires_in.map(micros));
-            let texts = [name, task, queue, cadence, zone].map(String::clone);
-            let rest = [missed.to_string(), overlap.to_string(), format!("{numbers:?} {:?}", scheduled.payload)];
-            texts.into_iter().chain(rest)
-        })
-        .collect();
+/// By which a set of declarations is known again.
+fn fingerprint(declared: &Declared) -> i64 {
+    let limits = declared.limits.iter().map(|limited| format!("{limited:?}"));
+    let mut parts: Vec<String> = declared.tasks.iter().cloned().chain(limits).collect();
+    let schedules = declared.schedules.iter().flat_map(|scheduled| {
+        let Scheduled { name, task, queue, cadence, zone, missed, overlap, .. } = scheduled;
+        let numbers = (scheduled.priority.rank(), scheduled.max_attempts, scheduled.expires_in.map(micros));
+        let texts = [name, task, queue, cadence, zone].map(String::clone);
+        let rest = [missed.to_string(), overlap.to_string(), format!("{numbers:?} {:?}", scheduled.payload)];
+        texts.into_iter().chain(rest)
+    });
+    parts.extend(schedules);
     fnv1a_64(parts.iter().map(String::as_str)).cast_signed()
 }
 

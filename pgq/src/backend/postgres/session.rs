@@ -20,7 +20,10 @@ use super::passed::Passed;
 use super::pulse::PgPulse;
 use super::wake::{Call, hash, wake};
 use crate::Result;
-use crate::backend::{Answer, Batch, Claim, Declaration, Ended, Pulse, Registration, Verdict, Want, Work};
+use crate::backend::{
+    Answer, Ask, Batch, Claim, Declaration, Ended, Group, PoolName, PoolView, Portion, Pulse, Registration, Verdict,
+    Want, Work,
+};
 use crate::platform::Clock;
 
 pub(super) struct PgSession {
@@ -155,6 +158,8 @@ impl PgSession {
         let query = self.statements.claim.query().bind(self.lease.0).bind(queues).bind(tasks).bind(caps);
         let query = query.bind(i64::from(claim.limit)).bind(MOST_BYTES).bind(ranks).bind(instants).bind(ids);
         let query = query.bind(self.now()).bind(loose).bind(claim.suspect).bind(i32::from(crash::SUSPECT));
+        let (places, groups, rooms) = members(&claim.groups);
+        let query = query.bind(places).bind(groups).bind(rooms);
         let rows = query.fetch_all(&self.engine()).await.map_err(database)?;
         let batch = read_batch(&rows)?;
         if !loose {
@@ -190,6 +195,7 @@ impl PgSession {
         query.execute(&mut *transaction).await.map_err(database)?;
         transaction.commit().await.map_err(database)?;
         self.call(&call_for(&freed)?).await?;
+        self.reclaim_shares().await?;
         self.engine().close().await;
         Ok(())
     }
@@ -224,6 +230,14 @@ impl Work for PgSession {
 
     fn claim(&self, claim: Claim) -> Answer<'_, Batch> {
         Box::pin(self.claim_jobs(claim))
+    }
+
+    fn pools(&self) -> Answer<'_, Vec<PoolView>> {
+        Box::pin(self.view_pools())
+    }
+
+    fn share(&self, asks: Vec<(PoolName, Ask)>) -> Answer<'_, Vec<(PoolName, Portion)>> {
+        Box::pin(self.share_pools(asks))
     }
 
     fn doze(&self, asleep: Option<Duration>) -> Answer<'_, ()> {
@@ -262,6 +276,19 @@ impl Work for PgSession {
     }
 }
 
+/// Each place in a group, the group's number, and its room. The database counts places from 1.
+fn members(groups: &[Group]) -> (Vec<i64>, Vec<i64>, Vec<i64>) {
+    let (mut places, mut numbers, mut rooms) = (Vec::new(), Vec::new(), Vec::new());
+    for (number, group) in (0..).zip(groups) {
+        for place in &group.wants {
+            places.push(i64::try_from(*place).unwrap_or(i64::MAX).saturating_add(1));
+            numbers.push(number);
+            rooms.push(i64::from(group.room));
+        }
+    }
+    (places, numbers, rooms)
+}
+
 /// Those who wait for the lanes and tasks of these rows (queue, task).
 pub(super) fn call_for(rows: &[PgRow]) -> Result<Call> {
     let mut call = Call::nobody();
@@ -287,7 +314,9 @@ fn read_batch(rows: &[PgRow]) -> Result<Batch> {
     }
     // The rows come in the order in which they lie.
     jobs.sort_unstable_by_key(|job| (job.priority.rank(), job.run_at, job.id));
-    Ok(Batch { again: unsigned::<_, usize>(locked) > jobs.len(), jobs })
+    let blocked: Option<Vec<i64>> = rows.first().map_or(Ok(None), |row| column(row, 17))?;
+    let blocked = blocked.unwrap_or_default().into_iter().map(|place| unsigned::<_, usize>(place) - 1).collect();
+    Ok(Batch { again: unsigned::<_, usize>(locked) > jobs.len(), jobs, blocked })
 }
 
 /// The headers and extras are read row by row: what another version wrote, or somebody by hand, is a matter of that job and

@@ -30,7 +30,8 @@ pub(super) fn hash(queue: &str, task: &str) -> i32 {
 
 /// What the payload of a notification says.
 pub(super) fn notice(payload: &str) -> Notice {
-    Notice { work: payload.contains('w'), soon: payload.contains('s'), told: payload.contains('c') }
+    let says = |letter| payload.contains(letter);
+    Notice { work: says('w'), soon: says('s'), told: says('c'), limits: says('l') }
 }
 
 /// Whom to wake.

@@ -1,7 +1,9 @@
 -- $1 lease, $2 queues, $3 tasks, $4 how many of each, $5 how many in all, $6 how many bytes of payload in all; for each of
 -- the tasks the last key that this worker has passed: $7 ranks (32768 where it has passed none), $8 instants, $9 ids; $10
 -- the time; $11 whether to take from all tasks at once, whatever their heads' ranks: where somebody has locked what
--- should come first, that is left to him; $12 whether a suspect may be among them, one at most: a job of $13 crashes or more.
+-- should come first, that is left to him; $12 whether a suspect may be among them, one at most: a job of $13 crashes or more;
+-- groups of tasks that share what room there is: $14 places of tasks, $15 numbers of groups, $16 their room. Of a task of
+-- which none is wanted it is only answered that there is something.
 -- A worker that rescue is declaring gone (`for update`) waits here and then finds itself gone; one that is here first is
 -- left alone by rescue. So no claim can commit for a worker that was declared gone.
 with me as materialized (select from @worker where id = $1 and gone is null for key share),
@@ -9,11 +11,11 @@ paused as materialized (
   select kind, name from @pause where until is null or until > coalesce($10::timestamptz, statement_timestamp())),
 -- The first job of each task, looked at without a lock: one of a better rank than what was passed, or one behind that.
 head as materialized (
-  select want.queue, want.task, want.cap, first.rank, first.run_at, first.id,
+  select want.place, want.queue, want.task, want.cap, first.rank, first.run_at, first.id,
          -- Where a better rank came in, what was passed begins behind it, and isn't walked again.
          case when first.rank < want.rank then want.rank - 1 else 32767 end as before_passed
   from unnest($2::text[], $3::text[], $4::bigint[], $7::int[], $8::timestamptz[], $9::bigint[])
-         as want (queue, task, cap, rank, run_at, id)
+         with ordinality as want (queue, task, cap, rank, run_at, id, place)
   cross join lateral (
     (select job.rank, job.run_at, job.id from @job as job
      where job.queue = want.queue and job.task = want.task and job.lane = 0 and job.lease is null
@@ -28,15 +30,25 @@ head as materialized (
      limit 1)
     order by rank, run_at, id
     limit 1) as first
-  where want.cap > 0
-    and not exists (
-      select from paused
-      where kind = 'queue' and name = want.queue or kind = 'task' and name = want.task)),
+  where not exists (
+    select from paused
+    where kind = 'queue' and name = want.queue or kind = 'task' and name = want.task)),
 best as materialized (
   select min(rank) as rank,
          count(*) filter (where $11::boolean or rank = lowest) as tied,
          min(rank) filter (where rank > lowest) as next
-  from head, (select min(rank) as lowest from head) as least),
+  from head, (select min(rank) as lowest from head where cap > 0) as least
+  where cap > 0),
+-- The room of a group is divided among those of its tasks whose turn it is.
+bound as materialized (
+  select place, min(room / members + case when nth <= room % members then 1 else 0 end) as most
+  from (select head.place, member.room, count(*) over (partition by member.number) as members,
+               row_number() over (partition by member.number order by head.run_at, head.id) as nth
+        from unnest($14::bigint[], $15::bigint[], $16::bigint[]) as member (place, number, room)
+        join head on head.place = member.place
+        join best on $11 or head.rank = best.rank
+        where head.cap > 0) as divided
+  group by place),
 -- A task that is alone at the front goes on until just before the next one's head; several share the front rank, the
 -- one with the oldest head first. The caps add up to no more than $5, so that nothing is locked that isn't taken.
 turn as materialized (
@@ -45,9 +57,10 @@ turn as materialized (
                     when best.tied > 1 then best.rank
                     else coalesce(best.next - 1, 32767) end,
                head.before_passed) as last_rank,
-         least(head.cap, $5::bigint / best.tied
+         least(head.cap, bound.most, $5::bigint / best.tied
            + case when row_number() over (order by head.run_at, head.id) <= $5 % best.tied then 1 else 0 end) as cap
-  from head join best on $11 or head.rank = best.rank),
+  from head join best on $11 or head.rank = best.rank left join bound on bound.place = head.place
+  where head.cap > 0),
 locked as materialized (
   select taken.*
   from me, turn
@@ -79,4 +92,6 @@ claimed as (
             expires_at <= coalesce($10, statement_timestamp()) as expired, extra)
 -- Always a row: a row that was released between our snapshot and our lock is locked and not returned, and whoever sees
 -- more locked than returned claims again.
-select claimed.*, picked.locked, (select count(*) from turn) as turns from picked left join claimed on true
+select claimed.*, picked.locked, (select count(*) from turn) as turns,
+       (select array_agg(place) from head where cap = 0) as blocked
+from picked left join claimed on true

@@ -1,0 +1,68 @@
+//! Limits as workers and backends speak of them.
+
+use std::sync::Arc;
+
+pub use pgq_core::limit::pool::{Ask, Portion};
+use pgq_core::{Bounds, Rate};
+
+/// What is counted of a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Measure {
+    /// How many attempts run at once.
+    Concurrency,
+    /// How many start in how long.
+    Rate,
+}
+
+/// A limit without a key, by its full name, and what is counted of it: that is divided among the workers.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PoolName {
+    /// Which limit.
+    pub limit: Arc<str>,
+    /// What of it.
+    pub measure: Measure,
+}
+
+/// A limit that a worker's tasks declare.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limited {
+    /// Its full name.
+    pub name: String,
+    /// The task whose own it is; `None` where several share it.
+    pub task: Option<String>,
+    /// Whether each value of a key is counted by itself.
+    pub keyed: bool,
+    /// Its bounds.
+    pub bounds: Bounds,
+}
+
+/// A pool as a worker sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolView {
+    /// Which one.
+    pub pool: PoolName,
+    /// What the worker has of it. Tokens stay where they are until it asks.
+    pub portion: Portion,
+    /// The number of the set of declarations that bounds it; `None` where nobody declares it any more.
+    pub edition: Option<i64>,
+}
+
+impl Measure {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Concurrency, Self::Rate];
+
+    /// How many units there are of it under these bounds.
+    #[must_use]
+    pub fn cap(self, bounds: Bounds) -> Option<u32> {
+        match self {
+            Self::Concurrency => bounds.concurrency,
+            Self::Rate => bounds.rate.map(|rate| rate.burst()),
+        }
+    }
+
+    /// The rate, if this is of one.
+    #[must_use]
+    pub fn rate(self, bounds: Bounds) -> Option<Rate> {
+        bounds.rate.filter(|_| self == Self::Rate)
+    }
+}

@@ -1,0 +1,227 @@
+//! Limits: what is declared, and how much of it each worker has.
+//!
+//! Every change of a pool reads it under the lock of its limit's row, in a statement of its own, as one that has waited for a
+//! lock sees what was there before it waited; decides by [`Pool`]; and writes. Who has units of what stands in the table, so
+//! whoever dies half-way has changed nothing, and whoever got no answer asks again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use pgq_core::limit::divide::Stake;
+use pgq_core::limit::pool::{Balanced, Pool, Share};
+use pgq_core::{Bounds, Lease, Rate, Timestamp};
+use sqlx::PgConnection;
+use sqlx::postgres::PgRow;
+
+use super::convert::{Instant, column, database, instant, unsigned};
+use super::session::PgSession;
+use crate::Result;
+use crate::backend::{Ask, Declared, Measure, PoolName, PoolView, Portion};
+
+/// A limit's pools, as they stand.
+struct Standing {
+    edition: Option<i64>,
+    now: Timestamp,
+    pools: BTreeMap<Measure, Pool>,
+}
+
+impl PgSession {
+    pub(super) async fn declare_limits(
+        &self,
+        connection: &mut PgConnection,
+        number: i64,
+        declared: &Declared,
+    ) -> Result<()> {
+        self.lock_limits(connection, None).await?;
+        let (mut names, mut tasks, mut keyed) = (vec![], vec![], vec![]);
+        let (mut most, mut intervals, mut bursts) = (vec![], vec![], vec![]);
+        for limited in &declared.limits {
+            let Bounds { concurrency, rate } = limited.bounds;
+            names.push(&*limited.name);
+            tasks.push(limited.task.as_deref());
+            keyed.push(limited.keyed);
+            most.push(concurrency.map(u32::cast_signed));
+            intervals.push(rate.map(|rate| i64::try_from(rate.interval().as_nanos()).unwrap_or(i64::MAX)));
+            bursts.push(rate.map(|rate| rate.burst().cast_signed()));
+        }
+        let query =
+            self.statements.declare_limits.query().bind(names).bind(tasks).bind(keyed).bind(most).bind(intervals);
+        let query = query.bind(bursts).bind(number).bind(&declared.tasks).bind(self.now());
+        let changed = query.fetch_all(&mut *connection).await.map_err(database)?;
+        if changed.is_empty() {
+            return Ok(());
+        }
+        let changed: Vec<String> = changed.iter().map(|row| column(row, 0)).collect::<Result<_>>()?;
+        self.redivide(connection, &changed).await?;
+        self.statements.tell_all.query().execute(connection).await.map(drop).map_err(database)
+    }
+
+    pub(super) async fn view_pools(&self) -> Result<Vec<PoolView>> {
+        let mut connection = self.engine().acquire().await.map_err(database)?;
+        let mut views = Vec::new();
+        for (limit, standing) in self.read(&mut connection, None).await? {
+            for (measure, pool) in standing.pools {
+                let pool_name = PoolName { limit: limit.as_str().into(), measure };
+                views.push(PoolView { pool: pool_name, portion: pool.portion(self.lease), edition: standing.edition });
+            }
+        }
+        Ok(views)
+    }
+
+    pub(super) async fn share_pools(&self, asks: Vec<(PoolName, Ask)>) -> Result<Vec<(PoolName, Portion)>> {
+        let limits: Vec<String> = asks.iter().map(|(pool, _)| pool.limit.to_string()).collect();
+        let mut transaction = self.begin_durable().await?;
+        let alive = self.lock_limits(&mut transaction, Some(&limits)).await?;
+        if !alive {
+            let nothing = Portion { cap: Some(0), ..Portion::default() };
+            return Ok(asks.into_iter().map(|(pool, _)| (pool, nothing)).collect());
+        }
+        let mut standings = self.read(&mut transaction, Some(&limits)).await?;
+        let (mut changes, mut portions) = (Changes::default(), Vec::with_capacity(asks.len()));
+        for (name, ask) in asks {
+            let standing = standings.get_mut(&*name.limit);
+            let pool =
+                standing.and_then(|standing| standing.pools.remove(&name.measure).map(|pool| (pool, standing.now)));
+            let portion = pool.map(|(pool, now)| changes.take(&name, pool.balance(self.lease, ask, now), now));
+            portions.push((name, portion.unwrap_or_default()));
+        }
+        self.write(&mut transaction, changes).await?;
+        transaction.commit().await.map_err(database)?;
+        Ok(portions)
+    }
+
+    /// What workers that are gone had is others'.
+    pub(super) async fn reclaim_shares(&self) -> Result<()> {
+        let rows = self.statements.orphaned_shares.query().fetch_all(&self.engine()).await.map_err(database)?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let limits: Vec<String> = rows.iter().map(|row| column(row, 0)).collect::<Result<_>>()?;
+        let mut transaction = self.begin_durable().await?;
+        self.lock_limits(&mut transaction, Some(&limits)).await?;
+        self.redivide(&mut transaction, &limits).await?;
+        transaction.commit().await.map_err(database)
+    }
+
+    async fn redivide(&self, connection: &mut PgConnection, limits: &[String]) -> Result<()> {
+        let mut changes = Changes::default();
+        for (limit, standing) in self.read(connection, Some(limits)).await? {
+            for (measure, pool) in standing.pools {
+                let name = PoolName { limit: limit.as_str().into(), measure };
+                changes.take(&name, pool.redivide(standing.now), standing.now);
+            }
+        }
+        self.write(connection, changes).await
+    }
+
+    async fn lock_limits(&self, connection: &mut PgConnection, limits: Option<&[String]>) -> Result<bool> {
+        let query = self.statements.lock_limits.query().bind(self.lease.0).bind(limits);
+        column(&query.fetch_one(connection).await.map_err(database)?, 0)
+    }
+
+    async fn read(
+        &self,
+        connection: &mut PgConnection,
+        limits: Option<&[String]>,
+    ) -> Result<BTreeMap<String, Standing>> {
+        let query = self.statements.pools.query().bind(limits).bind(self.now());
+        let rows = query.fetch_all(connection).await.map_err(database)?;
+        let mut standings = BTreeMap::new();
+        for row in &rows {
+            let standing = match standings.entry(column::<String, _>(row, 0)?) {
+                std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
+                std::collections::btree_map::Entry::Vacant(entry) => entry.insert(read_standing(row)?),
+            };
+            if let Some((measure, share)) = read_share(row)?
+                && let Some(pool) = standing.pools.get_mut(&measure)
+            {
+                pool.shares.push(share);
+            }
+        }
+        Ok(standings)
+    }
+
+    async fn write(&self, connection: &mut PgConnection, changes: Changes) -> Result<()> {
+        let (limits, measures): (Vec<_>, Vec<_>) = changes.pools.into_iter().unzip();
+        let (rates, tokens): (Vec<_>, Vec<_>) = changes.rates.into_iter().unzip();
+        let query = self
+            .statements
+            .shares
+            .query()
+            .bind(limits)
+            .bind(measures)
+            .bind(rates)
+            .bind(tokens)
+            .bind(changes.now.map(Instant));
+        let (mut of, mut measures, mut workers, mut units) = (vec![], vec![], vec![], vec![]);
+        let (mut wishes, mut since, mut tokens) = (vec![], vec![], vec![]);
+        for (limit, measure, share) in changes.shares {
+            of.push(limit);
+            measures.push(measure);
+            workers.push(share.lease.0);
+            units.push(share.stake.units.cast_signed());
+            wishes.push(share.stake.wish.cast_signed());
+            since.push(Instant(share.since));
+            tokens.push(share.micros.cast_signed());
+        }
+        let told: Vec<i64> = changes.told.into_iter().collect();
+        let query =
+            query.bind(of).bind(measures).bind(workers).bind(units).bind(wishes).bind(since).bind(tokens).bind(told);
+        query.execute(connection).await.map(drop).map_err(database)
+    }
+}
+
+/// What is to be written of pools.
+#[derive(Default)]
+struct Changes {
+    pools: Vec<(String, i16)>,
+    rates: Vec<(String, i64)>,
+    shares: Vec<(String, i16, Share)>,
+    told: BTreeSet<i64>,
+    now: Option<Timestamp>,
+}
+
+impl Changes {
+    fn take(&mut self, name: &PoolName, balanced: Balanced, now: Timestamp) -> Portion {
+        let (limit, measure) = (name.limit.to_string(), number(name.measure));
+        let Balanced { pool, portion, tell } = balanced;
+        if let Some((_, micros, _)) = pool.rate {
+            self.rates.push((limit.clone(), micros.cast_signed()));
+        }
+        self.shares.extend(pool.shares.into_iter().map(|share| (limit.clone(), measure, share)));
+        self.pools.push((limit, measure));
+        self.told.extend(tell.into_iter().map(|lease| lease.0));
+        self.now = Some(now);
+        portion
+    }
+}
+
+const fn number(measure: Measure) -> i16 {
+    match measure {
+        Measure::Concurrency => 0,
+        Measure::Rate => 1,
+    }
+}
+
+fn read_standing(row: &PgRow) -> Result<Standing> {
+    let count = |index| column::<Option<i32>, _>(row, index).map(|count| count.map(unsigned));
+    let interval = column::<Option<i64>, _>(row, 2)?.map(|nanos| Duration::from_nanos(unsigned(nanos)));
+    let rate = interval.zip(count(3)?).and_then(|(interval, burst)| Rate::every(interval, burst));
+    let bounds = Bounds { concurrency: count(1)?, rate };
+    let (micros, filled) = (unsigned(column::<i64, _>(row, 5)?), instant(row, 6)?);
+    let pool = |measure: Measure| Pool {
+        cap: measure.cap(bounds),
+        rate: measure.rate(bounds).map(|rate| (rate, micros, filled)),
+        shares: Vec::new(),
+    };
+    let pools = Measure::ALL.into_iter().map(|measure| (measure, pool(measure))).collect();
+    Ok(Standing { edition: column(row, 4)?, now: instant(row, 13)?, pools })
+}
+
+fn read_share(row: &PgRow) -> Result<Option<(Measure, Share)>> {
+    let Some(measure) = column::<Option<i16>, _>(row, 7)? else { return Ok(None) };
+    let measure = if measure == 0 { Measure::Concurrency } else { Measure::Rate };
+    let stake = Stake { units: unsigned(column::<i32, _>(row, 9)?), wish: unsigned(column::<i32, _>(row, 10)?) };
+    let (lease, micros) = (Lease(column(row, 8)?), unsigned(column::<i64, _>(row, 12)?));
+    Ok(Some((measure, Share { lease, stake, since: instant(row, 11)?, micros })))
+}

@@ -1,0 +1,36 @@
+-- Puts in the limits that a set declares: $1 names, $2 whose own they are (null where tasks share them), $3 whether they are
+-- keyed, $4 how many at once, $5 the time between two starts in ns, $6 bursts; $7 the number of the set, $8 its tasks, $9 the time. After
+-- the locks of all limits. What a live worker's set with a higher number speaks of is left alone; a limit of a task of ours that
+-- isn't declared any more is gone, unless an operator has set it. Answers what changed.
+with higher as materialized (
+  select edition.tasks, edition.limits
+  from @worker as worker join @edition as edition on edition.number = worker.edition
+  where worker.gone is null and edition.number > $7::bigint),
+put as (
+  insert into @limit as known (name, task, keyed, edition, concurrency, interval_ns, burst, tokens, filled)
+  select name, task, keyed, $7, concurrency, interval_ns, burst, coalesce(burst, 0) * 1000000::bigint,
+         coalesce($9::timestamptz, statement_timestamp())
+  from unnest($1::text[], $2::text[], $3::boolean[], $4::int[], $5::bigint[], $6::int[])
+         as given (name, task, keyed, concurrency, interval_ns, burst)
+  where not exists (
+    select from higher
+    where case when given.task is null then given.name = any (limits) else given.task = any (tasks) end)
+  on conflict (name) do update
+  set task = excluded.task, keyed = excluded.keyed, edition = excluded.edition, concurrency = excluded.concurrency,
+      interval_ns = excluded.interval_ns, burst = excluded.burst
+  where (known.task, known.keyed, known.edition, known.concurrency, known.interval_ns, known.burst)
+        is distinct from
+        (excluded.task, excluded.keyed, excluded.edition, excluded.concurrency, excluded.interval_ns, excluded.burst)
+  returning name),
+vanished as materialized (
+  select name, overridden from @limit as known
+  where task = any ($8::text[]) and name <> all ($1) and edition is not null
+    and not exists (select from higher where known.task = any (tasks))),
+dropped as (
+  delete from @limit where name in (select name from vanished where not overridden) returning name),
+orphaned as (
+  update @limit
+  set edition = null, concurrency = null, interval_ns = null, burst = null
+  where name in (select name from vanished where overridden)),
+unshared as (delete from @share where "limit" in (select name from dropped))
+select name from put union all select name from vanished

@@ -1,0 +1,6 @@
+-- Locks the limits $2, in order, all of them where it is null, for the worker $1; whether he lives. As with claims, nothing can be
+-- taken for a worker that was declared gone.
+with me as materialized (select from @worker where id = $1::bigint and gone is null for key share),
+locked as materialized (
+  select from @limit where $2::text[] is null or name = any ($2) order by name for update)
+select exists (select from me), (select count(*) from locked)

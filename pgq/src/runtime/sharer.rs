@@ -1,0 +1,76 @@
+//! The sharer: gets this worker its part of limits without a key, and gives back what it doesn't need (`limits.rs`).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::engine::Engine;
+use super::service::{Next, Service, Signal};
+use crate::Result;
+use crate::platform::Mark;
+
+/// The time between two looks at the pools, where nobody calls.
+const LOOK: Duration = Duration::from_secs(1);
+/// The time between two looks where this worker knows of no limit, and notices don't reach it. Also between two attempts to put in
+/// what its code says, where something else stands.
+const RARELY: Duration = Duration::from_secs(10);
+
+pub(super) struct Sharer {
+    engine: Arc<Engine>,
+    looked: Option<Mark>,
+    insisted: Option<Mark>,
+}
+
+impl Sharer {
+    pub(super) fn new(engine: Arc<Engine>) -> Self {
+        Self { engine, looked: None, insisted: None }
+    }
+
+    fn is_look_due(&self) -> bool {
+        self.engine.limits.hear() || self.looked.as_ref().is_none_or(|mark| mark.elapsed() >= LOOK)
+    }
+
+    async fn look(&mut self) -> Result<()> {
+        let Engine { session, limits, declared, platform, .. } = &*self.engine;
+        let views = session.pools().await?;
+        limits.see(&views);
+        self.looked = Some(platform.clock.mark());
+        let insisted = self.insisted.as_ref().is_some_and(|mark| mark.elapsed() < RARELY);
+        if declared.is_overruled_by(&views) && !insisted {
+            self.insisted = Some(platform.clock.mark());
+            declared.declare(&**session).await?;
+        }
+        Ok(())
+    }
+
+    /// Without an answer it is open what was heard: then the next one tells.
+    async fn say(&self) -> Result<()> {
+        let Engine { session, limits, .. } = &*self.engine;
+        let asks = limits.asks();
+        if asks.is_empty() {
+            return Ok(());
+        }
+        let portions = session.share(asks).await?;
+        limits.take(portions);
+        Ok(())
+    }
+}
+
+impl Service for Sharer {
+    const NAME: &'static str = "sharer";
+
+    fn signal(&self) -> Signal {
+        self.engine.limits.ask.clone()
+    }
+
+    async fn turn(&mut self) -> Result<Next> {
+        if self.is_look_due() {
+            self.look().await?;
+        }
+        self.say().await?;
+        Ok(match self.engine.limits.due() {
+            Some(due) => Next::After(due.min(LOOK)),
+            None if self.engine.hears() => Next::OnSignal,
+            None => Next::After(RARELY),
+        })
+    }
+}
