@@ -22,6 +22,7 @@ mod rescue;
 mod retention;
 mod retry;
 mod schedules;
+mod shares;
 mod transaction;
 mod transactional;
 mod unique;
@@ -71,6 +72,20 @@ facts! {
         the_ends_of_every_range_are_taken
         nan_travels_in_a_payload
         nothing_happens_before_an_enqueue_is_awaited;
+    shares:
+        nobody_has_more_of_a_limit_than_there_is
+        what_is_given_back_goes_to_who_waits_and_he_is_told
+        who_has_more_than_an_even_part_is_told_that_somebody_starves
+        what_a_worker_had_that_is_gone_is_others
+        what_a_worker_had_that_leaves_is_others
+        a_worker_that_is_gone_gets_nothing
+        tokens_come_back_with_their_units
+        a_rates_tokens_grow_while_nobody_has_them
+        a_limit_that_the_newest_set_does_not_have_bounds_nothing
+        the_newest_set_that_a_live_worker_has_bounds_a_limit
+        a_lower_bound_is_come_down_to
+        a_want_of_none_is_only_looked_for
+        a_group_of_wants_shares_its_room;
     transaction:
         a_job_exists_once_its_transaction_is_committed
         a_job_of_a_rolled_back_transaction_never_existed

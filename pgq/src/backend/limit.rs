@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 pub use pgq_core::limit::pool::{Ask, Portion};
-use pgq_core::{Bounds, Rate};
+pub use pgq_core::{Bounds, Rate};
 
 /// What is counted of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

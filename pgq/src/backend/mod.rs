@@ -17,7 +17,7 @@ pub(crate) mod postgres;
 mod schedule;
 mod worker;
 
-pub use limit::{Ask, Limited, Measure, PoolName, PoolView, Portion};
+pub use limit::{Ask, Bounds, Limited, Measure, PoolName, PoolView, Portion, Rate};
 pub use operator::{
     Cancellation, Change, Deletion, Edited, FailedAttempt, Found, JobInfo, Migrated, Pausable, Pause, Retrial, Search,
 };

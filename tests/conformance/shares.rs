@@ -1,0 +1,198 @@
+//! How a limit without a key is divided among workers, and what a claim makes of what is left.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pgq::Result;
+use pgq::backend::{Ask, Bounds, Claim, Declared, Group, Limited, Measure, PoolName, Portion, Rate, Session};
+
+use crate::world::{SPAN, World, ids, job, notice, want};
+
+const SECOND: Duration = Duration::from_secs(1);
+/// A token of a rate, as it changes hands.
+const TOKEN: u64 = 1_000_000;
+
+fn limited(bounds: Bounds) -> Declared {
+    let limit = Limited { name: "task:send".to_owned(), task: Some("send".to_owned()), keyed: false, bounds };
+    Declared { tasks: vec!["send".to_owned()], schedules: Vec::new(), limits: vec![limit] }
+}
+
+fn slots(most: u32) -> Declared {
+    limited(Bounds { concurrency: Some(most), rate: None })
+}
+
+fn one_a_second(burst: u32) -> Declared {
+    limited(Bounds { concurrency: None, rate: Rate::every(SECOND, burst) })
+}
+
+/// A worker of a version that declares this.
+async fn worker(world: &World, declared: &Declared) -> Result<Arc<dyn Session>> {
+    let session = world.session(&["send"]).await?;
+    session.declare(declared.clone()).await?;
+    Ok(session)
+}
+
+async fn ask(session: &Arc<dyn Session>, measure: Measure, ask: Ask) -> Result<Portion> {
+    let pool = PoolName { limit: "task:send".into(), measure };
+    Ok(session.share(vec![(pool, ask)]).await?[0].1)
+}
+
+/// What a worker has that would like to have so many.
+async fn wish(session: &Arc<dyn Session>, wish: u32) -> Result<u32> {
+    Ok(ask(session, Measure::Concurrency, Ask { keep: u32::MAX, micros: 0, wish }).await?.units)
+}
+
+async fn keep(session: &Arc<dyn Session>, keep: u32) -> Result<Portion> {
+    ask(session, Measure::Concurrency, Ask { keep, micros: 0, wish: 0 }).await
+}
+
+/// The bound of the one limit, as a worker sees it.
+async fn cap(session: &Arc<dyn Session>) -> Result<Option<u32>> {
+    let views = session.pools().await?;
+    Ok(views.iter().find(|view| view.pool.measure == Measure::Concurrency).and_then(|view| view.portion.cap))
+}
+
+pub(crate) async fn nobody_has_more_of_a_limit_than_there_is(world: World) -> Result<()> {
+    let (one, two) = (worker(&world, &slots(5)).await?, worker(&world, &slots(5)).await?);
+    assert_eq!((wish(&one, 3).await?, wish(&two, 9).await?), (3, 2));
+    assert_eq!((wish(&one, 9).await?, wish(&two, 9).await?), (3, 2));
+    let views = one.pools().await?;
+    let units = |measure| views.iter().find(|view| view.pool.measure == measure).map(|view| view.portion.units);
+    assert_eq!(units(Measure::Concurrency), Some(3));
+    Ok(())
+}
+
+pub(crate) async fn what_is_given_back_goes_to_who_waits_and_he_is_told(world: World) -> Result<()> {
+    let (one, two) = (worker(&world, &slots(2)).await?, worker(&world, &slots(2)).await?);
+    let mut pulse = two.attend().await?;
+    assert_eq!((wish(&one, 2).await?, wish(&two, 2).await?), (2, 0));
+    assert_eq!(keep(&one, 1).await?.units, 1);
+    assert!(notice(&mut pulse).await.limits);
+    assert_eq!(two.pools().await?[0].portion.units, 1);
+    Ok(())
+}
+
+pub(crate) async fn who_has_more_than_an_even_part_is_told_that_somebody_starves(world: World) -> Result<()> {
+    let (one, two) = (worker(&world, &slots(4)).await?, worker(&world, &slots(4)).await?);
+    let mut pulse = one.attend().await?;
+    assert_eq!(wish(&one, 4).await?, 4);
+    assert_eq!(wish(&two, 4).await?, 0);
+    assert!(notice(&mut pulse).await.limits);
+    assert_eq!(one.pools().await?[0].portion.down_to, Some(2));
+    assert_eq!(keep(&one, 2).await?.down_to, None, "the other one has an even part too");
+    Ok(())
+}
+
+pub(crate) async fn what_a_worker_had_that_is_gone_is_others(world: World) -> Result<()> {
+    let (dead, live) = (worker(&world, &slots(3)).await?, worker(&world, &slots(3)).await?);
+    assert_eq!((wish(&dead, 3).await?, wish(&live, 2).await?), (3, 0));
+    world.clock.advance(SPAN + SECOND);
+    live.attend().await?.renew().await?;
+    assert_eq!(wish(&live, 2).await?, 0, "nobody has declared it gone yet");
+    live.rescue(9).await?;
+    assert_eq!(wish(&live, 3).await?, 3);
+    Ok(())
+}
+
+pub(crate) async fn what_a_worker_had_that_leaves_is_others(world: World) -> Result<()> {
+    let (leaver, stayer) = (worker(&world, &slots(3)).await?, worker(&world, &slots(3)).await?);
+    let mut pulse = stayer.attend().await?;
+    assert_eq!((wish(&leaver, 3).await?, wish(&stayer, 3).await?), (3, 0));
+    leaver.deregister(true).await?;
+    assert!(notice(&mut pulse).await.limits);
+    assert_eq!(stayer.pools().await?[0].portion.units, 3);
+    Ok(())
+}
+
+pub(crate) async fn a_worker_that_is_gone_gets_nothing(world: World) -> Result<()> {
+    let (dead, live) = (worker(&world, &slots(3)).await?, worker(&world, &slots(3)).await?);
+    world.clock.advance(SPAN + SECOND);
+    live.attend().await?.renew().await?;
+    live.rescue(9).await?;
+    assert_eq!(wish(&dead, 3).await?, 0);
+    assert_eq!(wish(&live, 3).await?, 3);
+    Ok(())
+}
+
+pub(crate) async fn tokens_come_back_with_their_units(world: World) -> Result<()> {
+    let (one, two) = (worker(&world, &one_a_second(4)).await?, worker(&world, &one_a_second(4)).await?);
+    let all = ask(&one, Measure::Rate, Ask { keep: u32::MAX, micros: 0, wish: 4 }).await?;
+    assert_eq!((all.units, all.micros, all.rate), (4, 4 * TOKEN, Rate::every(SECOND, 4)));
+    ask(&one, Measure::Rate, Ask { keep: 1, micros: TOKEN, wish: 0 }).await?;
+    let rest = ask(&two, Measure::Rate, Ask { keep: u32::MAX, micros: 0, wish: 3 }).await?;
+    assert_eq!((rest.units, rest.micros), (3, TOKEN));
+    Ok(())
+}
+
+pub(crate) async fn a_rates_tokens_grow_while_nobody_has_them(world: World) -> Result<()> {
+    let one = worker(&world, &one_a_second(2)).await?;
+    ask(&one, Measure::Rate, Ask { keep: u32::MAX, micros: 0, wish: 2 }).await?;
+    ask(&one, Measure::Rate, Ask { keep: 0, micros: 0, wish: 0 }).await?;
+    world.clock.advance(SECOND / 2);
+    let half = ask(&one, Measure::Rate, Ask { keep: u32::MAX, micros: 0, wish: 2 }).await?;
+    assert_eq!((half.units, half.micros), (2, TOKEN / 2));
+    Ok(())
+}
+
+pub(crate) async fn a_limit_that_the_newest_set_does_not_have_bounds_nothing(world: World) -> Result<()> {
+    let old = worker(&world, &slots(1)).await?;
+    assert_eq!(wish(&old, 1).await?, 1);
+    let without = Declared { limits: Vec::new(), ..slots(1) };
+    let new = worker(&world, &without).await?;
+    assert_eq!(cap(&old).await?, None);
+    assert_eq!(ask(&old, Measure::Concurrency, Ask { keep: u32::MAX, micros: 0, wish: 1 }).await?, Portion::default());
+    old.declare(slots(1)).await?;
+    assert_eq!(cap(&old).await?, None, "the newer one has the last word while it lives");
+    new.deregister(true).await?;
+    old.declare(slots(1)).await?;
+    assert_eq!(cap(&old).await?, Some(1));
+    Ok(())
+}
+
+pub(crate) async fn the_newest_set_that_a_live_worker_has_bounds_a_limit(world: World) -> Result<()> {
+    let old = worker(&world, &slots(1)).await?;
+    let new = worker(&world, &slots(7)).await?;
+    old.declare(slots(1)).await?;
+    assert_eq!((cap(&old).await?, cap(&new).await?), (Some(7), Some(7)));
+    new.deregister(true).await?;
+    old.declare(slots(1)).await?;
+    assert_eq!(cap(&old).await?, Some(1));
+    Ok(())
+}
+
+pub(crate) async fn a_lower_bound_is_come_down_to(world: World) -> Result<()> {
+    let old = worker(&world, &slots(6)).await?;
+    assert_eq!(wish(&old, 6).await?, 6);
+    let new = worker(&world, &slots(2)).await?;
+    assert_eq!(wish(&new, 1).await?, 0, "what runs goes on");
+    assert_eq!(old.pools().await?[0].portion.down_to, Some(1));
+    keep(&old, 2).await?;
+    assert_eq!(wish(&new, 1).await?, 0);
+    keep(&old, 1).await?;
+    assert_eq!(wish(&new, 1).await?, 1);
+    Ok(())
+}
+
+pub(crate) async fn a_want_of_none_is_only_looked_for(world: World) -> Result<()> {
+    let session = world.session(&["a", "b", "c"]).await?;
+    let first = world.put(vec![job("a"), job("b")]).await?[0];
+    let wants = vec![want("default", "c", 0), want("default", "b", 0), want("default", "a", 9)];
+    let claim = Claim { wants: wants.into(), groups: Vec::new(), limit: 9, thorough: true, suspect: true };
+    let batch = session.claim(claim).await?;
+    assert_eq!((ids(&batch.jobs), batch.blocked), (vec![first], vec![1]));
+    Ok(())
+}
+
+pub(crate) async fn a_group_of_wants_shares_its_room(world: World) -> Result<()> {
+    let session = world.session(&["a", "b", "c"]).await?;
+    for task in ["a", "b", "c"] {
+        world.put(vec![job(task), job(task), job(task), job(task)]).await?;
+    }
+    let wants = ["a", "b", "c"].map(|task| want("default", task, 9));
+    let group = Group { wants: vec![0, 2], room: 3 };
+    let claim = Claim { wants: Arc::new(wants), groups: vec![group], limit: 99, thorough: true, suspect: true };
+    let won = session.claim(claim).await?.jobs;
+    let count = |task: &str| won.iter().filter(|job| job.task == task).count();
+    assert_eq!((count("a"), count("b"), count("c")), (2, 4, 1));
+    Ok(())
+}
