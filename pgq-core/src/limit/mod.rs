@@ -7,12 +7,14 @@
 mod bucket;
 pub mod divide;
 pub mod gate;
+mod key;
 pub mod pool;
 
 use std::num::NonZero;
 use std::time::Duration;
 
 pub use bucket::{Bucket, MICROS};
+pub use key::gate_name;
 
 /// The most attempts at once, and the largest burst.
 pub const MAX_UNITS: u32 = 1_000_000;
