@@ -110,6 +110,7 @@ pub(crate) fn job(task: &'static str) -> NewJob {
         payload: vec![0xc0],
         headers: Headers::new(),
         tick: None,
+        limit_keys: Vec::new(),
     }
 }
 

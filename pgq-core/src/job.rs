@@ -131,6 +131,8 @@ pub struct NewJob {
     pub headers: Headers,
     /// The tick of a schedule that made it.
     pub tick: Option<Tick>,
+    /// The gates of its task's limits with a key: what [`gate_name`](crate::limit::gate_name) calls them.
+    pub limit_keys: Vec<String>,
 }
 
 /// A job that a worker has won the lease of.
@@ -168,6 +170,8 @@ pub struct Claimed {
     pub headers: Headers,
     /// The tick of a schedule that made it.
     pub tick: Option<Tick>,
+    /// The gates of its task's limits with a key, as they were when it was enqueued.
+    pub limit_keys: Vec<String>,
     /// The encoded arguments.
     pub payload: Vec<u8>,
 }

@@ -54,6 +54,7 @@ create table @schedule (
   missed text not null,
   overlap text not null,
   payload bytea not null,
+  limit_keys text[] not null,             -- of its task's limits with a key, for these arguments
   created boolean not null,               -- through a client, and not declared by workers
   paused boolean not null default false,
   generation bigint not null default 0,   -- grows whenever something above changes

@@ -80,6 +80,7 @@ fn declared(cadence: &str) -> Scheduled {
         missed: Missed::Once,
         overlap: Overlap::Skip,
         payload: vec![0xa0],
+        limit_keys: Vec::new(),
     }
 }
 

@@ -55,6 +55,7 @@ fn schedule(cadence: &str) -> Scheduled {
         missed: Missed::Once,
         overlap: Overlap::Skip,
         payload: vec![0xc0],
+        limit_keys: Vec::new(),
     }
 }
 

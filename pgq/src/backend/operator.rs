@@ -40,6 +40,8 @@ pub struct Change {
     pub when: Option<When>,
     /// The encoded arguments, and how they are written.
     pub payload: Option<(Codec, Vec<u8>)>,
+    /// The gates that it has to pass: they go with the arguments.
+    pub limit_keys: Option<Vec<String>>,
 }
 
 /// What came of a wish to edit a job.

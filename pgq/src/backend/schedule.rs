@@ -30,6 +30,8 @@ pub struct Scheduled {
     pub overlap: Overlap,
     /// The encoded arguments, as MessagePack.
     pub payload: Vec<u8>,
+    /// The gates that its jobs have to pass, as its arguments have it.
+    pub limit_keys: Vec<String>,
 }
 
 impl Scheduled {
@@ -48,6 +50,7 @@ impl Scheduled {
             payload: self.payload.clone(),
             headers: pgq_core::Headers::new(),
             tick: Some(tick),
+            limit_keys: self.limit_keys.clone(),
         }
     }
 }

@@ -1,15 +1,19 @@
 //! Tasks by their name, for code that doesn't have their types.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use pgq_core::Codec;
+use pgq_core::limit::gate_name;
 use pgq_core::suggest::nearest;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::arguments::{Arguments, of_field};
 use super::{AnyTask, Client, Enqueue, JobBuilder, Target};
 use crate::backend::Declaration;
 use crate::error::{Error, Kind, Result};
-use crate::task::TaskEntry;
+use crate::task::{KeyedLimit, TaskEntry};
 
 /// A task as its workers have declared it, for code that doesn't have its type: a gateway, a script, another service.
 /// [`Client::task`] looks one up; keep it, and enqueue as many jobs of it as you like.
@@ -29,11 +33,12 @@ use crate::task::TaskEntry;
 /// # Ok(()) }
 /// ```
 ///
-/// What the task declares holds as for its own `enqueue`: queue, priority, attempts, deadline, unique key. Arguments are
+/// What the task declares holds as for its own `enqueue`: queue, priority, attempts, deadline, unique key, limits. Arguments are
 /// given as JSON, in the shape of the task's [`schema`](DeclaredTask::schema). With the feature `schema-check` they are
 /// checked against it before anything is enqueued; without it, or where the task has no schema, arguments that the worker
-/// can't read are discarded by it, with the reason. A unique key of fields is made of their values as they are given: write
-/// them as the task would, `1.0` for a float and defaults too. A program that has the task itself does that for you.
+/// can't read are discarded by it, with the reason. Keys of fields are made of their values as they are given: write
+/// them as the task would, `1.0` for a float and defaults too. A program that has the task itself does that for you, and
+/// only there can jobs be enqueued whose limit is keyed by a function.
 #[derive(Clone)]
 pub struct DeclaredTask {
     declaration: Declaration,
@@ -69,7 +74,7 @@ impl DeclaredTask {
 
     /// A job in the making. What is wrong with the arguments is told when it is enqueued.
     pub fn job(&self, args: impl Serialize) -> JobBuilder<AnyTask> {
-        JobBuilder::declared(&self.declaration, self.checked(args))
+        JobBuilder::declared(&self.declaration, self.arguments(args))
     }
 
     /// Enqueues a job.
@@ -77,8 +82,28 @@ impl DeclaredTask {
         self.job(args).enqueue(target)
     }
 
+    /// What a job of it carries, if the arguments fit.
+    pub(super) fn arguments(&self, args: impl Serialize) -> Result<Arguments> {
+        let shown = self.checked(args)?;
+        let limit_keys = self.declaration.keyed_limits().map(|limit| self.limit_key(&limit, &shown));
+        let (limit_keys, payload) = (limit_keys.collect::<Result<_>>()?, shown.to_string().into_bytes());
+        Ok(Arguments { codec: Codec::Json, payload, limit_keys, shown })
+    }
+
+    fn limit_key(&self, limit: &KeyedLimit<'_>, args: &Value) -> Result<String> {
+        let value = match (limit.field, self.own) {
+            (Some(field), _) => Some(of_field(args, field)?),
+            (None, Some(own)) => (own.limit_key)(limit.name, args)?.map(Cow::Owned),
+            (None, None) => None,
+        };
+        let name = limit.name;
+        value.map(|value| gate_name(name, &value)).ok_or_else(|| {
+            Error::invalid(format!("the limit `{name}` is keyed by a function: enqueue where the task's own code is"))
+        })
+    }
+
     /// The arguments as JSON, if they fit.
-    pub(super) fn checked(&self, args: impl Serialize) -> Result<Value> {
+    fn checked(&self, args: impl Serialize) -> Result<Value> {
         let args = serde_json::to_value(args)
             .map_err(|error| Error::new(Kind::Payload, "expected arguments that JSON can hold").because(error))?;
         #[cfg(feature = "schema-check")]

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use pgq_core::{Codec, Priority, Timestamp, When, literal};
+use pgq_core::{Priority, Timestamp, When, literal};
 
 use serde::Serialize;
 
 use super::DeclaredTask;
+use super::arguments::Arguments;
 use super::job::{EARLIEST, LATEST};
 use crate::backend::Change;
 use crate::error::{Error, Kind, Result};
-use crate::task::{Task, encode};
+use crate::task::Task;
 
 /// What is to be changed of a queued job by [`Client::edit`](crate::Client::edit); what isn't said stays.
 ///
@@ -37,24 +38,17 @@ impl Edit {
         Self::default()
     }
 
-    /// Other arguments. A job of another task stays as it is, and the answer says so. Its unique key stays what it was.
+    /// Other arguments. A job of another task stays as it is, and the answer says so. Its unique key stays what it was; the limit
+    /// keys follow the arguments.
     #[expect(clippy::needless_pass_by_value, reason = "as in `enqueue`, so that the caller needn't keep them")]
     pub fn args<T: Task>(mut self, args: T::Args) -> Self {
-        match encode(&args) {
-            Ok(payload) => self.change.payload = Some((Codec::MessagePack, payload)),
-            Err(error) => self.mistake(error.about_task(T::NAME)),
-        }
-        self.change.task = Some(T::NAME.to_owned());
+        self.carry(T::NAME, Arguments::of_task::<T>(&args));
         self
     }
 
     /// The same for whoever doesn't have the task's type: as JSON, checked as in [`DeclaredTask::job`].
     pub fn args_of(mut self, task: &DeclaredTask, args: impl Serialize) -> Self {
-        match task.checked(args) {
-            Ok(args) => self.change.payload = Some((Codec::Json, args.to_string().into_bytes())),
-            Err(error) => self.mistake(error.about_task(task.name())),
-        }
-        self.change.task = Some(task.name().to_owned());
+        self.carry(task.name(), task.arguments(args));
         self
     }
 
@@ -84,6 +78,16 @@ impl Edit {
         }
         self.change.when = Some(When::At(instant));
         self
+    }
+
+    fn carry(&mut self, task: &str, args: Result<Arguments>) {
+        match args {
+            Ok(Arguments { codec, payload, limit_keys, .. }) => {
+                (self.change.payload, self.change.limit_keys) = (Some((codec, payload)), Some(limit_keys));
+            }
+            Err(error) => self.mistake(error.about_task(task)),
+        }
+        self.change.task = Some(task.to_owned());
     }
 
     fn mistake(&mut self, error: Error) {

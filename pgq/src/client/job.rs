@@ -8,12 +8,13 @@ use std::time::Duration;
 use pgq_core::{Codec, Headers, NewJob, OnConflict, Priority, Timestamp, When, literal};
 use serde_json::Value;
 
+use super::arguments::Arguments;
 use super::outgoing::Gate;
 use super::unique::Wish;
 use super::{AnyTask, Enqueue, Target};
 use crate::backend::Declaration;
 use crate::error::{Error, Kind, Result};
-use crate::task::{Task, encode};
+use crate::task::Task;
 
 /// A job in the making: what differs from the task's options. `send_welcome::job(args)` gives one.
 ///
@@ -46,7 +47,6 @@ impl<T: Task> JobBuilder<T> {
     #[expect(clippy::needless_pass_by_value, reason = "so that the caller needn't keep them")]
     pub fn new(args: T::Args) -> Self {
         let options = T::OPTIONS;
-        let (payload, mistake) = encode(&args).map_or_else(|error| (Vec::new(), Some(error)), |bytes| (bytes, None));
         let job = NewJob {
             task: Cow::Borrowed(T::NAME),
             queue: Cow::Borrowed(options.queue()),
@@ -57,48 +57,49 @@ impl<T: Task> JobBuilder<T> {
             expires_in: options.expires_in(),
             unique: None,
             codec: Codec::MessagePack,
-            payload,
+            payload: Vec::new(),
             headers: Headers::new(),
             tick: None,
+            limit_keys: Vec::new(),
         };
-        Self { job, unique: Wish::of_task::<T>(&args), mistake, task: PhantomData }
+        Self::with(job, Arguments::of_task::<T>(&args), Wish::of_task::<T>)
     }
 }
 
 impl JobBuilder<AnyTask> {
     /// A job of a task that is known by what workers declare of it.
-    pub(super) fn declared(task: &Declaration, args: Result<Value>) -> Self {
-        let mut builder = Self {
-            job: NewJob {
-                task: Cow::Owned(task.name.clone()),
-                queue: Cow::Owned(task.queue.clone()),
-                priority: task.priority(),
-                when: When::Now,
-                max_attempts: task.attempts(),
-                timeout: None,
-                expires_in: task.expires_in(),
-                unique: None,
-                codec: Codec::Json,
-                payload: Vec::new(),
-                headers: Headers::new(),
-                tick: None,
-            },
-            unique: Wish::default(),
-            mistake: None,
-            task: PhantomData,
+    pub(super) fn declared(task: &Declaration, args: Result<Arguments>) -> Self {
+        let job = NewJob {
+            task: Cow::Owned(task.name.clone()),
+            queue: Cow::Owned(task.queue.clone()),
+            priority: task.priority(),
+            when: When::Now,
+            max_attempts: task.attempts(),
+            timeout: None,
+            expires_in: task.expires_in(),
+            unique: None,
+            codec: Codec::Json,
+            payload: Vec::new(),
+            headers: Headers::new(),
+            tick: None,
+            limit_keys: Vec::new(),
         };
-        match args {
-            Ok(args) => {
-                builder.unique = Wish::of_declaration(task, &args);
-                builder.job.payload = args.to_string().into_bytes();
-            }
-            Err(error) => builder.mistake(error),
-        }
-        builder
+        Self::with(job, args, |args| Wish::of_declaration(task, args))
     }
 }
 
 impl<T> JobBuilder<T> {
+    fn with(mut job: NewJob, args: Result<Arguments>, wish: impl FnOnce(&Value) -> Wish) -> Self {
+        let (unique, mistake) = match args {
+            Ok(Arguments { codec, payload, limit_keys, shown }) => {
+                (job.codec, job.payload, job.limit_keys) = (codec, payload, limit_keys);
+                (wish(&shown), None)
+            }
+            Err(error) => (Wish::default(), Some(error)),
+        };
+        Self { job, unique, mistake, task: PhantomData }
+    }
+
     /// The lane that it waits in, instead of its task's.
     pub fn queue(mut self, name: impl Into<String>) -> Self {
         let name = name.into();

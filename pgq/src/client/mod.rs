@@ -1,5 +1,6 @@
 //! The client: the handle on a place that keeps jobs. Producers enqueue through it, operators look and act through it.
 
+mod arguments;
 mod declared;
 mod edit;
 mod enqueue;

@@ -110,6 +110,7 @@ impl ScheduleBuilder<'_> {
             missed,
             overlap,
             payload: job.payload,
+            limit_keys: job.limit_keys,
         })
     }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::backend::Declaration;
 use crate::error::{Error, Result};
-use crate::task::{Payload, Task};
+use crate::task::Task;
 
 /// What the task declares, and what was said of this job over it.
 #[derive(Debug, Default)]
@@ -28,11 +28,12 @@ struct Declared {
 }
 
 impl Wish {
-    pub(super) fn of_task<T: Task>(args: &T::Args) -> Self {
+    /// `args` as JSON, where the task makes its key of their fields.
+    pub(super) fn of_task<T: Task>(args: &Value) -> Self {
         let declared = T::OPTIONS.unique().map(|unique| Declared {
             key: match unique.key {
                 UniqueKey::Same(key) => Ok(key.to_owned()),
-                UniqueKey::Fields(fields) => args.to_json().and_then(|args| of_fields(&args, fields)),
+                UniqueKey::Fields(fields) => of_fields(args, fields),
             },
             on_conflict: unique.on_conflict,
             window: unique.window,

@@ -64,6 +64,7 @@ fn scheduled(tasks: &[TaskEntry]) -> Result<Vec<Scheduled>> {
                 missed: schedule.missed,
                 overlap: schedule.overlap,
                 payload: encode(&())?,
+                limit_keys: Vec::new(),
             })
         })
         .collect()

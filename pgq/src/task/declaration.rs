@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pgq_core::{OnConflict, Priority, Retry, TaskOptions, UniqueBy, UniqueKey};
+use pgq_core::{Limit, LimitKey, OnConflict, Priority, Rate, Retry, TaskOptions, UniqueBy, UniqueKey};
 use serde_json::{Value, json};
 
 use super::TaskEntry;
@@ -23,6 +23,10 @@ impl TaskEntry {
                 "timeout": options.timeout().map(micros),
                 "expires_in": options.expires_in().map(micros),
                 "unique": options.unique().map(unique),
+                "concurrency": options.own_limit().concurrency,
+                "rate": options.own_limit().rate.map(rate),
+                "per_worker": options.per_worker(),
+                "limits": options.limits().iter().map(|declared| limit(self.name, declared)).collect::<Vec<_>>(),
                 "keep": {
                     "completed": micros(options.keep().completed),
                     "cancelled": micros(options.keep().cancelled),
@@ -62,6 +66,39 @@ fn unique(unique: &UniqueBy) -> Value {
     json!({
         "key": key, "fields": fields, "on_conflict": unique.on_conflict.as_str(), "window": micros(unique.window),
     })
+}
+
+/// The time between two starts is published in nanoseconds: it may be shorter than the next microsecond.
+fn rate(rate: Rate) -> Value {
+    json!({ "interval": u64::try_from(rate.interval().as_nanos()).unwrap_or(u64::MAX), "burst": rate.burst() })
+}
+
+fn limit(task: &str, limit: &Limit) -> Value {
+    let (field, function) = match limit.key {
+        Some(LimitKey::Field(field)) => (Some(field), None),
+        Some(LimitKey::Function(function)) => (None, Some(function)),
+        None => (None, None),
+    };
+    json!({
+        "name": limit.full_name(task), "field": field, "function": function, "concurrency": limit.concurrency,
+        "rate": limit.rate.map(rate),
+    })
+}
+
+/// A limit with a key, as it was published.
+pub(crate) struct KeyedLimit<'d> {
+    /// Its name over the fleet.
+    pub(crate) name: &'d str,
+    /// The field that keys it; a function does where there is none.
+    pub(crate) field: Option<&'d str>,
+}
+
+impl<'d> KeyedLimit<'d> {
+    fn read(limit: &'d Value) -> Option<Self> {
+        let text = |what| limit.get(what).and_then(Value::as_str);
+        let (name, field) = (text("name")?, text("field"));
+        (field.is_some() || text("function").is_some()).then_some(Self { name, field })
+    }
 }
 
 /// A task's options, as somebody reads them who doesn't have its type. What isn't published, because an older version of
@@ -107,6 +144,11 @@ impl Declaration {
 
     pub(crate) fn window(&self) -> Duration {
         self.span("/unique/window").unwrap_or_default()
+    }
+
+    pub(crate) fn keyed_limits(&self) -> impl Iterator<Item = KeyedLimit<'_>> {
+        let limits = self.options.get("limits").and_then(Value::as_array);
+        limits.into_iter().flatten().filter_map(KeyedLimit::read)
     }
 
     fn list(&self, pointer: &str) -> impl Iterator<Item = &str> {

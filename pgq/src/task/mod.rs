@@ -20,6 +20,7 @@ use pgq_core::TaskOptions;
 pub(crate) use blocking::{Blocking, Place};
 pub use context::Context;
 pub(crate) use context::{Attempt, Own};
+pub(crate) use declaration::KeyedLimit;
 pub(crate) use follow_ups::FollowUps;
 pub use handler::{
     HandlerError, TaskError, TaskResult, attempt, blocking_attempt, judged_attempt, judged_blocking_attempt,
@@ -69,6 +70,14 @@ pub trait Task: Sized + Send + Sync + 'static {
     #[must_use]
     fn layers() -> Vec<Arc<dyn Layer<Self::Resources>>> {
         Vec::new()
+    }
+
+    /// What a function of the task's makes of the arguments, as the limit key of the limit at `position`; `None` where that has
+    /// another key or none.
+    #[must_use]
+    fn limit_key(position: usize, args: &Self::Args) -> Option<String> {
+        let _ = (position, args);
+        None
     }
 
     /// Runs the function.

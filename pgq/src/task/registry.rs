@@ -20,6 +20,14 @@ fn canonical<T: Task>(args: &serde_json::Value) -> Result<serde_json::Value> {
     args.map_err(|failure| Error::new(Kind::Payload, failure.message().to_owned()))?.to_json()
 }
 
+fn limit_key<T: Task>(limit: &str, args: &serde_json::Value) -> Result<Option<String>> {
+    let position = T::OPTIONS.limits().iter().position(|known| known.full_name(T::NAME) == limit);
+    let Some(position) = position else { return Ok(None) };
+    let args = decode::<T::Args>(Codec::Json.number(), args.to_string().as_bytes());
+    let args = args.map_err(|failure| Error::new(Kind::Payload, failure.message().to_owned()))?;
+    Ok(T::limit_key(position, &args))
+}
+
 /// A task without its types, as the registry holds it.
 #[derive(Clone, Copy)]
 pub struct TaskEntry {
@@ -31,6 +39,8 @@ pub struct TaskEntry {
     pub(crate) schema: fn() -> Option<serde_json::Value>,
     /// Arguments as the task itself would write them.
     pub(crate) canonical: fn(&serde_json::Value) -> Result<serde_json::Value>,
+    /// The limit key that a function of the task's makes of arguments, for a limit by its full name.
+    pub(crate) limit_key: fn(&str, &serde_json::Value) -> Result<Option<String>>,
     wants: TypeId,
     wants_name: fn() -> &'static str,
     bind: Bind,
@@ -53,6 +63,7 @@ impl TaskEntry {
             blocking: T::BLOCKING,
             schema: T::schema,
             canonical: canonical::<T>,
+            limit_key: limit_key::<T>,
             wants: TypeId::of::<T::Resources>(),
             wants_name: type_name::<T::Resources>,
             bind: bind::<T>,

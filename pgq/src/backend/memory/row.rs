@@ -76,6 +76,7 @@ pub(super) struct Row {
     expires_at: Option<Timestamp>,
     pub(super) headers: Headers,
     tick: Option<Tick>,
+    limit_keys: Vec<String>,
     payload: Vec<u8>,
     /// Who claimed it last, as `host:pid`.
     holder: Arc<str>,
@@ -102,6 +103,7 @@ impl Row {
             expires_at: None,
             headers: job.headers,
             tick: job.tick,
+            limit_keys: job.limit_keys,
             payload: job.payload,
             holder: Arc::default(),
             failures: Vec::new(),
@@ -137,6 +139,9 @@ impl Row {
         self.priority = change.priority.unwrap_or(self.priority);
         if let Some((codec, payload)) = change.payload {
             (self.codec, self.payload) = (codec.number(), payload);
+        }
+        if let Some(limit_keys) = change.limit_keys {
+            self.limit_keys = limit_keys;
         }
         if let Some(when) = change.when {
             // From when on it may run, which a time in the past doesn't move.
@@ -275,6 +280,7 @@ impl Row {
             damage: None,
             headers: self.headers.clone(),
             tick: self.tick,
+            limit_keys: self.limit_keys.clone(),
             payload: self.payload.clone(),
         }
     }

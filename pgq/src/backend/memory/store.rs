@@ -188,6 +188,7 @@ mod tests {
             payload: Vec::new(),
             headers: Headers::new(),
             tick: None,
+            limit_keys: Vec::new(),
         }
     }
 

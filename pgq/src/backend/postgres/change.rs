@@ -36,7 +36,7 @@ impl Postgres {
         let (codec, payload) = change.payload.clone().unzip();
         let query = self.statements.edit.query().bind(id.0).bind(change.task.clone());
         let query = query.bind(change.priority.map(Priority::rank)).bind(instant.flatten()).bind(delay);
-        let query = query.bind(codec.map(Codec::number)).bind(payload).bind(self.now());
+        let query = query.bind(codec.map(Codec::number)).bind(payload).bind(self.now()).bind(change.limit_keys.clone());
         let mut connection = self.pool.acquire().await.map_err(database)?;
         let row = query.fetch_one(&mut *connection).await.map_err(database)?;
         let edited = read_edited(&row)?;

@@ -16,6 +16,9 @@ pub(super) struct Extra {
     /// The tick that made it and the one before that, in microseconds since the Unix epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tick: Option<(i64, Option<i64>)>,
+    /// The gates of its task's limits with a key.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    limit_keys: Vec<String>,
 }
 
 impl Extra {
@@ -26,6 +29,7 @@ impl Extra {
             timeout: job.timeout.and_then(micros),
             unique_for: window.and_then(micros),
             tick: job.tick.map(ticked),
+            limit_keys: job.limit_keys.clone(),
         };
         (extra != Self::default()).then_some(extra)
     }
@@ -37,6 +41,10 @@ impl Extra {
 
     pub(super) fn timeout(&self) -> Option<Duration> {
         self.timeout.map(Duration::from_micros)
+    }
+
+    pub(super) fn into_limit_keys(self) -> Vec<String> {
+        self.limit_keys
     }
 }
 

@@ -5,6 +5,7 @@ use pgq_core::{Missed, Overlap, Priority, Timestamp};
 use sqlx::PgPool;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
+use sqlx::types::Json;
 
 use super::Postgres;
 use super::convert::{Instant, column, database, instant, micros, unsigned};
@@ -112,7 +113,7 @@ fn put(
 ) -> Query<'static, sqlx::Postgres, PgArguments> {
     let (mut names, mut tasks, mut queues, mut ranks) = (vec![], vec![], vec![], vec![]);
     let (mut attempts, mut expires, mut cadences, mut zones) = (vec![], vec![], vec![], vec![]);
-    let (mut missed, mut overlaps, mut payloads) = (vec![], vec![], vec![]);
+    let (mut missed, mut overlaps, mut payloads, mut limit_keys) = (vec![], vec![], vec![], vec![]);
     for scheduled in schedules {
         names.push(scheduled.name);
         tasks.push(scheduled.task);
@@ -125,10 +126,11 @@ fn put(
         missed.push(scheduled.missed.to_string());
         overlaps.push(scheduled.overlap.to_string());
         payloads.push(scheduled.payload);
+        limit_keys.push(Json(scheduled.limit_keys));
     }
     let query = statements.schedule.query().bind(names).bind(tasks).bind(queues).bind(ranks).bind(attempts);
     let query = query.bind(expires).bind(cadences).bind(zones).bind(missed).bind(overlaps).bind(payloads);
-    query.bind(now).bind(edition).bind(edition.is_none())
+    query.bind(now).bind(edition).bind(edition.is_none()).bind(limit_keys)
 }
 
 /// By which a set of declarations is known again.
@@ -164,6 +166,7 @@ fn read(row: &PgRow) -> Result<Option<Kept>> {
         missed,
         overlap,
         payload: column(row, 10)?,
+        limit_keys: column(row, 20)?,
     };
     let standing = Standing { last: instant(row, 12)?, waiting: at(13)?, busy: column(row, 15)? };
     Ok(Some(Kept {

@@ -341,6 +341,7 @@ fn read_claimed(id: JobId, row: &PgRow) -> Result<Claimed> {
         created: instant(row, 10)?,
         timeout: extra.as_ref().and_then(|extra| extra.timeout()),
         tick: extra.as_ref().and_then(|extra| extra.tick()),
+        limit_keys: extra.map(|extra| extra.0.into_limit_keys()).unwrap_or_default(),
         // Only a first attempt is too late: what has begun may go on.
         expired: column::<Option<bool>, _>(row, 13)?.unwrap_or_default() && column::<i16, _>(row, 2)? == 1,
         headers: headers.unwrap_or_default(),

@@ -1,5 +1,5 @@
 -- Changes the queued job $1, where it is of the task $2 or that is null: $3 rank, $4 instant or $5 delay in µs, $6 codec, $7
--- payload, each null where it stays; $8 the time. Waits for nobody's lock.
+-- payload, $9 limit keys, each null where it stays; $8 the time. Waits for nobody's lock.
 with held as (
   select ctid as tid from @job where id = $1::bigint and lease is null and lane <> 3 for update skip locked),
 given as (
@@ -14,7 +14,11 @@ changed as (
       expires_at = case when given.run_at is null then job.expires_at
                         else job.expires_at + (greatest(given.run_at, given.now) - greatest(job.run_at, job.created)) end,
       codec = coalesce($6::smallint, job.codec),
-      payload = coalesce($7::bytea, job.payload)
+      payload = coalesce($7::bytea, job.payload),
+      extra = case when $9::text[] is null then job.extra
+                   else nullif(coalesce(job.extra, '{}') - 'limit_keys'
+                               || case when cardinality($9) > 0 then jsonb_build_object('limit_keys', $9) else '{}' end,
+                               '{}') end
   from held, given
   where job.ctid = held.tid and ($2::text is null or job.task = $2)
   returning job.id, job.queue, job.task)
