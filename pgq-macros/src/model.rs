@@ -86,6 +86,7 @@ impl Task {
         let known = ownable && distinct && function.sig.generics.params.is_empty();
         let payload = if known { payload(&function, fields) } else { Payload::Unknown };
         check::unique_fields(&options, &payload, errors);
+        check::limit_keys(&options, &payload, errors);
         check::scheduled(&options, &payload, &function, errors);
         check::moved_attributes(&function, context.is_some(), &payload, errors);
         Self { sound: known && errors.len() == before, options, context, transaction, payload, output, function }

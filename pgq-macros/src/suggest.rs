@@ -13,6 +13,11 @@ const SYNONYMS: &[(&str, &str)] = &[
     ("within", "for"),
     ("window", "for"),
     ("key", "by"),
+    ("by", "key"),
+    ("field", "key"),
+    ("max_concurrency", "concurrency"),
+    ("rate", "rps"),
+    ("rate_limit", "rps"),
 ];
 
 /// The name of `known` that `given` was probably meant to be.

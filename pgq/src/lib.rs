@@ -19,8 +19,8 @@ pub use control::{cancel, discard, retry_in, snooze};
 pub use error::{BoxError, Error, Result};
 pub use pgq_core::options::Keep;
 pub use pgq_core::{
-    Cadence, Control, Failure, FailureKind, Headers, JobId, Missed, OnConflict, Outcome, Overlap, Placement, Priority,
-    Retry, Schedule, State, TaskOptions, Tick, Timestamp, UniqueBy, UniqueKey,
+    Bounds, Cadence, Control, Failure, FailureKind, Headers, JobId, Limit, LimitKey, Missed, OnConflict, Outcome,
+    Overlap, Placement, Priority, Rate, Retry, Schedule, State, TaskOptions, Tick, Timestamp, UniqueBy, UniqueKey,
 };
 pub use pgq_macros::{Provide, payload, schedule, task};
 pub use runtime::{Stopper, Worker, WorkerBuilder, run, run_with};
@@ -42,8 +42,9 @@ pub mod __private {
 
     pub use crate::client::{enqueue_each as enqueue_many, enqueue_one as enqueue};
     pub use crate::task::{
-        Described, HandlerError, Listed, Location, Nameless, Names, TaskEntry, TaskError, TaskResult, attempt, begin,
-        blocking_attempt, distinct, judged_attempt, judged_blocking_attempt, layer, leave, schema_of,
+        Described, HandlerError, LimitValue, Listed, Location, Nameless, Names, TaskEntry, TaskError, TaskResult,
+        attempt, begin, blocking_attempt, distinct, judged_attempt, judged_blocking_attempt, layer, leave, limit_key,
+        rate, schema_of,
     };
 }
 

@@ -103,6 +103,18 @@ mod hostile {
         ::core::result::Result::Ok(target + args)
     }
 
+    #[expect(non_upper_case_globals, reason = "the test")]
+    const position: ::core::primitive::usize = 0;
+
+    fn limit_key(args: &LimitedArgs) -> ::core::primitive::usize {
+        args.first + position
+    }
+
+    #[::pgq::task(rps = 1, limit(rps = 1, key = limit_key), limit(concurrency = 1, name = "hostile", key = "args"))]
+    pub(super) async fn limited(first: ::core::primitive::usize, args: ::core::primitive::usize) -> Handled {
+        ::core::result::Result::Ok(first + args)
+    }
+
     #[::pgq::task]
     pub(super) async fn target(context: ::core::primitive::usize) -> Handled {
         ::core::result::Result::Ok(context)
@@ -119,7 +131,7 @@ mod hostile {
     }
 }
 
-use hostile::{App, ArgsArgs, Choice, Payload, RunArgs};
+use hostile::{App, ArgsArgs, Choice, LimitedArgs, Payload, RunArgs};
 use pgq::State;
 use pgq::testing::context;
 
@@ -137,6 +149,7 @@ async fn a_task_among_hostile_names_does_what_it_says() {
 #[tokio::test]
 async fn a_task_may_be_called_like_what_is_generated() {
     assert_eq!(ending::<hostile::args>(ArgsArgs { target: 1, args: 2 }).await, State::Completed);
+    assert_eq!(ending::<hostile::limited>(LimitedArgs { first: 1, args: 2 }).await, State::Completed);
     assert_eq!(ending::<hostile::target>(1).await, State::Completed);
     assert_eq!(ending::<hostile::context>(()).await, State::Completed);
     assert_eq!(ending::<hostile::run>(RunArgs { run: 1, schema: 2 }).await, State::Completed);

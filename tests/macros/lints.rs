@@ -57,6 +57,16 @@ pub(crate) mod strict {
         payload.number.checked_sub(1).ok_or_else(|| "negative".into())
     }
 
+    fn half(args: &LimitedArgs) -> String {
+        (args.first / 2).to_string()
+    }
+
+    #[pgq::task(concurrency = 2, rps = 3, limit(rps = 0.5, key = half), limit(concurrency = 1, name = "strict"))]
+    pub(crate) async fn limited(first: u8, second: u8) -> Result<u8, BoxError> {
+        ready(()).await;
+        first.checked_sub(second).ok_or_else(|| "negative".into())
+    }
+
     #[pgq::task]
     async fn never_enqueued() -> Result<(), BoxError> {
         ready(Ok(())).await
@@ -78,6 +88,7 @@ async fn a_strict_crate_has_tasks_too() {
     let args = strict::DocumentedArgs { payload: strict::Payload { number: 1 }, silent: 2, _unused: 3 };
     assert_eq!(args.silent, 2);
     assert_eq!(strict::blocking(strict::Payload { number: 3 }).unwrap(), 2);
+    assert_eq!(strict::limited(3, 1).await.unwrap(), 2);
 }
 
 #[test]

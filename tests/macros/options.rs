@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pgq::{BoxError, Keep, Priority, Retry, Task, TaskOptions};
+use pgq::{Bounds, BoxError, Keep, Limit, LimitKey, Priority, Rate, Retry, Task, TaskOptions};
 
 #[pgq::task]
 async fn modest() -> Result<(), BoxError> {
@@ -42,6 +42,33 @@ async fn once() -> Result<(), BoxError> {
     Ok(())
 }
 
+fn region(args: &LimitedArgs) -> &str {
+    args.to.rsplit_once('.').map_or("", |(_, region)| region)
+}
+
+mod billing {
+    pub(super) fn account(args: &super::LimitedArgs) -> u64 {
+        args.tenant % 10
+    }
+}
+
+#[pgq::task(
+    concurrency = 5, rps = 100, burst = 7, per = "1m", per_worker = 2,
+    limit(concurrency = 2, key = "tenant"),
+    limit(rps = 20.0, name = "stripe"),
+    limit(rps = 0.5, key = region),
+    limit(concurrency = 1, rps = 3, burst = 1, name = "stripe", key = billing::account),
+)]
+async fn limited(tenant: u64, to: String) -> Result<(), BoxError> {
+    drop((tenant, to));
+    Ok(())
+}
+
+#[pgq::schedule("@daily", concurrency = 1, limit(rps = 1, name = "night"))]
+async fn nightly() -> Result<(), BoxError> {
+    Ok(())
+}
+
 const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
@@ -73,6 +100,31 @@ fn every_retry_policy_reaches_the_constants() {
     assert_eq!(*fixedly::OPTIONS.retry(), Retry::Fixed(secs(30)));
     assert_eq!(*one_by_one::OPTIONS.retry(), Retry::Delays(DELAYS));
     assert_eq!(once::OPTIONS.attempts(), 1);
+}
+
+#[test]
+fn every_limit_reaches_the_constants() {
+    let every = |millis, burst| Rate::every(Duration::from_millis(millis), burst);
+    let options = limited::OPTIONS;
+    assert_eq!(options.own_limit(), Bounds { concurrency: Some(5), rate: every(600, 7) });
+    assert_eq!((options.per_worker(), modest::OPTIONS.per_worker()), (Some(2), None));
+    let third = Rate::every(Duration::from_nanos(333_333_334), 1);
+    let limits = [
+        Limit { name: None, key: Some(LimitKey::Field("tenant")), concurrency: Some(2), rate: None },
+        Limit { name: Some("stripe"), key: None, concurrency: None, rate: every(50, 20) },
+        Limit { name: None, key: Some(LimitKey::Function("region")), concurrency: None, rate: every(2_000, 1) },
+        Limit { name: Some("stripe"), key: Some(LimitKey::Function("account")), concurrency: Some(1), rate: third },
+    ];
+    assert_eq!(options.limits(), limits);
+    assert_eq!(nightly::OPTIONS.own_limit().concurrency, Some(1));
+    assert_eq!(nightly::OPTIONS.limits()[0].full_name("nightly"), "shared:night");
+}
+
+#[test]
+fn functions_make_limit_keys_of_the_arguments() {
+    let args = LimitedArgs { tenant: 42, to: "kim.eu".to_owned() };
+    let keys: Vec<_> = (0..5).map(|position| limited::limit_key(position, &args)).collect();
+    assert_eq!(keys, [None, None, Some("eu".to_owned()), Some("2".to_owned()), None]);
 }
 
 #[test]

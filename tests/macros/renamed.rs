@@ -20,9 +20,13 @@ struct Payload {
     number: u8,
 }
 
-#[other::task(crate = other, retry = delays("1s"), priority = 1, keep = none)]
+#[other::task(crate = other, retry = delays("1s"), priority = 1, keep = none, limit(rps = 2, key = times_of))]
 async fn under_another_name(ctx: other::Context<App>, payload: Payload, times: u8) -> Result<u8, other::BoxError> {
     Ok(payload.number * times + ctx.number)
+}
+
+fn times_of(args: &UnderAnotherNameArgs) -> u8 {
+    args.times
 }
 
 #[my::pgq::task(crate = my::pgq)]

@@ -6,16 +6,16 @@ mod words;
 use pgq_core::literal;
 use syn::ext::IdentExt;
 use syn::{
-    Attribute, FnArg, GenericArgument, GenericParam, Ident, PathArguments, Result, ReturnType, Safety, Signature, Type,
-    TypePath,
+    Attribute, FnArg, GenericArgument, GenericParam, Ident, LitStr, PathArguments, Result, ReturnType, Safety,
+    Signature, Type, TypePath,
 };
 
 pub(crate) use parameter::{Parameter, parameter, transaction};
 
 use crate::errors::{Errors, shown, wrong};
 use crate::krate::Krate;
-use crate::model::Payload;
-use crate::options::{Key, Options, Unique, unknown};
+use crate::model::{Field, Payload};
+use crate::options::{Key, LimitKey, Options, Unique, unknown};
 use crate::parse::{Function, is_for_fields};
 pub(crate) use words::{elided, reference};
 use words::{found, is};
@@ -58,7 +58,7 @@ fn is_task(attr: &Attribute, krate: &Krate) -> bool {
 /// The name under which its jobs are stored, and its earlier ones.
 pub(crate) fn names(function: &Ident, options: &Options, errors: &mut Errors) {
     let own = function.unraw().to_string();
-    let canonical = options.name.as_ref().map_or(own, syn::LitStr::value);
+    let canonical = options.name.as_ref().map_or(own, LitStr::value);
     if let Err(error) = literal::name(&canonical) {
         errors.refuse(function, format!("{error}: give the task one with `name = \"…\"`"));
     }
@@ -156,28 +156,55 @@ pub(crate) fn moved_attributes(function: &Function, context: bool, payload: &Pay
 /// That the fields of a unique key are there, where that can be told: serde may give them other names.
 pub(crate) fn unique_fields(options: &Options, payload: &Payload, errors: &mut Errors) {
     let Some(Unique { key: Key::Fields(keys), .. }) = &options.unique else { return };
+    if let Payload::One(ty) = payload
+        && is_plain(ty)
+    {
+        let got = shown(ty);
+        let why = format!("expected a type with fields for a unique key of them, got `{got}`: make it a struct");
+        errors.refuse(ty, why);
+    }
+    known_fields(keys, payload, errors);
+}
+
+/// That limit keys can be made of the arguments, where that can be told.
+pub(crate) fn limit_keys(options: &Options, payload: &Payload, errors: &mut Errors) {
+    let keys = || options.limits.others.iter().filter_map(|limit| limit.key.as_ref());
+    if matches!(payload, Payload::Nothing) {
+        for key in keys() {
+            errors.refuse(key, "expected a task with arguments: there is nothing to make a limit key of");
+        }
+        return;
+    }
+    let fields = keys().filter_map(|key| if let LimitKey::Field(field) = key { Some(field) } else { None });
+    if let Payload::One(ty) = payload
+        && is_plain(ty)
+        && fields.clone().next().is_some()
+    {
+        let got = shown(ty);
+        let why = "expected a type with fields for a limit key of one";
+        errors.refuse(ty, format!("{why}, got `{got}`: make it a struct, or let a function make the key"));
+    }
+    known_fields(fields, payload, errors);
+}
+
+/// That there are these fields, where no attribute of serde's may give them other names.
+fn known_fields<'k>(keys: impl IntoIterator<Item = &'k LitStr>, payload: &Payload, errors: &mut Errors) {
     let known: Vec<String> = match payload {
         Payload::Nothing => Vec::new(),
-        Payload::One(ty) if is_plain(ty) => {
-            let why =
-                format!("expected a type with fields for a unique key of them, got `{}`: make it a struct", shown(ty));
-            errors.refuse(ty, why);
-            return;
-        }
-        Payload::Many { attrs, fields, .. }
-            if !attrs
-                .iter()
-                .chain(fields.iter().flat_map(|field| &field.attrs))
-                .any(|attr| attr.path().is_ident("serde")) =>
-        {
+        Payload::Many { attrs, fields, .. } if !speaks_serde(attrs, fields) => {
             fields.iter().map(|field| field.ident.unraw().to_string()).collect()
         }
         _ => return,
     };
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
-    for key in keys.iter().filter(|key| !known.contains(&&*key.value())) {
+    for key in keys.into_iter().filter(|key| !known.contains(&&*key.value())) {
         errors.refuse(key, unknown("argument", &bare(key), &known));
     }
+}
+
+fn speaks_serde(attrs: &[Attribute], fields: &[Field]) -> bool {
+    let mut all = attrs.iter().chain(fields.iter().flat_map(|field| &field.attrs));
+    all.any(|attr| attr.path().is_ident("serde"))
 }
 
 /// That a schedule's task takes no arguments. They come last.
@@ -192,6 +219,6 @@ pub(crate) fn scheduled(options: &Options, payload: &Payload, function: &Functio
 }
 
 /// A text as it reads without its quotes.
-fn bare(text: &syn::LitStr) -> proc_macro2::TokenStream {
+fn bare(text: &LitStr) -> proc_macro2::TokenStream {
     text.value().parse().unwrap_or_else(|_| quote::quote!(#text))
 }

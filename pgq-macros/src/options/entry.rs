@@ -35,7 +35,7 @@ impl Entry {
     }
 }
 
-/// The entries up to the first that can't be read, each name once.
+/// The entries up to the first that can't be read, each name once but for `limit`.
 pub(crate) fn entries(tokens: TokenStream, errors: &mut Errors) -> Vec<Entry> {
     let mut entries = Vec::new();
     let read = |input: ParseStream<'_>| {
@@ -50,7 +50,7 @@ pub(crate) fn entries(tokens: TokenStream, errors: &mut Errors) -> Vec<Entry> {
     errors.take(read.parse2(tokens));
     let mut seen = HashSet::new();
     entries.retain(|Entry { name, .. }| {
-        let first = seen.insert(name.to_string());
+        let first = seen.insert(name.to_string()) || name == "limit";
         if !first {
             errors.refuse(name, format!("the option `{name}` is given twice: keep one of them"));
         }
@@ -97,6 +97,7 @@ fn argument(input: ParseStream<'_>) -> Result<Expr> {
 }
 
 /// The arguments of `exponential("1s", factor = 2.0)`: those without a name, then those with one.
+#[derive(Default)]
 pub(crate) struct Arguments {
     pub(crate) plain: Vec<Expr>,
     named: Vec<(Ident, Expr)>,
@@ -121,6 +122,10 @@ impl Arguments {
             arguments.named.push((name, value::peel(&assign.right).clone()));
         }
         Ok(arguments)
+    }
+
+    pub(crate) fn push(&mut self, name: &Ident, value: &Expr) {
+        self.named.push((name.clone(), value.clone()));
     }
 
     /// The argument of this name, with its name's token.

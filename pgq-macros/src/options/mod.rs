@@ -2,6 +2,7 @@
 
 mod entry;
 mod keep;
+mod limit;
 mod retry;
 mod schedule;
 mod unique;
@@ -14,6 +15,7 @@ use proc_macro2::{Ident, TokenStream};
 use syn::{LitStr, Path, Result};
 
 pub(crate) use entry::{Entry, Value, entries, unknown};
+pub(crate) use limit::{Limit, LimitKey, Limits};
 pub(crate) use retry::Policy;
 use retry::Retry;
 use schedule::Reading;
@@ -42,6 +44,7 @@ pub(crate) struct Options {
     pub(crate) expires_in: Option<Duration>,
     pub(crate) unique: Option<Unique>,
     pub(crate) keep: Option<Keep>,
+    pub(crate) limits: Limits,
     pub(crate) schedule: Option<Schedule>,
 }
 
@@ -59,13 +62,18 @@ const KNOWN: &[&str] = &[
     "expires_in",
     "unique",
     "keep",
+    "concurrency",
+    "rps",
+    "burst",
+    "per",
+    "per_worker",
+    "limit",
     "schema",
     "crate",
 ];
 
 /// What the documents promise and nothing does yet: refused, because an option that is ignored is worse than none.
-const PLANNED: &[&str] =
-    &["concurrency", "rps", "burst", "per", "per_worker", "limit", "version", "tags", "abort", "codec", "result"];
+const PLANNED: &[&str] = &["version", "tags", "abort", "codec", "result"];
 
 impl Default for Options {
     fn default() -> Self {
@@ -84,6 +92,7 @@ impl Default for Options {
             expires_in: None,
             unique: None,
             keep: None,
+            limits: Limits::default(),
             schedule: None,
         }
     }
@@ -96,6 +105,7 @@ impl Options {
         for entry in entries(tokens, errors) {
             errors.take(options.set(&entry));
         }
+        errors.take(options.limits.end());
         options
     }
 
@@ -112,6 +122,7 @@ impl Options {
                 _ => options.set(&entry),
             });
         }
+        errors.take(options.limits.end());
         options.schedule = schedule.end(errors);
         options
     }
@@ -149,6 +160,7 @@ impl Options {
             "keep" => self.keep = Some(keep::read(entry)?),
             "schema" => self.set_schema(entry)?,
             "crate" => self.krate = path(entry.is("crate = my::pgq")?)?.into(),
+            own if limit::OWN.contains(&own) => self.limits.set(entry)?,
             own if schedule::OWN.contains(&own) => {
                 let message = format!("`{own}` is an option of a schedule: write `#[pgq::schedule(…)]`");
                 return wrong(&entry.name, message);

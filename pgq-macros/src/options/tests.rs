@@ -1,3 +1,4 @@
+use pgq_core::Rate;
 use quote::quote;
 
 use super::*;
@@ -78,7 +79,7 @@ fn an_option_is_refused_by_what_is_wrong_with_it() {
         (quote!(overlap = "skip"), "`overlap` is an option of a schedule: write `#[pgq::schedule(…)]`"),
         (quote!(timeout = "0s"), "expected a span of more than zero, got `\"0s\"`"),
         (quote!(expires_in = 5), "expected a span with a unit, got `5`: write \"5s\" for seconds"),
-        (quote!(limit(rps = 5, key = "tenant")), "the option `limit` isn't there yet: leave it out"),
+        (quote!(tags = ["a"]), "the option `tags` isn't there yet: leave it out"),
         (quote!(queue = "a", queue = "b"), "the option `queue` is given twice: keep one of them"),
         (quote!("mail"), "expected an option such as `queue = \"mail\"`, got `\"mail\"`"),
         (quote!(queue), "expected `queue = \"mail\"`"),
@@ -92,6 +93,66 @@ fn an_option_is_refused_by_what_is_wrong_with_it() {
     assert!(wrong(quote!(database = "x")).starts_with("unknown option `database`: there is `name`, `aliases`"));
     assert!(wrong(quote!(queue = "a b")).starts_with("expected a name of 1 to 128 letters"));
     assert!(wrong(quote!(schema = "x")).starts_with("expected `none`"));
+}
+
+#[test]
+fn every_limit_is_read() {
+    let limits = right(quote! {
+        concurrency = 5, rps = 100, burst = 7, per = "1m", per_worker = 2,
+        limit(concurrency = 2, rps = 0.5, key = "tenant"), limit(rps = 20.0, name = "stripe"),
+        limit(concurrency = 1, name = "stripe", key = billing::account),
+    })
+    .limits;
+    assert_eq!((limits.concurrency, limits.per_worker), (Some(5), Some(2)));
+    let every = |millis, burst| Rate::every(std::time::Duration::from_millis(millis), burst);
+    assert_eq!(limits.rate, every(600, 7));
+    let [tenant, stripe, account] = &limits.others[..] else { panic!("there are three") };
+    assert!(tenant.name.is_none() && matches!(&tenant.key, Some(LimitKey::Field(field)) if field.value() == "tenant"));
+    assert_eq!((tenant.concurrency, tenant.rate), (Some(2), every(2_000, 1)));
+    assert_eq!(stripe.name.as_ref().map(LitStr::value).as_deref(), Some("stripe"));
+    assert_eq!((stripe.concurrency, stripe.rate), (None, every(50, 20)));
+    assert_eq!(account.key.as_ref().map(LimitKey::name).as_deref(), Some("account"));
+}
+
+#[test]
+fn a_limit_is_refused_by_what_is_wrong_with_it() {
+    let example = "`limit(concurrency = 2, key = \"tenant\")` or `limit(rps = 20, name = \"stripe\")`";
+    let beside = "expected a `key` or a `name`: for all jobs of the task write";
+    let named = "the task has a limit of this name and key: put the bounds into one";
+    for (tokens, message) in [
+        (quote!(burst = 5), "`burst` says more of a rate: add `rps = …`"),
+        (quote!(concurrency = 5, per = "1m"), "`per` says more of a rate: add `rps = …`"),
+        (quote!(limit(concurrency = 2, burst = 5, key = "a")), "`burst` says more of a rate: add `rps = …`"),
+        (quote!(rps = 5, per = "0s"), "expected a span of more than zero, got `\"0s\"`"),
+        (quote!(rps = 0, burst = 5), "expected a number of more than zero, such as `10` or `0.5`, got `0`"),
+        (quote!(rps = "5"), "expected a number of more than zero, such as `10` or `0.5`, got `\"5\"`"),
+        (quote!(rps = 1e9), "expected a rate from one start in 366 days to one in a microsecond, got `1e9`"),
+        (quote!(rps = 1e-9), "expected a rate from one start in 366 days to one in a microsecond, got `1e-9`"),
+        (quote!(limits(rps = 5)), "unknown option `limits`: did you mean `limit`?"),
+        (quote!(max_concurrency = 5), "unknown option `max_concurrency`: did you mean `concurrency`?"),
+        (quote!(limit = 5), &*format!("expected {example}")),
+        (quote!(limit()), &*format!("expected `concurrency` or `rps` in a limit: write {example}")),
+        (quote!(limit(key = "a")), &*format!("expected `concurrency` or `rps` in a limit: write {example}")),
+        (quote!(limit(concurrency = 2)), &*format!("{beside} `concurrency = …` in its place")),
+        (quote!(limit(rps = 2)), &*format!("{beside} `rps = …` in its place")),
+        (quote!(limit(2, key = "a")), "expected a name before the value, such as `concurrency = 2`, got `2`"),
+        (quote!(limit(rsp = 5, key = "a")), "unknown argument `rsp`: did you mean `rps`?"),
+        (quote!(limit(rps = 5, by = "a")), "unknown argument `by`: did you mean `key`?"),
+        (quote!(limit(rps = 5, key = "")), "expected the name of an argument, got `\"\"`"),
+        (quote!(limit(rps = 5, key = "a"), limit(concurrency = 5, key = "a")), named),
+        (quote!(limit(rps = 5, name = "a"), limit(rps = 5, name = "a")), named),
+        (quote!(limit(rps = 5, key = a), limit(rps = 5, key = some::a)), named),
+    ] {
+        assert_eq!(wrong(tokens), message);
+    }
+    assert!(wrong(quote!(limit(rps = 5, name = "a b"))).starts_with("expected a name of 1 to 128 letters"));
+    assert!(wrong(quote!(limit(rps = 5, key = 7))).starts_with("expected an argument such as `\"tenant\"`"));
+    for option in [quote!(concurrency), quote!(per_worker), quote!(rps = 1, burst)] {
+        for value in [quote!(0), quote!(1_000_001), quote!(-1), quote!(1.5)] {
+            assert!(wrong(quote!(#option = #value)).starts_with("expected a number from 1 to 1000000"), "{value}");
+        }
+    }
+    right(quote!(limit(rps = 5, name = "a"), limit(rps = 5, name = "b"), limit(rps = 5, name = "a", key = "c")));
 }
 
 #[test]

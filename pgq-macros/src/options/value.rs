@@ -111,13 +111,24 @@ pub(crate) fn attempts(expr: &Expr) -> Result<u16> {
 
 /// By how much a delay grows.
 pub(crate) fn factor(expr: &Expr) -> Result<f64> {
-    let factor = match literal_of(expr) {
-        Some(Lit::Float(number)) => number.base10_parse().ok(),
-        Some(Lit::Int(number)) => number.base10_parse().ok(),
-        _ => None,
-    };
-    let factor = factor.filter(|factor: &f64| factor.is_finite() && *factor >= 1.0);
+    let factor = finite(expr).filter(|factor| *factor >= 1.0);
     factor.map_or_else(|| unexpected("a number of at least 1", expr), Ok)
+}
+
+/// How many in some span.
+pub(crate) fn positive(expr: &Expr) -> Result<f64> {
+    let count = finite(expr).filter(|count| *count > 0.0);
+    count.map_or_else(|| unexpected("a number of more than zero, such as `10` or `0.5`", expr), Ok)
+}
+
+/// A literal, whole or not.
+fn finite(expr: &Expr) -> Option<f64> {
+    let number: f64 = match literal_of(expr)? {
+        Lit::Float(number) => number.base10_parse().ok()?,
+        Lit::Int(number) => number.base10_parse().ok()?,
+        _ => return None,
+    };
+    Some(number).filter(|number| number.is_finite())
 }
 
 pub(crate) fn flag(expr: &Expr) -> Result<bool> {

@@ -6,6 +6,7 @@ mod declaration;
 mod follow_ups;
 mod handler;
 mod layer;
+mod limit;
 mod names;
 mod payload;
 mod registry;
@@ -27,6 +28,7 @@ pub use handler::{
 };
 pub use layer::{Layer, Next, layer};
 pub(crate) use layer::{Layers, run_within};
+pub use limit::{LimitValue, limit_key, rate};
 pub use names::{Listed, Nameless, Names, distinct};
 pub use payload::{Described, Payload, schema_of};
 pub(crate) use payload::{decode, encode, to_json};

@@ -2,6 +2,7 @@
 
 mod args;
 mod inherent;
+mod limit_key;
 mod options;
 mod run;
 mod types;
@@ -96,7 +97,7 @@ fn implementation(task: &Task) -> TokenStream {
             const BLOCKING: ::core::primitive::bool = true;
         )
     });
-    let (layers, run) = (layers(task), run::function(task));
+    let (layers, limit_key, run) = (layers(task), limit_key::function(task), run::function(task));
     let implements = implements(ident);
     let calls_deprecated = task.function.attributes("deprecated").next().map(|_| quote!(#[allow(deprecated)]));
     quote! {
@@ -121,6 +122,8 @@ fn implementation(task: &Task) -> TokenStream {
             }
 
             #layers
+
+            #limit_key
 
             #run
         }

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use pgq_core::options::Keep;
-use pgq_core::{Missed, OnConflict, Overlap};
+use pgq_core::{Missed, OnConflict, Overlap, Rate};
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{ToTokens, quote};
 
 use crate::krate::Krate;
-use crate::options::{Key, Options, Policy, Schedule, Unique};
+use crate::options::{Key, Limit, LimitKey, Limits, Options, Policy, Schedule, Unique};
 
 pub(super) fn declared(options: &Options) -> TokenStream {
     let krate = &options.krate;
@@ -43,7 +43,45 @@ pub(super) fn declared(options: &Options) -> TokenStream {
         let schedule = schedule(krate, declared);
         quote!(.with_schedule(#schedule))
     });
-    quote!(#krate::TaskOptions::DEFAULT #queue #priority #attempts #retry #timeout #expires_in #unique #keep #schedule)
+    let limits = limits(krate, &options.limits);
+    quote! {
+        #krate::TaskOptions::DEFAULT
+            #queue #priority #attempts #retry #timeout #expires_in #unique #keep #schedule #limits
+    }
+}
+
+fn limits(krate: &Krate, limits: &Limits) -> TokenStream {
+    let concurrency = limits.concurrency.map(|most| quote!(.with_concurrency(#most)));
+    let pace = limits.rate.map(|declared| {
+        let rate = rate(krate, declared);
+        quote!(.with_rate(#rate))
+    });
+    let per_worker = limits.per_worker.map(|most| quote!(.with_per_worker(#most)));
+    let others = limits.others.iter().map(|declared| limit(krate, declared));
+    let others = (!limits.others.is_empty()).then(|| quote!(.with_limits(&[#(#others),*])));
+    quote!(#concurrency #pace #per_worker #others)
+}
+
+fn limit(krate: &Krate, limit: &Limit) -> TokenStream {
+    let key = limit.key.as_ref().map(|key| {
+        let name = key.name();
+        match key {
+            LimitKey::Field(_) => quote!(#krate::LimitKey::Field(#name)),
+            LimitKey::Function(_) => quote!(#krate::LimitKey::Function(#name)),
+        }
+    });
+    let (name, key) = (maybe(limit.name.as_ref()), maybe(key));
+    let (concurrency, rate) = (maybe(limit.concurrency), maybe(limit.rate.map(|declared| rate(krate, declared))));
+    quote!(#krate::Limit { name: #name, key: #key, concurrency: #concurrency, rate: #rate })
+}
+
+fn rate(krate: &Krate, rate: Rate) -> TokenStream {
+    let (interval, burst) = (span(krate, rate.interval()), rate.burst());
+    quote!(#krate::__private::rate(#interval, #burst))
+}
+
+fn maybe(value: Option<impl ToTokens>) -> TokenStream {
+    value.map_or_else(|| quote!(::core::option::Option::None), |value| quote!(::core::option::Option::Some(#value)))
 }
 
 fn schedule(krate: &Krate, schedule: &Schedule) -> TokenStream {

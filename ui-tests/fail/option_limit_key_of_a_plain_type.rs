@@ -1,8 +1,8 @@
 use pgq::BoxError;
 
 #[pgq::task(limit(concurrency = 2, key = "tenant"))]
-async fn send(to: String) -> Result<(), BoxError> {
-    drop(to);
+async fn send(tenant: String) -> Result<(), BoxError> {
+    drop(tenant);
     Ok(())
 }
 

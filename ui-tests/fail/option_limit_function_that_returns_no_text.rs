@@ -1,0 +1,13 @@
+use pgq::BoxError;
+
+fn region(args: &SendArgs) -> Option<String> {
+    Some(args.tenant.clone())
+}
+
+#[pgq::task(limit(concurrency = 2, key = region))]
+async fn send(to: String, tenant: String) -> Result<(), BoxError> {
+    drop((to, tenant));
+    Ok(())
+}
+
+fn main() {}
