@@ -15,6 +15,7 @@ mod follow_ups;
 mod handlers;
 mod layers;
 mod life;
+mod limits;
 mod operate;
 mod order;
 mod pause;
@@ -72,6 +73,16 @@ facts! {
         the_ends_of_every_range_are_taken
         nan_travels_in_a_payload
         nothing_happens_before_an_enqueue_is_awaited;
+    limits:
+        no_more_attempts_of_a_task_run_at_once_than_it_allows
+        workers_that_starve_are_given_their_part
+        what_is_limited_holds_up_nothing_else
+        one_worker_runs_no_more_of_a_task_than_a_worker_may
+        tasks_that_name_one_limit_share_it
+        what_a_worker_runs_counts_until_it_is_gone
+        what_a_worker_does_not_use_goes_back_within_a_second
+        a_rate_lets_its_burst_start_and_then_one_at_a_time
+        workers_keep_a_rate_together;
     shares:
         nobody_has_more_of_a_limit_than_there_is
         what_is_given_back_goes_to_who_waits_and_he_is_told

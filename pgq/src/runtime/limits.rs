@@ -122,6 +122,10 @@ impl Pool {
     fn fill(&mut self, clock: &Clock) {
         if let Some((bucket, mark)) = &mut self.bucket {
             let now = clock.mark();
+            if bucket.tokens() == 0 {
+                // It isn't idle while it fills.
+                self.used = now.clone();
+            }
             bucket.fill(mark.elapsed());
             *mark = now;
         }
