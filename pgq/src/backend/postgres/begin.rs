@@ -4,18 +4,17 @@
 //! transaction on it, and what others write there is never committed. So it is begun apart from whoever asked. If he gives
 //! up, it is begun all the same, and rolled back as any other that is dropped.
 
-use sqlx::{PgPool, Postgres, Transaction};
+use sqlx::{PgPool, Postgres, SqlSafeStr, Transaction};
 
 use super::convert::database;
 use crate::error::{Error, Kind, Result};
 use crate::platform::spawn;
 
-pub(super) async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>> {
-    begin_with(pool, "begin").await
-}
-
-/// By a statement of one's own, which may set what holds for the transaction.
-pub(super) async fn begin_with(pool: &PgPool, statement: &'static str) -> Result<Transaction<'static, Postgres>> {
+/// By a statement that begins it, and may set what holds for it.
+pub(super) async fn begin_with(
+    pool: &PgPool,
+    statement: impl SqlSafeStr + Send + 'static,
+) -> Result<Transaction<'static, Postgres>> {
     let pool = pool.clone();
     match spawn(async move { pool.begin_with(statement).await }).await {
         Ok(begun) => begun.map_err(database),

@@ -7,11 +7,11 @@ use pgq_core::{Codec, JobId, Priority};
 use sqlx::postgres::PgRow;
 
 use super::Postgres;
-use super::convert::{Instant, column, database, instant, job_id, micros};
+use super::convert::{Instant, column, instant, job_id, micros};
 use super::enqueue::when;
 use super::operate::{STEP, TRIES};
 use super::search::read_state;
-use super::wake::{Call, wake};
+use super::wake::Call;
 use crate::backend::{Change, Deletion, Edited, Pausable, Pause};
 use crate::error::{Error, Kind, Result};
 use crate::platform::pause;
@@ -37,14 +37,13 @@ impl Postgres {
         let query = self.statements.edit.query().bind(id.0).bind(change.task.clone());
         let query = query.bind(change.priority.map(Priority::rank)).bind(instant.flatten()).bind(delay);
         let query = query.bind(codec.map(Codec::number)).bind(payload).bind(self.now()).bind(change.limit_keys.clone());
-        let mut connection = self.pool.acquire().await.map_err(database)?;
-        let row = query.fetch_one(&mut *connection).await.map_err(database)?;
+        let row = self.link.row(query).await?;
         let edited = read_edited(&row)?;
         if edited == Some(Edited::Done) {
             let mut call = Call::nobody();
             call.add(column(&row, 5)?, column(&row, 6)?, 1);
             call.add_soon(column(&row, 5)?, column(&row, 6)?);
-            wake(&mut connection, &self.statements, &self.clock, &call).await?;
+            self.wake(&call).await?;
         }
         Ok(edited)
     }
@@ -72,7 +71,7 @@ impl Postgres {
     async fn delete_step(&self, ids: &[JobId], answers: &mut HashMap<JobId, Deletion>) -> Result<Vec<JobId>> {
         let query = self.statements.delete.query().bind(ids.iter().map(|id| id.0).collect::<Vec<_>>());
         let mut busy = Vec::new();
-        for row in query.fetch_all(&self.pool).await.map_err(database)? {
+        for row in self.link.rows(query).await? {
             let id = job_id(&row)?;
             let (done, running, locked): (bool, bool, bool) = (column(&row, 1)?, column(&row, 2)?, column(&row, 3)?);
             match (done, running, locked) {
@@ -89,23 +88,22 @@ impl Postgres {
         let (kind, name) = what.parts();
         let query = self.statements.pause.query().bind(kind).bind(name.to_owned()).bind(reason.to_owned());
         let query = query.bind(span.map(micros)).bind(self.now());
-        query.execute(&self.pool).await.map(drop).map_err(database)
+        self.link.run(query).await.map(drop)
     }
 
     pub(super) async fn let_go(&self, what: &Pausable) -> Result<bool> {
         let (kind, name) = what.parts();
         let query = self.statements.resume.query().bind(kind).bind(name.to_owned());
-        let resumed = query.execute(&self.pool).await.map_err(database)?.rows_affected() > 0;
+        let resumed = self.link.run(query).await? > 0;
         if resumed {
-            let query = self.statements.rouse.query().bind(self.now());
-            query.execute(&self.pool).await.map_err(database)?;
+            self.link.run(self.statements.rouse.query().bind(self.now())).await?;
         }
         Ok(resumed)
     }
 
     pub(super) async fn held_back(&self) -> Result<Vec<Pause>> {
         let query = self.statements.pauses.query().bind(self.now());
-        query.fetch_all(&self.pool).await.map_err(database)?.iter().map(read_pause).collect()
+        self.link.rows(query).await?.iter().map(read_pause).collect()
     }
 }
 

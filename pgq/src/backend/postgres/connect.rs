@@ -7,6 +7,7 @@ use pgq_core::Lease;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool};
 
+use super::link::Link;
 use crate::error::{Error, Kind, Result};
 use crate::platform::within;
 
@@ -50,9 +51,9 @@ pub(super) const ENGINE_SETTINGS: &str = "
     set synchronous_commit = off";
 
 /// The engine's own connections: one to claim on, one to finish and maintain on.
-pub(super) fn engine_pool(like: &PgPool, lease: Lease) -> PgPool {
+pub(super) fn engine_link(like: &Link, lease: Lease) -> Link {
     let set_up = format!("{ENGINE_SETTINGS}; {}", presence(lease));
-    PgPoolOptions::new()
+    let pool = PgPoolOptions::new()
         .max_connections(2)
         .acquire_timeout(CONNECT_TIMEOUT)
         .idle_timeout(None)
@@ -60,18 +61,19 @@ pub(super) fn engine_pool(like: &PgPool, lease: Lease) -> PgPool {
         // A broken connection shows itself in the statement, which is tried again; a ping would double the trips.
         .test_before_acquire(false)
         .after_connect(move |connection, _| prepare(connection, set_up.clone()))
-        .connect_lazy_with((*like.connect_options()).clone())
+        .connect_lazy_with((*like.options()).clone());
+    Link::new(pool)
 }
 
 /// A connection that lives as long as the worker, with this lease, does.
-pub(super) fn pulse_pool(like: &PgPool, lease: Lease) -> PgPool {
+pub(super) fn pulse_pool(like: &PgConnectOptions, lease: Lease) -> PgPool {
     PgPoolOptions::new()
         .max_connections(1)
         .acquire_timeout(CONNECT_TIMEOUT)
         .idle_timeout(None)
         .max_lifetime(None)
         .after_connect(move |connection, _| prepare(connection, presence(lease)))
-        .connect_lazy_with((*like.connect_options()).clone())
+        .connect_lazy_with(like.clone())
 }
 
 /// While a connection lives, its worker is seen to be there.

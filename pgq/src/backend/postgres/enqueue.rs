@@ -1,14 +1,14 @@
 //! Enqueueing: one statement, whoever's transaction it is in.
 
 use pgq_core::{Headers, NewJob, Placement, When};
+use sqlx::PgConnection;
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 use sqlx::types::Json;
-use sqlx::{PgConnection, PgPool};
 
-use super::begin::begin;
 use super::convert::{Instant, database, job_id, micros};
 use super::extra::Extra;
+use super::link::Link;
 use super::namespace::{Sql, Statements};
 use super::wake::{Call, wake};
 use crate::Result;
@@ -18,7 +18,7 @@ use crate::platform::Clock;
 /// Enqueues in a transaction of our own: commit first, then read who sleeps, then notify. The other way round a worker
 /// could fall asleep in between.
 pub(super) async fn commit(
-    pool: &PgPool,
+    link: &Link,
     statements: &Statements,
     clock: &Clock,
     jobs: Vec<NewJob>,
@@ -27,20 +27,17 @@ pub(super) async fn commit(
         return Ok(Vec::new());
     }
     let call = Call::for_jobs(&jobs, clock);
-    let (enqueued, connection) = if jobs.iter().any(|job| job.unique.is_some()) {
-        let mut transaction = begin(pool).await?;
+    let (enqueued, woken) = if jobs.iter().any(|job| job.unique.is_some()) {
+        let mut transaction = link.begin().await?;
         let enqueued = run(&mut transaction, statements, clock, jobs, &Call::nobody()).await?;
         transaction.commit().await.map_err(database)?;
-        (enqueued, pool.acquire().await)
+        (enqueued, link.wake(statements, clock, &call).await)
     } else {
-        let mut connection = pool.acquire().await.map_err(database)?;
-        (run(&mut connection, statements, clock, jobs, &Call::nobody()).await?, Ok(connection))
+        let mut visit = link.visit().await?;
+        let enqueued = run(&mut visit, statements, clock, jobs, &Call::nobody()).await?;
+        (enqueued, wake(&mut visit, statements, clock, &call).await)
     };
     // The jobs are in: who isn't woken finds them at the next look, so this is no failure of the enqueue.
-    let woken = match connection {
-        Ok(mut connection) => wake(&mut connection, statements, clock, &call).await,
-        Err(error) => Err(database(error)),
-    };
     if let Err(error) = woken {
         tracing::debug!(?error, "nobody was woken for jobs that were enqueued");
     }

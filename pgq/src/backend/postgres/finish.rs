@@ -13,7 +13,7 @@ use super::convert::{Instant, column, database, job_id, micros, unsigned};
 use super::enqueue;
 use super::namespace::Statements;
 use super::session::PgSession;
-use super::wake::{Call, wake};
+use super::wake::Call;
 use crate::Result;
 use crate::backend::{Ended, Verdict};
 
@@ -25,14 +25,18 @@ pub(super) async fn finish(session: &PgSession, ended: Vec<Ended>) -> Result<Vec
     if !followed.is_empty() {
         written.extend(end_followed(session, followed).await?);
     }
-    let mut connection = session.engine().acquire().await.map_err(database)?;
+    let (engine, mut call) = (session.engine(), Call::nobody());
+    let mut visit = engine.visit().await?;
     if !over.is_empty() {
-        written.extend(end(&session.holder(), &mut connection, over).await?);
+        written.extend(end(&session.holder(), &mut visit, over).await?);
     }
     if !back.is_empty() {
-        written.extend(put_back(session, &mut connection, back).await?);
+        written.extend(put_back(session, &mut visit, back, &mut call).await?);
     }
-    verdicts(&session.holder(), &mut connection, &claims, &written).await
+    let verdicts = verdicts(&session.holder(), &mut visit, &claims, &written).await?;
+    visit.end().await?;
+    session.call(&call).await?;
+    Ok(verdicts)
 }
 
 /// What wasn't written is either no longer ours, or locked by somebody who looks at it just now.
@@ -117,7 +121,13 @@ async fn end_followed(session: &PgSession, mut ended: Vec<Ended>) -> Result<Vec<
     Ok(written)
 }
 
-async fn put_back(session: &PgSession, connection: &mut PgConnection, ended: Vec<Ended>) -> Result<Vec<Claim>> {
+/// Who is to be woken once it stands is added to `call`.
+async fn put_back(
+    session: &PgSession,
+    connection: &mut PgConnection,
+    ended: Vec<Ended>,
+    call: &mut Call,
+) -> Result<Vec<Claim>> {
     let (mut ids, mut epochs, mut delays, mut refunds, mut retrying) = (vec![], vec![], vec![], vec![], vec![]);
     let mut failures = Failures::default();
     for Ended { id, epoch, ran, transition, .. } in ended {
@@ -138,8 +148,7 @@ async fn put_back(session: &PgSession, connection: &mut PgConnection, ended: Vec
         .bind(failures.chains)
         .bind(failures.epochs)
         .bind(failures.ran);
-    let rows = query.fetch_all(&mut *connection).await.map_err(database)?;
-    let mut call = Call::nobody();
+    let rows = query.fetch_all(connection).await.map_err(database)?;
     for row in &rows {
         let (ready, soon) = (column(row, 4)?, column(row, 5)?);
         if ready {
@@ -149,7 +158,6 @@ async fn put_back(session: &PgSession, connection: &mut PgConnection, ended: Vec
             call.add_soon(column(row, 2)?, column(row, 3)?);
         }
     }
-    wake(connection, &session.statements, &session.clock, &call).await?;
     rows.iter().map(claim).collect()
 }
 

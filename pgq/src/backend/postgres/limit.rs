@@ -57,9 +57,11 @@ impl PgSession {
     }
 
     pub(super) async fn view_pools(&self) -> Result<Vec<PoolView>> {
-        let mut connection = self.engine().acquire().await.map_err(database)?;
+        let mut visit = self.engine().visit().await?;
         let mut views = Vec::new();
-        for (limit, standing) in self.read(&mut connection, None).await? {
+        let standings = self.read(&mut visit, None).await?;
+        visit.end().await?;
+        for (limit, standing) in standings {
             for (measure, pool) in standing.pools {
                 let pool_name = PoolName { limit: limit.as_str().into(), measure };
                 views.push(PoolView { pool: pool_name, portion: pool.portion(self.lease), edition: standing.edition });
@@ -92,7 +94,7 @@ impl PgSession {
 
     /// What workers that are gone had is others'.
     pub(super) async fn reclaim_shares(&self) -> Result<()> {
-        let rows = self.statements.orphaned_shares.query().fetch_all(&self.engine()).await.map_err(database)?;
+        let rows = self.engine().rows(self.statements.orphaned_shares.query()).await?;
         if rows.is_empty() {
             return Ok(());
         }

@@ -17,7 +17,7 @@ impl PgSession {
     async fn promote_step(&self, step: u32) -> Result<Promoted> {
         let lock = self.statements.namespace.lock("promote");
         let query = self.statements.promote.query().bind(i64::from(step)).bind(self.now()).bind(lock);
-        let rows = query.fetch_all(&self.engine()).await.map_err(database)?;
+        let rows = self.engine().rows(query).await?;
         let (mut call, mut moved, mut next) = (Call::nobody(), 0, None);
         for row in &rows {
             if let Some(queue) = column::<Option<&str>, _>(row, 0)? {
@@ -36,7 +36,7 @@ impl PgSession {
 
     async fn rescue_step(&self, step: u32) -> Result<Rescued> {
         let query = self.statements.declare_gone.query().bind(self.lease.0).bind(self.now());
-        let gone = query.fetch_all(&self.engine()).await.map_err(database)?;
+        let gone = self.engine().rows(query).await?;
         let mut transaction = self.begin_scan().await?;
         let query = self.statements.free.query().bind(i64::from(step)).bind(self.now());
         let query = query.bind(i32::from(crash::SUSPECT)).bind(i32::from(crash::MOST)).bind(micros(crash::PAUSE));
@@ -64,7 +64,7 @@ impl PgSession {
 
     /// A wish to cancel a running job outlives the worker that was told and died.
     async fn cancel_untold(&self) -> Result<()> {
-        let untold = self.statements.untold.query().fetch_all(&self.engine()).await.map_err(database)?;
+        let untold = self.engine().rows(self.statements.untold.query()).await?;
         for row in &untold {
             let why: String = column(row, 1)?;
             cancel(&self.engine(), &self.statements, &self.clock, vec![job_id(row)?], why).await?;
@@ -75,7 +75,7 @@ impl PgSession {
     async fn expire_step(&self, step: u32) -> Result<Vec<Discarded>> {
         let failure = Failure::expired();
         let query = self.statements.expire.query().bind(i64::from(step)).bind(self.now()).bind(failure.message());
-        let rows = query.fetch_all(&self.engine()).await.map_err(database)?;
+        let rows = self.engine().rows(query).await?;
         let discarded = |row: &PgRow| {
             let attempt: i16 = column(row, 2)?;
             Ok(Discarded::new(job_id(row)?, column(row, 1)?, attempt.unsigned_abs(), failure.clone()))
@@ -86,7 +86,7 @@ impl PgSession {
     async fn prune_step(&self, step: u32) -> Result<Pruned> {
         let until = self.pruned_until().map(Instant);
         let query = self.statements.prune.query().bind(i64::from(step)).bind(self.now()).bind(until);
-        let row = query.fetch_one(&self.engine()).await.map_err(database)?;
+        let row = self.engine().row(query).await?;
         let pruned = Pruned { rows: unsigned(column::<i64, _>(&row, 0)?) };
         let until = column::<Option<Instant>, _>(&row, 1)?.map(|until| until.0);
         // After the last step the next one begins from the front, where somebody may have had rows locked.

@@ -4,7 +4,6 @@
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
 use super::Postgres;
-use super::begin::begin;
 use super::convert::{INSTALL, column, database};
 use super::namespace::Namespace;
 use crate::Result;
@@ -21,7 +20,7 @@ const CURRENT: u32 = MIGRATIONS.len() as u32;
 /// Brings the schema up to date, in one transaction: it is all there or nothing is.
 pub(super) async fn migrate(backend: &Postgres) -> Result<Migrated> {
     let namespace = &backend.statements.namespace;
-    let mut transaction = begin(&backend.pool).await?;
+    let mut transaction = backend.link.begin().await?;
     // Each statement has to see what was committed before it, or whoever waits here would install once more.
     transaction.execute("set transaction isolation level read committed").await.map_err(database)?;
     let lock = sqlx::query("select pg_advisory_xact_lock($1)").bind(namespace.lock("migrate"));
@@ -45,8 +44,8 @@ pub(super) async fn migrate(backend: &Postgres) -> Result<Migrated> {
 /// An error that says what to run, unless the schema is there in this crate's version.
 pub(super) async fn check(backend: &Postgres) -> Result<()> {
     let namespace = &backend.statements.namespace;
-    let options = backend.pool.connect_options();
-    let mut connection = backend.pool.acquire().await.map_err(|error| super::unreachable(&options, error))?;
+    let (link, options) = (&backend.link, backend.link.options());
+    let mut connection = link.pool().acquire().await.map_err(|error| super::unreachable(&options, error))?;
     match installed(namespace, &mut connection).await? {
         Some(CURRENT) => Ok(()),
         Some(version) if version > CURRENT => Err(newer(namespace, version)),

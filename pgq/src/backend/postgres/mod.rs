@@ -9,6 +9,7 @@ mod enqueue;
 mod extra;
 mod finish;
 mod limit;
+mod link;
 mod maintain;
 mod migrate;
 mod namespace;
@@ -37,9 +38,11 @@ use crate::platform::Clock;
 use connect::unreachable;
 pub(crate) use connect::{connect, options};
 pub(crate) use convert::database;
+use link::Link;
 pub(crate) use namespace::Namespace;
 use namespace::Statements;
 pub use tx::TxConnection;
+use wake::Call;
 
 /// Enqueues on a bare connection, which knows no client.
 pub(crate) async fn insert(
@@ -53,18 +56,23 @@ pub(crate) async fn insert(
 /// Jobs in a PostgreSQL database, under one namespace.
 #[derive(Clone, Debug)]
 pub(crate) struct Postgres {
-    pool: PgPool,
+    link: Link,
     statements: Arc<Statements>,
     clock: Clock,
 }
 
 impl Postgres {
     pub(crate) fn new(pool: PgPool, namespace: &Namespace, clock: Clock) -> Self {
-        Self { pool, statements: namespace.statements(), clock }
+        Self { link: Link::new(pool), statements: namespace.statements(), clock }
     }
 
     pub(crate) fn pool(&self) -> &PgPool {
-        &self.pool
+        self.link.pool()
+    }
+
+    /// Wakes whoever is meant, after the commit of what there is to do.
+    async fn wake(&self, call: &Call) -> Result<()> {
+        self.link.wake(&self.statements, &self.clock, call).await
     }
 
     /// Enqueues on a connection or in a transaction of the caller's own.
@@ -84,7 +92,7 @@ impl Backend for Postgres {
 
 impl Produce for Postgres {
     fn enqueue(&self, jobs: Vec<NewJob>) -> Answer<'_, Vec<Enqueued>> {
-        Box::pin(enqueue::commit(&self.pool, &self.statements, &self.clock, jobs))
+        Box::pin(enqueue::commit(&self.link, &self.statements, &self.clock, jobs))
     }
 
     fn begin(&self) -> Answer<'_, Box<dyn Transaction>> {

@@ -4,15 +4,14 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use pgq_core::{Failure, FailureKind, JobId};
-use sqlx::PgPool;
 use sqlx::postgres::PgRow;
 
-use super::begin::begin;
 use super::change::locked;
 use super::convert::{Instant, column, database, job_id};
+use super::link::Link;
 use super::namespace::Statements;
 use super::search::read_state;
-use super::wake::{Call, wake};
+use super::wake::Call;
 use super::{Postgres, migrate, schedule};
 use crate::backend::{
     Agenda, Answer, Cancellation, Change, Declaration, Deletion, Edited, Found, JobInfo, Migrated, Operate, Pausable,
@@ -33,7 +32,7 @@ impl Operate for Postgres {
     fn describe(&self) -> Answer<'_, String> {
         Box::pin(async move {
             let query = sqlx::query("select current_setting('server_version')");
-            let row = query.fetch_one(&self.pool).await.map_err(database)?;
+            let row = self.link.row(query).await?;
             // Distributions add a word of their own to the number.
             let version = column::<&str, _>(&row, 0)?.split_whitespace().next().unwrap_or_default().to_owned();
             Ok(format!("PostgreSQL {version}, {}", self.statements.namespace))
@@ -41,7 +40,7 @@ impl Operate for Postgres {
     }
 
     fn cancel(&self, ids: Vec<JobId>, why: String) -> Answer<'_, Vec<Cancellation>> {
-        Box::pin(cancel(&self.pool, &self.statements, &self.clock, ids, why))
+        Box::pin(cancel(&self.link, &self.statements, &self.clock, ids, why))
     }
 
     fn retry(&self, ids: Vec<JobId>) -> Answer<'_, Vec<Retrial>> {
@@ -75,7 +74,7 @@ impl Operate for Postgres {
     fn declarations(&self, name: Option<String>) -> Answer<'_, Vec<Declaration>> {
         Box::pin(async move {
             let query = self.statements.declarations.query().bind(name);
-            query.fetch_all(&self.pool).await.map_err(database)?.iter().map(declaration).collect()
+            self.link.rows(query).await?.iter().map(declaration).collect()
         })
     }
 
@@ -84,7 +83,7 @@ impl Operate for Postgres {
     }
 
     fn schedules(&self) -> Answer<'_, Agenda> {
-        Box::pin(schedule::agenda(&self.pool, &self.statements, &self.clock))
+        Box::pin(schedule::agenda(&self.link, &self.statements, &self.clock))
     }
 
     fn create_schedule(&self, scheduled: Scheduled) -> Answer<'_, bool> {
@@ -106,15 +105,14 @@ impl Postgres {
         let mut answers = HashMap::new();
         for step in ids.chunks(STEP) {
             let call = self.retry_step(step, &mut answers).await?;
-            let mut connection = self.pool.acquire().await.map_err(database)?;
-            wake(&mut connection, &self.statements, &self.clock, &call).await?;
+            self.wake(&call).await?;
         }
         Ok(ids.iter().map(|id| answers.get(id).copied().unwrap_or(Retrial::Unknown)).collect())
     }
 
     async fn retry_step(&self, ids: &[JobId], answers: &mut HashMap<JobId, Retrial>) -> Result<Call> {
         let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
-        let mut transaction = begin(&self.pool).await?;
+        let mut transaction = self.link.begin().await?;
         let query = self.statements.free_keys.query().bind(&ids);
         query.execute(&mut *transaction).await.map_err(database)?;
         let query = self.statements.retry.query().bind(&ids).bind(self.clock.fixed().map(Instant));
@@ -145,7 +143,7 @@ pub(super) const TRIES: u32 = 100;
 
 /// Cancels in steps, each whole by itself.
 pub(super) async fn cancel(
-    pool: &PgPool,
+    link: &Link,
     statements: &Statements,
     clock: &Clock,
     ids: Vec<JobId>,
@@ -158,7 +156,7 @@ pub(super) async fn cancel(
         for step in left.chunks(STEP) {
             let query = statements.cancel.query().bind(step.iter().map(|id| id.0).collect::<Vec<_>>());
             let query = query.bind(why.message()).bind(clock.fixed().map(Instant));
-            for row in query.fetch_all(pool).await.map_err(database)? {
+            for row in link.rows(query).await? {
                 match read_cancellation(&row)? {
                     (id, Some(answer)) => drop(answers.insert(id, answer)),
                     (id, None) => busy.push(id),

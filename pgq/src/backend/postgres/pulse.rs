@@ -25,7 +25,7 @@ pub(super) struct PgPulse {
 impl PgPulse {
     /// LISTEN comes first, before any claim can decide that there is nothing to do: a notice in between would be lost.
     pub(super) async fn open(session: &PgSession) -> Result<Self> {
-        let pool = pulse_pool(&session.engine(), session.lease);
+        let pool = pulse_pool(&session.engine().options(), session.lease);
         let mut listener = PgListener::connect_with(&pool).await.map_err(database)?;
         // Whoever lost it has to be told: notices were lost too, and perhaps the server has forgotten something.
         listener.eager_reconnect(false);

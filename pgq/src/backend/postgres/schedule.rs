@@ -2,7 +2,6 @@
 
 use pgq_core::schedule::Standing;
 use pgq_core::{Missed, Overlap, Priority, Timestamp};
-use sqlx::PgPool;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::types::Json;
@@ -10,6 +9,7 @@ use sqlx::types::Json;
 use super::Postgres;
 use super::convert::{Instant, column, database, instant, micros, unsigned};
 use super::enqueue;
+use super::link::Link;
 use super::namespace::{Statements, fnv1a_64};
 use super::session::PgSession;
 use super::wake::Call;
@@ -79,23 +79,23 @@ impl PgSession {
 impl Postgres {
     pub(super) async fn create(&self, scheduled: Scheduled) -> Result<bool> {
         let query = put(&self.statements, vec![scheduled], self.clock.fixed().map(Instant), None);
-        Ok(query.execute(&self.pool).await.map_err(database)?.rows_affected() > 0)
+        Ok(self.link.run(query).await? > 0)
     }
 
     pub(super) async fn hold_schedule_of(&self, name: String, paused: bool) -> Result<bool> {
         let query = self.statements.hold_schedule.query().bind(name).bind(paused).bind(self.clock.fixed().map(Instant));
-        Ok(query.execute(&self.pool).await.map_err(database)?.rows_affected() > 0)
+        Ok(self.link.run(query).await? > 0)
     }
 
     pub(super) async fn drop_schedule(&self, name: String) -> Result<bool> {
         let query = self.statements.delete_schedule.query().bind(name);
-        Ok(query.execute(&self.pool).await.map_err(database)?.rows_affected() > 0)
+        Ok(self.link.run(query).await? > 0)
     }
 }
 
-pub(super) async fn agenda(pool: &PgPool, statements: &Statements, clock: &Clock) -> Result<Agenda> {
+pub(super) async fn agenda(link: &Link, statements: &Statements, clock: &Clock) -> Result<Agenda> {
     let query = statements.agenda.query().bind(clock.fixed().map(Instant));
-    let rows = query.fetch_all(pool).await.map_err(database)?;
+    let rows = link.rows(query).await?;
     let now = rows.first().map_or(Ok(Timestamp::EPOCH), |row| instant(row, 16))?;
     let mut schedules = Vec::with_capacity(rows.len());
     for row in &rows {

@@ -8,7 +8,6 @@ use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 
 use super::Postgres;
-use super::begin::begin;
 use super::convert::{Instant, column, database, instant, job_id, micros, unsigned};
 use super::session::read_headers;
 use crate::Result;
@@ -17,7 +16,7 @@ use crate::backend::{FailedAttempt, Found, JobInfo, Search};
 impl Postgres {
     pub(super) async fn search(&self, search: Search) -> Result<Found> {
         let Search { filter, before, limit, budget } = search;
-        let mut transaction = begin(&self.pool).await?;
+        let mut transaction = self.link.begin().await?;
         plan_for_the_newest(&mut transaction).await?;
         let query = self.statements.find.query().bind(before.map_or(i64::MAX, |id| id.0)).bind(i64::from(budget));
         let query = query.bind(i64::from(limit)).bind(some(filter.tasks.clone())).bind(some(filter.queues.clone()));
@@ -32,9 +31,9 @@ impl Postgres {
     pub(super) async fn look_up(&self, ids: Vec<JobId>) -> Result<Vec<JobInfo>> {
         let numbers: Vec<i64> = ids.iter().map(|id| id.0).collect();
         let query = self.statements.get.query().bind(&numbers).bind(self.now());
-        let rows = query.fetch_all(&self.pool).await.map_err(database)?;
+        let rows = self.link.rows(query).await?;
         let mut failures: HashMap<JobId, Vec<FailedAttempt>> = HashMap::new();
-        for row in self.statements.failures.query().bind(&numbers).fetch_all(&self.pool).await.map_err(database)? {
+        for row in self.link.rows(self.statements.failures.query().bind(&numbers)).await? {
             failures.entry(job_id(&row)?).or_default().push(read_failure(&row)?);
         }
         let mut jobs = HashMap::new();

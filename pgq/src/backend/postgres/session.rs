@@ -5,20 +5,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use pgq_core::{Claimed, Headers, JobId, Lease, Priority, Timestamp, crash};
-use sqlx::PgPool;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 
 use super::Postgres;
-use super::begin::begin_with;
-use super::connect::engine_pool;
+use super::connect::engine_link;
 use super::convert::{Instant, column, database, instant, micros, unsigned};
 use super::extra::Extra;
 use super::finish::Holder;
+use super::link::Link;
 use super::namespace::{Statements, fnv1a_64};
 use super::passed::Passed;
 use super::pulse::PgPulse;
-use super::wake::{Call, hash, wake};
+use super::wake::{Call, hash};
 use crate::Result;
 use crate::backend::{
     Answer, Ask, Batch, Claim, Declaration, Ended, Group, PoolName, PoolView, Portion, Pulse, Registration, Verdict,
@@ -28,7 +27,7 @@ use crate::platform::Clock;
 
 pub(super) struct PgSession {
     pub(super) lease: Lease,
-    links: RwLock<PgPool>,
+    links: RwLock<Link>,
     pub(super) statements: Arc<Statements>,
     pub(super) clock: Clock,
     passed: Mutex<Passed>,
@@ -42,7 +41,7 @@ impl PgSession {
     pub(super) async fn open(backend: &Postgres, worker: Registration) -> Result<Self> {
         let session = Self {
             lease: worker.lease,
-            links: RwLock::new(engine_pool(&backend.pool, worker.lease)),
+            links: RwLock::new(engine_link(&backend.link, worker.lease)),
             statements: Arc::clone(&backend.statements),
             clock: backend.clock.clone(),
             passed: Mutex::default(),
@@ -53,7 +52,7 @@ impl PgSession {
     }
 
     /// The engine's own connections.
-    pub(super) fn engine(&self) -> PgPool {
+    pub(super) fn engine(&self) -> Link {
         self.links.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -69,13 +68,13 @@ impl PgSession {
 
     /// A transaction that waits for the disk, for what must not be forgotten.
     pub(super) async fn begin_durable(&self) -> Result<sqlx::Transaction<'static, sqlx::Postgres>> {
-        begin_with(&self.engine(), "begin; set local synchronous_commit = on").await
+        self.engine().begin_with("set local synchronous_commit = on").await
     }
 
     /// The same for a look at all rows by their lease. Leases stand in no index, so that is a scan, which the engine's
     /// pinned plans would walk in some index's order.
     pub(super) async fn begin_scan(&self) -> Result<sqlx::Transaction<'static, sqlx::Postgres>> {
-        begin_with(&self.engine(), "begin; set local synchronous_commit = on; set local enable_seqscan = on").await
+        self.engine().begin_with("set local synchronous_commit = on; set local enable_seqscan = on").await
     }
 
     async fn introduce(&self, worker: Registration) -> Result<()> {
@@ -103,11 +102,7 @@ impl PgSession {
     }
 
     pub(super) async fn call(&self, call: &Call) -> Result<()> {
-        if *call == Call::nobody() {
-            return Ok(());
-        }
-        let mut connection = self.engine().acquire().await.map_err(database)?;
-        wake(&mut connection, &self.statements, &self.clock, call).await
+        self.engine().wake(&self.statements, &self.clock, call).await
     }
 
     async fn claim_jobs(&self, claim: Claim) -> Result<Batch> {
@@ -160,7 +155,7 @@ impl PgSession {
         let query = query.bind(self.now()).bind(loose).bind(claim.suspect).bind(i32::from(crash::SUSPECT));
         let (places, groups, rooms) = members(&claim.groups);
         let query = query.bind(places).bind(groups).bind(rooms);
-        let rows = query.fetch_all(&self.engine()).await.map_err(database)?;
+        let rows = self.engine().rows(query).await?;
         let batch = read_batch(&rows)?;
         if !loose {
             self.passed().won(&claim.wants, &batch.jobs);
@@ -184,7 +179,7 @@ impl PgSession {
 
     async fn set_asleep(&self, asleep: Option<Duration>) -> Result<()> {
         let query = self.statements.doze.query().bind(self.lease.0).bind(asleep.map(micros)).bind(self.now());
-        query.execute(&self.engine()).await.map(drop).map_err(database)
+        self.engine().run(query).await.map(drop)
     }
 
     async fn leave(&self, idle: bool) -> Result<()> {
@@ -256,7 +251,7 @@ impl Work for PgSession {
         Box::pin(async move {
             let (queues, tasks): (Vec<&str>, Vec<&str>) = wants.iter().map(|want| (&*want.queue, &*want.task)).unzip();
             let query = self.statements.unfinished.query().bind(queues).bind(tasks).bind(self.now());
-            column(&query.fetch_one(&self.engine()).await.map_err(database)?, 0)
+            column(&self.engine().row(query).await?, 0)
         })
     }
 
@@ -266,7 +261,7 @@ impl Work for PgSession {
 
     fn reconnect(&self) {
         let mut links = self.links.write().unwrap_or_else(PoisonError::into_inner);
-        let fresh = engine_pool(&links, self.lease);
+        let fresh = engine_link(&links, self.lease);
         // Nobody waits for those that give no answer to be closed: they are, when their statements are dropped.
         *links = fresh;
     }

@@ -9,7 +9,6 @@ use pgq_core::{Lease, NewJob};
 use sqlx::PgConnection;
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::begin::begin;
 use super::conclude::conclude;
 use super::convert::database;
 use super::wake::{Call, wake};
@@ -34,7 +33,7 @@ pub(super) struct PgTx {
 
 impl PgTx {
     pub(super) async fn begin(backend: &Postgres) -> Result<Self> {
-        let transaction = begin(&backend.pool).await?;
+        let transaction = backend.link.begin().await?;
         Ok(Self { backend: backend.clone(), transaction: Mutex::new(transaction), call: Lock::default() })
     }
 }
@@ -96,9 +95,10 @@ async fn wake_after(backend: &Postgres, call: &Call) {
     }
     let woken = async {
         // Not for a place in the queue of a busy pool: the commit stands, and its caller waits for this.
-        let Some(connection) = within(MOMENT, backend.pool.acquire()).await else { return Ok(()) };
-        let mut connection = connection.map_err(database)?;
-        wake(&mut connection, &backend.statements, &backend.clock, call).await
+        let Some(visit) = within(MOMENT, backend.link.visit()).await else { return Ok(()) };
+        let mut visit = visit?;
+        wake(&mut visit, &backend.statements, &backend.clock, call).await?;
+        visit.end().await
     };
     if let Err(error) = woken.await {
         tracing::debug!(?error, "nobody was woken for jobs that were enqueued");
