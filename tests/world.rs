@@ -15,6 +15,8 @@ use pgq_testdb::{Database, Template};
 /// A backend, and what a test needs to put to it.
 pub(crate) struct World {
     pub(crate) client: Client,
+    /// Of those who hear of new jobs, wherever the others look for them only.
+    pub(crate) hearing: Client,
     pub(crate) clock: ManualClock,
     pub(crate) _database: Option<Database>,
 }
@@ -25,7 +27,7 @@ impl World {
     pub(crate) fn memory() -> Self {
         let clock = clock();
         let client = Client::builder().unwrap().clock(clock.clone()).memory();
-        Self { client, clock, _database: None }
+        Self { hearing: client.clone(), client, clock, _database: None }
     }
 
     pub(crate) async fn postgres() -> Self {
@@ -33,7 +35,15 @@ impl World {
         let clock = clock();
         let pool = database.pool().await.unwrap();
         let client = Client::builder().unwrap().clock(clock.clone()).pool(pool);
-        Self { client, clock, _database: Some(database) }
+        Self { hearing: client.clone(), client, clock, _database: Some(database) }
+    }
+
+    /// PostgreSQL, as if a pooler in transaction mode were between.
+    pub(crate) async fn poll_only() -> Self {
+        let World { hearing, clock, _database, .. } = Self::postgres().await;
+        let pool = hearing.pool().unwrap().clone();
+        let client = Client::builder().unwrap().clock(clock.clone()).poll_only().pool(pool);
+        Self { client, hearing, clock, _database }
     }
 
     /// Enqueues jobs as they are.
@@ -52,20 +62,27 @@ impl World {
     }
 
     pub(crate) async fn session_for(&self, wants: Vec<Want>) -> Result<Arc<dyn Session>> {
-        self.register(wants, Vec::new()).await
+        self.register(&self.client, wants, Vec::new()).await
+    }
+
+    /// As [`session`](Self::session), of a worker that can sleep and be woken.
+    pub(crate) async fn sleeper(&self, tasks: &[&str]) -> Result<Arc<dyn Session>> {
+        let wants = tasks.iter().map(|task| want("default", task, u32::MAX)).collect();
+        self.register(&self.hearing, wants, Vec::new()).await
     }
 
     /// A worker's session whose tasks say something about themselves.
     pub(crate) async fn session_declaring(&self, tasks: Vec<Declaration>) -> Result<Arc<dyn Session>> {
-        self.register(tasks.iter().map(|task| want(&task.queue, &task.name, u32::MAX)).collect(), tasks).await
+        let wants = tasks.iter().map(|task| want(&task.queue, &task.name, u32::MAX)).collect();
+        self.register(&self.client, wants, tasks).await
     }
 
-    async fn register(&self, wants: Vec<Want>, tasks: Vec<Declaration>) -> Result<Arc<dyn Session>> {
+    async fn register(&self, client: &Client, wants: Vec<Want>, tasks: Vec<Declaration>) -> Result<Arc<dyn Session>> {
         static LEASES: AtomicI64 = AtomicI64::new(1);
         let lease = Lease(LEASES.fetch_add(1, Ordering::SeqCst));
         let (instance, host) = (pgq::backend::Uuid::nil(), "test".to_owned());
         let worker = Registration { lease, instance, host, pid: 1, span: SPAN, wants, tasks };
-        self.client.backend().register(worker).await
+        client.backend().register(worker).await
     }
 
     pub(crate) async fn worker<R: Resources>(&self, tasks: Tasks<R>, resources: R) -> Result<Stepper> {

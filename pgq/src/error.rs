@@ -59,6 +59,8 @@ pub(crate) enum Kind {
     MissingResource,
     /// `Resources::init` failed.
     Init,
+    /// The connection leads to a pooler that keeps nothing of a session.
+    Pooled,
     /// A worker that was to end when it can't hear of new jobs couldn't.
     Deaf,
     /// The worker was told to end at once, or its drain period ran out.
@@ -146,11 +148,12 @@ impl Error {
         self.kind() == Kind::Unsupported
     }
 
-    /// A worker that can't start as it is made: no database is named, it has no task, two tasks have one name, or a task asks
-    /// for what the resources don't provide.
+    /// A worker that can't start as it is made: no database is named, it has no task, two tasks have one name, a task asks for
+    /// what the resources don't provide, or it is connected to a pooler in transaction mode without knowing of that.
     #[must_use]
     pub fn is_setup(&self) -> bool {
-        matches!(self.kind(), Kind::NoDatabase | Kind::NoTasks | Kind::DuplicateTask | Kind::MissingResource)
+        let kind = self.kind();
+        matches!(kind, Kind::NoDatabase | Kind::NoTasks | Kind::DuplicateTask | Kind::MissingResource | Kind::Pooled)
     }
 
     /// The resources could not be made: [`Error::init`].

@@ -13,7 +13,7 @@ pub use backend::postgres::TxConnection;
 pub use backend::{Cancellation, Deletion, Discarded, Edited, JobInfo, Migrated, Pausable, Pause, Retrial};
 pub use client::{
     AnyJob, AnyTask, Bulk, Client, ClientBuilder, Count, DeclaredTask, Edit, Enqueue, EnqueueMany, Handle, JobBuilder,
-    Jobs, On, Outgoing, Page, ScheduleBuilder, ScheduleInfo, Target, Tx, enqueue_many, set_namespace,
+    Jobs, On, Outgoing, Page, ScheduleBuilder, ScheduleInfo, Target, Tx, enqueue_many, set_namespace, set_poll_only,
 };
 pub use control::{cancel, discard, retry_in, snooze};
 pub use error::{BoxError, Error, Result};

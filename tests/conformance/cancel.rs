@@ -54,7 +54,7 @@ pub(crate) async fn thousands_are_cancelled_in_one_call_with_an_answer_for_each(
 
 pub(crate) async fn the_holder_of_a_running_job_is_told(world: World) -> Result<()> {
     world.put_one(job("a")).await?;
-    let session = world.session(&["a"]).await?;
+    let session = world.sleeper(&["a"]).await?;
     let mut pulse = session.attend().await?;
     let won = claim(&session, &["a"], 1).await?;
     assert_eq!(world.client.cancel(won[0].id, "enough").await?, Cancellation::Asked);

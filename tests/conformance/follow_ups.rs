@@ -101,7 +101,7 @@ pub(crate) async fn a_follow_up_with_a_mistake_is_told_of_at_once(world: World) 
 }
 
 pub(crate) async fn follow_ups_wake_a_sleeper(world: World) -> Result<()> {
-    let (session, sleeper) = (world.session(&["a"]).await?, world.session(&["b"]).await?);
+    let (session, sleeper) = (world.session(&["a"]).await?, world.sleeper(&["b"]).await?);
     let mut pulse = sleeper.attend().await?;
     sleeper.doze(Some(Duration::from_mins(5))).await?;
     world.put_one(job("a")).await?;

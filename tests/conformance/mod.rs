@@ -49,6 +49,15 @@ macro_rules! facts {
                 }
             )*)*
         }
+
+        mod poll_only {
+            $($(
+                #[tokio::test]
+                async fn $fact() -> pgq::Result<()> {
+                    super::$room::$fact(crate::world::World::poll_only().await).await
+                }
+            )*)*
+        }
     };
 }
 

@@ -256,7 +256,7 @@ pub(crate) async fn an_odd_edit_is_refused(world: World) -> Result<()> {
 }
 
 pub(crate) async fn an_edit_wakes_a_sleeper(world: World) -> Result<()> {
-    let session = world.session(&["a"]).await?;
+    let session = world.sleeper(&["a"]).await?;
     let id = world.put_one(after("a", Duration::from_hours(1))).await?;
     let mut pulse = session.attend().await?;
     session.doze(Some(Duration::from_mins(5))).await?;

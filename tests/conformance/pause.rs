@@ -75,7 +75,7 @@ pub(crate) async fn a_second_pause_takes_the_place_of_the_first(world: World) ->
 }
 
 pub(crate) async fn resuming_wakes_a_sleeper(world: World) -> Result<()> {
-    let session = world.session(&["a"]).await?;
+    let session = world.sleeper(&["a"]).await?;
     world.put_one(job("a")).await?;
     world.client.pause(task("a"), "", None).await?;
     let mut pulse = session.attend().await?;

@@ -69,7 +69,7 @@ pub(crate) async fn a_job_whose_unique_key_is_taken_by_now_is_not_retried(world:
 }
 
 pub(crate) async fn retrying_wakes_a_sleeper(world: World) -> Result<()> {
-    let session = world.session(&["a"]).await?;
+    let session = world.sleeper(&["a"]).await?;
     let id = world.put_one(job("a")).await?;
     let won = claim(&session, &["a"], 1).await?;
     end(&session, &won[0], Transition::Complete).await?;

@@ -16,7 +16,7 @@ const WORK: Notice = Notice { work: true, soon: false, told: false, limits: fals
 const DUE: Notice = Notice { work: false, soon: true, told: false, limits: false };
 
 pub(crate) async fn a_sleeper_is_woken_by_work_it_can_do(world: World) -> Result<()> {
-    let session = world.session(&["a", "b"]).await?;
+    let session = world.sleeper(&["a", "b"]).await?;
     let mut pulse = session.attend().await?;
     session.doze(Some(NAP)).await?;
     world.put_one(job("b")).await?;
@@ -25,7 +25,7 @@ pub(crate) async fn a_sleeper_is_woken_by_work_it_can_do(world: World) -> Result
 }
 
 pub(crate) async fn a_sleeper_is_not_woken_by_work_of_others(world: World) -> Result<()> {
-    let session = world.session(&["a"]).await?;
+    let session = world.sleeper(&["a"]).await?;
     let mut pulse = session.attend().await?;
     session.doze(Some(NAP)).await?;
     world.put(vec![job("b"), in_queue("a", "mail"), after("a", NAP)]).await?;
@@ -35,7 +35,7 @@ pub(crate) async fn a_sleeper_is_not_woken_by_work_of_others(world: World) -> Re
 }
 
 pub(crate) async fn a_worker_that_is_awake_is_not_woken(world: World) -> Result<()> {
-    let session = world.session(&["a"]).await?;
+    let session = world.sleeper(&["a"]).await?;
     let mut pulse = session.attend().await?;
     world.put_one(job("a")).await?;
     session.doze(Some(NAP)).await?;
@@ -51,7 +51,7 @@ pub(crate) async fn a_worker_that_is_awake_is_not_woken(world: World) -> Result<
 }
 
 pub(crate) async fn a_transaction_wakes_when_it_is_committed(world: World) -> Result<()> {
-    let session = world.session(&["a"]).await?;
+    let session = world.sleeper(&["a"]).await?;
     let mut pulse = session.attend().await?;
     session.doze(Some(NAP)).await?;
     for commit in [false, true] {
@@ -65,7 +65,7 @@ pub(crate) async fn a_transaction_wakes_when_it_is_committed(world: World) -> Re
 
 pub(crate) async fn promotion_wakes_a_sleeper(world: World) -> Result<()> {
     world.put_one(after("a", NAP)).await?;
-    let (session, other) = (world.session(&["a"]).await?, world.session(&["a"]).await?);
+    let (session, other) = (world.sleeper(&["a"]).await?, world.session(&["a"]).await?);
     let mut pulse = session.attend().await?;
     world.clock.advance(NAP);
     session.doze(Some(NAP)).await?;
@@ -76,7 +76,7 @@ pub(crate) async fn promotion_wakes_a_sleeper(world: World) -> Result<()> {
 
 pub(crate) async fn a_release_wakes_a_sleeper(world: World) -> Result<()> {
     world.put_one(job("a")).await?;
-    let (session, other) = (world.session(&["a"]).await?, world.session(&["a"]).await?);
+    let (session, other) = (world.sleeper(&["a"]).await?, world.session(&["a"]).await?);
     let won = claim(&other, &["a"], 1).await?;
     let mut pulse = session.attend().await?;
     session.doze(Some(NAP)).await?;
@@ -86,7 +86,7 @@ pub(crate) async fn a_release_wakes_a_sleeper(world: World) -> Result<()> {
 }
 
 pub(crate) async fn what_is_due_soon_wakes_a_sleeper_to_promote_it(world: World) -> Result<()> {
-    let session = world.session(&["a"]).await?;
+    let session = world.sleeper(&["a"]).await?;
     let mut pulse = session.attend().await?;
     session.doze(Some(NAP)).await?;
     world.put_one(after("a", SOON)).await?;

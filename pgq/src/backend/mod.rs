@@ -47,6 +47,11 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 pub trait Backend: Produce + Operate {
     /// Opens a session for a worker: from now on its beats are expected, and its claims are its own.
     fn register(&self, worker: Registration) -> Answer<'_, Arc<dyn Session>>;
+
+    /// Whether a session would have what it was opened with: an error where something in between keeps it from that.
+    fn self_test(&self) -> Answer<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
 }
 
 /// A worker's end of the backend.
@@ -154,6 +159,11 @@ pub trait Pulse: Send {
 
     /// Waits for the next notice. Cancelling the wait loses nothing.
     fn notice(&mut self) -> Answer<'_, Notice>;
+
+    /// Whether there will ever be one: a worker without looks by itself.
+    fn hears(&self) -> bool {
+        true
+    }
 }
 
 /// The verbs that any worker may do for all: whoever comes first does the due step.

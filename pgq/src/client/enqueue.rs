@@ -62,7 +62,7 @@ impl<'t> sealed::Target<'t> for &'t mut PgConnection {
         Box::pin(async move {
             let settings = Settings::of_process()?;
             let jobs = AnyJob::all_ready(jobs, &Gate::new(settings.max_payload))?;
-            postgres::insert(self, &settings.namespace, jobs).await
+            postgres::insert(self, &settings.namespace, settings.is_poll_only(), jobs).await
         })
     }
 }

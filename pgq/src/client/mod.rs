@@ -34,8 +34,8 @@ use outgoing::Gate;
 pub use outgoing::Outgoing;
 pub use schedule::ScheduleBuilder;
 pub use schedules::ScheduleInfo;
-pub use settings::set_namespace;
 pub(crate) use settings::{Settings, variable};
+pub use settings::{set_namespace, set_poll_only};
 pub use tx::Tx;
 
 /// The handle on a backend, PostgreSQL or in memory. Clones are cheap and share everything.
@@ -136,6 +136,10 @@ impl Client {
         postgres.map(Postgres::pool).ok_or_else(|| Error::new(Kind::Unsupported, NO_SQL))
     }
 
+    pub(crate) fn is_poll_only(&self) -> bool {
+        self.inner.postgres.as_ref().is_some_and(Postgres::is_poll_only)
+    }
+
     /// The backend itself, for who builds on the port.
     #[must_use]
     pub fn backend(&self) -> &Arc<dyn Backend> {
@@ -198,6 +202,20 @@ impl ClientBuilder {
         Ok(self)
     }
 
+    /// For connections that lead to a pooler in transaction mode, such as PgBouncer, instead of to the server itself: rests
+    /// nothing on what is set, prepared, locked or listened for on a connection beyond the end of a transaction. Everything
+    /// else works as ever, a few round trips slower. Workers of such a client don't hear of new jobs but look for them every
+    /// second, and their jobs are freed when their lease is over, not by sight.
+    ///
+    /// **SQL of your own** on such connections, also on a [`Tx`]'s, needs `sqlx::query(…).persistent(false)` in a transaction,
+    /// unless the pooler keeps prepared statements itself: PgBouncer does from version 1.21 on, with
+    /// `max_prepared_statements` above 0. `PGQ_POLL_ONLY=1` and [`set_poll_only`] are the same for all of a process.
+    #[must_use]
+    pub fn poll_only(mut self) -> Self {
+        self.settings.poll_only = true;
+        self
+    }
+
     /// The largest payload that is taken, in bytes as encoded; 1 MiB unless said otherwise.
     #[must_use]
     pub fn max_payload(mut self, bytes: usize) -> Self {
@@ -252,7 +270,8 @@ impl ClientBuilder {
     /// Uses a pool of one's own.
     #[must_use]
     pub fn pool(self, pool: PgPool) -> Client {
-        let postgres = Postgres::new(pool, &self.settings.namespace, self.platform.clock.clone());
+        let Settings { namespace, .. } = &self.settings;
+        let postgres = Postgres::new(pool, namespace, self.settings.is_poll_only(), self.platform.clock.clone());
         self.build(Arc::new(postgres.clone()), Some(postgres))
     }
 

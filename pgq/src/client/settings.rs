@@ -2,6 +2,7 @@
 
 use std::env;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::backend::postgres::Namespace;
 use crate::error::{Error, Result};
@@ -14,24 +15,32 @@ const MAX_PAYLOAD: usize = 1 << 20;
 pub(crate) struct Settings {
     pub(crate) namespace: Namespace,
     pub(crate) max_payload: usize,
+    pub(crate) poll_only: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { namespace: Namespace::default(), max_payload: MAX_PAYLOAD }
+        Self { namespace: Namespace::default(), max_payload: MAX_PAYLOAD, poll_only: false }
     }
 }
 
 static PROCESS: OnceLock<Settings> = OnceLock::new();
+/// Apart from the rest, as it is said apart from the namespace.
+static POLL_ONLY: AtomicBool = AtomicBool::new(false);
 
 impl Settings {
-    /// The process's: read once, from `PGQ_SCHEMA`, `PGQ_PREFIX` and `PGQ_MAX_PAYLOAD`, unless [`set_namespace`] came
-    /// before.
+    /// The process's: read once, from `PGQ_SCHEMA`, `PGQ_PREFIX`, `PGQ_MAX_PAYLOAD` and `PGQ_POLL_ONLY`, unless
+    /// [`set_namespace`] came before.
     pub(crate) fn of_process() -> Result<&'static Self> {
         match PROCESS.get() {
             Some(settings) => Ok(settings),
             None => Self::from_env().map(|settings| PROCESS.get_or_init(|| settings)),
         }
+    }
+
+    /// Whether connections may lead to a pooler.
+    pub(crate) fn is_poll_only(&self) -> bool {
+        self.poll_only || POLL_ONLY.load(Ordering::SeqCst)
     }
 
     fn from_env() -> Result<Self> {
@@ -49,7 +58,7 @@ impl Settings {
                 .parse()
                 .map_err(|_| Error::invalid(format!("PGQ_MAX_PAYLOAD: expected a number of bytes, got {text:?}")))?,
         };
-        Ok(Self { namespace, max_payload })
+        Ok(Self { namespace, max_payload, poll_only: switch("PGQ_POLL_ONLY")? })
     }
 }
 
@@ -60,6 +69,23 @@ pub(crate) fn variable(name: &str) -> Result<Option<String>> {
         Err(env::VarError::NotPresent) => Ok(None),
         Err(env::VarError::NotUnicode(_)) => Err(Error::invalid(format!("{name}: expected UTF-8"))),
     }
+}
+
+/// An environment variable that is `1` or `true`, or else `0`, `false` or none.
+fn switch(name: &str) -> Result<bool> {
+    match variable(name)?.as_deref() {
+        None | Some("0" | "false") => Ok(false),
+        Some("1" | "true") => Ok(true),
+        Some(text) => Err(Error::invalid(format!("{name}: expected `1`, `true`, `0` or `false`, got {text:?}"))),
+    }
+}
+
+/// Says that connections of this process may lead to a pooler in transaction mode, such as PgBouncer, instead of to the server
+/// itself, as `PGQ_POLL_ONLY=1` in its environment does: every client is then as with
+/// [`ClientBuilder::poll_only`](crate::ClientBuilder::poll_only), and so is enqueueing on bare connections, transactions and
+/// pools, which know of no client. Call it first thing in `main`: it holds for the life of the process.
+pub fn set_poll_only() {
+    POLL_ONLY.store(true, Ordering::SeqCst);
 }
 
 /// Sets the namespace that bare connections and pools use as targets, instead of `PGQ_SCHEMA` and `PGQ_PREFIX`. Call it

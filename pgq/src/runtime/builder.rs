@@ -121,7 +121,7 @@ impl<R: Resources> WorkerBuilder<R> {
     }
 
     /// Stops with an error when the connection fails by which it hears of new jobs, instead of looking by itself every second
-    /// until it hears again: for those who would rather have the process started anew.
+    /// until it hears again: for those who would rather have the process started anew. Not with a client that is poll-only.
     pub fn shutdown_on_listener_failure(mut self) -> Self {
         self.endings.deaf = true;
         self
@@ -165,9 +165,14 @@ impl<R: Resources> WorkerBuilder<R> {
     ///
     /// # Errors
     /// No task, two of one name, a resource that a task misses, a queue's or task's name that isn't valid, a schema
-    /// that is absent or of another version, a database that can't be reached, or resources that could not be made.
+    /// that is absent or of another version, a database that can't be reached, or only through a pooler in transaction mode of
+    /// which the client doesn't know ([`ClientBuilder::poll_only`](crate::ClientBuilder::poll_only)), or resources that could
+    /// not be made.
     pub async fn spawn(self) -> Result<Worker<R>> {
         let drain = self.drain;
+        if let Some(client) = &self.client {
+            client.backend().self_test().await?;
+        }
         Worker::start(self.plan().await?, drain).await
     }
 
@@ -195,6 +200,11 @@ impl<R: Resources> WorkerBuilder<R> {
     async fn plan(self) -> Result<Plan<R>> {
         let duties = self.duties()?;
         let client = self.client.ok_or_else(|| Error::invalid("a worker needs a client: `.client(client)`"))?;
+        if client.is_poll_only() && self.endings.deaf {
+            return Err(Error::invalid(
+                "expected a worker that hears of new jobs, to stop when it can't: this one is poll-only",
+            ));
+        }
         if self.slots == 0 {
             return Err(Error::invalid("expected at least 1 slot, got 0"));
         }

@@ -26,6 +26,9 @@ Options (or the variable in brackets, where there is one):
                         unless named [PGQ_BLOCKING_SLOTS]
   --drain-timeout SPAN  how long running handlers may go on when the worker is asked
                         to stop, 25s unless named [PGQ_DRAIN_TIMEOUT]
+  --poll-only           rest nothing on a session of the database, so that a pooler in
+                        transaction mode may be between: look for new jobs every second
+                        [PGQ_POLL_ONLY=1]
   --drain               stop when nothing is left to do but what is due later
   --shutdown-on-listener-failure
                         stop when new jobs can't be heard of, instead of looking for
@@ -43,7 +46,8 @@ hands back what still runs.
 Exit codes: 0 stopped as asked; 1 ended otherwise; 2 bad flag or variable; 3 no database
 named; 4 database unreachable; 5 tables absent; 6 tables of another version; 7 no task;
 8 two tasks of one name; 9 a resource is missing; 10 the resources could not be made;
-11 new jobs couldn't be heard of (--shutdown-on-listener-failure)";
+11 new jobs couldn't be heard of (--shutdown-on-listener-failure); 12 a pooler in
+transaction mode is between (--poll-only)";
 
 /// What the flags and variables say.
 #[expect(clippy::struct_excessive_bools, reason = "one for each flag without a value")]
@@ -59,6 +63,7 @@ pub(super) struct Flags {
     pub(super) slots: usize,
     pub(super) blocking_slots: Option<usize>,
     pub(super) drain_timeout: Duration,
+    pub(super) poll_only: bool,
     pub(super) drain: bool,
     pub(super) shutdown_on_listener_failure: bool,
     pub(super) prune_schedules: bool,
@@ -90,6 +95,7 @@ impl Flags {
             slots,
             blocking_slots,
             drain_timeout,
+            poll_only: false,
             drain: false,
             shutdown_on_listener_failure: false,
             prune_schedules: false,
@@ -112,6 +118,7 @@ impl Flags {
                 Long("blocking-slots") => {
                     self.blocking_slots = Some(slots_of("--blocking-slots", &text(&mut parser)?)?);
                 }
+                Long("poll-only") => self.poll_only = true,
                 Long("drain") => self.drain = true,
                 Long("shutdown-on-listener-failure") => self.shutdown_on_listener_failure = true,
                 Long("prune-schedules") => self.prune_schedules = true,
@@ -180,6 +187,7 @@ pub(super) fn exit_code(error: &Error) -> i32 {
         Kind::MissingResource => 9,
         Kind::Init => 10,
         Kind::Deaf => 11,
+        Kind::Pooled => 12,
     }
 }
 

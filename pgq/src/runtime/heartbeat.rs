@@ -36,8 +36,9 @@ impl Heartbeat {
     }
 
     async fn open(&mut self) -> Result<()> {
-        self.pulse = Some(self.engine.session.attend().await?);
-        self.engine.hears.store(true, Ordering::SeqCst);
+        let pulse = self.engine.session.attend().await?;
+        self.engine.hears.store(pulse.hears(), Ordering::SeqCst);
+        self.pulse = Some(pulse);
         if self.last.is_some() {
             // We had been connected: perhaps the server has crashed meanwhile, and forgotten what it didn't have on disk.
             self.engine.doubts.raise();

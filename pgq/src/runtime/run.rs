@@ -11,7 +11,7 @@ use crate::client::{Settings, variable};
 use crate::error::{Error, Kind, Result};
 use crate::platform::Terminations;
 use crate::task::{Resources, TaskEntry, Tasks};
-use crate::{Client, set_namespace};
+use crate::{Client, set_namespace, set_poll_only};
 
 /// Runs all tasks that are registered in the binary until the process is asked to stop, as the flags and variables say
 /// (`--help` lists them).
@@ -112,6 +112,9 @@ async fn start<R: Resources>(flags: Flags, tasks: Option<Tasks<R>>) -> Result<Wo
 }
 
 async fn connect(flags: &Flags) -> Result<Client> {
+    if flags.poll_only {
+        set_poll_only();
+    }
     if flags.schema.is_some() || flags.prefix.is_some() {
         let schema = flags.schema.as_deref().unwrap_or("pgq");
         // Handlers that enqueue on a connection of their own mean the worker's namespace.

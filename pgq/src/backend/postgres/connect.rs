@@ -13,14 +13,16 @@ use crate::platform::within;
 
 /// Options from a URL (`postgres://user:password@host/database`), or from PGHOST and its like where there is none.
 pub(crate) fn options(url: Option<&str>) -> Result<PgConnectOptions> {
-    match url {
+    let options = match url {
         // The parser's own message could quote the URL, and with it a password.
         Some(url) => {
             let known = url.starts_with("postgres://") || url.starts_with("postgresql://");
-            url.parse::<PgConnectOptions>().ok().filter(|_| known).ok_or_else(|| Error::invalid(EXPECTED_URL))
+            url.parse::<PgConnectOptions>().ok().filter(|_| known).ok_or_else(|| Error::invalid(EXPECTED_URL))?
         }
-        None => Ok(PgConnectOptions::new()),
-    }
+        None => PgConnectOptions::new(),
+    };
+    // Poolers refuse what they don't know of a connection's start. Since PostgreSQL 12 floats are exact without it.
+    Ok(options.extra_float_digits(None))
 }
 
 const EXPECTED_URL: &str = "expected a database URL such as postgres://user:password@host:5432/database";
@@ -36,44 +38,72 @@ pub(crate) async fn connect(options: &PgConnectOptions) -> Result<PgPool> {
 /// How long to wait for a server before saying that it can't be reached.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+macro_rules! engine_settings {
+    ($scope:literal) => {
+        concat!(
+            "set ",
+            $scope,
+            "enable_seqscan = off; ",
+            "set ",
+            $scope,
+            "enable_bitmapscan = off; ",
+            "set ",
+            $scope,
+            "jit = off; ",
+            "set ",
+            $scope,
+            "plan_cache_mode = force_generic_plan; ",
+            "set ",
+            $scope,
+            "default_transaction_isolation = 'read committed'; ",
+            "set ",
+            $scope,
+            "statement_timeout = '60s'; ",
+            "set ",
+            $scope,
+            "lock_timeout = '10s'; ",
+            "set ",
+            $scope,
+            "idle_in_transaction_session_timeout = '60s'; ",
+            "set ",
+            $scope,
+            "synchronous_commit = off",
+        )
+    };
+}
+
 /// Plans are pinned: a queue is often analysed while it is empty, and the plan that is cached then costs 150 ms a claim
 /// later. A claim under REPEATABLE READ, should that be somebody's default, fails with 40001. A claim or finish that a
 /// crash of the server takes back is claimed or finished again, so neither waits for the disk.
-pub(super) const ENGINE_SETTINGS: &str = "
-    set enable_seqscan = off;
-    set enable_bitmapscan = off;
-    set jit = off;
-    set plan_cache_mode = force_generic_plan;
-    set default_transaction_isolation = 'read committed';
-    set statement_timeout = '60s';
-    set lock_timeout = '10s';
-    set idle_in_transaction_session_timeout = '60s';
-    set synchronous_commit = off";
+pub(super) const ENGINE_SETTINGS: &str = engine_settings!("");
+
+/// The same for a transaction alone, which begins by it.
+const ENGINE_BEGIN: &str = concat!("begin isolation level read committed; ", engine_settings!("local "));
 
 /// The engine's own connections: one to claim on, one to finish and maintain on.
 pub(super) fn engine_link(like: &Link, lease: Lease) -> Link {
-    let set_up = format!("{ENGINE_SETTINGS}; {}", presence(lease));
+    own_link(like, lease, 2, ENGINE_SETTINGS)
+}
+
+/// A connection that lives as long as the worker, with this lease, does.
+pub(super) fn pulse_link(like: &Link, lease: Lease) -> Link {
+    own_link(like, lease, 1, "")
+}
+
+fn own_link(like: &Link, lease: Lease, connections: u32, settings: &'static str) -> Link {
     let pool = PgPoolOptions::new()
-        .max_connections(2)
+        .max_connections(connections)
         .acquire_timeout(CONNECT_TIMEOUT)
         .idle_timeout(None)
         .max_lifetime(None)
         // A broken connection shows itself in the statement, which is tried again; a ping would double the trips.
-        .test_before_acquire(false)
-        .after_connect(move |connection, _| prepare(connection, set_up.clone()))
-        .connect_lazy_with((*like.options()).clone());
-    Link::new(pool)
-}
-
-/// A connection that lives as long as the worker, with this lease, does.
-pub(super) fn pulse_pool(like: &PgConnectOptions, lease: Lease) -> PgPool {
-    PgPoolOptions::new()
-        .max_connections(1)
-        .acquire_timeout(CONNECT_TIMEOUT)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .after_connect(move |connection, _| prepare(connection, presence(lease)))
-        .connect_lazy_with(like.clone())
+        .test_before_acquire(false);
+    if like.is_poll_only() {
+        return Link::poll_only(pool.connect_lazy_with(like.options()), ENGINE_BEGIN);
+    }
+    let set_up = format!("{settings}; {}", presence(lease));
+    let pool = pool.after_connect(move |connection, _| prepare(connection, set_up.clone()));
+    Link::direct(pool.connect_lazy_with(like.options()))
 }
 
 /// While a connection lives, its worker is seen to be there.

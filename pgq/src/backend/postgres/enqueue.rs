@@ -1,12 +1,12 @@
 //! Enqueueing: one statement, whoever's transaction it is in.
 
 use pgq_core::{Headers, NewJob, Placement, When};
-use sqlx::PgConnection;
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 use sqlx::types::Json;
+use sqlx::{Connection, PgConnection};
 
-use super::convert::{Instant, database, job_id, micros};
+use super::convert::{Instant, column, database, job_id, micros};
 use super::extra::Extra;
 use super::link::Link;
 use super::namespace::{Sql, Statements};
@@ -27,7 +27,8 @@ pub(super) async fn commit(
         return Ok(Vec::new());
     }
     let call = Call::for_jobs(&jobs, clock);
-    let (enqueued, woken) = if jobs.iter().any(|job| job.unique.is_some()) {
+    let together = link.is_poll_only() || jobs.iter().any(|job| job.unique.is_some());
+    let (enqueued, woken) = if together {
         let mut transaction = link.begin().await?;
         let enqueued = run(&mut transaction, statements, clock, jobs, &Call::nobody()).await?;
         transaction.commit().await.map_err(database)?;
@@ -35,7 +36,9 @@ pub(super) async fn commit(
     } else {
         let mut visit = link.visit().await?;
         let enqueued = run(&mut visit, statements, clock, jobs, &Call::nobody()).await?;
-        (enqueued, wake(&mut visit, statements, clock, &call).await)
+        let woken = wake(&mut visit, statements, clock, &call).await;
+        visit.end().await?;
+        (enqueued, woken)
     };
     // The jobs are in: who isn't woken finds them at the next look, so this is no failure of the enqueue.
     if let Err(error) = woken {
@@ -52,7 +55,23 @@ pub(crate) async fn insert(
     jobs: Vec<NewJob>,
 ) -> Result<Vec<Enqueued>> {
     let call = Call::for_jobs(&jobs, clock);
-    run(connection, statements, clock, jobs, &call).await
+    if statements.persistent || is_in_transaction(connection).await? {
+        return run(connection, statements, clock, jobs, &call).await;
+    }
+    let mut transaction = connection.begin().await.map_err(database)?;
+    let enqueued = run(&mut transaction, statements, clock, jobs, &call).await?;
+    transaction.commit().await.map_err(database)?;
+    Ok(enqueued)
+}
+
+/// The driver knows of those that it began. One that was begun by a statement has a time of its own, before that of each later
+/// statement; without a transaction the two are the same. As a simple query, which is safe on every connection.
+async fn is_in_transaction(connection: &mut PgConnection) -> Result<bool> {
+    if connection.is_in_transaction() {
+        return Ok(true);
+    }
+    let query = sqlx::raw_sql("select transaction_timestamp() <> statement_timestamp()");
+    column(&query.fetch_one(connection).await.map_err(database)?, 0)
 }
 
 /// Enqueues what has a unique key apart from the rest, in one transaction of whoever it is; `call` says who is woken.

@@ -1,7 +1,18 @@
 //! How statements reach the server: every one of ours goes by a [`Link`], so that one place knows how.
+//!
+//! ```text
+//! direct                             poll-only
+//! ──▶ statement, prepared once ──▶   ──▶ begin; set local … ──▶ statement ──▶ commit ──▶
+//! ```
+//!
+//! A direct link has connections to the server, and what is set or prepared on one stays there. A pooler in transaction mode
+//! (PgBouncer's is the best known) lends a connection of its own for a transaction at a time: what was set, locked, listened
+//! for or prepared outside of one belongs to whoever comes next, and a statement whose parts are sent one after the other,
+//! as the driver does, may be answered with the rows of another client's. So a poll-only link has a transaction around every
+//! statement, sets what is needed for that, and prepares nothing by name. What a statement doesn't tell it apart from others,
+//! its [`Sql`](super::namespace::Sql) does.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
@@ -19,20 +30,32 @@ use crate::platform::Clock;
 #[derive(Clone, Debug)]
 pub(super) struct Link {
     pool: PgPool,
+    /// How a transaction begins that is around a statement, where there has to be one.
+    around: Option<&'static str>,
 }
 
 impl Link {
-    pub(super) fn new(pool: PgPool) -> Self {
-        Self { pool }
+    /// Over connections to the server itself.
+    pub(super) fn direct(pool: PgPool) -> Self {
+        Self { pool, around: None }
+    }
+
+    /// Over connections to a pooler, perhaps. Every transaction begins by this.
+    pub(super) fn poll_only(pool: PgPool, begin: &'static str) -> Self {
+        Self { pool, around: Some(begin) }
+    }
+
+    pub(super) fn is_poll_only(&self) -> bool {
+        self.around.is_some()
     }
 
     pub(super) fn pool(&self) -> &PgPool {
         &self.pool
     }
 
-    /// Where it leads.
-    pub(super) fn options(&self) -> Arc<PgConnectOptions> {
-        self.pool.connect_options()
+    /// Where it leads, without what poolers refuse: how floats are written matters to no statement of ours.
+    pub(super) fn options(&self) -> PgConnectOptions {
+        (*self.pool.connect_options()).clone().extra_float_digits(None)
     }
 
     /// Does one statement, which is whole by itself; its rows.
@@ -69,18 +92,22 @@ impl Link {
         visit.end().await
     }
 
-    /// A connection for several statements, each of which is whole by itself.
+    /// A connection for a few statements: over a direct link each stands by itself, over a poll-only one all or none.
     pub(super) async fn visit(&self) -> Result<Visit> {
-        Ok(Visit(self.pool.acquire().await.map_err(database)?))
+        match self.around {
+            None => Ok(Visit::Direct(self.pool.acquire().await.map_err(database)?)),
+            Some(_) => Ok(Visit::Around(self.begin().await?)),
+        }
     }
 
     pub(super) async fn begin(&self) -> Result<Transaction<'static, Postgres>> {
-        begin_with(&self.pool, "begin").await
+        begin_with(&self.pool, self.around.unwrap_or("begin")).await
     }
 
     /// A transaction for which something else is set.
     pub(super) async fn begin_with(&self, settings: &str) -> Result<Transaction<'static, Postgres>> {
-        begin_with(&self.pool, AssertSqlSafe(format!("begin; {settings}"))).await
+        let begin = self.around.unwrap_or("begin");
+        begin_with(&self.pool, AssertSqlSafe(format!("{begin}; {settings}"))).await
     }
 
     pub(super) async fn close(&self) {
@@ -88,14 +115,19 @@ impl Link {
     }
 }
 
-/// A connection for a few statements. What they did counts on once it has [ended](Visit::end).
-#[must_use = "what was done counts on once it has ended"]
-pub(super) struct Visit(PoolConnection<Postgres>);
+/// A connection for a few statements. What they did stands once it has [ended](Visit::end).
+#[must_use = "over a pooler nothing stands before it has ended"]
+pub(super) enum Visit {
+    Direct(PoolConnection<Postgres>),
+    Around(Transaction<'static, Postgres>),
+}
 
 impl Visit {
-    #[expect(clippy::unused_async, reason = "not every link's statements are whole before")]
     pub(super) async fn end(self) -> Result<()> {
-        Ok(())
+        match self {
+            Self::Direct(_) => Ok(()),
+            Self::Around(transaction) => transaction.commit().await.map_err(database),
+        }
     }
 }
 
@@ -103,12 +135,18 @@ impl Deref for Visit {
     type Target = PgConnection;
 
     fn deref(&self) -> &PgConnection {
-        &self.0
+        match self {
+            Self::Direct(connection) => connection,
+            Self::Around(transaction) => transaction,
+        }
     }
 }
 
 impl DerefMut for Visit {
     fn deref_mut(&mut self) -> &mut PgConnection {
-        &mut self.0
+        match self {
+            Self::Direct(connection) => connection,
+            Self::Around(transaction) => transaction,
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! Installing the schema and keeping it up to date. Versions are ours alone: an application's own `_sqlx_migrations`
-//! stays its own.
+//! stays its own. Everything here is done in a transaction and prepared by no name, so that it is right through a pooler too,
+//! also for who has yet to be told that there is one.
 
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
 use super::Postgres;
 use super::convert::{INSTALL, column, database};
-use super::namespace::Namespace;
+use super::namespace::{Namespace, once};
 use crate::Result;
 use crate::backend::Migrated;
 use crate::error::{Error, Kind};
@@ -23,7 +24,7 @@ pub(super) async fn migrate(backend: &Postgres) -> Result<Migrated> {
     let mut transaction = backend.link.begin().await?;
     // Each statement has to see what was committed before it, or whoever waits here would install once more.
     transaction.execute("set transaction isolation level read committed").await.map_err(database)?;
-    let lock = sqlx::query("select pg_advisory_xact_lock($1)").bind(namespace.lock("migrate"));
+    let lock = once("select pg_advisory_xact_lock($1)").bind(namespace.lock("migrate"));
     lock.execute(&mut *transaction).await.map_err(database)?;
     let from = match installed(namespace, &mut transaction).await? {
         Some(version) => version,
@@ -45,8 +46,8 @@ pub(super) async fn migrate(backend: &Postgres) -> Result<Migrated> {
 pub(super) async fn check(backend: &Postgres) -> Result<()> {
     let namespace = &backend.statements.namespace;
     let (link, options) = (&backend.link, backend.link.options());
-    let mut connection = link.pool().acquire().await.map_err(|error| super::unreachable(&options, error))?;
-    match installed(namespace, &mut connection).await? {
+    link.pool().acquire().await.map_err(|error| super::unreachable(&options, error))?;
+    match installed(namespace, &mut *link.begin().await?).await? {
         Some(CURRENT) => Ok(()),
         Some(version) if version > CURRENT => Err(newer(namespace, version)),
         Some(version) => Err(Error::new(
@@ -70,7 +71,7 @@ fn newer(namespace: &Namespace, version: u32) -> Error {
 
 /// The version that is installed, or `None`.
 async fn installed(namespace: &Namespace, connection: &mut PgConnection) -> Result<Option<u32>> {
-    let query = sqlx::query("select to_regclass($1) is not null").bind(namespace.render("@migration"));
+    let query = once("select to_regclass($1) is not null").bind(namespace.render("@migration"));
     let row = query.fetch_one(&mut *connection).await.map_err(database)?;
     if !column::<bool, _>(&row, 0)? {
         return Ok(None);
@@ -84,7 +85,7 @@ async fn installed(namespace: &Namespace, connection: &mut PgConnection) -> Resu
 async fn prepare(namespace: &Namespace, connection: &mut PgConnection) -> Result<u32> {
     refuse_foreign(namespace, connection).await?;
     // Not `if not exists` alone: that asks for the right to create a schema even where it is there already.
-    let query = sqlx::query("select to_regnamespace($1) is not null").bind(format!("\"{}\"", namespace.schema()));
+    let query = once("select to_regnamespace($1) is not null").bind(format!("\"{}\"", namespace.schema()));
     let row = query.fetch_one(&mut *connection).await.map_err(database)?;
     if !column::<bool, _>(&row, 0)? {
         run(connection, format!("create schema \"{}\"", namespace.schema())).await?;
@@ -97,7 +98,7 @@ async fn prepare(namespace: &Namespace, connection: &mut PgConnection) -> Result
 /// Other software uses the schema `pgq` too. Without a prefix the schema has to be empty; with one, nothing in it may
 /// begin with it.
 async fn refuse_foreign(namespace: &Namespace, connection: &mut PgConnection) -> Result<()> {
-    let query = sqlx::query(
+    let query = once(
         "select relname::text from pg_class join pg_namespace on pg_namespace.oid = relnamespace
          where nspname = $1 and starts_with(relname, $2) and relkind in ('r', 'p', 'v', 'm', 'S') order by 1 limit 1",
     );

@@ -17,6 +17,7 @@ mod operate;
 mod passed;
 #[cfg(test)]
 mod plans;
+mod probe;
 mod pulse;
 mod schedule;
 mod search;
@@ -48,9 +49,10 @@ use wake::Call;
 pub(crate) async fn insert(
     connection: &mut PgConnection,
     namespace: &Namespace,
+    poll_only: bool,
     jobs: Vec<NewJob>,
 ) -> Result<Vec<Enqueued>> {
-    enqueue::insert(connection, &namespace.statements(), &Clock::System, jobs).await
+    enqueue::insert(connection, &namespace.statements(poll_only), &Clock::System, jobs).await
 }
 
 /// Jobs in a PostgreSQL database, under one namespace.
@@ -62,8 +64,13 @@ pub(crate) struct Postgres {
 }
 
 impl Postgres {
-    pub(crate) fn new(pool: PgPool, namespace: &Namespace, clock: Clock) -> Self {
-        Self { link: Link::new(pool), statements: namespace.statements(), clock }
+    pub(crate) fn new(pool: PgPool, namespace: &Namespace, poll_only: bool, clock: Clock) -> Self {
+        let link = if poll_only { Link::poll_only(pool, "begin") } else { Link::direct(pool) };
+        Self { link, statements: namespace.statements(poll_only), clock }
+    }
+
+    pub(crate) fn is_poll_only(&self) -> bool {
+        self.link.is_poll_only()
     }
 
     pub(crate) fn pool(&self) -> &PgPool {
@@ -87,6 +94,10 @@ impl Backend for Postgres {
             let session = session::PgSession::open(self, worker).await?;
             Ok(Arc::new(session) as Arc<dyn Session>)
         })
+    }
+
+    fn self_test(&self) -> Answer<'_, ()> {
+        Box::pin(async move { if self.is_poll_only() { Ok(()) } else { probe::self_test(&self.link).await } })
     }
 }
 

@@ -75,12 +75,13 @@ impl Namespace {
         rendered
     }
 
-    /// The statements of this namespace, rendered once per process.
-    pub(crate) fn statements(&self) -> Arc<Statements> {
-        static RENDERED: Mutex<Option<HashMap<Namespace, Arc<Statements>>>> = Mutex::new(None);
+    /// The statements of this namespace, rendered once per process; for whom a pooler may be between, prepared by no name.
+    pub(crate) fn statements(&self, poll_only: bool) -> Arc<Statements> {
+        type Rendered = HashMap<(Namespace, bool), Arc<Statements>>;
+        static RENDERED: Mutex<Option<Rendered>> = Mutex::new(None);
         let mut rendered = RENDERED.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = rendered.get_or_insert_default();
-        Arc::clone(known.entry(self.clone()).or_insert_with(|| Arc::new(Statements::of(self))))
+        let known = rendered.get_or_insert_default().entry((self.clone(), poll_only));
+        Arc::clone(known.or_insert_with(|| Arc::new(Statements::of(self, !poll_only))))
     }
 }
 
@@ -100,12 +101,25 @@ fn checked(part: &str) -> Result<&str> {
 
 /// A statement of ours. Names in it were validated and quoted; everything else is bound.
 #[derive(Clone, Debug)]
-pub(crate) struct Sql(Arc<str>);
+pub(crate) struct Sql {
+    text: Arc<str>,
+    persistent: bool,
+}
 
 impl Sql {
     pub(super) fn query<'q>(&self) -> Query<'q, sqlx::Postgres, PgArguments> {
-        sqlx::query(AssertSqlSafe(Arc::clone(&self.0)))
+        query(Arc::clone(&self.text)).persistent(self.persistent)
     }
+}
+
+/// A statement that is done once, and is right on every connection within a transaction.
+pub(super) fn once<'q>(text: &'static str) -> Query<'q, sqlx::Postgres, PgArguments> {
+    query(text.into()).persistent(false)
+}
+
+#[expect(clippy::disallowed_methods, reason = "whoever calls this says whether it is prepared")]
+fn query<'q>(text: Arc<str>) -> Query<'q, sqlx::Postgres, PgArguments> {
+    sqlx::query(AssertSqlSafe(text))
 }
 
 macro_rules! statements {
@@ -114,6 +128,8 @@ macro_rules! statements {
         #[derive(Debug)]
         pub(crate) struct Statements {
             pub(super) namespace: Namespace,
+            /// Whether they are prepared once for each connection, and stay so.
+            pub(super) persistent: bool,
             $(pub(super) $verb: Sql,)*
         }
 
@@ -121,16 +137,18 @@ macro_rules! statements {
         impl Statements {
             /// Every statement by its name.
             pub(super) fn all(namespace: &Namespace) -> Vec<(&'static str, Arc<str>)> {
-                let statements = Self::of(namespace);
-                vec![$((stringify!($verb), statements.$verb.0),)*]
+                let statements = Self::of(namespace, true);
+                vec![$((stringify!($verb), statements.$verb.text),)*]
             }
         }
 
         impl Statements {
-            fn of(namespace: &Namespace) -> Self {
+            fn of(namespace: &Namespace, persistent: bool) -> Self {
+                let sql = |template| Sql { text: namespace.render(template).into(), persistent };
                 Self {
                     namespace: namespace.clone(),
-                    $($verb: Sql(namespace.render(include_str!(concat!("queries/", stringify!($verb), ".sql"))).into()),)*
+                    persistent,
+                    $($verb: sql(include_str!(concat!("queries/", stringify!($verb), ".sql"))),)*
                 }
             }
         }

@@ -9,7 +9,7 @@ use sqlx::postgres::PgRow;
 use super::change::locked;
 use super::convert::{Instant, column, database, job_id};
 use super::link::Link;
-use super::namespace::Statements;
+use super::namespace::{Statements, once};
 use super::search::read_state;
 use super::wake::Call;
 use super::{Postgres, migrate, schedule};
@@ -31,8 +31,9 @@ impl Operate for Postgres {
 
     fn describe(&self) -> Answer<'_, String> {
         Box::pin(async move {
-            let query = sqlx::query("select current_setting('server_version')");
-            let row = self.link.row(query).await?;
+            let mut transaction = self.link.begin().await?;
+            let query = once("select current_setting('server_version')");
+            let row = query.fetch_one(&mut *transaction).await.map_err(database)?;
             // Distributions add a word of their own to the number.
             let version = column::<&str, _>(&row, 0)?.split_whitespace().next().unwrap_or_default().to_owned();
             Ok(format!("PostgreSQL {version}, {}", self.statements.namespace))

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use pgq_core::{JobId, Lease, Timestamp};
-use sqlx::postgres::{PgListener, PgRow};
+use sqlx::Postgres;
+use sqlx::postgres::{PgArguments, PgListener, PgRow};
+use sqlx::query::Query;
 
-use super::connect::pulse_pool;
+use super::connect::pulse_link;
 use super::convert::{Instant, column, database, instant, unsigned};
+use super::link::Link;
 use super::namespace::Statements;
 use super::session::PgSession;
 use super::sight::{Sight, Sighting};
@@ -16,27 +19,40 @@ use crate::platform::Clock;
 
 pub(super) struct PgPulse {
     lease: Lease,
-    listener: PgListener,
+    voice: Voice,
     statements: Arc<Statements>,
     clock: Clock,
     sight: Sight,
 }
 
+/// The connection that it beats on.
+enum Voice {
+    /// It hears too.
+    Listening(PgListener),
+    /// It only speaks.
+    Deaf(Link),
+}
+
 impl PgPulse {
     /// LISTEN comes first, before any claim can decide that there is nothing to do: a notice in between would be lost.
     pub(super) async fn open(session: &PgSession) -> Result<Self> {
-        let pool = pulse_pool(&session.engine().options(), session.lease);
-        let mut listener = PgListener::connect_with(&pool).await.map_err(database)?;
-        // Whoever lost it has to be told: notices were lost too, and perhaps the server has forgotten something.
-        listener.eager_reconnect(false);
-        listener.listen(&channel(session.lease)).await.map_err(database)?;
+        let link = pulse_link(&session.engine(), session.lease);
+        let voice = if link.is_poll_only() {
+            Voice::Deaf(link)
+        } else {
+            let mut listener = PgListener::connect_with(link.pool()).await.map_err(database)?;
+            // Whoever lost it has to be told: notices were lost too, and perhaps the server has forgotten something.
+            listener.eager_reconnect(false);
+            listener.listen(&channel(session.lease)).await.map_err(database)?;
+            Voice::Listening(listener)
+        };
         let (statements, clock) = (Arc::clone(&session.statements), session.clock.clone());
-        Ok(Self { lease: session.lease, listener, statements, clock, sight: Sight::default() })
+        Ok(Self { lease: session.lease, voice, statements, clock, sight: Sight::default() })
     }
 
     async fn beat(&mut self) -> Result<Renewal> {
         let query = self.statements.renew.query().bind(self.lease.0).bind(self.clock.fixed().map(Instant));
-        let rows = query.fetch_all(&mut self.listener).await.map_err(database)?;
+        let rows = self.rows(query).await?;
         let mut cancelled = Vec::new();
         for row in &rows {
             if !column::<bool, _>(row, 0)? {
@@ -51,8 +67,7 @@ impl PgPulse {
     }
 
     async fn look_around(&mut self) -> Result<Watched> {
-        let rows = self.statements.watch.query().bind(self.lease.0);
-        let rows = rows.fetch_all(&mut self.listener).await.map_err(database)?;
+        let rows = self.rows(self.statements.watch.query().bind(self.lease.0)).await?;
         let eyes = rows.first().map_or(Ok(0), |row| column(row, 3))?;
         let others: Vec<Sighting> =
             rows.iter().map(read_sighting).filter_map(Result::transpose).collect::<Result<_>>()?;
@@ -65,15 +80,23 @@ impl PgPulse {
         let (leases, beats): (Vec<_>, Vec<_>) = lost.into_iter().map(|(lease, beat)| (lease.0, Instant(beat))).unzip();
         let query = self.statements.declare_lost.query().bind(leases).bind(beats);
         let query = query.bind(self.clock.fixed().map(Instant));
-        Ok(unsigned(query.fetch_all(&mut self.listener).await.map_err(database)?.len()))
+        Ok(unsigned(self.rows(query).await?.len()))
+    }
+
+    async fn rows(&mut self, query: Query<'_, Postgres, PgArguments>) -> Result<Vec<PgRow>> {
+        match &mut self.voice {
+            Voice::Listening(listener) => query.fetch_all(listener).await.map_err(database),
+            Voice::Deaf(link) => link.rows(query).await,
+        }
     }
 
     async fn listen(&mut self) -> Result<Notice> {
-        let Some(first) = self.listener.try_recv().await.map_err(database)? else {
+        let Voice::Listening(listener) = &mut self.voice else { return std::future::pending().await };
+        let Some(first) = listener.try_recv().await.map_err(database)? else {
             return Err(Error::new(Kind::Unreachable, "the connection that listens was lost"));
         };
         let mut notice = super::wake::notice(first.payload());
-        while let Some(next) = self.listener.next_buffered() {
+        while let Some(next) = listener.next_buffered() {
             notice = notice.and(super::wake::notice(next.payload()));
         }
         Ok(notice)
@@ -87,7 +110,7 @@ fn read_sighting(row: &PgRow) -> Result<Option<Sighting>> {
 }
 
 /// The worker's channel. Leases are drawn from 64 bits, so channels of different namespaces don't meet.
-fn channel(lease: Lease) -> String {
+pub(super) fn channel(lease: Lease) -> String {
     format!("pgq_{lease}")
 }
 
@@ -97,7 +120,14 @@ impl Pulse for PgPulse {
     }
 
     fn watch(&mut self) -> Answer<'_, Watched> {
-        Box::pin(self.look_around())
+        Box::pin(async move {
+            // What is seen through a pooler was seen through somebody else's connection.
+            if self.hears() { self.look_around().await } else { Ok(Watched::default()) }
+        })
+    }
+
+    fn hears(&self) -> bool {
+        matches!(self.voice, Voice::Listening(_))
     }
 
     fn notice(&mut self) -> Answer<'_, Notice> {

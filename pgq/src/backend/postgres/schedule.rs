@@ -10,7 +10,7 @@ use super::Postgres;
 use super::convert::{Instant, column, database, instant, micros, unsigned};
 use super::enqueue;
 use super::link::Link;
-use super::namespace::{Statements, fnv1a_64};
+use super::namespace::{Statements, fnv1a_64, once};
 use super::session::PgSession;
 use super::wake::Call;
 use crate::Result;
@@ -21,7 +21,7 @@ impl PgSession {
     /// One at a time, so that each sees which sets were declared before it.
     async fn begin_declaring(&self) -> Result<sqlx::Transaction<'static, sqlx::Postgres>> {
         let mut transaction = self.begin_durable().await?;
-        let lock = sqlx::query("select pg_advisory_xact_lock($1)").bind(self.statements.namespace.lock("declare"));
+        let lock = once("select pg_advisory_xact_lock($1)").bind(self.statements.namespace.lock("declare"));
         lock.execute(&mut *transaction).await.map_err(database)?;
         Ok(transaction)
     }

@@ -78,7 +78,9 @@ impl PgSession {
     }
 
     async fn introduce(&self, worker: Registration) -> Result<()> {
-        let wants: Vec<i32> = worker.wants.iter().map(|want| hash(&want.queue, &want.task)).collect();
+        let wants = worker.wants.iter().map(|want| hash(&want.queue, &want.task));
+        // Who hears nothing isn't woken.
+        let wants: Option<Vec<i32>> = (!self.engine().is_poll_only()).then(|| wants.collect());
         let mut transaction = self.begin_durable().await?;
         let query = self.statements.register_worker.query();
         let query = query.bind(worker.lease.0).bind(worker.instance).bind(worker.host).bind(worker.pid.cast_signed());

@@ -1,0 +1,82 @@
+//! Whether the server keeps for us what a worker's session rests on: that its connection is one, and that it is heard.
+//!
+//! A pooler in transaction mode takes LISTEN without a word and never delivers; what is set or locked goes to other clients.
+//! A worker that went on would look well and be wrong, so it asks first, on two connections:
+//!
+//! ```text
+//! ear:    whose am I? ───────────────────▶ whose am I now? ──▶ listen ───────────▶ is it heard?
+//! mouth:               begin; whose am I? ──────────────────▶ rollback ──▶ notify ──▶
+//! ```
+//!
+//! Two connections to the server itself are of two of its processes, and each stays of one. A pooler lends the process that
+//! was idle to the transaction that comes next, or else takes turns, so that one of the answers differs.
+
+use std::time::Duration;
+
+use pgq_core::Lease;
+use sqlx::postgres::{PgListener, PgPoolOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, Postgres, raw_sql};
+
+use super::connect::{CONNECT_TIMEOUT, unreachable};
+use super::convert::{column, database};
+use super::link::Link;
+use super::pulse::channel;
+use crate::error::{Error, Kind, Result};
+use crate::platform::within;
+
+/// How long a notice may take before somebody is told: on a server that isn't overloaded it takes a millisecond.
+const MOMENT: Duration = Duration::from_secs(2);
+
+const POOLED: &str = "the connection leads to a pooler in transaction mode, such as PgBouncer, not to PostgreSQL itself: LISTEN \
+    is never answered through it, and what a session sets or locks is lost or somebody else's; run the worker with --poll-only \
+    (PGQ_POLL_ONLY=1, `ClientBuilder::poll_only`), or name the server itself in its URL";
+
+const UNHEARD: &str = "LISTEN is taken, but a notice wasn't delivered within 2 s: new jobs may only be found by looking, every \
+    second; if a pooler such as PgBouncer is in between, run the worker with --poll-only (PGQ_POLL_ONLY=1, \
+    `ClientBuilder::poll_only`), or name the server itself in its URL";
+
+/// An error where connections don't lead to the server itself; a warning where only notices don't come.
+pub(super) async fn self_test(link: &Link) -> Result<()> {
+    let tested = within(CONNECT_TIMEOUT, test(link)).await;
+    tested.unwrap_or_else(|| {
+        Err(Error::new(Kind::Unreachable, "the database gave no answer to the test of a connection"))
+    })
+}
+
+async fn test(link: &Link) -> Result<()> {
+    let options = link.options();
+    let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options.clone());
+    let ear = PgListener::connect_with(&pool).await.map_err(|error| unreachable(&options, error));
+    let (mut ear, mut mouth) = (ear?, options.connect().await.map_err(|error| unreachable(&options, error))?);
+    let first = process(&mut ear).await?;
+    // A simple query, as all here: nothing is prepared, and the transaction keeps the process that it got.
+    mouth.execute(raw_sql("begin")).await.map_err(database)?;
+    let other = process(&mut mouth).await?;
+    if first == other || process(&mut ear).await? != first {
+        return Err(Error::new(Kind::Pooled, POOLED));
+    }
+    mouth.execute(raw_sql("rollback")).await.map_err(database)?;
+    let heard = hear(&mut ear, &mut mouth, Lease(other.into())).await;
+    // Whatever is left open ends with its connection.
+    let _ = mouth.close().await;
+    heard
+}
+
+/// The number of the server's process that answers.
+async fn process(connection: impl Executor<'_, Database = Postgres>) -> Result<i32> {
+    let row = connection.fetch_one(raw_sql("select pg_backend_pid()")).await.map_err(database)?;
+    column(&row, 0)
+}
+
+async fn hear(ear: &mut PgListener, mouth: &mut PgConnection, lease: Lease) -> Result<()> {
+    // Nobody else's: no two processes that live have one number, and leases are drawn from more.
+    let channel = channel(lease);
+    ear.listen(&channel).await.map_err(database)?;
+    mouth.execute(raw_sql(AssertSqlSafe(format!("notify \"{channel}\"")))).await.map_err(database)?;
+    if let Some(heard) = within(MOMENT, ear.recv()).await {
+        return heard.map(drop).map_err(database);
+    }
+    // No proof: the server may be overloaded. Nothing goes wrong by it, as whoever hears nothing looks by itself.
+    tracing::warn!("{UNHEARD}");
+    Ok(())
+}
