@@ -5,6 +5,8 @@
 mod conformance;
 mod limits;
 mod macros;
+#[cfg(feature = "pooler")]
+mod pooler;
 mod postgres;
 mod program;
 mod promises;

@@ -10,10 +10,10 @@ use tokio::process::{Child, ChildStdout, Command};
 
 use crate::world::installed;
 
-const WORKER: &str = env!("CARGO_BIN_EXE_worker");
+pub(crate) const WORKER: &str = env!("CARGO_BIN_EXE_worker");
 
 /// A program with nothing of ours in its environment.
-fn program(path: &str, arguments: &[&str]) -> Command {
+pub(crate) fn program(path: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(path);
     for (name, _) in std::env::vars() {
         if name.starts_with("PG") || name == "DATABASE_URL" {
@@ -25,13 +25,13 @@ fn program(path: &str, arguments: &[&str]) -> Command {
 }
 
 /// How a program ends: its code, and what it said on standard error.
-async fn ending(command: &mut Command) -> (i32, String) {
+pub(crate) async fn ending(command: &mut Command) -> (i32, String) {
     let output = tokio::time::timeout(Duration::from_secs(30), command.output()).await.expect("it ends").unwrap();
     (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
 }
 
 #[track_caller]
-fn assert_says(ending: &(i32, String), code: i32, words: &[&str]) {
+pub(crate) fn assert_says(ending: &(i32, String), code: i32, words: &[&str]) {
     assert_eq!(ending.0, code, "{}", ending.1);
     for word in words {
         assert!(ending.1.contains(word), "expected {word:?} in {}", ending.1);
@@ -152,30 +152,30 @@ async fn a_handler_that_cannot_be_stopped_is_left_behind() {
 }
 
 /// A worker program that runs.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
 }
 
 impl Running {
-    fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         Self { child, lines }
     }
 
-    async fn line(&mut self) -> String {
+    pub(crate) async fn line(&mut self) -> String {
         let line = tokio::time::timeout(Duration::from_secs(30), self.lines.next_line()).await;
         line.expect("it says something").unwrap().expect("it still runs")
     }
 
     /// Sends it a signal by name.
-    async fn signal(&self, signal: &str) {
+    pub(crate) async fn signal(&self, signal: &str) {
         let id = self.child.id().unwrap().to_string();
         assert!(Command::new("kill").args([&format!("-{signal}"), &id]).status().await.unwrap().success());
     }
 
-    async fn ending(self) -> (i32, String) {
+    pub(crate) async fn ending(self) -> (i32, String) {
         let output = tokio::time::timeout(Duration::from_secs(30), self.child.wait_with_output()).await;
         let output = output.expect("it ends").unwrap();
         (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())

@@ -8,8 +8,9 @@ use pgq::backend::{
     Claim, Claimed, Codec, Declaration, Ended, Enqueued, Failure, JobInfo, Lease, NewJob, Notice, Pulse, Registration,
     Session, Transition, Verdict, Want, When,
 };
+use pgq::sqlx::PgPool;
 use pgq::testing::{ManualClock, Stepper, stepper};
-use pgq::{Client, FailureKind, Headers, JobId, Priority, Resources, Result, State, Tasks, Timestamp};
+use pgq::{Client, ClientBuilder, FailureKind, Headers, JobId, Priority, Resources, Result, State, Tasks, Timestamp};
 use pgq_testdb::{Database, Template};
 
 /// A backend, and what a test needs to put to it.
@@ -17,8 +18,10 @@ pub(crate) struct World {
     pub(crate) client: Client,
     /// Of those who hear of new jobs, wherever the others look for them only.
     pub(crate) hearing: Client,
+    poll_only: bool,
     pub(crate) clock: ManualClock,
-    pub(crate) _database: Option<Database>,
+    /// Kept for as long as the world.
+    pub(crate) database: Option<Database>,
 }
 
 static SCHEMA: Template = Template::new();
@@ -27,7 +30,7 @@ impl World {
     pub(crate) fn memory() -> Self {
         let clock = clock();
         let client = Client::builder().unwrap().clock(clock.clone()).memory();
-        Self { hearing: client.clone(), client, clock, _database: None }
+        Self::of(client, clock, None)
     }
 
     pub(crate) async fn postgres() -> Self {
@@ -35,15 +38,39 @@ impl World {
         let clock = clock();
         let pool = database.pool().await.unwrap();
         let client = Client::builder().unwrap().clock(clock.clone()).pool(pool);
-        Self { hearing: client.clone(), client, clock, _database: Some(database) }
+        Self::of(client, clock, Some(database))
     }
 
     /// PostgreSQL, as if a pooler in transaction mode were between.
     pub(crate) async fn poll_only() -> Self {
-        let World { hearing, clock, _database, .. } = Self::postgres().await;
-        let pool = hearing.pool().unwrap().clone();
-        let client = Client::builder().unwrap().clock(clock.clone()).poll_only().pool(pool);
-        Self { client, hearing, clock, _database }
+        Self::postgres().await.over(|hearing, _| hearing.pool().unwrap().clone())
+    }
+
+    /// PostgreSQL behind PgBouncer in transaction mode.
+    #[cfg(feature = "pooler")]
+    pub(crate) async fn pooler() -> Self {
+        Self::postgres().await.over(|_, database| crate::pooler::bouncer::pool(database))
+    }
+
+    /// The same, looked at through a pool that may lead to a pooler.
+    fn over(self, pool: impl FnOnce(&Client, &Database) -> PgPool) -> Self {
+        let pool = pool(&self.client, self.database.as_ref().unwrap());
+        let client = Client::builder().unwrap().clock(self.clock.clone()).poll_only().pool(pool);
+        Self { client, poll_only: true, ..self }
+    }
+
+    pub(crate) fn of(client: Client, clock: ManualClock, database: Option<Database>) -> Self {
+        Self { hearing: client.clone(), client, poll_only: false, clock, database }
+    }
+
+    /// Another client of the same backend.
+    pub(crate) fn client_of(&self, builder: ClientBuilder) -> Client {
+        let builder = builder.clock(self.clock.clone());
+        match self.client.pool() {
+            Ok(pool) if self.poll_only => builder.poll_only().pool(pool.clone()),
+            Ok(pool) => builder.pool(pool.clone()),
+            Err(_) => builder.backend(Arc::clone(self.client.backend())),
+        }
     }
 
     /// Enqueues jobs as they are.

@@ -171,14 +171,11 @@ pub(crate) async fn a_panic_in_a_layer_ends_only_its_attempt(world: World) -> Re
 
 /// A client of the same backend that names a tenant, and lets no job into the queue `closed`.
 fn strict(world: &World) -> Result<pgq::Client> {
-    let builder = pgq::Client::builder()?.clock(world.clock.clone()).on_enqueue(|job| {
+    let builder = pgq::Client::builder()?.on_enqueue(|job| {
         job.header("tenant", "acme");
         if job.queue() == "closed" { Err("this queue is closed")? } else { Ok(()) }
     });
-    Ok(match world.client.pool() {
-        Ok(pool) => builder.pool(pool.clone()),
-        Err(_) => builder.backend(Arc::clone(world.client.backend())),
-    })
+    Ok(world.client_of(builder))
 }
 
 pub(crate) async fn a_client_adds_to_every_job_before_it_goes(world: World) -> Result<()> {

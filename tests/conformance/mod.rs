@@ -58,6 +58,16 @@ macro_rules! facts {
                 }
             )*)*
         }
+
+        #[cfg(feature = "pooler")]
+        mod pooler {
+            $($(
+                #[tokio::test]
+                async fn $fact() -> pgq::Result<()> {
+                    super::$room::$fact(crate::world::World::pooler().await).await
+                }
+            )*)*
+        }
     };
 }
 

@@ -20,7 +20,7 @@ async fn claimed_again(world: &World, session: &Arc<dyn Session>) -> Result<Clai
 
 /// How many failures are kept of a job, whatever became of itself.
 async fn failures(world: &World, id: JobId) -> Result<usize> {
-    if let Ok(pool) = world.client.pool() {
+    if let Ok(pool) = world.hearing.pool() {
         let query = pgq::sqlx::query_scalar("select count(*) from pgq.failure where job = $1").bind(id.0);
         let count: i64 = query.fetch_one(pool).await.expect("they can be counted");
         return Ok(count.try_into().unwrap_or_default());

@@ -26,7 +26,7 @@ async fn poor(database: &Database) -> World {
     let pool = sqlx::PgPool::connect_with(database.options().username("pgq_worker")).await.unwrap();
     let clock = ManualClock::at(World::memory().clock.now());
     let client = Client::builder().unwrap().clock(clock.clone()).pool(pool);
-    World { hearing: client.clone(), client, clock, _database: None }
+    World::of(client, clock, None)
 }
 
 #[tokio::test]

@@ -87,7 +87,7 @@ async fn a_role_without_rights_gets_the_servers_own_words() {
 async fn the_view_shows_every_job_with_its_state_in_words() {
     let database = installed().await;
     let client = Client::connect(database.url()).await.unwrap();
-    let world = World { client: client.clone(), ..World::memory() };
+    let world = World::of(client.clone(), World::memory().clock, None);
     let pool = client.pool().unwrap();
     let span = Duration::from_mins(1);
     let session = world.session(&["a"]).await.unwrap();

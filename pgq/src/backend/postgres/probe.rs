@@ -4,28 +4,30 @@
 //! A worker that went on would look well and be wrong, so it asks first, on two connections:
 //!
 //! ```text
-//! ear:    whose am I? ───────────────────▶ whose am I now? ──▶ listen ───────────▶ is it heard?
-//! mouth:               begin; whose am I? ──────────────────▶ rollback ──▶ notify ──▶
+//! ear:    whose am I? ─────────────────────▶ and now? ───────────▶ and now? ──▶ … ──▶ listen ──────────▶ is it heard?
+//! mouth:               begin; whose am I? ──────────▶ rollback ────────────▶ … ───────────▶ notify ──▶
 //! ```
 //!
-//! Two connections to the server itself are of two of its processes, and each stays of one. A pooler lends the process that
-//! was idle to the transaction that comes next, or else takes turns, so that one of the answers differs.
+//! Two connections to the server itself are of two of its processes, and each stays of one. A pooler lends whichever process
+//! is idle to the transaction that comes next, mostly the one that became so last, or else takes turns: one of the answers
+//! differs.
 
 use std::time::Duration;
 
-use pgq_core::Lease;
 use sqlx::postgres::{PgListener, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, Postgres, raw_sql};
 
 use super::connect::{CONNECT_TIMEOUT, unreachable};
 use super::convert::{column, database};
 use super::link::Link;
-use super::pulse::channel;
 use crate::error::{Error, Kind, Result};
 use crate::platform::within;
 
 /// How long a notice may take before somebody is told: on a server that isn't overloaded it takes a millisecond.
 const MOMENT: Duration = Duration::from_secs(2);
+
+/// How often the same is asked: what others do meanwhile may lead astray once.
+const ROUNDS: u32 = 3;
 
 const POOLED: &str = "the connection leads to a pooler in transaction mode, such as PgBouncer, not to PostgreSQL itself: LISTEN \
     is never answered through it, and what a session sets or locks is lost or somebody else's; run the worker with --poll-only \
@@ -48,18 +50,31 @@ async fn test(link: &Link) -> Result<()> {
     let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options.clone());
     let ear = PgListener::connect_with(&pool).await.map_err(|error| unreachable(&options, error));
     let (mut ear, mut mouth) = (ear?, options.connect().await.map_err(|error| unreachable(&options, error))?);
-    let first = process(&mut ear).await?;
-    // A simple query, as all here: nothing is prepared, and the transaction keeps the process that it got.
-    mouth.execute(raw_sql("begin")).await.map_err(database)?;
-    let other = process(&mut mouth).await?;
-    if first == other || process(&mut ear).await? != first {
+    if !are_two_sessions(&mut ear, &mut mouth).await? {
         return Err(Error::new(Kind::Pooled, POOLED));
     }
-    mouth.execute(raw_sql("rollback")).await.map_err(database)?;
-    let heard = hear(&mut ear, &mut mouth, Lease(other.into())).await;
+    let heard = hear(&mut ear, &mut mouth).await;
     // Whatever is left open ends with its connection.
     let _ = mouth.close().await;
     heard
+}
+
+async fn are_two_sessions(ear: &mut PgListener, mouth: &mut PgConnection) -> Result<bool> {
+    let (ears, mouths) = (process(&mut *ear).await?, process(&mut *mouth).await?);
+    // Before anything waits for it: there may be only one to be lent.
+    if ears == mouths {
+        return Ok(false);
+    }
+    for _ in 0..ROUNDS {
+        // A simple query, as all here: nothing is prepared, and the transaction keeps the process that it got.
+        mouth.execute(raw_sql("begin")).await.map_err(database)?;
+        let seen = [process(&mut *ear).await?, process(&mut *mouth).await?];
+        mouth.execute(raw_sql("rollback")).await.map_err(database)?;
+        if seen != [ears, mouths] || process(&mut *ear).await? != ears {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The number of the server's process that answers.
@@ -68,11 +83,16 @@ async fn process(connection: impl Executor<'_, Database = Postgres>) -> Result<i
     column(&row, 0)
 }
 
-async fn hear(ear: &mut PgListener, mouth: &mut PgConnection, lease: Lease) -> Result<()> {
-    // Nobody else's: no two processes that live have one number, and leases are drawn from more.
-    let channel = channel(lease);
+async fn hear(ear: &mut PgListener, mouth: &mut PgConnection) -> Result<()> {
+    // Nobody else's: no two processes that live have one number.
+    let channel = format!("pgq_test_{}", process(&mut *mouth).await?);
     ear.listen(&channel).await.map_err(database)?;
-    mouth.execute(raw_sql(AssertSqlSafe(format!("notify \"{channel}\"")))).await.map_err(database)?;
+    let notify = AssertSqlSafe(format!("notify \"{channel}\""));
+    mouth.execute(raw_sql(notify)).await.map_err(|error| match error {
+        // It was told what the other one listens for.
+        sqlx::Error::Protocol(_) => Error::new(Kind::Pooled, POOLED).because(error),
+        error => database(error),
+    })?;
     if let Some(heard) = within(MOMENT, ear.recv()).await {
         return heard.map(drop).map_err(database);
     }

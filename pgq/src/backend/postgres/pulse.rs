@@ -110,7 +110,7 @@ fn read_sighting(row: &PgRow) -> Result<Option<Sighting>> {
 }
 
 /// The worker's channel. Leases are drawn from 64 bits, so channels of different namespaces don't meet.
-pub(super) fn channel(lease: Lease) -> String {
+fn channel(lease: Lease) -> String {
     format!("pgq_{lease}")
 }
 
