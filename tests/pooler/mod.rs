@@ -2,5 +2,6 @@
 //! `conformance`), and what only there can go wrong. With the feature `pooler`: `bash .ci/pooler`.
 
 pub(crate) mod bouncer;
+mod programs;
 mod refused;
 mod rows;

@@ -63,22 +63,22 @@ async fn produce(client: Client, producer: u32) -> Vec<(JobId, String)> {
     for batch in 0..BATCHES {
         let texts = texts(producer, batch);
         let handles: Vec<JobId> = match batch % 4 {
-            0 => ids(note::enqueue_many(&client, texts.clone()).await.unwrap()),
+            0 => ids(&note::enqueue_many(&client, texts.clone()).await.unwrap()),
             1 => {
                 let tx = client.begin().await.unwrap();
-                let handles = ids(keep::enqueue_many(&tx, texts.clone()).await.unwrap());
+                let handles = ids(&keep::enqueue_many(&tx, texts.clone()).await.unwrap());
                 tx.commit().await.unwrap();
                 handles
             }
             2 => {
                 let mut transaction = client.pool().unwrap().begin().await.unwrap();
-                let handles = ids(note::enqueue_many(client.on(&mut transaction), texts.clone()).await.unwrap());
+                let handles = ids(&note::enqueue_many(client.on(&mut transaction), texts.clone()).await.unwrap());
                 transaction.commit().await.unwrap();
                 handles
             }
             _ => {
                 let mut bare = client.pool().unwrap().acquire().await.unwrap();
-                ids(keep::enqueue_many(client.on(&mut bare), texts.clone()).await.unwrap())
+                ids(&keep::enqueue_many(client.on(&mut bare), texts.clone()).await.unwrap())
             }
         };
         sent.extend(handles.into_iter().zip(texts));
@@ -88,7 +88,7 @@ async fn produce(client: Client, producer: u32) -> Vec<(JobId, String)> {
     sent
 }
 
-fn ids<T>(handles: Vec<pgq::Handle<T>>) -> Vec<JobId> {
+fn ids<T>(handles: &[pgq::Handle<T>]) -> Vec<JobId> {
     handles.iter().map(pgq::Handle::id).collect()
 }
 
@@ -102,13 +102,13 @@ async fn seen(client: &Client, id: JobId) -> String {
 /// Until nothing is left. Polled, because a database tells nobody.
 async fn done(client: &Client) {
     let states = [State::Scheduled, State::Available, State::Running, State::Retryable];
-    let unfinished = states.into_iter().fold(client.jobs(), |jobs, state| jobs.state(state));
+    let unfinished = states.into_iter().fold(client.jobs(), pgq::Jobs::state);
     let all = async {
         while unfinished.count().await.unwrap().jobs > 0 {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), all).await.expect("all of them run");
+    tokio::time::timeout(Duration::from_mins(1), all).await.expect("all of them run");
 }
 
 async fn kept(pool: &PgPool) -> Given {

@@ -6,6 +6,7 @@ mod locks;
 mod namespace;
 mod outage;
 mod poison;
+mod poll_only;
 mod rights;
 mod schema;
 mod sight;

@@ -1,38 +1,45 @@
-//! The worker as a value inside a larger program, with its own loops and the machine's time, on both backends.
+//! The worker as a value inside a larger program, with its own loops and the machine's time, on every backend.
 
 mod faults;
+mod places;
 mod refusal;
 mod running;
 mod slow;
 
-/// Makes a test of every fact for each backend.
+/// Makes a test of every fact for each backend, but for those about who hears of new jobs.
 macro_rules! facts {
-    ($($fact:ident)*) => {
+    (everywhere: $($fact:ident)*; where_notices_come: $($heard:ident)*;) => {
         mod memory {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $fact() -> pgq::Result<()> {
-                    super::running::$fact(pgq::Client::memory()).await
-                }
-            )*
+            facts! { @in memory: $($fact)* $($heard)* }
         }
 
         mod postgres {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $fact() -> pgq::Result<()> {
-                    let database = crate::world::installed().await;
-                    let pool = database.pool().await.unwrap();
-                    super::running::$fact(pgq::Client::from_pool(pool)?).await
-                }
-            )*
+            facts! { @in postgres: $($fact)* $($heard)* }
         }
+
+        mod poll_only {
+            facts! { @in poll_only: $($fact)* }
+        }
+
+        #[cfg(feature = "pooler")]
+        mod pooler {
+            facts! { @in pooler: $($fact)* }
+        }
+    };
+    (@in $place:ident: $($fact:ident)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $fact() -> pgq::Result<()> {
+                let (client, _database) = super::places::$place().await;
+                super::running::$fact(client).await
+            }
+        )*
     };
 }
 
 facts! {
+    everywhere:
     a_worker_runs_what_comes_in_until_it_is_stopped
-    an_idle_worker_hears_of_a_new_job
     a_deferred_job_runs_when_it_is_due
     a_failed_job_runs_again_after_its_delay
     a_schedule_of_every_second_ticks_by_itself
@@ -46,5 +53,7 @@ facts! {
     two_workers_share_the_jobs
     resources_are_closed_at_the_end
     what_is_discarded_is_told_before_resources_are_closed
-    a_handler_that_blocks_the_runtime_keeps_its_lease
+    a_handler_that_blocks_the_runtime_keeps_its_lease;
+    where_notices_come:
+        an_idle_worker_hears_of_a_new_job;
 }

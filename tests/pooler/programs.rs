@@ -1,0 +1,30 @@
+//! A whole program through PgBouncer, which it knows of by a flag or a variable.
+
+use pgq::{Client, State};
+use pgq_testdb::Database;
+
+use super::bouncer;
+use crate::program::{Running, WORKER, program};
+
+/// Runs what its resources put in when they are made, and stops.
+async fn runs(database: &Database, flags: &[&str], variables: &[(&str, &str)]) {
+    let url = bouncer::url(database);
+    let mut command = program(WORKER, &[&["--database-url", &url, "--tasks", "greet", "--drain"], flags].concat());
+    let worker = Running::start(command.envs(variables.iter().copied()));
+    let (code, said) = worker.ending().await;
+    assert_eq!(code, 0, "{said}");
+    let client = Client::connect(database.url()).await.unwrap();
+    assert_eq!(client.jobs().state(State::Completed).count().await.unwrap().jobs, 1);
+}
+
+#[tokio::test]
+async fn a_program_that_is_told_installs_its_tables_and_runs() {
+    let database = Database::create().await.unwrap();
+    runs(&database, &["--poll-only", "--migrate"], &[]).await;
+}
+
+#[tokio::test]
+async fn a_variable_tells_it_too() {
+    let database = Database::create().await.unwrap();
+    runs(&database, &["--migrate"], &[("PGQ_POLL_ONLY", "1")]).await;
+}
