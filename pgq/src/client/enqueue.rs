@@ -20,6 +20,10 @@ use crate::{JobBuilder, JobId};
 
 /// Where jobs can be enqueued: `&PgPool`, `&mut PgConnection`, `&mut PoolConnection`, `&mut Transaction` (`&mut *tx` where
 /// `tx` is a reference already), [`&Client`](Client), [`client.on(…)`](Client::on) and [`&Tx`](Tx).
+///
+/// Through a pooler in transaction mode, such as PgBouncer, the last three are right where the client is
+/// [poll-only](crate::ClientBuilder::poll_only), and all of them where the process is: `PGQ_POLL_ONLY=1` or
+/// [`set_poll_only`](crate::set_poll_only).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no place to enqueue a job",
     label = "expected `&mut tx` of a `sqlx::Transaction`, `&PgPool`, `&Client` or `&pgq::Tx`",

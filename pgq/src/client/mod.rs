@@ -60,7 +60,8 @@ impl Client {
         Self::builder()?.connect(Some(url)).await
     }
 
-    /// Uses a pool of one's own, under the process's namespace.
+    /// Uses a pool of one's own, under the process's namespace. Where its connections lead to PgBouncer or the like, see
+    /// [`ClientBuilder::poll_only`].
     ///
     /// # Errors
     /// The process's namespace (`PGQ_SCHEMA`, `PGQ_PREFIX`) isn't valid.
@@ -103,7 +104,8 @@ impl Client {
     }
 
     /// A connection or transaction of one's own as the target, with this client's namespace instead of the process's:
-    /// `charge::enqueue(client.on(&mut tx), args)`.
+    /// `charge::enqueue(client.on(&mut tx), args)`. Of a client that is [poll-only](ClientBuilder::poll_only) it is right through a
+    /// pooler too, on a transaction as on a connection without one.
     pub fn on<'t>(&'t self, connection: &'t mut PgConnection) -> On<'t> {
         On { client: self, connection }
     }
@@ -204,12 +206,17 @@ impl ClientBuilder {
 
     /// For connections that lead to a pooler in transaction mode, such as PgBouncer, instead of to the server itself: rests
     /// nothing on what is set, prepared, locked or listened for on a connection beyond the end of a transaction. Everything
-    /// else works as ever, a few round trips slower. Workers of such a client don't hear of new jobs but look for them every
-    /// second, and their jobs are freed when their lease is over, not by sight.
+    /// else works as ever, migrations too, three round trips slower a statement. Workers of such a client don't hear of new
+    /// jobs but look for them every second, and their jobs are freed when their lease is over, not by sight. Those that aren't
+    /// poll-only hear of what it enqueues at once.
     ///
-    /// **SQL of your own** on such connections, also on a [`Tx`]'s, needs `sqlx::query(…).persistent(false)` in a transaction,
-    /// unless the pooler keeps prepared statements itself: PgBouncer does from version 1.21 on, with
-    /// `max_prepared_statements` above 0. `PGQ_POLL_ONLY=1` and [`set_poll_only`] are the same for all of a process.
+    /// `PGQ_POLL_ONLY=1` and [`set_poll_only`] are the same for all clients of a process, and for bare connections as targets.
+    ///
+    /// **SQL of your own** on such connections, also on a [`Tx`]'s, needs `sqlx::query(…).persistent(false)` within a
+    /// transaction. Outside of one it may be answered with another client's rows, without an error; with prepared statements,
+    /// as sqlx has them by itself, it fails, or does what another client has prepared. Only with PgBouncer 1.21 or newer and
+    /// `max_prepared_statements` above 0 is everything safe that sqlx does by itself. A pool that you make for one wants
+    /// `PgConnectOptions::extra_float_digits(None)`, which PgBouncer refuses otherwise.
     #[must_use]
     pub fn poll_only(mut self) -> Self {
         self.settings.poll_only = true;

@@ -41,6 +41,8 @@ impl Tx {
     /// Lends the connection for SQL of one's own: `sqlx::query("…").execute(&mut *tx.conn().await?)`, which gives it back at
     /// the end of the statement.
     ///
+    /// Through a pooler, `sqlx::query("…").persistent(false)`: see [`ClientBuilder::poll_only`](crate::ClientBuilder::poll_only).
+    ///
     /// **Don't keep it in a variable across an enqueue on the same transaction**: that waits until the connection is given
     /// back, and gives up with an error after ten seconds.
     ///

@@ -61,7 +61,7 @@ impl<R: Resources> WorkerBuilder<R> {
         }
     }
 
-    /// Where the jobs are. Needed.
+    /// Where the jobs are. Needed. Of a client that is [poll-only](crate::ClientBuilder::poll_only) the worker is so too.
     pub fn client(mut self, client: Client) -> Self {
         self.client = Some(client);
         self
