@@ -32,6 +32,13 @@ async fn worker(world: &World, declared: &Declared) -> Result<Arc<dyn Session>> 
     Ok(session)
 }
 
+/// One that hears what it is told.
+async fn hearing(world: &World, declared: &Declared) -> Result<Arc<dyn Session>> {
+    let session = world.sleeper(&["send"]).await?;
+    session.declare(declared.clone()).await?;
+    Ok(session)
+}
+
 async fn ask(session: &Arc<dyn Session>, measure: Measure, ask: Ask) -> Result<Portion> {
     let pool = PoolName { limit: "task:send".into(), measure };
     Ok(session.share(vec![(pool, ask)]).await?[0].1)
@@ -63,7 +70,7 @@ pub(crate) async fn nobody_has_more_of_a_limit_than_there_is(world: World) -> Re
 }
 
 pub(crate) async fn what_is_given_back_goes_to_who_waits_and_he_is_told(world: World) -> Result<()> {
-    let (one, two) = (worker(&world, &slots(2)).await?, worker(&world, &slots(2)).await?);
+    let (one, two) = (worker(&world, &slots(2)).await?, hearing(&world, &slots(2)).await?);
     let mut pulse = two.attend().await?;
     assert_eq!((wish(&one, 2).await?, wish(&two, 2).await?), (2, 0));
     assert_eq!(keep(&one, 1).await?.units, 1);
@@ -73,7 +80,7 @@ pub(crate) async fn what_is_given_back_goes_to_who_waits_and_he_is_told(world: W
 }
 
 pub(crate) async fn who_has_more_than_an_even_part_is_told_that_somebody_starves(world: World) -> Result<()> {
-    let (one, two) = (worker(&world, &slots(4)).await?, worker(&world, &slots(4)).await?);
+    let (one, two) = (hearing(&world, &slots(4)).await?, worker(&world, &slots(4)).await?);
     let mut pulse = one.attend().await?;
     assert_eq!(wish(&one, 4).await?, 4);
     assert_eq!(wish(&two, 4).await?, 0);
@@ -95,7 +102,7 @@ pub(crate) async fn what_a_worker_had_that_is_gone_is_others(world: World) -> Re
 }
 
 pub(crate) async fn what_a_worker_had_that_leaves_is_others(world: World) -> Result<()> {
-    let (leaver, stayer) = (worker(&world, &slots(3)).await?, worker(&world, &slots(3)).await?);
+    let (leaver, stayer) = (worker(&world, &slots(3)).await?, hearing(&world, &slots(3)).await?);
     let mut pulse = stayer.attend().await?;
     assert_eq!((wish(&leaver, 3).await?, wish(&stayer, 3).await?), (3, 0));
     leaver.deregister(true).await?;
