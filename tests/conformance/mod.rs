@@ -15,6 +15,7 @@ mod follow_ups;
 mod handlers;
 mod layers;
 mod life;
+mod limit_keys;
 mod limits;
 mod operate;
 mod order;
@@ -236,6 +237,20 @@ facts! {
         retrying_wakes_a_sleeper;
     life:
         any_sequence_of_events_leaves_a_job_where_the_table_says;
+    limit_keys:
+        limit_keys_are_the_values_of_fields_and_of_functions
+        a_field_that_is_left_out_is_null
+        arguments_without_fields_make_no_limit_key_of_one
+        hostile_values_make_limit_keys_too
+        limit_keys_stay_with_their_job
+        a_replacement_brings_its_limit_keys
+        other_arguments_bring_other_limit_keys
+        a_job_whose_arguments_make_no_limit_keys_loses_those_that_it_had
+        a_job_by_name_has_the_limit_keys_of_a_typed_one
+        a_task_of_another_program_has_limit_keys_of_its_fields
+        a_created_schedule_hands_its_limit_keys_on
+        a_follow_up_has_limit_keys
+        workers_publish_the_limits_of_their_tasks;
     operate:
         jobs_are_listed_in_pages_the_newest_first
         a_list_takes_every_condition
