@@ -108,7 +108,7 @@ impl World {
         static LEASES: AtomicI64 = AtomicI64::new(1);
         let lease = Lease(LEASES.fetch_add(1, Ordering::SeqCst));
         let (instance, host) = (pgq::backend::Uuid::nil(), "test".to_owned());
-        let worker = Registration { lease, instance, host, pid: 1, span: SPAN, wants, tasks };
+        let worker = Registration { lease, instance, host, pid: 1, span: SPAN, wants, tasks, keyed: true };
         client.backend().register(worker).await
     }
 
@@ -204,7 +204,15 @@ pub(crate) const RAN: Duration = Duration::from_millis(1_500);
 /// The end of a claimed job's attempt; finished jobs are kept for an hour.
 pub(crate) fn ended(job: &Claimed, transition: Transition) -> Ended {
     let keep = Duration::from_hours(1);
-    Ended { id: job.id, epoch: job.epoch, ran: RAN, transition, keep, follow_ups: Vec::new() }
+    Ended {
+        id: job.id,
+        epoch: job.epoch,
+        ran: RAN,
+        transition,
+        keep,
+        follow_ups: Vec::new(),
+        gated: !job.limit_keys.is_empty(),
+    }
 }
 
 /// Ends one claimed job's attempt.

@@ -104,6 +104,32 @@ create table @share (
   primary key ("limit", measure, worker)
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 
+-- The gate of one limit key: `limit=value`. What its rate lets through is counted here, who has passed it in `pass`; both are
+-- read and written under the lock of its row.
+create table @gate (
+  name text collate "C" primary key,
+  "limit" text collate "C" not null,
+  rest timestamptz not null default '-infinity', -- when its rate has forgotten all the starts that it let through
+  opens timestamptz,                      -- when to look whether it lets through who waits, where no attempt's end will tell
+  -- What an operator has set in place of its limit's bounds.
+  overridden boolean not null default false,
+  own_concurrency int,
+  own_interval_ns bigint,
+  own_burst int
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+
+create index @@gate_opens on @gate (opens) where opens is not null;
+
+-- Running attempts that have passed a gate.
+create table @pass (
+  job bigint not null,
+  gate text collate "C" not null,
+  lease bigint not null,
+  primary key (job, gate)
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+
+create index @@pass_gate on @pass (gate);
+
 -- What nothing is claimed of.
 create table @pause (
   kind text not null check (kind in ('queue', 'task')),
@@ -134,7 +160,7 @@ create table @job (
   queue text collate "C" not null,
   task text collate "C" not null,
   unique_key text collate "C",
-  limit_key text collate "C",
+  limit_key text collate "C",             -- the gate that it waits at, or the first that it has to pass
   expires_at timestamptz,
   headers jsonb,
   extra jsonb,
@@ -148,6 +174,8 @@ create table @job (
 create index @@job_ready on @job (queue, task, rank, run_at, id) where lane = 0;
 create index @@job_deferred on @job (run_at, id) where lane = 1;
 create index @@job_parked on @job (limit_key, rank, run_at, id) where lane = 2;
+-- Those that may stand before a gate for one at a time, in their order.
+create index @@job_gated on @job (limit_key, rank, run_at, id) where lane = 0 and limit_key is not null;
 create index @@job_tombstone on @job (run_at) where lane = 3;
 create index @@job_expires on @job (expires_at) where expires_at is not null;
 create unique index @@job_unique on @job (task, unique_key) where unique_key is not null;

@@ -26,11 +26,11 @@ impl pgq::Resources for Door {
 }
 
 impl Door {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { door: Arc::new(Semaphore::new(0)), inside: Arc::default() }
     }
 
-    async fn pass(&self) -> std::result::Result<(), BoxError> {
+    pub(crate) async fn pass(&self) -> std::result::Result<(), BoxError> {
         self.inside.fetch_add(1, Ordering::SeqCst);
         let passed = self.door.acquire().await?;
         passed.forget();
@@ -42,7 +42,7 @@ impl Door {
         self.inside.load(Ordering::SeqCst)
     }
 
-    fn open(&self, count: usize) {
+    pub(crate) fn open(&self, count: usize) {
         self.door.add_permits(count);
     }
 }

@@ -12,6 +12,7 @@ mod enqueue;
 mod fence;
 mod finish;
 mod follow_ups;
+mod gates;
 mod handlers;
 mod layers;
 mod life;
@@ -93,6 +94,20 @@ facts! {
         the_ends_of_every_range_are_taken
         nan_travels_in_a_payload
         nothing_happens_before_an_enqueue_is_awaited;
+    gates:
+        each_value_of_a_limit_key_is_counted_by_itself
+        who_waits_for_a_key_starts_when_an_attempt_ends
+        jobs_of_one_key_run_one_at_a_time_and_in_order
+        a_key_has_a_rate_of_its_own
+        a_job_waits_for_all_its_gates_and_holds_none
+        tasks_share_a_limit_with_a_key
+        a_gate_is_free_when_the_worker_behind_it_is_gone
+        a_gate_is_free_when_a_job_is_handed_back
+        a_job_that_waits_can_be_cancelled_and_leaves_no_hole
+        a_retry_goes_behind_those_that_wait
+        a_higher_bound_lets_more_through
+        other_arguments_lead_to_another_gate
+        what_waits_at_a_gate_holds_up_no_other_key;
     limits:
         no_more_attempts_of_a_task_run_at_once_than_it_allows
         workers_that_starve_are_given_their_part

@@ -57,8 +57,13 @@ impl Gate {
     /// So many have passed.
     #[must_use]
     pub fn entered(&self, bounds: Bounds, now: Timestamp, count: u32) -> Self {
-        let span = bounds.rate.map_or(0, |rate| rate.interval().as_nanos() * u128::from(count));
-        let rest = if count == 0 { self.rest } else { self.rest.max(now).saturating_add(rounded_up(span)) };
+        let rest = match bounds.rate {
+            Some(rate) if count > 0 => {
+                let span = rate.interval().as_nanos() * u128::from(count);
+                self.rest.max(now).saturating_add(rounded_up(span))
+            }
+            _ => self.rest,
+        };
         Self { running: self.running.saturating_add(count), rest }
     }
 }

@@ -7,6 +7,7 @@
 mod bucket;
 pub mod divide;
 pub mod gate;
+pub mod gatehouse;
 mod key;
 pub mod pool;
 

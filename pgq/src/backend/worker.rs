@@ -26,6 +26,8 @@ pub struct Registration {
     pub wants: Vec<Want>,
     /// What its tasks declare.
     pub tasks: Vec<Declaration>,
+    /// Whether they have limits with keys.
+    pub keyed: bool,
 }
 
 /// What one task declares, for those who read along: operators, dashboards, code that doesn't know the type.
@@ -132,6 +134,8 @@ pub struct Ended {
     pub keep: Duration,
     /// What is enqueued in the same step, where it is completed.
     pub follow_ups: Vec<NewJob>,
+    /// Whether the job has limit keys.
+    pub gated: bool,
 }
 
 /// What became of one write of a holder.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use pgq_core::{Bounds, Cadence, Lease, limit, literal};
+use pgq_core::{Bounds, Cadence, Lease, Limit, limit, literal};
 
 use crate::Client;
 use crate::backend::{self, Kept, Limited, PoolView, Registration, Scheduled, Session, Uuid, Want};
@@ -42,6 +42,7 @@ pub(super) fn introduce(
         span,
         wants: wants.to_vec(),
         tasks: tasks.iter().map(TaskEntry::declare).collect(),
+        keyed: tasks.iter().flat_map(limits_of).any(|limited| limited.keyed),
     }
 }
 
@@ -79,11 +80,16 @@ pub(super) fn limits_of(task: &TaskEntry) -> Vec<Limited> {
         keyed: false,
         bounds: own,
     });
-    let others = task.options.limits().iter().map(|limit| Limited {
-        name: limit.full_name(task.name),
+    let named = |limit: &Limit, name| Limited {
+        name: limit.full_name(name),
         task: limit.name.is_none().then(|| task.name.to_owned()),
         keyed: limit.key.is_some(),
         bounds: limit.bounds(),
+    };
+    // Jobs that were enqueued under an earlier name have the gates of that.
+    let others = task.options.limits().iter().flat_map(|limit| {
+        let earlier = task.aliases.iter().filter(|_| limit.key.is_some() && limit.name.is_none());
+        earlier.chain([&task.name]).map(|name| named(limit, name)).collect::<Vec<_>>()
     });
     own.into_iter().chain(others).collect()
 }

@@ -31,7 +31,7 @@ impl Store {
         heads.retain(|head| head.cap > 0);
         let (tied, last_rank) = front(&heads);
         let mut rooms = Rooms::of(&claim.groups);
-        let mut jobs = Vec::new();
+        let (mut jobs, mut parked) = (Vec::new(), false);
         for turn in 0..tied {
             let rest: Vec<usize> = heads[turn..tied].iter().map(|head| head.place).collect();
             let head = &mut heads[turn];
@@ -39,12 +39,14 @@ impl Store {
             let ids = self.pick(&head.lane, share.min(head.cap), last_rank, &mut suspect);
             head.cap -= ids.len();
             rooms.take(head.place, ids.len());
-            jobs.extend(self.win(lease, &holder, ids));
+            let (through, held_up): (Vec<_>, Vec<_>) = ids.into_iter().partition(|id| self.pass_gates(*id));
+            parked |= !held_up.is_empty();
+            jobs.extend(self.win(lease, &holder, through));
         }
         jobs.sort_by_key(|job| (job.priority.rank(), job.run_at, job.id));
         let has_room = |head: &Head| head.cap.min(rooms.share(head.place, &[])) > 0;
         let left = |head: &Head| has_room(head) && self.first(&head.lane, suspect).is_some();
-        let again = jobs.len() < limit && heads.iter().any(left);
+        let again = parked || jobs.len() < limit && heads.iter().any(left);
         Batch { jobs, again, blocked }
     }
 

@@ -27,7 +27,7 @@ impl Entry {
         Self { task, keyed, declared: None, tokens: (full, now), shares: BTreeMap::new() }
     }
 
-    fn bounds(&self) -> Bounds {
+    pub(super) fn bounds(&self) -> Bounds {
         self.declared.map(|(_, bounds)| bounds).unwrap_or_default()
     }
 
@@ -54,6 +54,7 @@ impl Store {
                 let entry = self.limits.entry(limited.name.clone()).or_insert_with(|| Entry::new(limited, now));
                 (entry.task, entry.keyed) = (limited.task.clone(), limited.keyed);
                 entry.declared = Some((number, limited.bounds));
+                self.open_all(&limited.name);
             }
         }
         self.drop_limits(number, declared);
@@ -71,6 +72,7 @@ impl Store {
             self.limits.iter().filter(|(name, entry)| gone(name, entry)).map(|(name, _)| name.clone()).collect();
         for name in gone {
             self.limits.remove(&name);
+            self.open_all(&name);
             self.ring_all();
         }
     }

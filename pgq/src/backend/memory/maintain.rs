@@ -55,7 +55,9 @@ impl Store {
             self.change(id, |row| row.place = Place::Ready);
             moved += 1;
         }
-        Promoted { moved, next: self.next_due() }
+        moved += self.open_due();
+        let opens = self.next_open().map(|opens| opens.since(self.now));
+        Promoted { moved, next: self.next_due().into_iter().chain(opens).min() }
     }
 
     fn next_due(&self) -> Option<Duration> {

@@ -8,6 +8,7 @@
 mod change;
 mod claim;
 mod finish;
+mod gates;
 mod limit;
 mod maintain;
 mod operate;
@@ -51,6 +52,7 @@ impl Memory {
         let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
         store.now = self.clock.now();
         let answer = verb(&mut store);
+        store.open_left();
         store.wake();
         answer
     }

@@ -52,6 +52,8 @@ pub(super) enum Place {
     Ready,
     /// Waits to be promoted, in this state until it is due.
     Deferred(State),
+    /// Waits before the gate of this one of its limit keys.
+    Parked(u8),
     /// A worker holds it.
     Held(Lease),
 }
@@ -76,7 +78,7 @@ pub(super) struct Row {
     expires_at: Option<Timestamp>,
     pub(super) headers: Headers,
     tick: Option<Tick>,
-    limit_keys: Vec<String>,
+    pub(super) limit_keys: Vec<String>,
     payload: Vec<u8>,
     /// Who claimed it last, as `host:pid`.
     holder: Arc<str>,
@@ -142,6 +144,10 @@ impl Row {
         }
         if let Some(limit_keys) = change.limit_keys {
             self.limit_keys = limit_keys;
+            if matches!(self.place, Place::Parked(_)) {
+                // Other limit keys have other gates.
+                self.place = Place::Ready;
+            }
         }
         if let Some(when) = change.when {
             // From when on it may run, which a time in the past doesn't move.
@@ -165,7 +171,7 @@ impl Row {
         match self.place {
             Place::Held(_) => State::Running,
             Place::Deferred(state) if self.run_at > now => state,
-            Place::Deferred(_) | Place::Ready => State::Available,
+            Place::Deferred(_) | Place::Parked(_) | Place::Ready => State::Available,
         }
     }
 

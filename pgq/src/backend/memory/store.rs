@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use pgq_core::{JobId, Lease, State, Timestamp};
 
+use super::gates::Gates;
 use super::limit;
 use super::row::{Key, Lane, Place, Row};
 use super::schedule::Entry;
 use super::wake::{Fresh, Worker};
 use crate::backend::{Cancelled, Declaration, Declared, Notice, Pausable, Pause};
 
-/// Everything that the backend knows. A row is listed in exactly one of `ready`, `deferred` and `held`, as its place
+/// Everything that the backend knows. A row is listed in one of `ready`, `deferred`, `held` and the gates, as its place
 /// says; lists that run empty go, so that to have an entry is to have a job.
 pub(super) struct Store {
     /// The instant of the verb that runs.
@@ -33,6 +34,7 @@ pub(super) struct Store {
     pub(super) editions: BTreeMap<i64, Declared>,
     /// By full name.
     pub(super) limits: BTreeMap<String, limit::Entry>,
+    pub(super) gates: Gates,
     pub(super) pauses: BTreeMap<Pausable, Pause>,
     /// What the last worker of each task declared of it, by name.
     pub(super) declarations: BTreeMap<String, Declaration>,
@@ -73,6 +75,7 @@ impl Store {
             schedules: BTreeMap::new(),
             editions: BTreeMap::new(),
             limits: BTreeMap::new(),
+            gates: Gates::default(),
             pauses: BTreeMap::new(),
             declarations: BTreeMap::new(),
             wakes: 0,
@@ -82,7 +85,9 @@ impl Store {
 
     /// Puts a row in, where its place says.
     pub(super) fn insert(&mut self, row: Row) {
+        self.list_gated(&row);
         match row.place {
+            Place::Parked(_) => {}
             Place::Ready => self.list_ready(&row),
             Place::Deferred(_) => self.list_deferred(&row),
             Place::Held(lease) => {
@@ -111,7 +116,9 @@ impl Store {
     /// Takes a row out, of its list too.
     pub(super) fn remove(&mut self, id: JobId) -> Option<Row> {
         let row = self.jobs.remove(&id)?;
+        self.unlist_gated(&row);
         match row.place {
+            Place::Parked(_) => {}
             Place::Ready => self.unlist_ready(&row),
             Place::Deferred(_) => {
                 self.deferred.remove(&(row.run_at, row.id));
@@ -201,6 +208,7 @@ mod tests {
             span: Duration::from_secs(30),
             wants: wants.to_vec(),
             tasks: Vec::new(),
+            keyed: false,
         }
     }
 
@@ -215,8 +223,15 @@ mod tests {
             .claim(LEASE, &Claim { wants: wants.into(), groups: Vec::new(), limit: 9, thorough: true, suspect: true });
         for won in &batch.jobs {
             let (transition, keep) = (Transition::Complete, Duration::ZERO);
-            let ended =
-                Ended { id: won.id, epoch: won.epoch, ran: Duration::ZERO, transition, keep, follow_ups: Vec::new() };
+            let ended = Ended {
+                id: won.id,
+                epoch: won.epoch,
+                ran: Duration::ZERO,
+                transition,
+                keep,
+                follow_ups: Vec::new(),
+                gated: false,
+            };
             assert_eq!(store.finish(LEASE, &ended), Verdict::Written);
         }
         assert_eq!(batch.jobs.len(), 1);

@@ -53,6 +53,8 @@ impl PgSession {
         }
         let changed: Vec<String> = changed.iter().map(|row| column(row, 0)).collect::<Result<_>>()?;
         self.redivide(connection, &changed).await?;
+        let query = self.statements.open_limits.query().bind(&changed).bind(self.now());
+        query.execute(&mut *connection).await.map_err(database)?;
         self.statements.tell_all.query().execute(connection).await.map(drop).map_err(database)
     }
 

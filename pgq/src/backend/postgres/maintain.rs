@@ -31,6 +31,10 @@ impl PgSession {
             self.passed().mark_behind();
         }
         self.call(&call).await?;
+        if self.keyed {
+            let (opened, opens) = self.open_gates(step).await?;
+            (moved, next) = (moved + opened, next.into_iter().chain(opens).min());
+        }
         Ok(Promoted { moved, next })
     }
 
@@ -46,6 +50,7 @@ impl PgSession {
             query.execute(&mut *transaction).await.map_err(database)?;
         }
         transaction.commit().await.map_err(database)?;
+        self.leave_lost(false).await?;
         self.reclaim_shares().await?;
         self.cancel_untold().await?;
         let (mut call, mut discarded) = (Call::nobody(), Vec::new());

@@ -8,6 +8,7 @@ mod convert;
 mod enqueue;
 mod extra;
 mod finish;
+mod gates;
 mod limit;
 mod link;
 mod maintain;

@@ -1,5 +1,6 @@
 //! A worker's session: connections of its own, a lease, and the verbs on both.
 
+use std::collections::HashSet;
 use std::error::Error as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
@@ -32,6 +33,10 @@ pub(super) struct PgSession {
     pub(super) clock: Clock,
     passed: Mutex<Passed>,
     pruned_until: Mutex<Option<Timestamp>>,
+    /// Whether its tasks have limits with keys.
+    pub(super) keyed: bool,
+    /// Gates that are known to exist.
+    gates: Mutex<HashSet<String>>,
 }
 
 /// The most bytes of payload of one claim, whatever it asks for; a single job may have more.
@@ -46,6 +51,8 @@ impl PgSession {
             clock: backend.clock.clone(),
             passed: Mutex::default(),
             pruned_until: Mutex::default(),
+            keyed: worker.keyed,
+            gates: Mutex::default(),
         };
         session.introduce(worker).await?;
         Ok(session)
@@ -158,16 +165,23 @@ impl PgSession {
         let (places, groups, rooms) = members(&claim.groups);
         let query = query.bind(places).bind(groups).bind(rooms);
         let rows = self.engine().rows(query).await?;
-        let batch = read_batch(&rows)?;
+        let Batch { jobs, again, blocked } = read_batch(&rows)?;
         if !loose {
-            self.passed().won(&claim.wants, &batch.jobs);
+            self.passed().won(&claim.wants, &jobs);
         }
+        let (jobs, parked) = self.pass_gates(jobs).await?;
+        let batch = Batch { jobs, again: again || parked, blocked };
         Ok((batch, rows.first().map_or(Ok(0), |row| column(row, 16))?))
     }
 
     /// What this worker's claims have passed. The lock is held for a moment, never across a statement.
     pub(super) fn passed(&self) -> MutexGuard<'_, Passed> {
         self.passed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The gates that are known to exist.
+    pub(super) fn known_gates<T>(&self, look: impl FnOnce(&mut HashSet<String>) -> T) -> T {
+        look(&mut self.gates.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Where the next step of pruning begins; from the front where there is nothing to go by.
@@ -192,6 +206,7 @@ impl PgSession {
         query.execute(&mut *transaction).await.map_err(database)?;
         transaction.commit().await.map_err(database)?;
         self.call(&call_for(&freed)?).await?;
+        self.leave_lost(false).await?;
         self.reclaim_shares().await?;
         self.engine().close().await;
         Ok(())
@@ -203,6 +218,9 @@ impl PgSession {
         let freed = self.release(&mut transaction, kept).await?;
         transaction.commit().await.map_err(database)?;
         self.call(&call_for(&freed)?).await?;
+        if self.keyed {
+            self.leave_lost(true).await?;
+        }
         Ok(unsigned(freed.len()))
     }
 

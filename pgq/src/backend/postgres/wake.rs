@@ -79,6 +79,11 @@ impl Call {
         self.notice.soon = true;
     }
 
+    /// How many jobs it is for.
+    pub(super) fn jobs(&self) -> usize {
+        self.jobs
+    }
+
     pub(super) fn merge(&mut self, other: &Self) {
         self.hashes.extend(&other.hashes);
         self.jobs += other.jobs;

@@ -9,13 +9,17 @@ changed as (
   update @job as job
   set rank = coalesce($3::smallint, job.rank),
       run_at = coalesce(given.run_at, job.run_at),
-      lane = case when given.run_at is null then job.lane when given.run_at > given.now then 1 else 0 end,
+      lane = case when given.run_at > given.now then 1
+                  -- Other limit keys have other gates.
+                  when given.run_at is null and ($9::text[] is null or job.lane <> 2) then job.lane
+                  else 0 end,
+      limit_key = case when $9 is null then job.limit_key else $9[1] end,
       -- It has as long to begin as it had, from when on it may run.
       expires_at = case when given.run_at is null then job.expires_at
                         else job.expires_at + (greatest(given.run_at, given.now) - greatest(job.run_at, job.created)) end,
       codec = coalesce($6::smallint, job.codec),
       payload = coalesce($7::bytea, job.payload),
-      extra = case when $9::text[] is null then job.extra
+      extra = case when $9 is null then job.extra
                    else nullif(coalesce(job.extra, '{}') - 'limit_keys'
                                || case when cardinality($9) > 0 then jsonb_build_object('limit_keys', $9) else '{}' end,
                                '{}') end

@@ -10,9 +10,10 @@ with entry as (
        coalesce($10::timestamptz, statement_timestamp()) as now),
 -- Rows are inserted, numbered and returned in the order of the arrays.
 new as (
-  insert into @job (queue, task, rank, run_at, created, lane, max_attempts, codec, headers, payload, expires_at, extra)
+  insert into @job (queue, task, rank, run_at, created, lane, max_attempts, codec, headers, payload, expires_at, extra,
+                    limit_key)
   select queue, task, rank, run_at, now, case when run_at > now then 1 else 0 end, max_attempts, codec, headers, payload,
-         greatest(run_at, now) + expires_in * interval '1 microsecond', extra
+         greatest(run_at, now) + expires_in * interval '1 microsecond', extra, extra #>> '{limit_keys,0}'
   from entry
   returning id),
 -- In a transaction of the caller's own the notice leaves with its commit. What it reads here may be stale where

@@ -10,9 +10,10 @@ with entry as (
   order by place),
 new as (
   insert into @job (queue, task, rank, run_at, created, lane, max_attempts, codec, headers, payload, expires_at, extra,
-                    unique_key)
+                    unique_key, limit_key)
   select queue, task, rank, run_at, now, case when run_at > now then 1 else 0 end, max_attempts, codec, headers, payload,
-         greatest(run_at, now) + expires_in * interval '1 microsecond', extra, unique_key
+         greatest(run_at, now) + expires_in * interval '1 microsecond', extra, unique_key,
+         extra #>> '{limit_keys,0}'
   from entry
   on conflict (task, unique_key) where unique_key is not null do nothing
   returning id, task, unique_key),

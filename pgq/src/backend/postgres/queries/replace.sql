@@ -9,7 +9,7 @@ given as (
 update @job as job
 set rank = $2::smallint, run_at = given.run_at, lane = case when given.run_at > given.now then 1 else 0 end,
     retrying = false, headers = $5::jsonb, payload = $6::bytea, codec = $12::smallint, queue = $11::text,
-    max_attempts = greatest($10::smallint, job.attempt + 1), extra = $9::jsonb,
+    max_attempts = greatest($10::smallint, job.attempt + 1), extra = $9::jsonb, limit_key = $9 #>> '{limit_keys,0}',
     expires_at = greatest(given.run_at, given.now) + $8::bigint * interval '1 microsecond'
 from held, given
 where job.ctid = held.tid

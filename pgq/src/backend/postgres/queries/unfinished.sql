@@ -5,6 +5,9 @@ select exists (
   cross join lateral (
     select from @job where queue = want.queue and task = want.task and lane = 0 limit 1) as ready
 ) or exists (
+  select from @job
+  where lane = 2 and (queue, task) in (select * from unnest($1, $2))
+) or exists (
   select
   from @job
   where lane = 1 and (retrying or run_at <= coalesce($3::timestamptz, statement_timestamp()))

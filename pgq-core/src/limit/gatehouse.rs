@@ -1,0 +1,168 @@
+//! Who passes the gates of limit keys, of those that a claim has won.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::Bounds;
+use super::gate::Gate;
+use crate::{JobId, Timestamp};
+
+/// Where a job stands among others of its task: by rank, instant and id.
+pub type Place = (i16, Timestamp, JobId);
+
+/// When to look again at a gate that holds somebody up though nobody who has passed it will tell.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Gates, as they stand, by their names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Gatehouse(BTreeMap<String, Post>);
+
+/// A gate, and who is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Post {
+    /// What it lets through.
+    pub bounds: Bounds,
+    /// Where it stands.
+    pub gate: Gate,
+    /// The first of those that wait for it elsewhere.
+    pub first: Option<Place>,
+    /// When to look again whether it lets somebody through, where that has to be said.
+    pub opens: Option<Timestamp>,
+    /// Whether somebody has passed.
+    pub used: bool,
+}
+
+impl Post {
+    /// A gate that lets one at a time through keeps those who wait in their order.
+    fn is_turn(&self, place: Place) -> bool {
+        self.bounds.concurrency != Some(1) || self.first.is_none_or(|first| place < first)
+    }
+
+    fn holds_up(&self, place: Place, now: Timestamp) -> bool {
+        self.gate.room(self.bounds, now).0 == 0 || !self.is_turn(place)
+    }
+
+    /// When to look again, once somebody is held up.
+    fn look_again(&mut self, now: Timestamp) {
+        let due = self.gate.room(self.bounds, now).1;
+        let alone = (self.gate.running == 0).then(|| now.saturating_add(LOOK));
+        self.opens = due.or(alone).or(self.opens);
+    }
+}
+
+impl Gatehouse {
+    /// These gates.
+    #[must_use]
+    pub fn of(gates: impl IntoIterator<Item = (String, Post)>) -> Self {
+        Self(gates.into_iter().collect())
+    }
+
+    /// Lets a job through all the gates that it has to pass, or through none: then the first that holds it up is named. Those
+    /// of which nothing is known bound nothing.
+    pub fn pass<'g>(&mut self, place: Place, gates: &'g [String], now: Timestamp) -> Result<(), &'g str> {
+        for name in gates {
+            if let Some(post) = self.0.get_mut(name)
+                && post.holds_up(place, now)
+            {
+                post.look_again(now);
+                return Err(name);
+            }
+        }
+        for name in gates {
+            if let Some(post) = self.0.get_mut(name) {
+                post.gate = post.gate.entered(post.bounds, now, 1);
+                post.used = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// The gates, as they stand now.
+    pub fn posts(&self) -> impl Iterator<Item = (&str, &Post)> {
+        self.0.iter().map(|(name, post)| (name.as_str(), post))
+    }
+
+    /// Whether anything is counted at a gate of that name.
+    #[must_use]
+    pub fn counts(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+}
+
+/// How many of those that wait at a gate may leave it now, and when to look again if some stay.
+#[must_use]
+pub fn release(bounds: Bounds, gate: Gate, waiting: u32, now: Timestamp) -> (u32, Option<Timestamp>) {
+    let free = gate.room(bounds, now).0.min(waiting);
+    let mut after = Post { bounds, gate: gate.entered(bounds, now, free), first: None, opens: None, used: false };
+    if free < waiting {
+        after.look_again(now);
+    }
+    (free, after.opens)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Rate;
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
+
+    fn post(bounds: Bounds, running: u32) -> Post {
+        Post { bounds, gate: Gate { running, rest: Timestamp::EPOCH }, first: None, opens: None, used: false }
+    }
+
+    fn most(concurrency: u32) -> Bounds {
+        Bounds { concurrency: Some(concurrency), rate: None }
+    }
+
+    fn place(id: i64) -> Place {
+        (0, NOW, JobId(id))
+    }
+
+    fn names<const N: usize>(names: [&str; N]) -> [String; N] {
+        names.map(ToOwned::to_owned)
+    }
+
+    fn after(span: Duration) -> Timestamp {
+        NOW.saturating_add(span)
+    }
+
+    #[test]
+    fn all_gates_have_to_let_a_job_through_and_none_is_passed_otherwise() {
+        let gates = [("a".to_owned(), post(most(2), 0)), ("b".to_owned(), post(most(1), 1))];
+        let mut house = Gatehouse::of(gates);
+        assert_eq!(house.pass(place(1), &names(["a", "b"]), NOW), Err("b"));
+        assert_eq!(house.pass(place(2), &names(["a"]), NOW), Ok(()));
+        assert_eq!(house.pass(place(3), &names(["a", "unknown"]), NOW), Ok(()));
+        assert_eq!(house.pass(place(4), &names(["a"]), NOW), Err("a"));
+    }
+
+    #[test]
+    fn a_gate_for_one_at_a_time_keeps_the_order() {
+        let first = Some(place(5));
+        let mut house = Gatehouse::of([("a".to_owned(), Post { first, ..post(most(1), 0) })]);
+        assert_eq!(house.pass(place(6), &names(["a"]), NOW), Err("a"));
+        assert_eq!(house.posts().next().unwrap().1.opens, Some(after(LOOK)), "nobody who runs will tell");
+        assert_eq!(house.pass(place(4), &names(["a"]), NOW), Ok(()));
+    }
+
+    #[test]
+    fn a_gate_that_waits_for_time_says_until_when() {
+        let rate = Rate::every(Duration::from_secs(3), 1);
+        let mut house = Gatehouse::of([("a".to_owned(), post(Bounds { concurrency: None, rate }, 0))]);
+        assert_eq!(house.pass(place(1), &names(["a"]), NOW), Ok(()));
+        assert_eq!(house.pass(place(2), &names(["a"]), NOW), Err("a"));
+        assert_eq!(house.posts().next().unwrap().1.opens, Some(after(Duration::from_secs(3))));
+    }
+
+    #[test]
+    fn as_many_leave_a_gate_as_may_pass_it() {
+        let gate = |running| Gate { running, rest: Timestamp::EPOCH };
+        assert_eq!(release(most(3), gate(1), 5, NOW), (2, None), "those who run tell");
+        assert_eq!(release(most(3), gate(1), 1, NOW), (1, None));
+        assert_eq!(release(Bounds::default(), gate(9), 5, NOW), (5, None));
+        let rate = Rate::every(Duration::from_secs(3), 2);
+        let bounds = Bounds { concurrency: None, rate };
+        assert_eq!(release(bounds, gate(0), 5, NOW), (2, Some(after(Duration::from_secs(3)))));
+    }
+}

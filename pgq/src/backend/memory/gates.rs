@@ -1,0 +1,155 @@
+//! The gates of limit keys. What PostgreSQL needs locks and two statements for is one step here.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::mem;
+
+use pgq_core::limit::gate::Gate;
+use pgq_core::limit::gatehouse::{Gatehouse, Post, release};
+use pgq_core::{Bounds, JobId, Timestamp};
+
+use super::row::{Key, Place, Row};
+use super::store::Store;
+
+/// What is known of gates, by their names.
+#[derive(Default)]
+pub(super) struct Gates {
+    rests: HashMap<String, Timestamp>,
+    opens: HashMap<String, Timestamp>,
+    /// Who has passed and runs.
+    passes: HashMap<String, HashSet<JobId>>,
+    /// Who waits, by the gate that holds him up.
+    parked: HashMap<String, BTreeSet<Key>>,
+    /// Who is ready, by the first gate that he has to pass.
+    ready: HashMap<String, BTreeSet<Key>>,
+    /// Gates that somebody has left within the verb that runs.
+    left: BTreeSet<String>,
+}
+
+impl Store {
+    pub(super) fn list_gated(&mut self, row: &Row) {
+        match row.place {
+            Place::Ready => put(&mut self.gates.ready, row.limit_keys.first(), row.key()),
+            Place::Parked(gate) => put(&mut self.gates.parked, row.limit_keys.get(usize::from(gate)), row.key()),
+            Place::Deferred(_) | Place::Held(_) => {}
+        }
+    }
+
+    pub(super) fn unlist_gated(&mut self, row: &Row) {
+        match row.place {
+            Place::Ready => take(&mut self.gates.ready, row.limit_keys.first(), row.key()),
+            Place::Parked(gate) => take(&mut self.gates.parked, row.limit_keys.get(usize::from(gate)), row.key()),
+            Place::Held(_) => self.leave(row),
+            Place::Deferred(_) => {}
+        }
+    }
+
+    fn leave(&mut self, row: &Row) {
+        for name in &row.limit_keys {
+            if self.gates.passes.get_mut(name).is_some_and(|passes| passes.remove(&row.id)) {
+                self.gates.left.insert(name.clone());
+            }
+        }
+    }
+
+    /// What a gate's limit says.
+    fn gate_bounds(&self, name: &str) -> Bounds {
+        let limit = name.split_once("]=").map_or(name, |(limit, _)| &name[..=limit.len()]);
+        self.limits.get(limit).map(super::limit::Entry::bounds).unwrap_or_default()
+    }
+
+    fn gate(&self, name: &str) -> Gate {
+        let running = self.gates.passes.get(name).map_or(0, HashSet::len);
+        let rest = self.gates.rests.get(name).copied().unwrap_or(Timestamp::EPOCH);
+        Gate { running: u32::try_from(running).unwrap_or(u32::MAX), rest }
+    }
+
+    fn post(&self, name: &str, but: JobId) -> Option<Post> {
+        let bounds = self.gate_bounds(name);
+        let waiting = [&self.gates.parked, &self.gates.ready].into_iter().filter_map(|lists| lists.get(name));
+        let first = waiting.filter_map(|keys| keys.iter().find(|key| key.id != but)).min();
+        let first = first.map(|key| (key.rank, key.run_at, key.id));
+        let opens = self.gates.opens.get(name).copied();
+        (bounds != Bounds::default()).then(|| Post { bounds, gate: self.gate(name), first, opens, used: false })
+    }
+
+    /// Lets a ready job through its gates, or parks it; whether it may run.
+    pub(super) fn pass_gates(&mut self, id: JobId) -> bool {
+        let Some(row) = self.jobs.get(&id).filter(|row| !row.limit_keys.is_empty()) else { return true };
+        let (names, key) = (row.limit_keys.clone(), row.key());
+        let posts = names.iter().filter_map(|name| self.post(name, id).map(|post| (name.clone(), post)));
+        let mut house = Gatehouse::of(posts);
+        let held_up = house.pass((key.rank, key.run_at, id), &names, self.now).err();
+        for (name, post) in house.posts() {
+            if post.used {
+                self.gates.rests.insert(name.to_owned(), post.gate.rest);
+                self.gates.passes.entry(name.to_owned()).or_default().insert(id);
+            }
+            if let Some(opens) = post.opens {
+                self.gates.opens.insert(name.to_owned(), opens);
+            }
+        }
+        let Some(gate) = held_up.and_then(|gate| names.iter().position(|name| name == gate)) else { return true };
+        self.change(id, |row| row.place = Place::Parked(u8::try_from(gate).unwrap_or(u8::MAX)));
+        false
+    }
+
+    /// At the end of a verb: whoever waited for those who have left may be ready.
+    pub(super) fn open_left(&mut self) {
+        for name in mem::take(&mut self.gates.left) {
+            self.unpark(&name);
+        }
+    }
+
+    /// Looks at the gates that open by now; how many jobs are ready by that.
+    pub(super) fn open_due(&mut self) -> u32 {
+        let due = self.gates.opens.iter().filter(|(_, opens)| **opens <= self.now).map(|(name, _)| name.clone());
+        let due: Vec<String> = due.collect();
+        due.iter().map(|name| self.unpark(name)).sum()
+    }
+
+    /// When the next gate opens.
+    pub(super) fn next_open(&self) -> Option<Timestamp> {
+        self.gates.opens.values().min().copied()
+    }
+
+    /// Looks at all gates of a limit once more.
+    pub(super) fn open_all(&mut self, limit: &str) {
+        let of = format!("{limit}=");
+        let names: Vec<String> = self.gates.parked.keys().filter(|name| name.starts_with(&of)).cloned().collect();
+        for name in names {
+            self.unpark(&name);
+        }
+    }
+
+    fn unpark(&mut self, name: &str) -> u32 {
+        let waiting = self.gates.parked.get(name).map_or(0, BTreeSet::len);
+        let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
+        let (free, opens) = release(self.gate_bounds(name), self.gate(name), waiting, self.now);
+        match opens {
+            Some(opens) => drop(self.gates.opens.insert(name.to_owned(), opens)),
+            None => drop(self.gates.opens.remove(name)),
+        }
+        let keys = self.gates.parked.get(name).into_iter().flatten().take(free as usize);
+        let ids: Vec<JobId> = keys.map(|key| key.id).collect();
+        for id in ids {
+            self.change(id, |row| row.place = Place::Ready);
+        }
+        free
+    }
+}
+
+fn put(lists: &mut HashMap<String, BTreeSet<Key>>, name: Option<&String>, key: Key) {
+    if let Some(name) = name {
+        lists.entry(name.clone()).or_default().insert(key);
+    }
+}
+
+fn take(lists: &mut HashMap<String, BTreeSet<Key>>, name: Option<&String>, key: Key) {
+    let Some(name) = name else { return };
+    if let Some(keys) = lists.get_mut(name) {
+        keys.remove(&key);
+        if keys.is_empty() {
+            lists.remove(name);
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The gates of limit keys.
+//!
+//! A claim wins jobs as if there were no limits with keys. Those of its jobs that have some then stand before their gates, in one
+//! transaction: lock the gates, in order; read them in another statement, which sees what was committed meanwhile; decide
+//! ([`Gatehouse`]); write who has passed, and park the others at the first gate that holds each up. An attempt's end takes its
+//! pass away, locks the gates, and lets those who wait become ready, in the transaction that writes the end.
+//!
+//! ```text
+//! ready ──claim──▶ before its gates ──all let it through──▶ running, with a pass for each ──end──▶ gates locked
+//!   ▲                     │ one doesn't                                                              │
+//!   │                     ▼                                                                          │
+//!   └───────────────── parked ◀──────────────────── the first of those who wait ─────────────────────┘
+//! ```
+//!
+//! Whoever parks and whoever ends hold the gate's lock, so one of them sees the other: nobody is left behind.
+//!
+//! | Who dies | What follows |
+//! |---|---|
+//! | a worker whose claim stands before gates | its jobs are freed with the rest of its lease, as claimed and never begun |
+//! | a worker with passes | they are taken away when its jobs are freed, and those who wait become ready |
+//! | whoever was to pass next | a gate that holds somebody up while nobody runs behind it is looked at again in a second |
+//! | the server, with commits that weren't on disk | an end and its pass are one commit: both stand or neither |
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use pgq_core::limit::gate::Gate;
+use pgq_core::limit::gatehouse::{Gatehouse, Post, release};
+use pgq_core::{Bounds, Claimed, JobId, Rate, Timestamp};
+use sqlx::PgConnection;
+use sqlx::postgres::PgRow;
+
+use super::convert::{Instant, column, database, instant, unsigned};
+use super::finish::Holder;
+use super::session::PgSession;
+use super::wake::Call;
+use crate::Result;
+
+/// The most gates that a worker remembers to exist.
+const KNOWN: usize = 100_000;
+
+impl PgSession {
+    /// Those of a claim's jobs that all their gates let through; whether others were parked.
+    pub(super) async fn pass_gates(&self, jobs: Vec<Claimed>) -> Result<(Vec<Claimed>, bool)> {
+        let names: HashSet<&str> = jobs.iter().flat_map(|job| &job.limit_keys).map(String::as_str).collect();
+        if names.is_empty() {
+            return Ok((jobs, false));
+        }
+        let mut names: Vec<String> = names.into_iter().map(ToOwned::to_owned).collect();
+        names.sort();
+        let ids: Vec<i64> = jobs.iter().map(|job| job.id.0).collect();
+        let mut transaction = self.engine().begin().await?;
+        self.lock_gates(&mut transaction, &names).await?;
+        let holder = self.holder();
+        let (mut house, now) = read(&holder, &mut transaction, &names, &ids).await?;
+        let (mut through, mut held_up, mut passes) = (Vec::with_capacity(jobs.len()), Vec::new(), Vec::new());
+        for job in jobs {
+            let place = (job.priority.rank(), job.run_at, job.id);
+            match house.pass(place, &job.limit_keys, now) {
+                Ok(()) => {
+                    let counted = job.limit_keys.iter().filter(|name| house.counts(name));
+                    passes.extend(counted.map(|name| (job.id, name.clone())));
+                    through.push(job);
+                }
+                Err(gate) => held_up.push((job.id, gate.to_owned())),
+            }
+        }
+        let parked = !held_up.is_empty();
+        self.write_passes(&mut transaction, passes, &house, held_up).await?;
+        transaction.commit().await.map_err(database)?;
+        Ok((through, parked))
+    }
+
+    async fn lock_gates(&self, connection: &mut PgConnection, names: &[String]) -> Result<()> {
+        let fresh: Vec<&String> =
+            self.known_gates(|known| names.iter().filter(|name| !known.contains(*name)).collect());
+        let mut fresh: Vec<String> = fresh.into_iter().cloned().collect();
+        loop {
+            if !fresh.is_empty() {
+                let limits: Vec<&str> = fresh.iter().map(|name| limit_of(name)).collect();
+                let query = self.statements.add_gates.query().bind(&fresh).bind(limits);
+                query.execute(&mut *connection).await.map_err(database)?;
+            }
+            let query = self.statements.lock_gates.query().bind(names);
+            let locked: i64 = column(&query.fetch_one(&mut *connection).await.map_err(database)?, 0)?;
+            if unsigned::<_, usize>(locked) >= names.len() {
+                break;
+            }
+            // Somebody has pruned one that was known.
+            fresh = names.to_vec();
+        }
+        self.known_gates(|known| {
+            if known.len() > KNOWN {
+                known.clear();
+            }
+            known.extend(fresh);
+        });
+        Ok(())
+    }
+
+    async fn write_passes(
+        &self,
+        connection: &mut PgConnection,
+        passes: Vec<(JobId, String)>,
+        house: &Gatehouse,
+        held_up: Vec<(JobId, String)>,
+    ) -> Result<()> {
+        let (jobs, gates) = columns(passes);
+        let (mut names, mut rests, mut opens) = (vec![], vec![], vec![]);
+        for (name, post) in house.posts().filter(|(_, post)| post.used || post.opens.is_some()) {
+            names.push(name);
+            rests.push(Instant(post.gate.rest));
+            opens.push(post.opens.map(Instant));
+        }
+        let (held, at) = columns(held_up);
+        let query = self.statements.pass.query().bind(self.lease.0).bind(jobs).bind(gates).bind(names).bind(rests);
+        query.bind(opens).bind(held).bind(at).execute(connection).await.map(drop).map_err(database)
+    }
+
+    /// Takes away what is counted at gates and doesn't run: of workers that are gone, or of this worker what it holds no longer.
+    pub(super) async fn leave_lost(&self, of_this: bool) -> Result<()> {
+        let mut transaction = self.begin_scan().await?;
+        let query = self.statements.leave_lost.query().bind(of_this.then_some(self.lease.0));
+        let left = query.fetch_all(&mut *transaction).await.map_err(database)?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        let call = unpark(&self.holder(), &mut transaction, &left).await?;
+        transaction.commit().await.map_err(database)?;
+        self.passed().mark_behind();
+        self.call(&call).await
+    }
+
+    /// Lets those go who wait at gates that open; how many, and how long until the next gate opens.
+    pub(super) async fn open_gates(&self, step: u32) -> Result<(u32, Option<Duration>)> {
+        let mut transaction = self.engine().begin().await?;
+        let query = self.statements.due_gates.query().bind(i64::from(step)).bind(self.now());
+        let due = query.fetch_all(&mut *transaction).await.map_err(database)?;
+        let call = if due.is_empty() { Call::nobody() } else { unpark(&self.holder(), &mut transaction, &due).await? };
+        let query = self.statements.next_gate.query().bind(self.now());
+        let next = query.fetch_optional(&mut *transaction).await.map_err(database)?;
+        transaction.commit().await.map_err(database)?;
+        if call != Call::nobody() {
+            self.passed().mark_behind();
+        }
+        self.call(&call).await?;
+        let next = next.map(|row| column::<i64, _>(&row, 0)).transpose()?;
+        let next = next.map(|micros| Duration::from_micros(unsigned(micros.max(0))));
+        Ok((unsigned(call.jobs()), next))
+    }
+}
+
+/// Takes the passes of these jobs away; who is to be woken for those that are ready by that.
+pub(super) async fn leave(holder: &Holder<'_>, connection: &mut PgConnection, jobs: &[JobId]) -> Result<Call> {
+    let ids: Vec<i64> = jobs.iter().map(|id| id.0).collect();
+    let left = holder.statements.leave.query().bind(ids).fetch_all(&mut *connection).await.map_err(database)?;
+    if left.is_empty() { Ok(Call::nobody()) } else { unpark(holder, connection, &left).await }
+}
+
+/// Lets those go who may leave these gates, which are locked.
+async fn unpark(holder: &Holder<'_>, connection: &mut PgConnection, gates: &[PgRow]) -> Result<Call> {
+    let names: Vec<String> = gates.iter().map(|row| column(row, 0)).collect::<Result<_>>()?;
+    let query = holder.statements.gates.query().bind(&names).bind(Vec::<i64>::new()).bind(true).bind(holder.now);
+    let rows = query.fetch_all(&mut *connection).await.map_err(database)?;
+    let (mut free, mut opens, mut some) = (BTreeMap::new(), Vec::new(), false);
+    for row in &rows {
+        let (name, post, now) = read_post(row)?;
+        let waiting: u32 = unsigned(column::<i64, _>(row, 10)?);
+        let (count, again) = release(post.bounds, post.gate, waiting, now);
+        some |= count > 0 || again != post.opens;
+        free.insert(name, i64::from(count));
+        opens.push((column::<String, _>(row, 0)?, again));
+    }
+    if !some {
+        return Ok(Call::nobody());
+    }
+    opens.sort_by(|a, b| a.0.cmp(&b.0));
+    let opens: Vec<Option<Instant>> = opens.into_iter().map(|(_, again)| again.map(Instant)).collect();
+    let (names, free): (Vec<_>, Vec<_>) = free.into_iter().unzip();
+    let query = holder.statements.unpark.query().bind(names).bind(free).bind(opens);
+    let mut call = Call::nobody();
+    for row in query.fetch_all(connection).await.map_err(database)? {
+        call.add(column(&row, 0)?, column(&row, 1)?, unsigned(column::<i64, _>(&row, 2)?));
+    }
+    Ok(call)
+}
+
+async fn read(
+    holder: &Holder<'_>,
+    connection: &mut PgConnection,
+    names: &[String],
+    candidates: &[i64],
+) -> Result<(Gatehouse, Timestamp)> {
+    let query = holder.statements.gates.query().bind(names).bind(candidates).bind(false).bind(holder.now);
+    let rows = query.fetch_all(connection).await.map_err(database)?;
+    let (mut posts, mut at) = (Vec::with_capacity(rows.len()), Timestamp::EPOCH);
+    for row in &rows {
+        let (name, post, now) = read_post(row)?;
+        at = now;
+        if post.bounds != Bounds::default() {
+            posts.push((name, post));
+        }
+    }
+    Ok((Gatehouse::of(posts), at))
+}
+
+fn read_post(row: &PgRow) -> Result<(String, Post, Timestamp)> {
+    let count = |index| column::<Option<i32>, _>(row, index).map(|count| count.map(unsigned));
+    let interval = column::<Option<i64>, _>(row, 2)?.map(|nanos| Duration::from_nanos(unsigned(nanos)));
+    let rate = interval.zip(count(3)?).and_then(|(interval, burst)| Rate::every(interval, burst));
+    let bounds = Bounds { concurrency: count(1)?, rate };
+    let gate = Gate { running: unsigned(column::<i64, _>(row, 4)?), rest: instant(row, 5)? };
+    let opens = column::<Option<Instant>, _>(row, 6)?.map(|opens| opens.0);
+    let first = match column::<Option<i16>, _>(row, 7)? {
+        Some(rank) => Some((rank, instant(row, 8)?, JobId(column(row, 9)?))),
+        None => None,
+    };
+    Ok((column(row, 0)?, Post { bounds, gate, first, opens, used: false }, instant(row, 11)?))
+}
+
+/// The limit whose gate has this name: `limit[key]=value`.
+fn limit_of(gate: &str) -> &str {
+    gate.split_once("]=").map_or(gate, |(limit, _)| &gate[..=limit.len()])
+}
+
+fn columns(pairs: Vec<(JobId, String)>) -> (Vec<i64>, Vec<String>) {
+    pairs.into_iter().map(|(id, name)| (id.0, name)).unzip()
+}

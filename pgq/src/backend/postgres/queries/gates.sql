@@ -1,0 +1,36 @@
+-- The gates $1, locked before, as they stand: their bounds, how many run that have passed, the first job that waits for one that
+-- lets one at a time through (the jobs $2 apart), and how many wait, if $3, counted as far as it matters; $4 the time.
+select gate.name, bound.concurrency, bound.interval_ns, bound.burst, held.running, gate.rest, gate.opens,
+       first.rank, first.run_at, first.id,
+       (select count(*)
+        from (select from @job as job
+              where $3::boolean and job.limit_key = gate.name and job.lane = 2
+              limit greatest(coalesce(bound.concurrency - held.running, bound.burst, 100), 0) + 1) as counted) as waiting,
+       coalesce($4::timestamptz, statement_timestamp()) as now
+from @gate as gate
+left join @limit as known on known.name = gate."limit"
+cross join lateral (
+  select case when gate.overridden then gate.own_concurrency when known.overridden then known.own_concurrency
+              else known.concurrency end as concurrency,
+         case when gate.overridden then gate.own_interval_ns when known.overridden then known.own_interval_ns
+              else known.interval_ns end as interval_ns,
+         case when gate.overridden then gate.own_burst when known.overridden then known.own_burst
+              else known.burst end as burst) as bound
+cross join lateral (select count(*) as running from @pass as pass where pass.gate = gate.name) as held
+left join lateral (
+  select waits.rank, waits.run_at, waits.id
+  from (
+    (select rank, run_at, id from @job as job
+     where job.limit_key = gate.name and job.lane = 2
+     order by job.rank, job.run_at, job.id
+     limit 1)
+    union all
+    -- Who was claimed elsewhere and stands before the gate has his turn too; who has passed has had it.
+    (select rank, run_at, id from @job as job
+     where job.limit_key = gate.name and job.lane = 0 and job.id <> all ($2::bigint[])
+       and (job.lease is null or not exists (select from @pass as pass where pass.job = job.id and pass.gate = gate.name))
+     order by job.rank, job.run_at, job.id
+     limit 1)) as waits
+  order by waits.rank, waits.run_at, waits.id
+  limit 1) as first on bound.concurrency = 1 and not $3
+where gate.name = any ($1::text[])

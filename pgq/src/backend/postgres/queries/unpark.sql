@@ -1,0 +1,20 @@
+-- Of those that wait at the gates $1, which are locked, so many ($2) may be claimed, the first of each; when the gates open next
+-- ($3), if that has to be said. Waits for nobody's lock: who edits a job makes it ready or leaves it to the next time.
+with ready as (
+  update @job set lane = 0
+  where ctid = any (array(
+    select parked.tid
+    from unnest($1::text[], $2::bigint[]) as given (gate, free)
+    cross join lateral (
+      select ctid as tid from @job
+      where limit_key = given.gate and lane = 2
+      order by rank, run_at, id
+      limit given.free
+      for update skip locked) as parked))
+  returning queue, task),
+opened as (
+  update @gate as gate
+  set opens = given.opens
+  from unnest($1, $3::timestamptz[]) as given (name, opens)
+  where gate.name = given.name and gate.opens is distinct from given.opens)
+select queue, task, count(*) from ready group by queue, task

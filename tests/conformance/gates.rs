@@ -1,0 +1,260 @@
+//! Limits with a key: each value is counted by itself.
+
+use std::time::Duration;
+
+use pgq::backend::{Bounds, Declared, Limited, Transition};
+use pgq::testing::Stepper;
+use pgq::{BoxError, Context, Edit, Result, State};
+
+use super::limits::Door;
+use crate::world::{SPAN, World, claim, end, ids, retry};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[pgq::task(limit(concurrency = 2, key = "tenant"))]
+async fn bill(ctx: Context<Door>, tenant: String, number: u32) -> std::result::Result<(), BoxError> {
+    let _ = (tenant, number);
+    ctx.pass().await
+}
+
+#[pgq::task(limit(concurrency = 1, key = "account"))]
+async fn post(ctx: Context<Door>, account: u32, number: u32) -> std::result::Result<(), BoxError> {
+    let _ = (account, number);
+    ctx.pass().await
+}
+
+#[pgq::task(limit(rps = 1, burst = 2, key = "host"))]
+async fn fetch(ctx: Context<Door>, host: String, path: String) -> std::result::Result<(), BoxError> {
+    let _ = (host, path);
+    ctx.pass().await
+}
+
+#[pgq::task(limit(concurrency = 1, key = "from"), limit(concurrency = 1, key = "to"))]
+async fn transfer(ctx: Context<Door>, from: String, to: String) -> std::result::Result<(), BoxError> {
+    let _ = (from, to);
+    ctx.pass().await
+}
+
+#[pgq::task(limit(name = "bank", concurrency = 1, key = "bank"))]
+async fn pay(ctx: Context<Door>, bank: String, sum: u32) -> std::result::Result<(), BoxError> {
+    let _ = (bank, sum);
+    ctx.pass().await
+}
+
+#[pgq::task(limit(name = "bank", concurrency = 1, key = "bank"))]
+async fn collect(ctx: Context<Door>, bank: String, sum: u32) -> std::result::Result<(), BoxError> {
+    let _ = (bank, sum);
+    ctx.pass().await
+}
+
+async fn worker(world: &World, door: &Door) -> Result<Stepper> {
+    world.worker(pgq::tasks![bill, self::post, fetch, transfer, pay, collect], door.clone()).await
+}
+
+/// Starts what may be started; how many that was.
+async fn start(worker: &mut Stepper) -> Result<usize> {
+    let mut all = 0;
+    loop {
+        match worker.start().await? {
+            0 => return Ok(all),
+            some => all += some,
+        }
+    }
+}
+
+fn of(tenant: &str, numbers: std::ops::Range<u32>) -> Vec<BillArgs> {
+    numbers.map(|number| BillArgs { tenant: tenant.to_owned(), number }).collect()
+}
+
+pub(crate) async fn each_value_of_a_limit_key_is_counted_by_itself(world: World) -> Result<()> {
+    let door = Door::new();
+    let (mut one, mut two) = (worker(&world, &door).await?, worker(&world, &door).await?);
+    bill::enqueue_many(&world.client, of("acme", 0..5)).await?;
+    bill::enqueue_many(&world.client, of("zeta", 0..1)).await?;
+    assert_eq!(start(&mut one).await? + start(&mut two).await?, 3);
+    assert_eq!(world.client.jobs().state(State::Available).count().await?.jobs, 3, "who waits is available");
+    Ok(())
+}
+
+pub(crate) async fn who_waits_for_a_key_starts_when_an_attempt_ends(world: World) -> Result<()> {
+    let door = Door::new();
+    let (mut one, mut two) = (worker(&world, &door).await?, worker(&world, &door).await?);
+    bill::enqueue_many(&world.client, of("acme", 0..7)).await?;
+    assert_eq!((start(&mut one).await?, start(&mut two).await?), (2, 0));
+    door.open(2);
+    one.settle().await?;
+    assert_eq!(start(&mut two).await?, 2);
+    door.open(9);
+    two.settle().await?;
+    assert_eq!(one.drain().await? + two.drain().await?, 3);
+    assert_eq!(world.client.jobs().state(State::Completed).count().await?.jobs, 7);
+    Ok(())
+}
+
+pub(crate) async fn jobs_of_one_key_run_one_at_a_time_and_in_order(world: World) -> Result<()> {
+    let (one, two) = (gated(&world).await?, gated(&world).await?);
+    let jobs = post::enqueue_many(&world.client, (0..4).map(|number| PostArgs { account: 7, number })).await?;
+    for (turn, job) in jobs.iter().enumerate() {
+        let (mine, others) = if turn % 2 == 0 { (&one, &two) } else { (&two, &one) };
+        let won = claim(mine, &["post"], 9).await?;
+        assert_eq!(ids(&won), [job.id()]);
+        assert_eq!(claim(others, &["post"], 9).await?, []);
+        end(mine, &won[0], Transition::Complete).await?;
+    }
+    Ok(())
+}
+
+/// A session of a worker that has these tasks.
+async fn gated(world: &World) -> Result<std::sync::Arc<dyn pgq::backend::Session>> {
+    let session = world.session(&["post", "bill"]).await?;
+    session.declare(declared(1)).await?;
+    Ok(session)
+}
+
+fn declared(most: u32) -> Declared {
+    let limit = |task: &str, key: &str| Limited {
+        name: format!("task:{task}[{key}]"),
+        task: Some(task.to_owned()),
+        keyed: true,
+        bounds: Bounds { concurrency: Some(most), rate: None },
+    };
+    let limits = vec![limit("post", "account"), limit("bill", "tenant")];
+    Declared { tasks: vec!["post".to_owned(), "bill".to_owned()], schedules: Vec::new(), limits }
+}
+
+pub(crate) async fn a_key_has_a_rate_of_its_own(world: World) -> Result<()> {
+    let door = Door::new();
+    let mut worker = worker(&world, &door).await?;
+    door.open(99);
+    let args = |host: &str| FetchArgs { host: host.to_owned(), path: String::new() };
+    fetch::enqueue_many(&world.client, (0..5).map(|_| args("a"))).await?;
+    fetch::enqueue_many(&world.client, [args("b")]).await?;
+    assert_eq!(worker.drain().await?, 3);
+    world.clock.advance(SECOND - Duration::from_millis(1));
+    assert_eq!(worker.drain().await?, 0);
+    world.clock.advance(Duration::from_millis(1));
+    assert_eq!(worker.drain().await?, 1);
+    world.clock.advance(SECOND * 9);
+    assert_eq!(worker.drain().await?, 2);
+    Ok(())
+}
+
+pub(crate) async fn a_job_waits_for_all_its_gates_and_holds_none(world: World) -> Result<()> {
+    let door = Door::new();
+    let mut worker = worker(&world, &door).await?;
+    let args = |from: &str, to: &str| TransferArgs { from: from.to_owned(), to: to.to_owned() };
+    transfer::enqueue(&world.client, args("a", "x")).await?;
+    assert_eq!(start(&mut worker).await?, 1);
+    transfer::enqueue(&world.client, args("b", "x")).await?;
+    assert_eq!(start(&mut worker).await?, 0, "x is taken");
+    transfer::enqueue(&world.client, args("b", "y")).await?;
+    assert_eq!(start(&mut worker).await?, 1, "who waits for x doesn't hold b");
+    door.open(9);
+    worker.settle().await?;
+    assert_eq!(worker.drain().await?, 1);
+    Ok(())
+}
+
+pub(crate) async fn tasks_share_a_limit_with_a_key(world: World) -> Result<()> {
+    let door = Door::new();
+    let mut worker = worker(&world, &door).await?;
+    pay::enqueue(&world.client, PayArgs { bank: "gls".to_owned(), sum: 1 }).await?;
+    collect::enqueue(&world.client, CollectArgs { bank: "gls".to_owned(), sum: 1 }).await?;
+    collect::enqueue(&world.client, CollectArgs { bank: "dkb".to_owned(), sum: 1 }).await?;
+    assert_eq!(start(&mut worker).await?, 2);
+    door.open(9);
+    worker.settle().await?;
+    assert_eq!(worker.drain().await?, 1);
+    Ok(())
+}
+
+pub(crate) async fn a_gate_is_free_when_the_worker_behind_it_is_gone(world: World) -> Result<()> {
+    let door = Door::new();
+    let (mut dead, mut live) = (worker(&world, &door).await?, worker(&world, &door).await?);
+    bill::enqueue_many(&world.client, of("acme", 0..4)).await?;
+    assert_eq!((start(&mut dead).await?, start(&mut live).await?), (2, 0));
+    world.clock.advance(SPAN + SECOND);
+    live.beat().await?;
+    live.rescue().await?;
+    assert_eq!(start(&mut live).await?, 2);
+    Ok(())
+}
+
+pub(crate) async fn a_gate_is_free_when_a_job_is_handed_back(world: World) -> Result<()> {
+    let (one, two) = (gated(&world).await?, gated(&world).await?);
+    post::enqueue(&world.client, PostArgs { account: 7, number: 1 }).await?;
+    assert_eq!(claim(&one, &["post"], 9).await?.len(), 1);
+    one.release_all_but(Vec::new()).await?;
+    let won = claim(&two, &["post"], 9).await?;
+    assert_eq!(won.len(), 1);
+    end(&two, &won[0], Transition::Release).await?;
+    assert_eq!(claim(&one, &["post"], 9).await?.len(), 1);
+    one.deregister(false).await?;
+    assert_eq!(claim(&two, &["post"], 9).await?.len(), 1);
+    Ok(())
+}
+
+pub(crate) async fn a_job_that_waits_can_be_cancelled_and_leaves_no_hole(world: World) -> Result<()> {
+    let door = Door::new();
+    let mut worker = worker(&world, &door).await?;
+    let args = |number| PostArgs { account: 7, number };
+    let jobs = post::enqueue_many(&world.client, (0..4).map(args)).await?;
+    assert_eq!(start(&mut worker).await?, 1);
+    assert_eq!(world.state(jobs[1].id()).await?, State::Available);
+    world.client.cancel(jobs[1].id(), "no longer").await?;
+    assert_eq!(world.state(jobs[1].id()).await?, State::Cancelled);
+    door.open(9);
+    worker.settle().await?;
+    assert_eq!(worker.drain().await?, 2);
+    Ok(())
+}
+
+pub(crate) async fn a_retry_goes_behind_those_that_wait(world: World) -> Result<()> {
+    let session = gated(&world).await?;
+    let jobs = post::enqueue_many(&world.client, (0..3).map(|number| PostArgs { account: 7, number })).await?;
+    let won = claim(&session, &["post"], 9).await?;
+    world.clock.advance(SECOND);
+    end(&session, &won[0], retry(Duration::ZERO)).await?;
+    for job in [&jobs[1], &jobs[2], &jobs[0]] {
+        let won = claim(&session, &["post"], 9).await?;
+        assert_eq!(ids(&won), [job.id()]);
+        end(&session, &won[0], Transition::Complete).await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn a_higher_bound_lets_more_through(world: World) -> Result<()> {
+    let session = gated(&world).await?;
+    bill::enqueue_many(&world.client, of("acme", 0..5)).await?;
+    assert_eq!(claim(&session, &["bill"], 9).await?.len(), 1);
+    session.declare(declared(3)).await?;
+    session.promote(9).await?;
+    assert_eq!(claim(&session, &["bill"], 9).await?.len(), 2);
+    session.declare(Declared { limits: Vec::new(), ..declared(1) }).await?;
+    session.promote(9).await?;
+    assert_eq!(claim(&session, &["bill"], 9).await?.len(), 2, "without a limit nothing waits");
+    Ok(())
+}
+
+pub(crate) async fn other_arguments_lead_to_another_gate(world: World) -> Result<()> {
+    let session = gated(&world).await?;
+    let args = |account| PostArgs { account, number: 1 };
+    let jobs = post::enqueue_many(&world.client, [args(7), args(7)]).await?;
+    assert_eq!(claim(&session, &["post"], 9).await?.len(), 1);
+    world.client.edit(jobs[1].id(), Edit::new().args::<post>(args(8))).await?;
+    assert_eq!(claim(&session, &["post"], 9).await?.len(), 1);
+    Ok(())
+}
+
+pub(crate) async fn what_waits_at_a_gate_holds_up_no_other_key(world: World) -> Result<()> {
+    let session = gated(&world).await?;
+    bill::enqueue_many(&world.client, of("acme", 0..50)).await?;
+    bill::enqueue_many(&world.client, of("zeta", 0..1)).await?;
+    let (mut won, mut claims) = (Vec::new(), 0);
+    while won.len() < 2 && claims < 20 {
+        won.extend(claim(&session, &["bill"], 10).await?);
+        claims += 1;
+    }
+    assert_eq!(won.len(), 2, "after {claims} claims");
+    Ok(())
+}
