@@ -11,6 +11,8 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 /// The bytes of a payload, as encoded.
 pub(crate) const PAYLOAD: usize = 100;
+/// How many values of a limit key there are.
+pub(crate) const KEYS: u32 = 1_000;
 /// How many jobs an enqueue in bulk takes at once.
 pub(crate) const BATCH: u32 = 1_000;
 
@@ -25,6 +27,31 @@ pub(crate) async fn noop(ctx: Context<Meter>, _payload: String) -> Result<(), Bo
 #[pgq::task]
 pub(crate) async fn noop_kept(ctx: Context<Meter>, _payload: String) -> Result<(), BoxError> {
     ctx.count();
+    Ok(())
+}
+
+/// Does nothing, within limits that are far away.
+#[pgq::task(keep = none, concurrency = 1_000_000, rps = 1_000_000)]
+pub(crate) async fn noop_limited(ctx: Context<Meter>, _payload: String) -> Result<(), BoxError> {
+    ctx.count();
+    Ok(())
+}
+
+/// Does nothing, within limits for each of [`KEYS`] values.
+#[pgq::task(keep = none, limit(concurrency = 1_000, key = key))]
+pub(crate) async fn noop_keyed(ctx: Context<Meter>, _payload: String) -> Result<(), BoxError> {
+    ctx.count();
+    Ok(())
+}
+
+fn key(payload: &str) -> &str {
+    payload.split('x').next().unwrap_or_default()
+}
+
+/// One at a time over the fleet; tells when it started.
+#[pgq::task(keep = none, concurrency = 1)]
+pub(crate) async fn baton(ctx: Context<Starts>, _payload: String) -> Result<(), BoxError> {
+    let _ = ctx.0.send(Instant::now());
     Ok(())
 }
 
@@ -96,7 +123,12 @@ impl Meter {
 
 /// The argument of every task: with MessagePack's two bytes of length it is [`PAYLOAD`] bytes.
 pub(crate) fn payload() -> String {
-    "x".repeat(PAYLOAD - 2)
+    keyed_payload(0)
+}
+
+/// The same, with the limit key of the job of this number.
+fn keyed_payload(number: u32) -> String {
+    format!("{:x<width$}", number % KEYS, width = PAYLOAD - 2)
 }
 
 /// Enqueues `count` jobs of a task in large batches, without measuring it; the last id.
@@ -105,7 +137,7 @@ pub(crate) async fn fill<T: Task<Args = String>>(client: &Client, count: u32) ->
     let (mut left, mut last) = (count, None);
     while left > 0 {
         let batch = left.min(LARGE);
-        let jobs = (0..batch).map(|_| AnyJob::from(JobBuilder::<T>::new(payload())));
+        let jobs = (0..batch).map(|number| AnyJob::from(JobBuilder::<T>::new(keyed_payload(number))));
         last = pgq::enqueue_many(client, jobs).await?.last().map(|handle| handle.id().0);
         left -= batch;
     }

@@ -104,8 +104,8 @@ create table @share (
   primary key ("limit", measure, worker)
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 
--- The gate of one limit key: `limit=value`. What its rate lets through is counted here, who has passed it in `pass`; both are
--- read and written under the lock of its row.
+-- The gate of one limit key: `limit=value`. What its rate lets through is counted here, who has passed it in `pass`. Whoever lets
+-- somebody through has its row locked; whoever leaves needn't.
 create table @gate (
   name text collate "C" primary key,
   "limit" text collate "C" not null,
@@ -124,6 +124,7 @@ create index @@gate_opens on @gate (opens) where opens is not null;
 create table @pass (
   job bigint not null,
   gate text collate "C" not null,
+  epoch int not null,
   lease bigint not null,
   primary key (job, gate)
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);

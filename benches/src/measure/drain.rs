@@ -59,7 +59,7 @@ async fn drain_raw(bench: &Bench) -> Result<f64> {
 }
 
 /// Drains jobs of a task that leaves so many rows of history behind.
-async fn drain<T: Task<Args = String>>(bench: &Bench, history: u32) -> Result<f64> {
+pub(super) async fn drain<T: Task<Args = String>>(bench: &Bench, history: u32) -> Result<f64> {
     let fresh = bench.server.fresh().await?;
     let pool = fresh.pool(2).await?;
     let client = client(&pool)?;

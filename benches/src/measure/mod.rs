@@ -31,4 +31,4 @@ macro_rules! measurements {
     };
 }
 
-measurements! { drain enqueue_bulk enqueue_single latency ticks }
+measurements! { drain enqueue_bulk enqueue_single latency limits ticks }

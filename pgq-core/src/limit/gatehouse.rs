@@ -12,6 +12,8 @@ pub type Place = (i16, Timestamp, JobId);
 
 /// When to look again at a gate that holds somebody up though nobody who has passed it will tell.
 const LOOK: Duration = Duration::from_secs(1);
+/// When to look again where somebody will, unless he dies between his end and that.
+const BACKSTOP: Duration = Duration::from_secs(30);
 
 /// Gates, as they stand, by their names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,7 +48,8 @@ impl Post {
     fn look_again(&mut self, now: Timestamp) {
         let due = self.gate.room(self.bounds, now).1;
         let alone = (self.gate.running == 0).then(|| now.saturating_add(LOOK));
-        self.opens = due.or(alone).or(self.opens);
+        let noted = self.opens.filter(|opens| *opens > now);
+        self.opens = due.or(alone).or(noted).or_else(|| Some(now.saturating_add(BACKSTOP)));
     }
 }
 
@@ -91,12 +94,13 @@ impl Gatehouse {
 
 /// How many of those that wait at a gate may leave it now, and when to look again if some stay.
 #[must_use]
-pub fn release(bounds: Bounds, gate: Gate, waiting: u32, now: Timestamp) -> (u32, Option<Timestamp>) {
-    let free = gate.room(bounds, now).0.min(waiting);
-    let mut after = Post { bounds, gate: gate.entered(bounds, now, free), first: None, opens: None, used: false };
-    if free < waiting {
-        after.look_again(now);
+pub fn release(post: &Post, waiting: u32, now: Timestamp) -> (u32, Option<Timestamp>) {
+    let free = post.gate.room(post.bounds, now).0.min(waiting);
+    if free == waiting {
+        return (free, None);
     }
+    let mut after = Post { gate: post.gate.entered(post.bounds, now, free), ..post.clone() };
+    after.look_again(now);
     (free, after.opens)
 }
 
@@ -157,12 +161,11 @@ mod tests {
 
     #[test]
     fn as_many_leave_a_gate_as_may_pass_it() {
-        let gate = |running| Gate { running, rest: Timestamp::EPOCH };
-        assert_eq!(release(most(3), gate(1), 5, NOW), (2, None), "those who run tell");
-        assert_eq!(release(most(3), gate(1), 1, NOW), (1, None));
-        assert_eq!(release(Bounds::default(), gate(9), 5, NOW), (5, None));
+        assert_eq!(release(&post(most(3), 1), 5, NOW), (2, Some(after(BACKSTOP))), "those who run tell");
+        assert_eq!(release(&post(most(3), 1), 1, NOW), (1, None));
+        assert_eq!(release(&post(Bounds::default(), 9), 5, NOW), (5, None));
         let rate = Rate::every(Duration::from_secs(3), 2);
         let bounds = Bounds { concurrency: None, rate };
-        assert_eq!(release(bounds, gate(0), 5, NOW), (2, Some(after(Duration::from_secs(3)))));
+        assert_eq!(release(&post(bounds, 0), 5, NOW), (2, Some(after(Duration::from_secs(3)))));
     }
 }

@@ -167,7 +167,9 @@ impl Pool {
         let keep = if is_idle { in_use } else { self.bound().max(self.held) };
         // Tokens of a claim in flight are reserved where they are.
         let keep = if self.is_rate() && self.held > 0 { self.units } else { keep.min(self.units) };
-        let wish = if self.blocked { slots.min(cap) } else { 0 };
+        // Of a rate it could use any part.
+        let most = if self.is_rate() { cap } else { slots.min(cap) };
+        let wish = if self.blocked { most } else { 0 };
         let another = wish != self.wished && wish.max(self.wished) > keep;
         (keep < self.units || another || self.stale).then(|| {
             let micros = self.bucket.as_mut().map_or(0, |(bucket, _)| bucket.give(self.units - keep));

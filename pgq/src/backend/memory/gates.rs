@@ -124,10 +124,11 @@ impl Store {
     fn unpark(&mut self, name: &str) -> u32 {
         let waiting = self.gates.parked.get(name).map_or(0, BTreeSet::len);
         let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
-        let (free, opens) = release(self.gate_bounds(name), self.gate(name), waiting, self.now);
-        match opens {
-            Some(opens) => drop(self.gates.opens.insert(name.to_owned(), opens)),
-            None => drop(self.gates.opens.remove(name)),
+        let (bounds, gate, opens) = (self.gate_bounds(name), self.gate(name), self.gates.opens.remove(name));
+        let post = Post { bounds, gate, first: None, opens, used: false };
+        let (free, opens) = release(&post, waiting, self.now);
+        if let Some(opens) = opens {
+            self.gates.opens.insert(name.to_owned(), opens);
         }
         let keys = self.gates.parked.get(name).into_iter().flatten().take(free as usize);
         let ids: Vec<JobId> = keys.map(|key| key.id).collect();

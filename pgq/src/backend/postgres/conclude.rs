@@ -19,7 +19,6 @@ use sqlx::{Executor, Postgres, Transaction, raw_sql};
 
 use super::convert::{Instant, database};
 use super::finish::{Holder, end, verdicts};
-use super::gates::leave;
 use super::{Postgres as Backend, enqueue};
 use crate::backend::postgres::wake::Call;
 use crate::backend::{Ended, Verdict};
@@ -48,13 +47,10 @@ pub(super) async fn conclude(
 ) -> Result<(Verdict, Call)> {
     transaction.execute(raw_sql(PINS)).await.map_err(unless_failed)?;
     let jobs = std::mem::take(&mut ended.follow_ups);
-    let (parent, mut call) = (ended.id, Call::for_jobs(&jobs, &backend.clock));
+    let (parent, call) = (ended.id, Call::for_jobs(&jobs, &backend.clock));
     let enqueued = enqueue::run(transaction, &backend.statements, &backend.clock, jobs, &Call::nobody()).await?;
     let holder = Holder { statements: &backend.statements, lease, now: backend.clock.fixed().map(Instant) };
     let verdict = write(&holder, transaction, &ended).await?;
-    if verdict == Verdict::Written && ended.gated {
-        call.merge(&leave(&holder, transaction, &[ended.id]).await?);
-    }
     if verdict == Verdict::Written {
         for enqueued in enqueued {
             enqueued.warn_of_rejection(parent);

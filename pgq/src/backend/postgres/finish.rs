@@ -11,7 +11,6 @@ use sqlx::types::Json;
 
 use super::convert::{Instant, column, database, job_id, micros, unsigned};
 use super::enqueue;
-use super::gates::leave;
 use super::namespace::Statements;
 use super::session::PgSession;
 use super::wake::Call;
@@ -20,29 +19,29 @@ use crate::backend::{Ended, Verdict};
 
 pub(super) async fn finish(session: &PgSession, ended: Vec<Ended>) -> Result<Vec<Verdict>> {
     let claims: Vec<Claim> = ended.iter().map(|ended| (ended.id, ended.epoch)).collect();
+    let gated: HashSet<Claim> = ended.iter().filter(|ended| ended.gated).map(|ended| (ended.id, ended.epoch)).collect();
     let (over, back): (Vec<_>, Vec<_>) = ended.into_iter().partition(|ended| ended.transition.event().is_final());
     let (followed, over): (Vec<_>, Vec<_>) = over.into_iter().partition(|ended| !ended.follow_ups.is_empty());
-    let gated = over.iter().chain(&back).filter(|ended| ended.gated);
-    let gated: HashSet<Claim> = gated.map(|ended| (ended.id, ended.epoch)).collect();
     let mut written: HashSet<Claim> = HashSet::with_capacity(claims.len());
     if !followed.is_empty() {
         written.extend(end_followed(session, followed).await?);
     }
     let (engine, mut call) = (session.engine(), Call::nobody());
-    let mut visit = if gated.is_empty() { engine.visit().await? } else { engine.visit_whole().await? };
+    let mut visit = engine.visit().await?;
     if !over.is_empty() {
         written.extend(end(&session.holder(), &mut visit, over).await?);
     }
     if !back.is_empty() {
         written.extend(put_back(session, &mut visit, back, &mut call).await?);
     }
-    let gone: Vec<JobId> = gated.intersection(&written).map(|claim| claim.0).collect();
-    if !gone.is_empty() {
-        call.merge(&leave(&session.holder(), &mut visit, &gone).await?);
-        session.passed().mark_behind();
-    }
     let verdicts = verdicts(&session.holder(), &mut visit, &claims, &written).await?;
     visit.end().await?;
+    let ended = claims.iter().zip(&verdicts).filter(|(_, verdict)| **verdict != Verdict::Busy);
+    // Also those that are no longer ours: perhaps their end was written before, and this wasn't reached.
+    let left: Vec<Claim> = ended.map(|(claim, _)| *claim).filter(|claim| gated.contains(claim)).collect();
+    if !left.is_empty() {
+        session.leave_gates(&left).await?;
+    }
     session.call(&call).await?;
     Ok(verdicts)
 }
@@ -112,19 +111,14 @@ async fn end_followed(session: &PgSession, mut ended: Vec<Ended>) -> Result<Vec<
     let (statements, clock) = (&session.statements, &session.clock);
     // The jobs are new, and their existence was promised.
     let mut transaction = session.begin_durable().await?;
-    let gated: HashSet<JobId> = ended.iter().filter(|ended| ended.gated).map(|ended| ended.id).collect();
     let written = end(&session.holder(), &mut transaction, ended).await?;
-    let gone: Vec<JobId> = written.iter().map(|claim| claim.0).filter(|id| gated.contains(id)).collect();
     let (mut parents, mut jobs) = (Vec::new(), Vec::new());
     for claim in &written {
         let left = follow_ups.remove(claim).unwrap_or_default();
         parents.extend(left.iter().map(|_| claim.0));
         jobs.extend(left);
     }
-    let mut call = Call::for_jobs(&jobs, clock);
-    if !gone.is_empty() {
-        call.merge(&leave(&session.holder(), &mut transaction, &gone).await?);
-    }
+    let call = Call::for_jobs(&jobs, clock);
     let enqueued = enqueue::run(&mut transaction, statements, clock, jobs, &Call::nobody()).await?;
     transaction.commit().await.map_err(database)?;
     for (parent, enqueued) in parents.into_iter().zip(enqueued) {

@@ -3,25 +3,26 @@
 //! A claim wins jobs as if there were no limits with keys. Those of its jobs that have some then stand before their gates, in one
 //! transaction: lock the gates, in order; read them in another statement, which sees what was committed meanwhile; decide
 //! ([`Gatehouse`]); write who has passed, and park the others at the first gate that holds each up. An attempt's end takes its
-//! pass away, locks the gates, and lets those who wait become ready, in the transaction that writes the end.
+//! pass away, and then lets those who wait at its gates become ready.
 //!
 //! ```text
-//! ready ──claim──▶ before its gates ──all let it through──▶ running, with a pass for each ──end──▶ gates locked
+//! ready ──claim──▶ before its gates ──all let it through──▶ running, with a pass for each ──end──▶ somebody waits?
 //!   ▲                     │ one doesn't                                                              │
 //!   │                     ▼                                                                          │
 //!   └───────────────── parked ◀──────────────────── the first of those who wait ─────────────────────┘
 //! ```
 //!
-//! Whoever parks and whoever ends hold the gate's lock, so one of them sees the other: nobody is left behind.
+//! Whoever has parked somebody looks at the gate once more after the commit, and so does whoever has left it: one of them sees
+//! the other, and nobody is left behind.
 //!
 //! | Who dies | What follows |
 //! |---|---|
 //! | a worker whose claim stands before gates | its jobs are freed with the rest of its lease, as claimed and never begun |
 //! | a worker with passes | they are taken away when its jobs are freed, and those who wait become ready |
-//! | whoever was to pass next | a gate that holds somebody up while nobody runs behind it is looked at again in a second |
-//! | the server, with commits that weren't on disk | an end and its pass are one commit: both stand or neither |
+//! | whoever was to pass next, or has left and was to look | a gate that holds somebody up is looked at again in time |
+//! | a worker's link between an end and its pass | the end is written once more, and its pass taken away whatever comes of that |
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use pgq_core::limit::gate::Gate;
@@ -32,6 +33,7 @@ use sqlx::postgres::PgRow;
 
 use super::convert::{Instant, column, database, instant, unsigned};
 use super::finish::Holder;
+use super::link::Link;
 use super::session::PgSession;
 use super::wake::Call;
 use crate::Result;
@@ -49,6 +51,7 @@ impl PgSession {
         let mut names: Vec<String> = names.into_iter().map(ToOwned::to_owned).collect();
         names.sort();
         let ids: Vec<i64> = jobs.iter().map(|job| job.id.0).collect();
+        let epochs: HashMap<JobId, u32> = jobs.iter().map(|job| (job.id, job.epoch)).collect();
         let mut transaction = self.engine().begin().await?;
         self.lock_gates(&mut transaction, &names).await?;
         let holder = self.holder();
@@ -65,10 +68,13 @@ impl PgSession {
                 Err(gate) => held_up.push((job.id, gate.to_owned())),
             }
         }
-        let parked = !held_up.is_empty();
-        self.write_passes(&mut transaction, passes, &house, held_up).await?;
+        let mut parked: Vec<String> = held_up.iter().map(|(_, gate)| gate.clone()).collect();
+        let epochs = passes.iter().filter_map(|(id, _)| epochs.get(id).map(|epoch| epoch.cast_signed())).collect();
+        self.write_passes(&mut transaction, passes, epochs, &house, held_up).await?;
         transaction.commit().await.map_err(database)?;
-        Ok((through, parked))
+        parked.dedup();
+        self.look_at(&parked).await?;
+        Ok((through, !parked.is_empty()))
     }
 
     async fn lock_gates(&self, connection: &mut PgConnection, names: &[String]) -> Result<()> {
@@ -102,6 +108,7 @@ impl PgSession {
         &self,
         connection: &mut PgConnection,
         passes: Vec<(JobId, String)>,
+        epochs: Vec<i32>,
         house: &Gatehouse,
         held_up: Vec<(JobId, String)>,
     ) -> Result<()> {
@@ -114,7 +121,7 @@ impl PgSession {
         }
         let (held, at) = columns(held_up);
         let query = self.statements.pass.query().bind(self.lease.0).bind(jobs).bind(gates).bind(names).bind(rests);
-        query.bind(opens).bind(held).bind(at).execute(connection).await.map(drop).map_err(database)
+        query.bind(opens).bind(held).bind(at).bind(epochs).execute(connection).await.map(drop).map_err(database)
     }
 
     /// Takes away what is counted at gates and doesn't run: of workers that are gone, or of this worker what it holds no longer.
@@ -122,13 +129,26 @@ impl PgSession {
         let mut transaction = self.begin_scan().await?;
         let query = self.statements.leave_lost.query().bind(of_this.then_some(self.lease.0));
         let left = query.fetch_all(&mut *transaction).await.map_err(database)?;
-        if left.is_empty() {
-            return Ok(());
-        }
-        let call = unpark(&self.holder(), &mut transaction, &left).await?;
         transaction.commit().await.map_err(database)?;
-        self.passed().mark_behind();
-        self.call(&call).await
+        self.look_at(&gate_names(&left)?).await
+    }
+
+    /// These claims run no longer, whatever has become of their jobs.
+    pub(super) async fn leave_gates(&self, claims: &[(JobId, u32)]) -> Result<()> {
+        let call = leave(&self.engine(), &self.holder(), claims).await?;
+        self.tell_of_ready(&call).await
+    }
+
+    async fn look_at(&self, gates: &[String]) -> Result<()> {
+        let call = look(&self.engine(), &self.holder(), gates).await?;
+        self.tell_of_ready(&call).await
+    }
+
+    async fn tell_of_ready(&self, call: &Call) -> Result<()> {
+        if *call != Call::nobody() {
+            self.passed().mark_behind();
+        }
+        self.call(call).await
     }
 
     /// Lets those go who wait at gates that open; how many, and how long until the next gate opens.
@@ -140,33 +160,50 @@ impl PgSession {
         let query = self.statements.next_gate.query().bind(self.now());
         let next = query.fetch_optional(&mut *transaction).await.map_err(database)?;
         transaction.commit().await.map_err(database)?;
-        if call != Call::nobody() {
-            self.passed().mark_behind();
-        }
-        self.call(&call).await?;
+        self.tell_of_ready(&call).await?;
         let next = next.map(|row| column::<i64, _>(&row, 0)).transpose()?;
         let next = next.map(|micros| Duration::from_micros(unsigned(micros.max(0))));
         Ok((unsigned(call.jobs()), next))
     }
 }
 
-/// Takes the passes of these jobs away; who is to be woken for those that are ready by that.
-pub(super) async fn leave(holder: &Holder<'_>, connection: &mut PgConnection, jobs: &[JobId]) -> Result<Call> {
-    let ids: Vec<i64> = jobs.iter().map(|id| id.0).collect();
-    let left = holder.statements.leave.query().bind(ids).fetch_all(&mut *connection).await.map_err(database)?;
-    if left.is_empty() { Ok(Call::nobody()) } else { unpark(holder, connection, &left).await }
+/// These claims run no longer, whatever has become of their jobs; who is to be woken for those that are ready by that.
+pub(super) async fn leave(link: &Link, holder: &Holder<'_>, claims: &[(JobId, u32)]) -> Result<Call> {
+    let ids: Vec<i64> = claims.iter().map(|claim| claim.0.0).collect();
+    let epochs: Vec<i32> = claims.iter().map(|claim| claim.1.cast_signed()).collect();
+    let query = holder.statements.leave.query().bind(holder.lease.0).bind(ids).bind(epochs);
+    look(link, holder, &gate_names(&link.rows(query).await?)?).await
+}
+
+/// Lets those go who may leave these gates, after the commit of what has changed there.
+async fn look(link: &Link, holder: &Holder<'_>, gates: &[String]) -> Result<Call> {
+    if gates.is_empty() {
+        return Ok(Call::nobody());
+    }
+    let mut transaction = link.begin().await?;
+    let held = holder.statements.held_gates.query().bind(gates).fetch_all(&mut *transaction).await.map_err(database)?;
+    let call = if held.is_empty() { Call::nobody() } else { unpark(holder, &mut transaction, &held).await? };
+    transaction.commit().await.map_err(database)?;
+    Ok(call)
+}
+
+fn gate_names(rows: &[PgRow]) -> Result<Vec<String>> {
+    let mut names: Vec<String> = rows.iter().map(|row| column(row, 0)).collect::<Result<_>>()?;
+    names.sort();
+    names.dedup();
+    Ok(names)
 }
 
 /// Lets those go who may leave these gates, which are locked.
 async fn unpark(holder: &Holder<'_>, connection: &mut PgConnection, gates: &[PgRow]) -> Result<Call> {
-    let names: Vec<String> = gates.iter().map(|row| column(row, 0)).collect::<Result<_>>()?;
+    let names = gate_names(gates)?;
     let query = holder.statements.gates.query().bind(&names).bind(Vec::<i64>::new()).bind(true).bind(holder.now);
     let rows = query.fetch_all(&mut *connection).await.map_err(database)?;
     let (mut free, mut opens, mut some) = (BTreeMap::new(), Vec::new(), false);
     for row in &rows {
         let (name, post, now) = read_post(row)?;
         let waiting: u32 = unsigned(column::<i64, _>(row, 10)?);
-        let (count, again) = release(post.bounds, post.gate, waiting, now);
+        let (count, again) = release(&post, waiting, now);
         some |= count > 0 || again != post.opens;
         free.insert(name, i64::from(count));
         opens.push((column::<String, _>(row, 0)?, again));

@@ -100,11 +100,6 @@ impl Link {
         }
     }
 
-    /// A connection for a few statements that stand all or none.
-    pub(super) async fn visit_whole(&self) -> Result<Visit> {
-        Ok(Visit::Around(self.begin().await?))
-    }
-
     pub(super) async fn begin(&self) -> Result<Transaction<'static, Postgres>> {
         begin_with(&self.pool, self.around.unwrap_or("begin")).await
     }

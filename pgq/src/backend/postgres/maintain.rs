@@ -89,6 +89,10 @@ impl PgSession {
     }
 
     async fn prune_step(&self, step: u32) -> Result<Pruned> {
+        if self.keyed {
+            // Passes whose attempts have ended while that couldn't be said.
+            self.leave_lost(true).await?;
+        }
         let until = self.pruned_until().map(Instant);
         let query = self.statements.prune.query().bind(i64::from(step)).bind(self.now()).bind(until);
         let row = self.engine().row(query).await?;

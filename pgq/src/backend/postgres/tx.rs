@@ -5,12 +5,14 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex as Lock, PoisonError};
 use std::time::Duration;
 
-use pgq_core::{Lease, NewJob};
+use pgq_core::{JobId, Lease, NewJob};
 use sqlx::PgConnection;
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::conclude::conclude;
-use super::convert::database;
+use super::convert::{Instant, database};
+use super::finish::Holder;
+use super::gates::leave;
 use super::wake::{Call, wake};
 use super::{Postgres, enqueue};
 use crate::backend::{Answer, Ended, Enqueued, Transaction, Verdict};
@@ -71,6 +73,7 @@ impl Transaction for PgTx {
             let Self { backend, transaction, call } = *self;
             let (mut transaction, mut call) =
                 (transaction.into_inner(), call.into_inner().unwrap_or_else(PoisonError::into_inner));
+            let (gated, claim) = (ended.gated, (ended.id, ended.epoch));
             let (verdict, more) = conclude(&backend, &mut transaction, lease, ended).await?;
             if verdict != Verdict::Written {
                 transaction.rollback().await.map_err(database)?;
@@ -78,6 +81,9 @@ impl Transaction for PgTx {
             }
             transaction.commit().await.map_err(database)?;
             call.merge(&more);
+            if gated {
+                call.merge(&leave_after(&backend, lease, claim).await);
+            }
             wake_after(&backend, &call).await;
             Ok(verdict)
         })
@@ -86,6 +92,15 @@ impl Transaction for PgTx {
     fn rollback(self: Box<Self>) -> Answer<'static, ()> {
         Box::pin(async move { self.transaction.into_inner().rollback().await.map_err(database) })
     }
+}
+
+/// The transaction stands, so a failure here only delays those who wait for the gates that the job had passed.
+async fn leave_after(backend: &Postgres, lease: Lease, claim: (JobId, u32)) -> Call {
+    let holder = Holder { statements: &backend.statements, lease, now: backend.clock.fixed().map(Instant) };
+    leave(&backend.link, &holder, &[claim]).await.unwrap_or_else(|error| {
+        tracing::warn!(?error, job = %claim.0, "what waits for the limit keys of a job isn't ready yet");
+        Call::nobody()
+    })
 }
 
 /// The transaction stands, so a failure here only delays its jobs to the next look.

@@ -28,7 +28,8 @@ left join lateral (
     -- Who was claimed elsewhere and stands before the gate has his turn too; who has passed has had it.
     (select rank, run_at, id from @job as job
      where job.limit_key = gate.name and job.lane = 0 and job.id <> all ($2::bigint[])
-       and (job.lease is null or not exists (select from @pass as pass where pass.job = job.id and pass.gate = gate.name))
+       and (job.lease is null or not exists (
+           select from @pass as pass where pass.job = job.id and pass.gate = gate.name and pass.epoch = job.epoch))
      order by job.rank, job.run_at, job.id
      limit 1)) as waits
   order by waits.rank, waits.run_at, waits.id

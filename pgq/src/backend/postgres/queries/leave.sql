@@ -1,3 +1,5 @@
--- The jobs $1 run no longer: the gates that they had passed, now locked, in order.
-with gone as (delete from @pass where job = any ($1::bigint[]) returning gate)
-select name from @gate where name in (select gate from gone) order by name for update
+-- The claims (jobs $2, epochs $3) of the lease $1 run no longer: the gates that they had passed.
+delete from @pass as pass
+using unnest($2::bigint[], $3::int[]) as gone (job, epoch)
+where pass.job = gone.job and pass.epoch = gone.epoch and pass.lease = $1::bigint
+returning pass.gate

@@ -1,10 +1,10 @@
 -- What is counted at gates and doesn't run: that of workers that are gone, or, if $1 is given, of that lease and not held under it
--- any more. The gates, now locked, in order.
-with gone as (
-  delete from @pass as pass
-  where case when $1::bigint is null
-             then not exists (select from @worker where id = pass.lease and gone is null)
-             else pass.lease = $1
-               and not exists (select from @job as job where job.id = pass.job and job.lease = pass.lease) end
-  returning gate)
-select name from @gate where name in (select gate from gone) order by name for update
+-- any more. The gates.
+delete from @pass as pass
+where case when $1::bigint is null
+           then not exists (select from @worker where id = pass.lease and gone is null)
+           else pass.lease = $1
+             and not exists (
+               select from @job as job
+               where job.id = pass.job and job.lease = pass.lease and job.epoch = pass.epoch) end
+returning gate

@@ -1,10 +1,10 @@
--- Who has passed gates that were read under their locks, in the lease $1: $2 jobs, $3 gates. What has changed of gates: $4 names,
+-- Who has passed gates that were read under their locks, in the lease $1: $2 jobs, $3 gates, $9 epochs. What has changed of gates: $4 names,
 -- $5 when they are at rest, $6 when they open. Who is held up: $7 jobs, $8 the gate at which each waits; the attempt is
 -- refunded, and the job keeps its place.
 with passed as (
-  insert into @pass (job, gate, lease)
-  select job, gate, $1::bigint from unnest($2::bigint[], $3::text[]) as passed (job, gate)
-  on conflict (job, gate) do update set lease = excluded.lease),
+  insert into @pass (job, gate, epoch, lease)
+  select job, gate, epoch, $1::bigint from unnest($2::bigint[], $3::text[], $9::int[]) as passed (job, gate, epoch)
+  on conflict (job, gate) do update set epoch = excluded.epoch, lease = excluded.lease),
 moved as (
   update @gate as gate
   set rest = moved.rest, opens = moved.opens

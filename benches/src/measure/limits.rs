@@ -1,0 +1,77 @@
+//! What limits cost that aren't reached, and how long what they hold up takes to start elsewhere.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use pgq::{Client, Task, Worker};
+use tokio::sync::mpsc;
+use tokio::time::{Duration, sleep, timeout};
+
+use super::drain::drain;
+use crate::bench::Bench;
+use crate::database::client;
+use crate::figures::{Section, median, millis, percentile, ratio, section};
+use crate::load::{self, App, Starts, baton};
+
+pub(super) const ABOUT: &str =
+    "drains with limits on that aren't reached, beside one without, and from an end on one worker to the start on another";
+
+/// A start is missing long before.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
+    let (mut off, mut on, mut keyed) = (vec![], vec![], vec![]);
+    for round in 1..=bench.rounds {
+        for turn in [0, 1, 2].map(|turn| if round % 2 == 1 { turn } else { 2 - turn }) {
+            match turn {
+                0 => off.push(drain::<load::noop>(bench, 0).await?),
+                1 => on.push(drain::<load::noop_limited>(bench, 0).await?),
+                _ => keyed.push(drain::<load::noop_keyed>(bench, 0).await?),
+            }
+        }
+        let last = |rates: &[f64]| rates.last().copied().unwrap_or_default();
+        eprintln!("  round {round}: off {:.0}/s, on {:.0}/s, with keys {:.0}/s", last(&off), last(&on), last(&keyed));
+    }
+    let figures = [
+        ("off_per_s", median(&off)),
+        ("on_per_s", median(&on)),
+        ("ratio_on", ratio(&on, &off)),
+        ("keyed_per_s", median(&keyed)),
+        ("ratio_keyed", ratio(&keyed, &off)),
+    ];
+    let handover = handover(bench).await?;
+    let waits = [("p50_ms", percentile(&handover, 50)), ("p99_ms", percentile(&handover, 99))];
+    Ok(vec![section("limits", figures), section("limits_handover", waits)])
+}
+
+/// Two workers of one slot each, one job at a time over both: from the start of a job, which does nothing, to that of the next.
+/// Which of the two runs it is up to them; those that changed hands can't be told apart from here, so all count.
+async fn handover(bench: &Bench) -> Result<Vec<f64>> {
+    let fresh = bench.server.fresh().await?;
+    let client = client(&fresh.pool(2).await?)?;
+    let (started, mut starts) = mpsc::unbounded_channel();
+    let (one, two) = (worker(&client, &started).await?, worker(&client, &started).await?);
+    let mut waits = Vec::new();
+    for sample in 0..=bench.samples / 4 {
+        load::fill::<baton>(&client, 2).await?;
+        let mut before: Option<Instant> = None;
+        for _ in 0..2 {
+            let start = timeout(PATIENCE, starts.recv()).await?.context("the workers are gone")?;
+            if let Some(before) = before.replace(start)
+                && sample > 0
+            {
+                waits.push(millis(start.saturating_duration_since(before)));
+            }
+        }
+        sleep(Duration::from_millis(u64::from(sample % 7))).await;
+    }
+    one.stop().await?;
+    two.stop().await?;
+    fresh.drop().await?;
+    Ok(waits)
+}
+
+async fn worker(client: &Client, started: &mpsc::UnboundedSender<Instant>) -> Result<Worker<App>> {
+    let app = App { starts: Starts(started.clone()), ..App::silent() };
+    Ok(Worker::builder().client(client.clone()).only([baton::NAME]).slots(1).resources(app).spawn().await?)
+}
