@@ -4,6 +4,7 @@
 
 mod conformance;
 mod limits;
+mod log;
 mod macros;
 #[cfg(feature = "pooler")]
 mod pooler;
@@ -11,5 +12,6 @@ mod postgres;
 mod program;
 mod promises;
 mod proxy;
+mod swallow;
 mod worker;
 mod world;

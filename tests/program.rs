@@ -52,6 +52,12 @@ async fn a_task_that_is_not_there_ends_it_with_2() {
 }
 
 #[tokio::test]
+async fn an_odd_variable_ends_it_with_2() {
+    let ending = ending(program(WORKER, &["--memory"]).env("PGQ_POLL_ONLY", "yes")).await;
+    assert_says(&ending, 2, &["PGQ_POLL_ONLY: expected `1`, `true`, `0` or `false`, got \"yes\""]);
+}
+
+#[tokio::test]
 async fn without_a_database_it_ends_with_3() {
     let ending = ending(&mut program(WORKER, &[])).await;
     assert_says(&ending, 3, &["no database is named", "--database-url", "DATABASE_URL", "--memory"]);

@@ -13,16 +13,7 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     pub(crate) async fn to(server: PgConnectOptions) -> std::io::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let port = listener.local_addr()?.port();
-        // A socket can't be taken back from options that have one.
-        let options = match server.get_socket() {
-            None => server.clone(),
-            Some(_) => PgConnectOptions::new_without_pgpass()
-                .database(server.get_database().unwrap_or_default())
-                .username(server.get_username()),
-        };
-        let options = options.host("127.0.0.1").port(port);
+        let (listener, options) = listen(&server).await?;
         let frozen = watch::Sender::new(0);
         let freeze = frozen.clone();
         tokio::spawn(async move {
@@ -44,11 +35,25 @@ impl Proxy {
     }
 }
 
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+/// Where to be instead of a server, and how that is reached.
+pub(crate) async fn listen(server: &PgConnectOptions) -> std::io::Result<(TcpListener, PgConnectOptions)> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let port = listener.local_addr()?.port();
+    // A socket can't be taken back from options that have one.
+    let options = match server.get_socket() {
+        None => server.clone(),
+        Some(_) => PgConnectOptions::new_without_pgpass()
+            .database(server.get_database().unwrap_or_default())
+            .username(server.get_username()),
+    };
+    Ok((listener, options.host("127.0.0.1").port(port)))
+}
+
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
-async fn connect(server: &PgConnectOptions) -> std::io::Result<Box<dyn Stream>> {
+pub(crate) async fn connect(server: &PgConnectOptions) -> std::io::Result<Box<dyn Stream>> {
     match server.get_socket() {
         Some(directory) => {
             let socket = directory.join(format!(".s.PGSQL.{}", server.get_port()));

@@ -1,20 +1,28 @@
 //! A whole program through PgBouncer, which it knows of by a flag or a variable.
 
+use std::collections::BTreeSet;
+
 use pgq::{Client, State};
 use pgq_testdb::Database;
 
 use super::bouncer;
 use crate::program::{Running, WORKER, program};
 
-/// Runs what its resources put in when they are made, and stops.
+/// Runs what its resources put in when they are made, on every target, and stops.
 async fn runs(database: &Database, flags: &[&str], variables: &[(&str, &str)]) {
     let url = bouncer::url(database);
     let mut command = program(WORKER, &[&["--database-url", &url, "--tasks", "greet", "--drain"], flags].concat());
-    let worker = Running::start(command.envs(variables.iter().copied()));
+    command.env("TEST_BARE_TARGETS", "1").envs(variables.iter().copied());
+    let mut worker = Running::start(&mut command);
+    let mut greeted = BTreeSet::new();
+    for _ in 0..31 {
+        greeted.insert(worker.line().await);
+    }
     let (code, said) = worker.ending().await;
     assert_eq!(code, 0, "{said}");
     let client = Client::connect(database.url()).await.unwrap();
-    assert_eq!(client.jobs().state(State::Completed).count().await.unwrap().jobs, 1);
+    assert_eq!(client.jobs().state(State::Completed).count().await.unwrap().jobs, 31);
+    assert_eq!(greeted.len(), 31, "{greeted:?}");
 }
 
 #[tokio::test]

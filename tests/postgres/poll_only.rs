@@ -7,6 +7,8 @@ use pgq::sqlx::{self, Connection, Executor, PgConnection, PgPool};
 use pgq::{Client, Worker};
 use pgq_testdb::Database;
 
+use crate::log::Log;
+use crate::swallow::without_notices;
 use crate::world::{World, claim, end, installed, job};
 
 #[pgq::task]
@@ -81,6 +83,22 @@ async fn a_bare_connection_gets_a_transaction_unless_it_is_in_one() {
     touch::enqueue(client.on(&mut tx), 3).await.unwrap();
     tx.rollback().await.unwrap();
     assert_eq!(jobs(&pool).await, 1);
+}
+
+#[tokio::test]
+async fn who_is_not_poll_only_is_told_where_listen_is_swallowed() {
+    let database = installed().await;
+    let pool = PgPool::connect_lazy_with(without_notices(database.options()).await.unwrap());
+    let log = Log::default();
+    let _listening = tracing::subscriber::set_default(log.clone());
+    Client::from_pool(database.pool().await.unwrap()).unwrap().backend().self_test().await.unwrap();
+    assert_eq!(log.about("wasn't delivered"), [""; 0], "the server itself delivers");
+    Client::builder().unwrap().poll_only().pool(pool.clone()).backend().self_test().await.unwrap();
+    assert_eq!(log.about("wasn't delivered"), [""; 0], "nobody listens");
+    Client::from_pool(pool).unwrap().backend().self_test().await.unwrap();
+    let told = log.about("wasn't delivered");
+    assert!(told.len() == 1 && told[0].starts_with("WARN") && told[0].contains("LISTEN"), "{told:?}");
+    assert!(told[0].contains("PgBouncer") && told[0].contains("--poll-only"), "{told:?}");
 }
 
 #[tokio::test]

@@ -11,8 +11,23 @@ impl pgq::Resources for App {
             return Err(pgq::Error::init("the mail server's address is missing"));
         }
         greet::enqueue(env.client(), "from init".to_owned()).await?;
+        if std::env::var_os("TEST_BARE_TARGETS").is_some() {
+            enqueue_anywhere(env.pool()?).await?;
+        }
         Ok(Self)
     }
+}
+
+/// Thirty times, on targets that know of no client.
+async fn enqueue_anywhere(pool: &pgq::sqlx::PgPool) -> pgq::Result<()> {
+    for number in 0..10 {
+        greet::enqueue(pool, format!("{number} in a pool")).await?;
+        greet::enqueue(&mut pool.acquire().await?, format!("{number} on a connection")).await?;
+        let mut tx = pool.begin().await?;
+        greet::enqueue(&mut tx, format!("{number} in a transaction")).await?;
+        tx.commit().await?;
+    }
+    Ok(())
 }
 
 /// Says hello on standard output.
