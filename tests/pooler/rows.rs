@@ -118,6 +118,16 @@ async fn kept(pool: &PgPool) -> Given {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_row_is_the_one_that_was_asked_for() {
+    compare_rows(client).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "needs PgBouncer 1.21 or newer with max_prepared_statements above 0"]
+async fn producers_need_not_be_poll_only_where_the_pooler_keeps_statements() {
+    compare_rows(|database| Client::from_pool(bouncer::pool(database)).unwrap()).await;
+}
+
+async fn compare_rows(producer: impl Fn(&Database) -> Client) {
     let database = installed().await;
     let pool = database.pool().await.unwrap();
     sqlx::query("create table kept (job bigint primary key, text text)").execute(&pool).await.unwrap();
@@ -126,8 +136,8 @@ async fn every_row_is_the_one_that_was_asked_for() {
         let builder = Worker::builder().client(client(&database)).tasks(pgq::tasks![note, keep]);
         workers.push(builder.resources(App { ran: Arc::clone(&ran) }).slots(8).spawn().await.unwrap());
     }
-    for producer in 0..PRODUCERS {
-        producers.spawn(produce(client(&database), producer));
+    for number in 0..PRODUCERS {
+        producers.spawn(produce(producer(&database), number));
     }
     let sent: Given = producers.join_all().await.into_iter().flatten().collect();
     assert_eq!(sent.len(), (PRODUCERS * BATCHES * EACH) as usize, "no id came back twice");
