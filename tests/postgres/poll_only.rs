@@ -89,16 +89,30 @@ async fn a_bare_connection_gets_a_transaction_unless_it_is_in_one() {
 async fn who_is_not_poll_only_is_told_where_listen_is_swallowed() {
     let database = installed().await;
     let pool = PgPool::connect_lazy_with(without_notices(database.options()).await.unwrap());
+    let direct = Client::from_pool(database.pool().await.unwrap()).unwrap();
+    assert_eq!(direct.backend().self_test().await.unwrap(), None, "the server itself delivers");
+    let poll_only = Client::builder().unwrap().poll_only().pool(pool.clone());
+    assert_eq!(poll_only.backend().self_test().await.unwrap(), None, "nobody listens");
     let log = Log::default();
     let _listening = tracing::subscriber::set_default(log.clone());
-    Client::from_pool(database.pool().await.unwrap()).unwrap().backend().self_test().await.unwrap();
-    assert_eq!(log.about("wasn't delivered"), [""; 0], "the server itself delivers");
-    Client::builder().unwrap().poll_only().pool(pool.clone()).backend().self_test().await.unwrap();
-    assert_eq!(log.about("wasn't delivered"), [""; 0], "nobody listens");
-    Client::from_pool(pool).unwrap().backend().self_test().await.unwrap();
+    let client = Client::from_pool(pool).unwrap();
+    let worker = Worker::<()>::builder().client(client).tasks(pgq::tasks![touch]).spawn().await.unwrap();
+    worker.stop().await.unwrap();
     let told = log.about("wasn't delivered");
     assert!(told.len() == 1 && told[0].starts_with("WARN") && told[0].contains("LISTEN"), "{told:?}");
     assert!(told[0].contains("PgBouncer") && told[0].contains("--poll-only"), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_producer_that_should_be_poll_only_is_told_so() {
+    let database = installed().await;
+    let mut connection = connect(&database).await;
+    // As another client leaves it behind, whose driver counts its statements from one too.
+    connection.execute("prepare sqlx_s_1 as select 1").await.unwrap();
+    let error = touch::enqueue(&mut connection, 1).await.unwrap_err();
+    assert!(error.is_database() && error.to_string().contains("PGQ_POLL_ONLY"), "{error:?}");
+    let client = Client::builder().unwrap().poll_only().pool(database.pool().await.unwrap());
+    touch::enqueue(client.on(&mut connection), 1).await.unwrap();
 }
 
 #[tokio::test]

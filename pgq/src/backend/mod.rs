@@ -48,9 +48,10 @@ pub trait Backend: Produce + Operate {
     /// Opens a session for a worker: from now on its beats are expected, and its claims are its own.
     fn register(&self, worker: Registration) -> Answer<'_, Arc<dyn Session>>;
 
-    /// Whether a session would have what it was opened with: an error where something in between keeps it from that.
-    fn self_test(&self) -> Answer<'_, ()> {
-        Box::pin(async { Ok(()) })
+    /// Whether a session would keep what is said to it: an error where something in between keeps it from that, and words of
+    /// warning where only notices don't come.
+    fn self_test(&self) -> Answer<'_, Option<String>> {
+        Box::pin(async { Ok(None) })
     }
 }
 

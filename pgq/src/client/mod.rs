@@ -129,7 +129,8 @@ impl Client {
         self.inner.backend.check().await
     }
 
-    /// The pool that the client works on.
+    /// The pool that the client works on. What SQL of your own needs where it leads to PgBouncer or the like,
+    /// [`ClientBuilder::poll_only`] says.
     ///
     /// # Errors
     /// On the in-memory backend, which has no SQL: [`Error::is_unsupported`].

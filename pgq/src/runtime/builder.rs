@@ -170,10 +170,14 @@ impl<R: Resources> WorkerBuilder<R> {
     /// not be made.
     pub async fn spawn(self) -> Result<Worker<R>> {
         let drain = self.drain;
-        if let Some(client) = &self.client {
-            client.backend().self_test().await?;
+        let doubt = match &self.client {
+            Some(client) => client.backend().self_test().await?,
+            None => None,
+        };
+        if let Some(doubt) = &doubt {
+            tracing::warn!("{doubt}");
         }
-        Worker::start(self.plan().await?, drain).await
+        Worker::start(self.plan().await?, drain, doubt).await
     }
 
     /// The same worker, but for a test that takes every turn by hand; [`testing::stepper`](crate::testing::stepper) is the

@@ -107,6 +107,7 @@ async fn start<R: Resources>(flags: Flags, tasks: Option<Tasks<R>>) -> Result<Wo
     say(&banner(&place, worker.tasks()));
     if !tracing::dispatcher::has_been_set() {
         say("  no tracing subscriber is set, so failed and discarded jobs won't be shown here");
+        worker.doubt().into_iter().for_each(say);
     }
     Ok(worker)
 }

@@ -20,6 +20,7 @@ use crate::task::{Resources, TaskEntry};
 pub struct Worker<R: Resources> {
     stop: Stopper,
     tasks: Vec<TaskEntry>,
+    doubt: Option<String>,
     supervisor: Option<JoinHandle<Result<()>>>,
     resources: PhantomData<fn() -> R>,
 }
@@ -31,11 +32,11 @@ impl<R: Resources> Worker<R> {
     }
 
     /// Starts the services of a worker that is ready.
-    pub(super) async fn start(plan: Plan<R>, drain: Duration) -> Result<Self> {
+    pub(super) async fn start(plan: Plan<R>, drain: Duration, doubt: Option<String>) -> Result<Self> {
         let (stop, tasks) = (Stopper::default(), plan.entries.clone());
         let life = Life::begin(&plan, &stop).await?;
         let supervisor = Supervisor { plan, life, drain, stop: stop.clone() };
-        Ok(Self { stop, tasks, supervisor: Some(spawn(supervisor.supervise())), resources: PhantomData })
+        Ok(Self { stop, tasks, doubt, supervisor: Some(spawn(supervisor.supervise())), resources: PhantomData })
     }
 
     /// What asks it to stop, for whoever doesn't have the worker itself.
@@ -47,6 +48,11 @@ impl<R: Resources> Worker<R> {
     /// Its tasks, by crate and name.
     pub(super) fn tasks(&self) -> &[TaskEntry] {
         &self.tasks
+    }
+
+    /// What seemed wrong with its connection when it started.
+    pub(super) fn doubt(&self) -> Option<&str> {
+        self.doubt.as_deref()
     }
 
     /// Stops it: nothing more is claimed, handlers may go on for the drain period, then their tokens fire and what is

@@ -169,7 +169,8 @@ impl Env {
         &self.client
     }
 
-    /// The handlers' own pool: the engine never takes a connection of it, and none of the engine's is lent.
+    /// The handlers' own pool: the engine never takes a connection of it, and none of the engine's is lent. What SQL of your own
+    /// needs where it leads to PgBouncer or the like, [`ClientBuilder::poll_only`](crate::ClientBuilder::poll_only) says.
     ///
     /// # Errors
     /// On the in-memory backend, which has no SQL: [`is_unsupported`](crate::Error::is_unsupported).

@@ -53,6 +53,10 @@ impl Decode<'_, Postgres> for Instant {
 /// What to do where there are no tables.
 pub(super) const INSTALL: &str = "run `pgq::Client::migrate`, or start the worker with --migrate";
 
+const LENT: &str = "a statement isn't prepared where the driver thinks: a pooler in transaction mode, such as PgBouncer, seems to \
+    be in between; say so by PGQ_POLL_ONLY=1 or `ClientBuilder::poll_only`, and by `.persistent(false)` in SQL of your own, \
+    within a transaction";
+
 /// An error of the driver: the connection's, or the server's answer.
 pub(crate) fn database(error: sqlx::Error) -> Error {
     let unreachable =
@@ -63,6 +67,10 @@ pub(crate) fn database(error: sqlx::Error) -> Error {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     if code.as_deref().is_some_and(is_passing) {
         return Error::new(Kind::Overtaxed, "the database couldn't do a statement just now").because(error);
+    }
+    // A prepared statement that is there already, or isn't.
+    if code.as_deref().is_some_and(|code| code == "42P05" || code == "26000") {
+        return Error::new(Kind::Database, LENT).because(error);
     }
     // No such table, or no such schema.
     if code.is_some_and(|code| code == "42P01" || code == "3F000") {

@@ -97,8 +97,8 @@ impl Backend for Postgres {
         })
     }
 
-    fn self_test(&self) -> Answer<'_, ()> {
-        Box::pin(async move { if self.is_poll_only() { Ok(()) } else { probe::self_test(&self.link).await } })
+    fn self_test(&self) -> Answer<'_, Option<String>> {
+        Box::pin(async move { if self.is_poll_only() { Ok(None) } else { probe::self_test(&self.link).await } })
     }
 }
 

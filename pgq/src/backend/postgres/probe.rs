@@ -37,19 +37,20 @@ const UNHEARD: &str = "LISTEN is taken, but a notice wasn't delivered within 2 s
     second; if a pooler such as PgBouncer is in between, run the worker with --poll-only (PGQ_POLL_ONLY=1, \
     `ClientBuilder::poll_only`), or name the server itself in its URL";
 
-/// An error where connections don't lead to the server itself; a warning where only notices don't come.
-pub(super) async fn self_test(link: &Link) -> Result<()> {
+/// An error where connections don't lead to the server itself; words of warning where only notices don't come.
+pub(super) async fn self_test(link: &Link) -> Result<Option<String>> {
     let tested = within(CONNECT_TIMEOUT, test(link)).await;
     tested.unwrap_or_else(|| {
         Err(Error::new(Kind::Unreachable, "the database gave no answer to the test of a connection"))
     })
 }
 
-async fn test(link: &Link) -> Result<()> {
+async fn test(link: &Link) -> Result<Option<String>> {
     let options = link.options();
     let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options.clone());
-    let ear = PgListener::connect_with(&pool).await.map_err(|error| unreachable(&options, error));
-    let (mut ear, mut mouth) = (ear?, options.connect().await.map_err(|error| unreachable(&options, error))?);
+    // Not by the pool, which would try again and again before it says that there is no server.
+    let mut mouth = options.connect().await.map_err(|error| unreachable(&options, error))?;
+    let mut ear = PgListener::connect_with(&pool).await.map_err(|error| unreachable(&options, error))?;
     if !are_two_sessions(&mut ear, &mut mouth).await? {
         return Err(Error::new(Kind::Pooled, POOLED));
     }
@@ -83,7 +84,7 @@ async fn process(connection: impl Executor<'_, Database = Postgres>) -> Result<i
     column(&row, 0)
 }
 
-async fn hear(ear: &mut PgListener, mouth: &mut PgConnection) -> Result<()> {
+async fn hear(ear: &mut PgListener, mouth: &mut PgConnection) -> Result<Option<String>> {
     // Nobody else's: no two processes that live have one number.
     let channel = format!("pgq_test_{}", process(&mut *mouth).await?);
     ear.listen(&channel).await.map_err(database)?;
@@ -94,9 +95,8 @@ async fn hear(ear: &mut PgListener, mouth: &mut PgConnection) -> Result<()> {
         error => database(error),
     })?;
     if let Some(heard) = within(MOMENT, ear.recv()).await {
-        return heard.map(drop).map_err(database);
+        return heard.map(|_| None).map_err(database);
     }
     // No proof: the server may be overloaded. Nothing goes wrong by it, as whoever hears nothing looks by itself.
-    tracing::warn!("{UNHEARD}");
-    Ok(())
+    Ok(Some(UNHEARD.to_owned()))
 }
