@@ -1,20 +1,21 @@
 //! A PgBouncer in transaction mode before the server that the tests share.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 
+use pgq::sqlx::PgPool;
 use pgq::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use pgq::sqlx::{ConnectOptions, PgPool};
 use pgq_testdb::Database;
 
 /// Few connections for many clients, so that each soon has somebody else's.
 const CONNECTIONS: u32 = 3;
 
-/// Starts it and waits until this process is gone, by whatever end. $1 the server's directory, $2 its port, $3 the pool's size.
+/// Starts it, kills it and starts it again for every line that it is sent, and ends it when this process is gone, by whatever
+/// end. $1 the server's directory, $2 its port, $3 the pool's size.
 const SCRIPT: &str = r#"
 bouncer=${PGQ_TEST_PGBOUNCER:-$(PATH=$PATH:/usr/sbin:/usr/local/sbin command -v pgbouncer)}
 if [ -z "$bouncer" ]; then
@@ -35,22 +36,31 @@ default_pool_size = $3
 max_client_conn = 10000
 $PGQ_TEST_PGBOUNCER_SETTINGS
 INI
-"$bouncer" -q "$directory/ini" >"$directory/log" 2>&1 &
-until [ -S "$directory/.s.PGSQL.6432" ]; do
-    kill -0 $! 2>/dev/null || { cat "$directory/log" >&2; rm -rf "$directory"; exit 1; }
-    sleep 0.02
+start() {
+    rm -f "$directory/.s.PGSQL.6432"
+    "$bouncer" -q "$directory/ini" >"$directory/log" 2>&1 &
+    until [ -S "$directory/.s.PGSQL.6432" ]; do
+        kill -0 $! 2>/dev/null || { cat "$directory/log" >&2; rm -rf "$directory"; exit 1; }
+        sleep 0.02
+    done
+    echo "$directory"
+}
+start
+while read -r line; do
+    kill -KILL $!
+    wait
+    start
 done
-echo "$directory"
-cat >/dev/null
 kill $!
 wait
 rm -rf "$directory"
 "#;
 
-struct Bouncer {
+pub(crate) struct Bouncer {
     directory: String,
-    /// Its end of the pipe is what the shell waits for.
-    _shell: Child,
+    told: BufReader<ChildStdout>,
+    /// The shell waits for the end of its pipe.
+    shell: Child,
 }
 
 impl Bouncer {
@@ -58,6 +68,17 @@ impl Bouncer {
     fn get(server: &PgConnectOptions) -> &'static Self {
         static BOUNCER: OnceLock<Bouncer> = OnceLock::new();
         BOUNCER.get_or_init(|| Self::start(server))
+    }
+
+    /// One of a test's own.
+    pub(crate) fn before(database: &Database) -> Self {
+        Self::start(&database.options())
+    }
+
+    /// Kills it, and starts it again.
+    pub(crate) fn restart(&mut self) {
+        self.shell.stdin.as_mut().unwrap().write_all(b"again\n").unwrap();
+        self.told.read_line(&mut String::new()).unwrap();
     }
 
     fn start(server: &PgConnectOptions) -> Self {
@@ -69,32 +90,38 @@ impl Bouncer {
         shell.uid(owner.uid()).gid(owner.gid()).current_dir("/").process_group(0);
         shell.args(["-c", SCRIPT, "pooler"]).arg(socket).args([port, size]);
         let mut shell = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut directory = String::new();
-        BufReader::new(shell.stdout.take().unwrap()).read_line(&mut directory).unwrap();
+        let (mut directory, mut told) = (String::new(), BufReader::new(shell.stdout.take().unwrap()));
+        told.read_line(&mut directory).unwrap();
         if directory.is_empty() {
             let mut why = String::new();
             shell.stderr.take().unwrap().read_to_string(&mut why).unwrap();
             panic!("PgBouncer doesn't start: {why}");
         }
-        Self { directory: directory.trim().to_owned(), _shell: shell }
+        Self { directory: directory.trim().to_owned(), told, shell }
+    }
+
+    /// Many more connections to it than it has to the server.
+    pub(crate) fn pool(&self, database: &Database) -> PgPool {
+        let options = PgConnectOptions::new_without_pgpass().socket(&self.directory).port(6432);
+        let options = options.username("postgres").database(database.name()).extra_float_digits(None);
+        PgPoolOptions::new().max_connections(10).connect_lazy_with(options)
     }
 }
 
-/// How to reach a database through it, as somebody does who knows nothing of poolers.
-pub(crate) fn options(database: &Database) -> PgConnectOptions {
-    let bouncer = Bouncer::get(&database.options());
-    let options = PgConnectOptions::new_without_pgpass().socket(&bouncer.directory).port(6432);
-    // Many connections are made, and sqlx says so at a level that somebody may listen at.
-    options.username("postgres").database(database.name()).disable_statement_logging()
+impl Drop for Bouncer {
+    fn drop(&mut self) {
+        drop(self.shell.stdin.take());
+        let _ = self.shell.wait();
+    }
 }
 
-/// The same as a URL, for programs.
+/// How a program reaches a database through it.
 pub(crate) fn url(database: &Database) -> String {
     let directory = Bouncer::get(&database.options()).directory.replace('/', "%2F");
     format!("postgres://postgres@{directory}:6432/{}?sslmode=disable", database.name())
 }
 
-/// Many more connections to it than it has to the server.
+/// As [`Bouncer::pool`], of the one that all tests share.
 pub(crate) fn pool(database: &Database) -> PgPool {
-    PgPoolOptions::new().max_connections(10).connect_lazy_with(options(database).extra_float_digits(None))
+    Bouncer::get(&database.options()).pool(database)
 }
