@@ -20,6 +20,7 @@ async fn runs(database: &Database, flags: &[&str], variables: &[(&str, &str)]) {
     }
     let (code, said) = worker.ending().await;
     assert_eq!(code, 0, "{said}");
+    assert!(said.contains("schema pgq, poll-only"), "{said}");
     let client = Client::connect(database.url()).await.unwrap();
     assert_eq!(client.jobs().state(State::Completed).count().await.unwrap().jobs, 31);
     assert_eq!(greeted.len(), 31, "{greeted:?}");

@@ -36,7 +36,8 @@ impl Operate for Postgres {
             let row = query.fetch_one(&mut *transaction).await.map_err(database)?;
             // Distributions add a word of their own to the number.
             let version = column::<&str, _>(&row, 0)?.split_whitespace().next().unwrap_or_default().to_owned();
-            Ok(format!("PostgreSQL {version}, {}", self.statements.namespace))
+            let manner = if self.is_poll_only() { ", poll-only" } else { "" };
+            Ok(format!("PostgreSQL {version}, {}{manner}", self.statements.namespace))
         })
     }
 
