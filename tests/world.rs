@@ -211,7 +211,7 @@ pub(crate) fn ended(job: &Claimed, transition: Transition) -> Ended {
         transition,
         keep,
         follow_ups: Vec::new(),
-        gated: !job.limit_keys.is_empty(),
+        limit_keys: job.limit_keys.clone(),
     }
 }
 

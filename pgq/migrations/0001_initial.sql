@@ -126,10 +126,8 @@ create table @pass (
   gate text collate "C" not null,
   epoch int not null,
   lease bigint not null,
-  primary key (job, gate)
+  primary key (gate, job)
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
-
-create index @@pass_gate on @pass (gate);
 
 -- What nothing is claimed of.
 create table @pause (

@@ -134,8 +134,8 @@ pub struct Ended {
     pub keep: Duration,
     /// What is enqueued in the same step, where it is completed.
     pub follow_ups: Vec<NewJob>,
-    /// Whether the job has limit keys.
-    pub gated: bool,
+    /// The gates that it had to pass.
+    pub limit_keys: Vec<String>,
 }
 
 /// What became of one write of a holder.

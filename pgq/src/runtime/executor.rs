@@ -208,8 +208,8 @@ impl Running {
         // Taken in any case, so that what a handler left running gets an error instead of being forgotten.
         let follow_ups = self.follow_ups.take();
         let follow_ups = if transition == Transition::Complete { follow_ups } else { Vec::new() };
-        let gated = !self.job.limit_keys.is_empty();
-        Ended { id: self.job.id, epoch: self.job.epoch, ran, transition, keep, follow_ups, gated }
+        let limit_keys = self.job.limit_keys.clone();
+        Ended { id: self.job.id, epoch: self.job.epoch, ran, transition, keep, follow_ups, limit_keys }
     }
 
     /// The slot is free before the end is written, so that the next job needn't wait for the flush.

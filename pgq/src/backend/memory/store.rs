@@ -230,7 +230,7 @@ mod tests {
                 transition,
                 keep,
                 follow_ups: Vec::new(),
-                gated: false,
+                limit_keys: Vec::new(),
             };
             assert_eq!(store.finish(LEASE, &ended), Verdict::Written);
         }

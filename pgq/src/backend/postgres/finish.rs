@@ -19,7 +19,7 @@ use crate::backend::{Ended, Verdict};
 
 pub(super) async fn finish(session: &PgSession, ended: Vec<Ended>) -> Result<Vec<Verdict>> {
     let claims: Vec<Claim> = ended.iter().map(|ended| (ended.id, ended.epoch)).collect();
-    let gated: HashSet<Claim> = ended.iter().filter(|ended| ended.gated).map(|ended| (ended.id, ended.epoch)).collect();
+    let gated: Vec<Passed> = ended.iter().flat_map(passed).collect();
     let (over, back): (Vec<_>, Vec<_>) = ended.into_iter().partition(|ended| ended.transition.event().is_final());
     let (followed, over): (Vec<_>, Vec<_>) = over.into_iter().partition(|ended| !ended.follow_ups.is_empty());
     let mut written: HashSet<Claim> = HashSet::with_capacity(claims.len());
@@ -36,14 +36,27 @@ pub(super) async fn finish(session: &PgSession, ended: Vec<Ended>) -> Result<Vec
     }
     let verdicts = verdicts(&session.holder(), &mut visit, &claims, &written).await?;
     visit.end().await?;
-    let ended = claims.iter().zip(&verdicts).filter(|(_, verdict)| **verdict != Verdict::Busy);
-    // Also those that are no longer ours: perhaps their end was written before, and this wasn't reached.
-    let left: Vec<Claim> = ended.map(|(claim, _)| *claim).filter(|claim| gated.contains(claim)).collect();
-    if !left.is_empty() {
-        session.leave_gates(&left).await?;
+    if !gated.is_empty() {
+        let busy =
+            claims.iter().zip(&verdicts).filter(|(_, verdict)| **verdict == Verdict::Busy).map(|(claim, _)| *claim);
+        let busy: HashSet<Claim> = busy.collect();
+        // Also those that are no longer ours: perhaps their end was written before, and this wasn't reached.
+        let left = gated.into_iter().filter(|passed| !busy.contains(&passed.claim)).collect();
+        session.leave_gates(left).await?;
     }
     session.call(&call).await?;
     Ok(verdicts)
+}
+
+/// That a claim has passed a gate.
+pub(super) struct Passed {
+    pub(super) claim: Claim,
+    pub(super) gate: String,
+}
+
+/// The gates that an attempt has passed.
+pub(super) fn passed(ended: &Ended) -> impl Iterator<Item = Passed> {
+    ended.limit_keys.iter().map(|gate| Passed { claim: (ended.id, ended.epoch), gate: gate.clone() })
 }
 
 /// What wasn't written is either no longer ours, or locked by somebody who looks at it just now.

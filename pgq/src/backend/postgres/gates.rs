@@ -32,7 +32,7 @@ use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 
 use super::convert::{Instant, column, database, instant, unsigned};
-use super::finish::Holder;
+use super::finish::{Holder, Passed};
 use super::link::Link;
 use super::session::PgSession;
 use super::wake::Call;
@@ -134,8 +134,8 @@ impl PgSession {
     }
 
     /// These claims run no longer, whatever has become of their jobs.
-    pub(super) async fn leave_gates(&self, claims: &[(JobId, u32)]) -> Result<()> {
-        let call = leave(&self.engine(), &self.holder(), claims).await?;
+    pub(super) async fn leave_gates(&self, left: Vec<Passed>) -> Result<()> {
+        let call = leave(&self.engine(), &self.holder(), left).await?;
         self.tell_of_ready(&call).await
     }
 
@@ -168,10 +168,14 @@ impl PgSession {
 }
 
 /// These claims run no longer, whatever has become of their jobs; who is to be woken for those that are ready by that.
-pub(super) async fn leave(link: &Link, holder: &Holder<'_>, claims: &[(JobId, u32)]) -> Result<Call> {
-    let ids: Vec<i64> = claims.iter().map(|claim| claim.0.0).collect();
-    let epochs: Vec<i32> = claims.iter().map(|claim| claim.1.cast_signed()).collect();
-    let query = holder.statements.leave.query().bind(holder.lease.0).bind(ids).bind(epochs);
+pub(super) async fn leave(link: &Link, holder: &Holder<'_>, left: Vec<Passed>) -> Result<Call> {
+    let (mut ids, mut epochs, mut gates) = (vec![], vec![], vec![]);
+    for Passed { claim: (id, epoch), gate } in left {
+        ids.push(id.0);
+        epochs.push(epoch.cast_signed());
+        gates.push(gate);
+    }
+    let query = holder.statements.leave.query().bind(holder.lease.0).bind(ids).bind(epochs).bind(gates);
     look(link, holder, &gate_names(&link.rows(query).await?)?).await
 }
 

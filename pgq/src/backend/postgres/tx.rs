@@ -5,13 +5,13 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex as Lock, PoisonError};
 use std::time::Duration;
 
-use pgq_core::{JobId, Lease, NewJob};
+use pgq_core::{Lease, NewJob};
 use sqlx::PgConnection;
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::conclude::conclude;
 use super::convert::{Instant, database};
-use super::finish::Holder;
+use super::finish::{Holder, Passed, passed};
 use super::gates::leave;
 use super::wake::{Call, wake};
 use super::{Postgres, enqueue};
@@ -73,7 +73,7 @@ impl Transaction for PgTx {
             let Self { backend, transaction, call } = *self;
             let (mut transaction, mut call) =
                 (transaction.into_inner(), call.into_inner().unwrap_or_else(PoisonError::into_inner));
-            let (gated, claim) = (ended.gated, (ended.id, ended.epoch));
+            let left: Vec<Passed> = passed(&ended).collect();
             let (verdict, more) = conclude(&backend, &mut transaction, lease, ended).await?;
             if verdict != Verdict::Written {
                 transaction.rollback().await.map_err(database)?;
@@ -81,8 +81,8 @@ impl Transaction for PgTx {
             }
             transaction.commit().await.map_err(database)?;
             call.merge(&more);
-            if gated {
-                call.merge(&leave_after(&backend, lease, claim).await);
+            if !left.is_empty() {
+                call.merge(&leave_after(&backend, lease, left).await);
             }
             wake_after(&backend, &call).await;
             Ok(verdict)
@@ -95,10 +95,10 @@ impl Transaction for PgTx {
 }
 
 /// The transaction stands, so a failure here only delays those who wait for the gates that the job had passed.
-async fn leave_after(backend: &Postgres, lease: Lease, claim: (JobId, u32)) -> Call {
+async fn leave_after(backend: &Postgres, lease: Lease, left: Vec<Passed>) -> Call {
     let holder = Holder { statements: &backend.statements, lease, now: backend.clock.fixed().map(Instant) };
-    leave(&backend.link, &holder, &[claim]).await.unwrap_or_else(|error| {
-        tracing::warn!(?error, job = %claim.0, "what waits for the limit keys of a job isn't ready yet");
+    leave(&backend.link, &holder, left).await.unwrap_or_else(|error| {
+        tracing::warn!(?error, "what waits for the limit keys of a job isn't ready yet");
         Call::nobody()
     })
 }

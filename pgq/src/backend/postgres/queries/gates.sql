@@ -21,17 +21,17 @@ left join lateral (
   select waits.rank, waits.run_at, waits.id
   from (
     (select rank, run_at, id from @job as job
-     where job.limit_key = gate.name and job.lane = 2
+     where bound.concurrency = 1 and not $3 and job.limit_key = gate.name and job.lane = 2
      order by job.rank, job.run_at, job.id
      limit 1)
     union all
     -- Who was claimed elsewhere and stands before the gate has his turn too; who has passed has had it.
     (select rank, run_at, id from @job as job
-     where job.limit_key = gate.name and job.lane = 0 and job.id <> all ($2::bigint[])
+     where bound.concurrency = 1 and not $3 and job.limit_key = gate.name and job.lane = 0 and job.id <> all ($2::bigint[])
        and (job.lease is null or not exists (
            select from @pass as pass where pass.job = job.id and pass.gate = gate.name and pass.epoch = job.epoch))
      order by job.rank, job.run_at, job.id
      limit 1)) as waits
   order by waits.rank, waits.run_at, waits.id
-  limit 1) as first on bound.concurrency = 1 and not $3
+  limit 1) as first on true
 where gate.name = any ($1::text[])

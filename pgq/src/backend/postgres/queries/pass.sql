@@ -4,7 +4,7 @@
 with passed as (
   insert into @pass (job, gate, epoch, lease)
   select job, gate, epoch, $1::bigint from unnest($2::bigint[], $3::text[], $9::int[]) as passed (job, gate, epoch)
-  on conflict (job, gate) do update set epoch = excluded.epoch, lease = excluded.lease),
+  on conflict (gate, job) do update set epoch = excluded.epoch, lease = excluded.lease),
 moved as (
   update @gate as gate
   set rest = moved.rest, opens = moved.opens
