@@ -129,6 +129,12 @@ create table @pass (
   primary key (gate, job)
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
+-- What is done now and then, by one for all, and when somebody last took it on.
+create table @chore (
+  name text collate "C" primary key,
+  taken timestamptz not null
+);
+
 -- What nothing is claimed of.
 create table @pause (
   kind text not null check (kind in ('queue', 'task')),

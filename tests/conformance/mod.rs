@@ -221,6 +221,7 @@ facts! {
         jobs_of_a_silent_worker_run_elsewhere
         a_beat_keeps_the_lease
         a_rescued_jobs_first_holder_cannot_finish_it
+        what_a_worker_left_behind_is_freed_within_a_minute
         a_freed_job_keeps_what_became_of_its_attempt
         a_job_that_kills_its_workers_waits_longer_each_time_and_is_discarded
         a_job_whose_last_attempt_crashed_is_discarded

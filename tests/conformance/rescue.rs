@@ -66,6 +66,19 @@ pub(crate) async fn a_worker_that_starts_late_declares_nobody_gone_at_once(world
     Ok(())
 }
 
+pub(crate) async fn what_a_worker_left_behind_is_freed_within_a_minute(world: World) -> Result<()> {
+    let (left, other) = (world.session(&["a"]).await?, world.session(&["a"]).await?);
+    other.sweep().await?;
+    let id = world.put_one(job("a")).await?;
+    claim(&left, &["a"], 1).await?;
+    left.deregister(true).await?;
+    world.clock.advance(Duration::from_mins(1));
+    other.sweep().await?;
+    other.rescue(10).await?;
+    assert_eq!(ids(&claim(&other, &["a"], 1).await?), [id], "it had said that it held nothing");
+    Ok(())
+}
+
 pub(crate) async fn a_freed_job_keeps_what_became_of_its_attempt(world: World) -> Result<()> {
     let id = world.put_one(job("a")).await?;
     let (silent, other) = (world.session(&["a"]).await?, world.session(&["a"]).await?);

@@ -10,5 +10,6 @@ mod poll_only;
 mod rights;
 mod schema;
 mod sight;
+mod sweep;
 mod targets;
 mod transactional;

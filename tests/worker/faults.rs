@@ -276,6 +276,10 @@ impl Maintain for Unsteady {
         self.inner.rescue(step)
     }
 
+    fn sweep(&self) -> Answer<'_, u32> {
+        self.inner.sweep()
+    }
+
     fn expire(&self, step: u32) -> Answer<'_, Vec<Discarded>> {
         self.inner.expire(step)
     }

@@ -175,6 +175,10 @@ pub trait Maintain: Send + Sync {
     /// Declares workers gone whose lease is over, and frees up to `step` jobs that they held.
     fn rescue(&self, step: u32) -> Answer<'_, Rescued>;
 
+    /// Finds leases for which no worker answers, once a minute over the fleet, and leaves what they hold to
+    /// [`rescue`](Maintain::rescue); how many leases.
+    fn sweep(&self) -> Answer<'_, u32>;
+
     /// Discards up to `step` jobs that nobody has begun in time, and that nobody claims either.
     fn expire(&self, step: u32) -> Answer<'_, Vec<Discarded>>;
 

@@ -64,6 +64,29 @@ impl Service for Rescuer {
     }
 }
 
+/// Finds what rescue can't see: jobs under a lease for which no worker answers.
+pub(super) struct Sweeper(pub(super) Arc<Engine>);
+
+/// The time between two looks of one worker; the backend sees to it that the fleet doesn't look more often than that.
+const SWEEP: Duration = Duration::from_mins(1);
+
+impl Service for Sweeper {
+    const NAME: &'static str = "sweeper";
+
+    fn signal(&self) -> Signal {
+        Signal::new()
+    }
+
+    async fn turn(&mut self) -> Result<Next> {
+        let strays = self.0.session.sweep().await?;
+        if strays > 0 {
+            tracing::warn!(leases = strays, "no worker answers for these leases: what they hold is freed");
+            self.0.lost_one.raise();
+        }
+        Ok(Next::After(SWEEP))
+    }
+}
+
 /// Discards what nobody began in time, and deletes what has been kept for long enough.
 pub(super) struct Pruner(pub(super) Arc<Engine>);
 

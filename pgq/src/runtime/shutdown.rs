@@ -24,7 +24,7 @@ use super::discards::Herald;
 use super::drainer::Drainer;
 use super::engine::{Engine, Halt};
 use super::heartbeat::Heartbeat;
-use super::maintenance::{Promoter, Pruner, Rescuer};
+use super::maintenance::{Promoter, Pruner, Rescuer, Sweeper};
 use super::plan::{Duties, Plan};
 use super::service::{Service, backoff, drive};
 use super::sharer::Sharer;
@@ -98,6 +98,7 @@ impl Life {
         let mut claiming = vec![
             start(Promoter(Arc::clone(&engine)), &engine, &drain),
             start(Rescuer(Arc::clone(&engine)), &engine, &drain),
+            start(Sweeper(Arc::clone(&engine)), &engine, &drain),
             start(Pruner(Arc::clone(&engine)), &engine, &drain),
         ];
         if plan.duties != Duties::Schedules {

@@ -7,7 +7,7 @@ use super::claimer::Claimer;
 use super::completer::Completer;
 use super::engine::Engine;
 use super::executor;
-use super::maintenance::{Promoter, Pruner, Rescuer};
+use super::maintenance::{Promoter, Pruner, Rescuer, Sweeper};
 use super::plan::Duties;
 use super::service::{Next, Service};
 use super::sharer::Sharer;
@@ -115,11 +115,12 @@ impl Stepper {
         Ok(())
     }
 
-    /// Frees the jobs of workers whose lease is over.
+    /// Frees the jobs of workers whose lease is over, and, once a minute, of leases for which no worker answers.
     ///
     /// # Errors
     /// The database can't be reached.
     pub async fn rescue(&mut self) -> Result<()> {
+        Sweeper(Arc::clone(&self.engine)).turn().await?;
         while Rescuer(Arc::clone(&self.engine)).turn().await? == Next::Again {}
         self.engine.discards.flush().await;
         Ok(())

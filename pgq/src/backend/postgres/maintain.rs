@@ -13,6 +13,9 @@ use super::wake::Call;
 use crate::Result;
 use crate::backend::{Agenda, Answer, Declared, Discarded, Firing, Maintain, Promoted, Pruned, Rescued};
 
+/// How often the fleet looks for leases for which no worker answers: that reads all jobs.
+const SWEEP: Duration = Duration::from_mins(1);
+
 impl PgSession {
     async fn promote_step(&self, step: u32) -> Result<Promoted> {
         let lock = self.statements.namespace.lock("promote");
@@ -77,6 +80,18 @@ impl PgSession {
         Ok(())
     }
 
+    async fn sweep_leases(&self) -> Result<u32> {
+        let query = self.statements.take_chore.query().bind("sweep").bind(micros(SWEEP)).bind(self.now());
+        if self.engine().rows(query).await?.is_empty() {
+            return Ok(0);
+        }
+        let mut transaction = self.begin_scan().await?;
+        let query = self.statements.sweep.query().bind(self.now());
+        let strays = query.fetch_all(&mut *transaction).await.map_err(database)?;
+        transaction.commit().await.map_err(database)?;
+        Ok(unsigned(strays.len()))
+    }
+
     async fn expire_step(&self, step: u32) -> Result<Vec<Discarded>> {
         let failure = Failure::expired();
         let query = self.statements.expire.query().bind(i64::from(step)).bind(self.now()).bind(failure.message());
@@ -111,6 +126,10 @@ impl Maintain for PgSession {
 
     fn rescue(&self, step: u32) -> Answer<'_, Rescued> {
         Box::pin(self.rescue_step(step))
+    }
+
+    fn sweep(&self) -> Answer<'_, u32> {
+        Box::pin(self.sweep_leases())
     }
 
     fn expire(&self, step: u32) -> Answer<'_, Vec<Discarded>> {

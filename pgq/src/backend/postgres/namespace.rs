@@ -160,6 +160,7 @@ statements! {
     edition enqueue enqueue_unique expire failures find finish fire fired free free_keys gates get held_gates hold_schedule holder leave leave_lost lock_gates lock_limits look
     mark_freed next_gate open_limits orphaned_shares pass pause pauses pools promote prune prune_schedules put_back raise register_tasks register_worker release renew replace resume retry rouse schedule settle
     shares tell_all unfinished unpark untold wake watch
+    sweep take_chore
 }
 
 /// 64-bit FNV-1a over the parts, with a separator that no name holds. Source: Fowler, Noll, Vo; draft-eastlake-fnv.
