@@ -15,6 +15,8 @@ pub enum FailureKind {
     Timeout,
     /// The worker fell silent while it held the job.
     Crashed,
+    /// The worker couldn't say in time that it lives, and ended the attempt before somebody else begins another.
+    LostLease,
     /// The payload could not be read.
     Decode,
     /// No attempt had begun when the job's time to begin was over.
@@ -27,11 +29,12 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// All kinds.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Error,
         Self::Panic,
         Self::Timeout,
         Self::Crashed,
+        Self::LostLease,
         Self::Decode,
         Self::Expired,
         Self::Discarded,
@@ -46,6 +49,7 @@ impl FailureKind {
             Self::Panic => "panic",
             Self::Timeout => "timeout",
             Self::Crashed => "crashed",
+            Self::LostLease => "lost_lease",
             Self::Decode => "decode",
             Self::Expired => "expired",
             Self::Discarded => "discarded",

@@ -61,6 +61,18 @@ pub(crate) fn uptime() -> Duration {
     START.get_or_init(Instant::now).elapsed()
 }
 
+/// A time that goes on while the machine is suspended, where the system has such a clock: leases run out meanwhile too.
+#[cfg(target_os = "linux")]
+fn since_boot() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), u32::try_from(time.tv_nsec).unwrap_or_default())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn since_boot() -> Duration {
+    uptime()
+}
+
 /// Where time comes from.
 #[derive(Clone, Debug)]
 pub(crate) enum Clock {
@@ -93,10 +105,10 @@ impl Clock {
         }
     }
 
-    /// A point from which spans are measured, unmoved when somebody sets the machine's clock.
+    /// A point from which spans are measured, unmoved when somebody sets the machine's clock or suspends the machine.
     pub(crate) fn mark(&self) -> Mark {
         match self {
-            Self::System => Mark::System(Instant::now()),
+            Self::System => Mark::System(since_boot()),
             Self::Manual(clock) => Mark::Manual(clock.clone(), clock.now()),
         }
     }
@@ -105,14 +117,14 @@ impl Clock {
 /// A point in time, to measure from.
 #[derive(Clone, Debug)]
 pub(crate) enum Mark {
-    System(Instant),
+    System(Duration),
     Manual(ManualClock, Timestamp),
 }
 
 impl Mark {
     pub(crate) fn elapsed(&self) -> Duration {
         match self {
-            Self::System(mark) => mark.elapsed(),
+            Self::System(mark) => since_boot().saturating_sub(*mark),
             Self::Manual(clock, mark) => clock.now().since(*mark),
         }
     }

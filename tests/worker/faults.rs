@@ -11,13 +11,13 @@ use pgq::backend::{
     Pause, PoolName, PoolView, Portion, Produce, Promoted, Pruned, Pulse, Registration, Renewal, Rescued, Retrial,
     Scheduled, Search, Session, Transaction, Verdict, Want, Watched, Work,
 };
-use pgq::testing::stepper;
+use pgq::testing::{ManualClock, stepper};
 use pgq::{Client, Context, Env, Error, JobId, Resources, Result, State, Worker};
 use tokio::sync::mpsc;
 
 /// What goes wrong, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fault {
+pub(super) enum Fault {
     /// Nothing of it is done.
     Refused,
     /// It is done, and nobody hears.
@@ -30,15 +30,19 @@ enum Fault {
     Silence,
     /// It falls over.
     Panic,
+    /// It is done, and more than a lease goes by before anybody hears.
+    Late,
 }
 
 /// The faults to come, by verb.
 #[derive(Debug, Default)]
-struct Faults {
-    claim: Mutex<VecDeque<Fault>>,
+pub(super) struct Faults {
+    /// What a late answer moves on.
+    clock: Option<ManualClock>,
+    pub(super) claim: Mutex<VecDeque<Fault>>,
     finish: Mutex<VecDeque<Fault>>,
     conclude: Mutex<VecDeque<Fault>>,
-    renew: Mutex<VecDeque<Fault>>,
+    pub(super) renew: Mutex<VecDeque<Fault>>,
     reconnects: AtomicUsize,
     sessions: AtomicUsize,
 }
@@ -47,7 +51,7 @@ fn next(faults: &Mutex<VecDeque<Fault>>) -> Option<Fault> {
     faults.lock().unwrap().pop_front()
 }
 
-fn plan(faults: &Mutex<VecDeque<Fault>>, coming: &[Fault]) {
+pub(super) fn plan(faults: &Mutex<VecDeque<Fault>>, coming: &[Fault]) {
     faults.lock().unwrap().extend(coming);
 }
 
@@ -62,11 +66,19 @@ struct Wayward {
 }
 
 /// A client on one, and what is to go wrong.
-fn wayward() -> Result<(Client, Arc<Faults>)> {
+pub(super) fn wayward() -> Result<(Client, Arc<Faults>)> {
     let faults = Arc::new(Faults::default());
     let inner = Arc::clone(Client::memory().backend());
     let client = Client::builder()?.backend(Arc::new(Wayward { inner, faults: Arc::clone(&faults) }));
     Ok((client, faults))
+}
+
+/// The same under a clock that only the test moves.
+pub(super) fn wayward_by(clock: &ManualClock) -> Result<(Client, Arc<Faults>)> {
+    let faults = Arc::new(Faults { clock: Some(clock.clone()), ..Faults::default() });
+    let inner = Arc::clone(Client::builder()?.clock(clock.clone()).memory().backend());
+    let backend = Arc::new(Wayward { inner, faults: Arc::clone(&faults) });
+    Ok((Client::builder()?.clock(clock.clone()).backend(backend), faults))
 }
 
 impl Backend for Wayward {
@@ -211,6 +223,11 @@ impl Work for Unsteady {
                 Some(Fault::Refused) => Err(away()),
                 Some(Fault::Silence) => std::future::pending().await,
                 Some(Fault::Panic) => panic!("the claim fell over"),
+                Some(Fault::Late) => {
+                    let batch = self.inner.claim(claim).await;
+                    self.faults.clock.iter().for_each(|clock| clock.advance(Duration::from_secs(20)));
+                    batch
+                }
                 Some(_) => self.inner.claim(claim).await.and(Err(away())),
                 None => self.inner.claim(claim).await,
             }
@@ -329,7 +346,7 @@ impl Pulse for Flutter {
 }
 
 #[pgq::task]
-async fn greet() -> Result<(), pgq::BoxError> {
+pub(super) async fn greet() -> Result<(), pgq::BoxError> {
     Ok(())
 }
 
@@ -341,8 +358,8 @@ async fn leave(tx: &pgq::Tx) -> Result<(), pgq::BoxError> {
 
 /// Hears of each run.
 #[derive(pgq::Provide)]
-struct Ear {
-    told: mpsc::UnboundedSender<()>,
+pub(super) struct Ear {
+    pub(super) told: mpsc::UnboundedSender<()>,
 }
 
 impl Resources for Ear {
@@ -362,7 +379,7 @@ async fn wait(ctx: Context) -> Result<(), pgq::BoxError> {
     Ok(())
 }
 
-async fn standing(client: &Client, id: JobId) -> Result<(State, u16, u32)> {
+pub(super) async fn standing(client: &Client, id: JobId) -> Result<(State, u16, u32)> {
     let job = client.get(id).await?.expect("the job is kept");
     Ok((job.state, job.attempt, job.epoch))
 }

@@ -18,7 +18,7 @@
 //!
 //! A claim whose answer was lost may have won jobs that nobody runs, under a lease that lives. So may a server that crashed
 //! and forgot ends which it had acknowledged. After either, before the next claim, what the lease holds and this process
-//! doesn't know of is handed back.
+//! doesn't know of is handed back. So is what a claim won whose answer came when the lease was in doubt (`tenure.rs`).
 //!
 //! When the worker dies asleep, its flag runs out after [`DOZE`]; when the producer dies between its commit and the
 //! notice, the next look finds the job; when the flag can't be written, the turn fails and is taken again.
@@ -63,13 +63,16 @@ impl Claimer {
         Self { engine, dozing: None, busy: None, backlog: false, lingered: false, due: None }
     }
 
-    /// Claims once what may be started now.
-    pub(super) async fn claim(&mut self) -> Result<Batch> {
+    /// Claims once what may be started now; `None` where the lease is in doubt, and what was won meanwhile isn't to be started.
+    pub(super) async fn claim(&mut self) -> Result<Option<Batch>> {
+        if self.engine.tenure.is_doubtful() {
+            return Ok(None);
+        }
         let limit = self.engine.slots.free().min(MOST);
         let offer = self.engine.limits.offer(self.engine.wants_now());
         self.due = offer.due;
         if offer.wants.is_empty() {
-            return Ok(Batch::default());
+            return Ok(Some(Batch::default()));
         }
         let claim = Claim {
             wants: Arc::clone(&offer.wants),
@@ -82,11 +85,15 @@ impl Claimer {
         // Until the answer is there, also where nobody waits for it any more.
         self.engine.doubts.raise();
         let batch = self.engine.session.claim(claim).await?;
+        if self.engine.tenure.is_doubtful() {
+            // The answer came late, or the machine was suspended: before the next claim it is handed back.
+            return Ok(None);
+        }
         self.engine.doubts.settle(1);
         offer.won(batch.jobs.iter().map(|job| &*job.task), &batch.blocked);
         self.backlog = batch.jobs.len() == limit;
         self.lingered = false;
-        Ok(batch)
+        Ok(Some(batch))
     }
 
     async fn settle_doubts(&self) -> Result<()> {
@@ -158,7 +165,7 @@ impl Service for Claimer {
             }
             return Ok(wait);
         }
-        let batch = self.claim().await?;
+        let Some(batch) = self.claim().await? else { return Ok(Next::After(POLL)) };
         let nothing = batch.jobs.is_empty() && !batch.again;
         executor::start(&self.engine, batch.jobs);
         if nothing { self.after_nothing().await } else { self.after_work().await }

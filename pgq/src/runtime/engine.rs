@@ -16,6 +16,7 @@ use super::plan::{Duties, Plan};
 use super::registration::Declared;
 use super::service::Signal;
 use super::slots::Slots;
+use super::tenure::Tenure;
 use crate::Client;
 use crate::backend::{Discarded, Session, Want};
 use crate::platform::Platform;
@@ -25,6 +26,7 @@ pub(super) struct Engine {
     pub(super) session: Arc<dyn Session>,
     /// For how long the worker may be silent.
     pub(super) lease: Duration,
+    pub(super) tenure: Tenure,
     pub(super) platform: Platform,
     pub(super) client: Client,
     /// By name and alias.
@@ -75,12 +77,19 @@ impl Halt {
 }
 
 impl Engine {
-    pub(super) fn new<R: Resources>(plan: &Plan<R>, session: Arc<dyn Session>, declared: Declared, halt: Halt) -> Self {
+    pub(super) fn new<R: Resources>(
+        plan: &Plan<R>,
+        session: Arc<dyn Session>,
+        tenure: Tenure,
+        declared: Declared,
+        halt: Halt,
+    ) -> Self {
         let Plan { client, entries, tasks, wants, slots, blocking, stir, lease, .. } = plan;
         let has_blocking = tasks.values().any(|task| task.entry.blocking);
         Self {
             session,
             lease: *lease,
+            tenure,
             platform: client.platform().clone(),
             client: client.clone(),
             tasks: tasks.clone(),

@@ -1,9 +1,12 @@
 //! The executor: one attempt is one value that walks through named steps, from a claimed job to what becomes of it.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pgq_core::{Claimed, Control, Failure, FailureKind, Outcome, Standing, State, Timestamp, Transition, decide};
+use pgq_core::{
+    Claimed, Control, Failure, FailureKind, Outcome, Standing, State, TaskOptions, Timestamp, Transition, decide,
+};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +20,7 @@ use crate::platform::within;
 use crate::task::{Attempt, BoundTask, FollowUps, Kept, Place, run_within};
 use crate::{Tx, platform};
 
-/// How long a handler has to end by itself once its time is over.
+/// How long a handler has to end by itself once it is to end.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Starts the jobs that a claim won, each in a slot.
@@ -45,9 +48,11 @@ impl Running {
         let task = engine.tasks.get(job.task.as_str()).cloned();
         let (name, blocks) = task.as_ref().map_or(("", false), |task| (task.entry.name, task.entry.blocking));
         let started = engine.platform.clock.now();
+        let grip = engine.held.add(&job, name, started);
+        grip.alone().store(task.as_ref().is_some_and(|task| is_counted(&task.entry.options)), Ordering::SeqCst);
         Self {
             place: if blocks { engine.blocking.reserve() } else { None },
-            grip: engine.held.add(&job, name, started),
+            grip,
             started,
             follow_ups: Arc::default(),
             kept: Arc::default(),
@@ -122,7 +127,14 @@ impl Running {
             biased;
             outcome = &mut handler => outcome,
             () = self.engine.halt.abort.cancelled() => Outcome::Released,
-            timeout = self.timeout(task, &attempt) => self.end_late(handler, &token, timeout).await,
+            timeout = self.timeout(task, &attempt) => {
+                let failure = Failure::new(FailureKind::Timeout, &format!("the handler took longer than {timeout:?}"));
+                self.end_early(handler, &token, failure).await
+            }
+            () = self.grip.doubted() => {
+                let failure = Failure::new(FailureKind::LostLease, "the worker's signs of life weren't accepted in time");
+                self.end_early(handler, &token, failure).await
+            }
             why = self.grip.cancelled() => self.end_cancelled(handler, &token, why).await,
         }
     }
@@ -140,11 +152,10 @@ impl Running {
         timeout
     }
 
-    /// Gives the handler a moment to end by itself. If it succeeds in that, it has succeeded; else it took too long,
-    /// whatever it says then.
-    async fn end_late(&self, handler: Paced, token: &CancellationToken, timeout: Duration) -> Outcome {
+    /// Gives the handler a moment to end by itself. If it succeeds in that, it has succeeded; else it has failed for the
+    /// reason that it is ended for, whatever it says then.
+    async fn end_early(&self, handler: Paced, token: &CancellationToken, failure: Failure) -> Outcome {
         token.cancel();
-        let failure = Failure::new(FailureKind::Timeout, &format!("the handler took longer than {timeout:?}"));
         tokio::select! {
             biased;
             outcome = handler => match outcome {
@@ -180,6 +191,7 @@ impl Running {
             headers: std::mem::take(&mut self.job.headers),
             tick: self.job.tick,
             token: self.engine.halt.hurry.child_token(),
+            alone: self.grip.alone(),
             client: self.engine.client.clone(),
             follow_ups: Arc::clone(&self.follow_ups),
             kept: Arc::clone(&self.kept),
@@ -218,6 +230,11 @@ impl Running {
         self.engine.outbox.push(ended);
         self.engine.make_room(&self.job.task);
     }
+}
+
+/// Whether it is bounded how many attempts of a task run at once.
+fn is_counted(options: &TaskOptions) -> bool {
+    options.own_limit().concurrency.is_some() || options.limits().iter().any(|limit| limit.concurrency.is_some())
 }
 
 /// Failures are warnings, what was given up is an error: an operator who sees only those sees what needs him.

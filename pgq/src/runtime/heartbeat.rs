@@ -69,11 +69,20 @@ impl Heartbeat {
     async fn beat(&mut self) -> Result<()> {
         self.engine.held.look(self.engine.platform.clock.now());
         let Some(pulse) = &mut self.pulse else { return Ok(()) };
+        let sent = self.engine.platform.clock.mark();
         let renewal = within(self.engine.lease / 3, pulse.renew()).await;
         let renewal: Renewal = renewal.unwrap_or_else(|| Err(Error::new(Kind::Unreachable, "a beat got no answer")))?;
         self.last = Some(self.engine.platform.clock.mark());
         match renewal {
-            Renewal::Alive { cancelled } => cancelled.iter().for_each(|cancelled| self.engine.held.cancel(cancelled)),
+            Renewal::Alive { cancelled } => {
+                if self.engine.tenure.renew(sent) {
+                    tracing::info!("a sign of life was accepted again: this worker goes on");
+                    self.engine.stir.raise();
+                }
+                for cancelled in &cancelled {
+                    self.engine.held.cancel(cancelled);
+                }
+            }
             Renewal::Gone if self.engine.halt.close.is_cancelled() => {}
             Renewal::Gone => {
                 tracing::error!("this worker was declared gone: its jobs are others' now");

@@ -1,7 +1,7 @@
 //! The jobs of this worker, from their claim until the backend has answered for their end.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use pgq_core::{Claimed, JobId, Timestamp};
@@ -25,6 +25,9 @@ pub(super) struct Grip(Arc<Inner>);
 struct Inner {
     why: OnceLock<String>,
     cancelled: CancellationToken,
+    doubted: CancellationToken,
+    /// Whether it matters that no other attempt runs beside it.
+    alone: Arc<AtomicBool>,
     suspect: bool,
     pace: Pace,
 }
@@ -36,6 +39,16 @@ impl Grip {
         self.0.why.get().cloned().unwrap_or_default()
     }
 
+    /// Waits until the lease is in doubt, where that matters.
+    pub(super) async fn doubted(&self) {
+        self.0.doubted.cancelled().await;
+    }
+
+    /// Set once it matters that no other attempt runs beside it.
+    pub(super) fn alone(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0.alone)
+    }
+
     pub(super) fn pace(&self) -> &Pace {
         &self.0.pace
     }
@@ -45,8 +58,9 @@ impl Held {
     /// Takes note of a job of a task that was claimed.
     pub(super) fn add(&self, job: &Claimed, task: &'static str, now: Timestamp) -> Grip {
         let pace = Pace::new(job.id, task, job.attempt, now, &self.manners);
-        let (why, cancelled, suspect) = (OnceLock::new(), CancellationToken::new(), job.is_suspect());
-        let grip = Grip(Arc::new(Inner { why, cancelled, suspect, pace }));
+        let (why, suspect) = (OnceLock::new(), job.is_suspect());
+        let (cancelled, doubted, alone) = (CancellationToken::new(), CancellationToken::new(), Arc::default());
+        let grip = Grip(Arc::new(Inner { why, cancelled, doubted, alone, suspect, pace }));
         self.suspects.fetch_add(suspect.into(), Ordering::SeqCst);
         self.with(|held| held.insert((job.id, job.epoch), grip.clone()));
         grip
@@ -73,6 +87,12 @@ impl Held {
             let _ = grip.0.why.set(why.clone());
             grip.0.cancelled.cancel();
         }
+    }
+
+    /// The lease is in doubt; how many were told that hadn't been.
+    pub(super) fn doubt(&self) -> usize {
+        let told = |grip: &&Grip| grip.0.alone.load(Ordering::SeqCst) && !grip.0.doubted.is_cancelled();
+        self.with(|held| held.values().filter(told).map(|grip| grip.0.doubted.cancel()).count())
     }
 
     /// Tells of those that take long.

@@ -32,6 +32,7 @@ mod sharer;
 mod shutdown;
 mod slots;
 mod stepper;
+mod tenure;
 mod ticker;
 mod worker;
 mod write;

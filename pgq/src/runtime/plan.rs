@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::engine::{Engine, Halt};
 use super::registration::{Declared, declared, introduce};
 use super::service::Signal;
+use super::tenure::Tenure;
 use crate::backend::{Uuid, Want};
 use crate::task::{Blocking, BoundTask, Resources, TaskEntry};
 use crate::{Client, Result};
@@ -59,6 +60,7 @@ impl<R: Resources> Plan<R> {
     pub(super) async fn open(&self, halt: Halt) -> Result<Arc<Engine>> {
         let declared = declared(&self.entries)?;
         let registration = introduce(&self.client, self.instance, self.lease, &self.entries, &self.wants);
+        let tenure = Tenure::new(self.lease, self.client.platform().clock.mark());
         let session = self.client.backend().register(registration).await?;
         let declared = Declared::by(&*session, declared).await?;
         if self.prune_schedules.swap(false, Ordering::SeqCst) {
@@ -66,6 +68,6 @@ impl<R: Resources> Plan<R> {
                 tracing::info!(schedule, "an orphaned schedule was deleted");
             }
         }
-        Ok(Arc::new(Engine::new(self, session, declared, halt)))
+        Ok(Arc::new(Engine::new(self, session, tenure, declared, halt)))
     }
 }

@@ -28,6 +28,7 @@ use super::maintenance::{Promoter, Pruner, Rescuer, Sweeper};
 use super::plan::{Duties, Plan};
 use super::service::{Service, backoff, drive};
 use super::sharer::Sharer;
+use super::tenure::Keeper;
 use super::ticker::Ticker;
 use crate::error::{Error, Kind, Result};
 use crate::platform::{pause, spawn, spawn_thread, within};
@@ -92,7 +93,11 @@ impl Life {
         spawn_thread("pgq-heartbeat", {
             let (engine, close) = (Arc::clone(&engine), close.clone());
             let deaf = plan.endings.deaf.then(|| stop.clone());
-            move || drive(Heartbeat::new(Arc::clone(&engine), deaf), engine, close)
+            move || async move {
+                let heartbeat = Heartbeat::new(Arc::clone(&engine), deaf);
+                let keeper = Keeper(Arc::clone(&engine));
+                tokio::join!(drive(heartbeat, Arc::clone(&engine), close.clone()), drive(keeper, engine, close));
+            }
         })
         .map_err(|error| Error::new(Kind::Interrupted, "the heartbeat's thread could not be started").because(error))?;
         let mut claiming = vec![

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pgq_core::{Headers, JobId, Tick};
@@ -33,6 +34,8 @@ pub(crate) struct Attempt {
     pub(crate) headers: Headers,
     pub(crate) tick: Option<Tick>,
     pub(crate) token: CancellationToken,
+    /// Set once it matters that no other attempt runs beside it.
+    pub(crate) alone: Arc<AtomicBool>,
     pub(crate) client: Client,
     pub(crate) follow_ups: Arc<FollowUps>,
     pub(crate) kept: Arc<Kept>,
@@ -67,6 +70,11 @@ impl<R> Context<R> {
 
     pub(super) fn kept(&self) -> &Kept {
         &self.attempt.kept
+    }
+
+    /// From now on it matters that no other attempt runs beside this one.
+    pub(super) fn stand_alone(&self) {
+        self.attempt.alone.store(true, Ordering::SeqCst);
     }
 
     pub(super) fn into_attempt(self) -> Arc<Attempt> {
@@ -106,8 +114,12 @@ impl<R> Context<R> {
     /// The claim number of this run, as the `bigint` that PostgreSQL would keep it in. It grows with every claim over the
     /// life of a job (only a crash of the server may give one twice, to two runs), so a write of your own that says
     /// `where fence < $1` can't be undone by a run that was overtaken and doesn't know it yet.
+    ///
+    /// An attempt that has asked for it, or whose task limits how many run at once, is told to end ([`token`](Self::token))
+    /// when the worker's signs of life aren't accepted for four fifths of its lease, before anybody else may run the job.
     #[must_use]
     pub fn fence(&self) -> i64 {
+        self.stand_alone();
         self.attempt.epoch.into()
     }
 
@@ -131,7 +143,7 @@ impl<R> Context<R> {
     }
 
     /// The token that fires when the attempt should end early: its job was cancelled, its time is over, the worker stops, or
-    /// its lease is lost.
+    /// its lease is lost or, where that matters ([`fence`](Self::fence)), in doubt.
     #[must_use]
     pub fn token(&self) -> &CancellationToken {
         &self.attempt.token

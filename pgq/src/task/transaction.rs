@@ -25,6 +25,7 @@ impl Kept {
 /// # Errors
 /// The database can't be reached, or has no connection left.
 pub async fn begin<R>(context: &Context<R>) -> Result<Tx, HandlerError> {
+    context.stand_alone();
     context.client().begin().await.map_err(HandlerError::new)
 }
 

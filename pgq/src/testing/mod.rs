@@ -59,6 +59,7 @@ pub fn context<R: Send + Sync + 'static>(resources: R) -> Context<R> {
         headers: Headers::new(),
         tick: None,
         token: CancellationToken::new(),
+        alone: Arc::default(),
         client: Client::memory(),
         follow_ups: Arc::default(),
         kept: Arc::default(),

@@ -1,0 +1,161 @@
+//! A worker whose signs of life aren't accepted, while nobody tells it that it was declared gone.
+
+use std::time::Duration;
+
+use pgq::testing::{ManualClock, Stepper, stepper};
+use pgq::{Context, FailureKind, Result, State, Timestamp, Worker};
+use tokio::sync::mpsc;
+
+use super::faults::{Ear, Fault, greet, plan, standing, wayward, wayward_by};
+
+/// Four fifths of the lease that a worker has by default.
+const TENURE: Duration = Duration::from_secs(12);
+const MOMENT: Duration = Duration::from_micros(1);
+
+/// Waits to be told to end, without asking for its fence.
+#[pgq::task]
+async fn unfenced(ctx: Context<Ear>) -> Result<(), pgq::BoxError> {
+    ctx.cancelled().await;
+    Ok(ctx.told.send(())?)
+}
+
+#[pgq::task]
+async fn fenced(ctx: Context<Ear>) -> Result<(), pgq::BoxError> {
+    let _ = ctx.fence();
+    ctx.cancelled().await;
+    Ok(ctx.told.send(())?)
+}
+
+#[pgq::task]
+async fn transactional(ctx: Context<Ear>, _tx: &pgq::Tx) -> Result<(), pgq::BoxError> {
+    ctx.cancelled().await;
+    Ok(ctx.told.send(())?)
+}
+
+#[pgq::task(concurrency = 5)]
+async fn counted(ctx: Context<Ear>) -> Result<(), pgq::BoxError> {
+    ctx.cancelled().await;
+    Ok(ctx.told.send(())?)
+}
+
+#[pgq::task(retry = fixed("1h"))]
+async fn heedless(ctx: Context) -> Result<(), pgq::BoxError> {
+    let _ = ctx.fence();
+    std::future::pending().await
+}
+
+fn clock() -> ManualClock {
+    ManualClock::at(Timestamp::EPOCH)
+}
+
+async fn beat_in_vain(worker: &mut Stepper) {
+    assert!(worker.beat().await.is_err());
+    tokio::task::yield_now().await;
+}
+
+#[tokio::test]
+async fn nothing_starts_while_the_lease_is_in_doubt() -> Result<()> {
+    let clock = clock();
+    let (client, faults) = wayward_by(&clock)?;
+    let mut worker = stepper::<()>(&client, pgq::tasks![greet], ()).await?;
+    worker.beat().await?;
+    let id = greet::enqueue(&client, ()).await?.id();
+    clock.advance(TENURE);
+    plan(&faults.renew, &[Fault::Refused]);
+    beat_in_vain(&mut worker).await;
+    assert_eq!(worker.step().await?, 0);
+    assert_eq!(standing(&client, id).await?, (State::Available, 0, 0), "it isn't claimed either");
+    worker.beat().await?;
+    assert_eq!(worker.step().await?, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_claim_wins_too_late_is_handed_back_and_not_started() -> Result<()> {
+    let clock = clock();
+    let (client, faults) = wayward_by(&clock)?;
+    let mut worker = stepper::<()>(&client, pgq::tasks![greet], ()).await?;
+    let id = greet::enqueue(&client, ()).await?.id();
+    plan(&faults.claim, &[Fault::Late]);
+    assert_eq!(worker.start().await?, 0);
+    assert_eq!(standing(&client, id).await?, (State::Running, 1, 1), "nobody runs it");
+    worker.beat().await?;
+    assert_eq!(worker.step().await?, 1);
+    assert_eq!(standing(&client, id).await?, (State::Completed, 1, 2));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_attempt_that_must_be_alone_is_told_to_end_before_the_lease_is_over() -> Result<()> {
+    let clock = clock();
+    let (client, faults) = wayward_by(&clock)?;
+    let (told, mut ends) = mpsc::unbounded_channel();
+    let tasks = pgq::tasks![fenced, transactional, counted];
+    let mut worker = stepper(&client, tasks, Ear { told }).await?;
+    let fenced = fenced::enqueue(&client, ()).await?.id();
+    transactional::enqueue(&client, ()).await?;
+    counted::enqueue(&client, ()).await?;
+    // The share of a limit is asked for where a claim has found that it is missing.
+    assert_eq!(worker.start().await? + worker.start().await?, 3);
+    clock.advance(TENURE - MOMENT);
+    plan(&faults.renew, &[Fault::Refused, Fault::Refused]);
+    beat_in_vain(&mut worker).await;
+    assert!(ends.try_recv().is_err(), "there is time left");
+    clock.advance(MOMENT);
+    beat_in_vain(&mut worker).await;
+    worker.settle().await?;
+    assert_eq!(ends.len(), 3);
+    assert_eq!(standing(&client, fenced).await?, (State::Completed, 1, 1), "nobody had declared it gone");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_attempt_that_needs_no_fence_goes_on_while_nobody_declares_its_worker_gone() -> Result<()> {
+    let clock = clock();
+    let (client, faults) = wayward_by(&clock)?;
+    let (told, mut ends) = mpsc::unbounded_channel();
+    let mut worker = stepper(&client, pgq::tasks![unfenced], Ear { told }).await?;
+    let id = unfenced::enqueue(&client, ()).await?.id();
+    worker.start().await?;
+    clock.advance(TENURE * 10);
+    plan(&faults.renew, &[Fault::Refused]);
+    beat_in_vain(&mut worker).await;
+    worker.beat().await?;
+    assert!(ends.try_recv().is_err(), "nobody told it to end");
+    client.cancel(id, "enough").await?;
+    worker.beat().await?;
+    worker.settle().await?;
+    assert!(ends.try_recv().is_ok());
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_attempt_that_does_not_heed_a_doubt_has_failed() -> Result<()> {
+    let clock = clock();
+    let (client, faults) = wayward_by(&clock)?;
+    let mut worker = stepper::<()>(&client, pgq::tasks![heedless], ()).await?;
+    let id = heedless::enqueue(&client, ()).await?.id();
+    worker.start().await?;
+    clock.advance(TENURE);
+    plan(&faults.renew, &[Fault::Refused]);
+    beat_in_vain(&mut worker).await;
+    tokio::select! {
+        settled = worker.settle() => settled?,
+        () = async { loop { tokio::task::yield_now().await; clock.advance(Duration::from_millis(100)); } } => {}
+    }
+    let job = client.get(id).await?.expect("the job is kept");
+    assert_eq!((job.state, job.failures[0].kind), (State::Retryable, FailureKind::LostLease));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_keeps_watch_over_its_lease_by_itself() -> Result<()> {
+    let (client, faults) = wayward()?;
+    plan(&faults.renew, &[Fault::Refused; 1_000]);
+    let (told, mut ends) = mpsc::unbounded_channel();
+    let builder = Worker::builder().client(client.clone()).tasks(pgq::tasks![fenced]).resources(Ear { told });
+    let worker = builder.lease(Duration::from_secs(1)).spawn().await?;
+    fenced::enqueue(&client, ()).await?;
+    tokio::time::timeout(Duration::from_secs(20), ends.recv()).await.expect("it is told to end");
+    worker.stop().await
+}
