@@ -10,6 +10,7 @@ create table @worker (
   span interval not null,
   started timestamptz not null,
   beat timestamptz not null,
+  visible boolean not null,               -- whether others can see its connections end
   gone timestamptz,
   freed timestamptz,
   edition bigint                          -- the set of declarations that it has

@@ -22,6 +22,10 @@ async fn connections(pool: &PgPool) -> Vec<i32> {
     sqlx::query_scalar(query).fetch_all(pool).await.unwrap()
 }
 
+async fn cut_off(pool: &PgPool, pids: Vec<i32>) {
+    sqlx::query("select pg_terminate_backend(pid) from unnest($1) as pid").bind(pids).execute(pool).await.unwrap();
+}
+
 /// Until the server has noticed that connections ended: it tells nobody.
 async fn connections_are_down_to(pool: &PgPool, count: usize) {
     let down = async {
@@ -61,7 +65,7 @@ async fn a_worker_that_connects_again_is_not_gone() {
     let other = world.session(&["a"]).await.unwrap();
     let mut pulse = other.attend().await.unwrap();
     assert_eq!(watch(&mut pulse).await, NOBODY);
-    sqlx::query("select pg_terminate_backend(pid) from unnest($1) as pid").bind(its).execute(pool).await.unwrap();
+    cut_off(pool, its).await;
     connections_are_down_to(pool, 2).await;
     assert!(watch(&mut pulse).await.missing);
     assert!(beating.renew().await.is_err(), "its connection is gone");
@@ -84,6 +88,59 @@ async fn who_connects_anew_has_seen_nobody_and_misses_nobody() {
     let mut pulse = other.attend().await.unwrap();
     for _ in 0..3 {
         assert_eq!(watch(&mut pulse).await, NOBODY, "its lease is what counts now");
+        world.clock.advance(HALF_A_SECOND);
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_starts_and_is_killed_between_two_looks_is_missed() {
+    let world = World::postgres().await;
+    let other = world.session(&["a"]).await.unwrap();
+    let mut pulse = other.attend().await.unwrap();
+    assert_eq!(watch(&mut pulse).await, NOBODY);
+    let killed = world.session(&["a"]).await.unwrap();
+    drop(killed);
+    connections_are_down_to(world.client.pool().unwrap(), 2).await;
+    assert!(watch(&mut pulse).await.missing, "it has registered, so it was there");
+    world.clock.advance(HALF_A_SECOND);
+    assert_eq!(watch(&mut pulse).await.gone, 1);
+}
+
+#[tokio::test]
+async fn a_worker_that_beats_and_is_killed_between_two_looks_is_missed() {
+    let world = World::postgres().await;
+    let pool = world.client.pool().unwrap();
+    let (killed, other) = (world.session(&["a"]).await.unwrap(), world.session(&["a"]).await.unwrap());
+    // As after everybody was cut off: this one is the first to be back.
+    cut_off(pool, connections(pool).await).await;
+    connections_are_down_to(pool, 0).await;
+    let mut pulse = other.attend().await.unwrap();
+    assert_eq!(watch(&mut pulse).await, NOBODY, "it may come back yet");
+    world.clock.advance(HALF_A_SECOND);
+    let mut beating = killed.attend().await.unwrap();
+    beating.renew().await.unwrap();
+    drop((beating, killed));
+    connections_are_down_to(pool, 1).await;
+    assert!(watch(&mut pulse).await.missing, "it has beaten, so it was there");
+    world.clock.advance(HALF_A_SECOND);
+    assert_eq!(watch(&mut pulse).await.gone, 1);
+}
+
+#[tokio::test]
+async fn a_worker_whose_connections_tell_nothing_is_left_to_its_lease() {
+    let world = World::postgres().await;
+    let pool = world.client.pool().unwrap();
+    let other = world.session(&["a"]).await.unwrap();
+    let mut pulse = other.attend().await.unwrap();
+    assert_eq!(watch(&mut pulse).await, NOBODY);
+    let killed = world.session(&["a"]).await.unwrap();
+    // As where it had registered through a pooler.
+    let hide = sqlx::query("update pgq.worker set visible = false where id = $1").bind(killed.lease().0);
+    hide.execute(pool).await.unwrap();
+    drop(killed);
+    connections_are_down_to(pool, 2).await;
+    for _ in 0..3 {
+        assert_eq!(watch(&mut pulse).await, NOBODY);
         world.clock.advance(HALF_A_SECOND);
     }
 }

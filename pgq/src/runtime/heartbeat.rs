@@ -16,8 +16,8 @@ use crate::platform::{Mark, within};
 pub(super) const LEASE: Duration = Duration::from_secs(15);
 /// So many beats are in a lease: a dozen may be lost before it is.
 const BEATS: u32 = 15;
-/// The time between two beats while another worker is missed.
-const MISSING: Duration = Duration::from_millis(500);
+/// The time between two beats while another worker is missed, who is lost after twice as long.
+const MISSING: Duration = Duration::from_millis(250);
 
 pub(super) struct Heartbeat {
     engine: Arc<Engine>,
@@ -45,7 +45,9 @@ impl Heartbeat {
         }
         // What came while nobody listened notified nobody.
         self.pass_on(Notice::ALL);
-        Ok(())
+        // At once, so that others know that it was there should it end the next moment, and it knows them.
+        self.beat().await?;
+        self.watch().await
     }
 
     fn close(&mut self) {

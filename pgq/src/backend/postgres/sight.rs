@@ -9,7 +9,10 @@
 //!        └──────────────────┘
 //! ```
 //!
-//! and all of it was seen through one connection of the observer's. A server that restarts or fails over drops every lock and
+//! and all of it was seen through one connection of the observer's. To see that the lock was held it is enough to see what is
+//! only done on a connection that holds it: a worker that wasn't there at the last look has registered since, and one whose
+//! beat is another has beaten. So who dies between two looks is missed too. (Where connections don't tell, as behind a
+//! pooler, a worker says so when it registers, and nobody looks for it.) A server that restarts or fails over drops every lock and
 //! every observer's connection too, so nobody has seen anything, and no storm follows. A worker whose connections were
 //! ended by somebody, and who connects again, beats again. Who is stopped but not dead keeps its connections: that is what
 //! leases are for. When the observer dies, others have seen the same.
@@ -33,8 +36,15 @@ pub(super) struct Sight {
 
 #[derive(Debug)]
 enum Seen {
+    /// Never, so it can't be missed.
+    Never {
+        beat: Timestamp,
+    },
     There,
-    Absent { beat: Timestamp, since: Mark },
+    Absent {
+        beat: Timestamp,
+        since: Mark,
+    },
 }
 
 /// A worker as it looks now.
@@ -48,20 +58,20 @@ pub(super) struct Sighting {
 impl Sight {
     /// Takes in what the connection `eyes` sees; which workers are lost, with their last beats.
     pub(super) fn look(&mut self, eyes: i32, now: &[Sighting], clock: &Clock) -> Vec<(Lease, Timestamp)> {
-        if self.eyes != eyes {
-            *self = Self { eyes, workers: HashMap::new() };
-        }
-        let mut before = std::mem::take(&mut self.workers);
+        let first = self.eyes != eyes;
+        let mut before = if first { HashMap::new() } else { std::mem::take(&mut self.workers) };
+        *self = Self { eyes, workers: HashMap::with_capacity(now.len()) };
         let mut lost = Vec::new();
         for sighting in now {
-            let seen =
-                before.remove(&sighting.lease).map_or_else(|| first(sighting), |seen| Some(seen.next(sighting, clock)));
-            if let Some(Seen::Absent { since, .. }) = &seen
+            // Who wasn't there at the last look has registered since, on a connection that held the lock.
+            let unknown = if first { Seen::Never { beat: sighting.beat } } else { Seen::There };
+            let seen = before.remove(&sighting.lease).unwrap_or(unknown).next(sighting, clock);
+            if let Seen::Absent { since, .. } = &seen
                 && since.elapsed() >= LONG
             {
                 lost.push((sighting.lease, sighting.beat));
             }
-            self.workers.extend(seen.map(|seen| (sighting.lease, seen)));
+            self.workers.insert(sighting.lease, seen);
         }
         lost
     }
@@ -72,17 +82,15 @@ impl Sight {
     }
 }
 
-/// Who was never there can't be missed.
-fn first(sighting: &Sighting) -> Option<Seen> {
-    sighting.held.then_some(Seen::There)
-}
-
 impl Seen {
     fn next(self, now: &Sighting, clock: &Clock) -> Self {
         match self {
             _ if now.held => Self::There,
+            Self::Never { beat } if beat == now.beat => Self::Never { beat },
             Self::Absent { beat, since } if beat == now.beat => Self::Absent { beat, since },
-            Self::There | Self::Absent { .. } => Self::Absent { beat: now.beat, since: clock.mark() },
+            Self::Never { .. } | Self::There | Self::Absent { .. } => {
+                Self::Absent { beat: now.beat, since: clock.mark() }
+            }
         }
     }
 }
@@ -126,6 +134,18 @@ mod tests {
         let mut watch = Watch::new();
         assert!(!watch.see(1, false, 0) && !watch.see(1, false, 0) && !watch.see(1, false, 0));
         assert!(!watch.sight.misses_somebody());
+    }
+
+    #[test]
+    fn who_beats_or_registers_and_is_lost_between_two_looks_is_missed() {
+        let mut watch = Watch::new();
+        assert!(!watch.see(1, false, 0) && !watch.see(1, false, 1));
+        assert!(watch.sight.misses_somebody());
+        assert!(watch.see(1, false, 1));
+        let mut watch = Watch::new();
+        watch.sight.look(1, &[], &Clock::Manual(watch.clock.clone()));
+        assert!(!watch.see(1, false, 0));
+        assert!(watch.see(1, false, 0));
     }
 
     #[test]

@@ -6,8 +6,8 @@ with stray as materialized (
   where job.lease is not null
     and not exists (
       select from @worker as worker where worker.id = job.lease and (worker.gone is null or worker.freed is null)))
-insert into @worker as worker (id, instance, host, pid, span, started, beat, gone)
-select lease, '00000000-0000-0000-0000-000000000000', 'unknown', 0, interval '0', now, now, now
+insert into @worker as worker (id, instance, host, pid, span, started, beat, visible, gone)
+select lease, '00000000-0000-0000-0000-000000000000', 'unknown', 0, interval '0', now, now, false, now
 from stray, coalesce($1::timestamptz, clock_timestamp()) as now
 -- Where there is a row its name is known. A live worker whose registration our snapshot didn't see stays as it is.
 on conflict (id) do update set freed = null where worker.gone is not null

@@ -7,4 +7,4 @@ with held as materialized (
     and database = (select oid from pg_database where datname = current_database()))
 select worker.id, worker.beat, exists (select from held where lease = worker.id) as held, pg_backend_pid() as eyes
 from (select) as always
-left join @worker as worker on worker.gone is null and worker.id <> $1::bigint
+left join @worker as worker on worker.gone is null and worker.visible and worker.id <> $1::bigint
