@@ -1,7 +1,7 @@
 //! Crashes: what becomes of a job whose holder died, and who is to blame.
 //!
 //! A process that dies takes all its jobs with it, and nobody saw which of them, if any, killed it. So crashes are counted
-//! apart from attempts. After the first one a job runs again at once: most often a machine went, and nobody is to blame. From
+//! apart from attempts. After the first one a job runs again at once, in its old place: most often a machine went, and nobody is to blame. From
 //! the second on it is a suspect: it waits a while, and a worker runs no two suspects at a time, so that whoever kills his
 //! worker again takes no other suspect along, and bystanders are cleared by running to their end. At five crashes a job is
 //! discarded, and so is one whose attempts are used up.

@@ -105,13 +105,14 @@ async fn crash(world: &World) -> Result<Arc<dyn Session>> {
 
 pub(crate) async fn a_job_that_kills_its_workers_waits_longer_each_time_and_is_discarded(world: World) -> Result<()> {
     let mut session = world.session(&["a"]).await?;
-    let id = world.put_one(job("a")).await?;
+    let (id, put) = (world.put_one(job("a")).await?, world.clock.now());
     for (crashes, pause) in [(1, 0), (2, 10), (3, 30), (4, 90)] {
         assert_eq!(claim(&session, &["a"], 1).await?[0].id, id);
         session = crash(&world).await?;
         let found = world.job(id).await?;
         assert_eq!(found.crashes, crashes);
-        assert_eq!(found.run_at, world.clock.now().saturating_add(Duration::from_secs(pause)));
+        let paused = world.clock.now().saturating_add(Duration::from_secs(pause));
+        assert_eq!(found.run_at, if pause == 0 { put } else { paused }, "the first time it keeps its place");
         assert_eq!(found.state, if pause == 0 { State::Available } else { State::Retryable });
         world.clock.advance(Duration::from_secs(pause));
         session.attend().await?.renew().await?;

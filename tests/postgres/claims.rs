@@ -6,7 +6,7 @@ use std::time::Duration;
 use pgq::JobId;
 use pgq::backend::{Batch, Claim, NewJob, Session, Transition};
 
-use crate::world::{World, end, ids, job, want, with_priority};
+use crate::world::{SPAN, World, end, ids, job, want, with_priority};
 
 /// A claim like those of a busy worker, which begins behind what it has passed.
 async fn claim(session: &Arc<dyn Session>, limit: u32) -> Batch {
@@ -76,6 +76,19 @@ async fn what_the_worker_itself_hands_back_is_found_at_once() {
     let first = claim(&session, 2).await.jobs;
     end(&session, &first[0], Transition::Release).await.unwrap();
     assert_eq!(ids(&claim(&session, 1).await.jobs), put[..1]);
+}
+
+#[tokio::test]
+async fn what_the_worker_rescues_is_found_at_once() {
+    let world = World::postgres().await;
+    let put = put(&world, 4).await;
+    let (lost, session) = (world.session(&["a"]).await.unwrap(), world.session(&["a"]).await.unwrap());
+    claim(&lost, 1).await;
+    world.clock.advance(SPAN * 2);
+    session.attend().await.unwrap().renew().await.unwrap();
+    assert_eq!(ids(&claim(&session, 1).await.jobs), put[1..2]);
+    assert_eq!(session.rescue(9).await.unwrap().freed, 1);
+    assert_eq!(ids(&claim(&session, 1).await.jobs), put[..1], "and what comes next is waiting");
 }
 
 #[tokio::test]

@@ -213,7 +213,9 @@ impl Row {
         self.crashes = self.crashes.saturating_add(1);
         match crash::fate(self.crashes, self.attempt, self.max_attempts) {
             Fate::Again(pause) => {
-                self.wait_until(now.saturating_add(pause), State::Retryable, now);
+                // Nobody is to blame the first time, so it keeps its place.
+                let until = if pause.is_zero() { self.run_at } else { now.saturating_add(pause) };
+                self.wait_until(until, State::Retryable, now);
                 None
             }
             Fate::Discarded => Some(Discarded::new(self.id, self.lane.task.to_string(), self.attempt, failure)),

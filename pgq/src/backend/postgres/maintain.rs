@@ -53,6 +53,10 @@ impl PgSession {
             query.execute(&mut *transaction).await.map_err(database)?;
         }
         transaction.commit().await.map_err(database)?;
+        if !freed.is_empty() {
+            // They are as old as they were when somebody claimed them.
+            self.passed().mark_behind();
+        }
         self.leave_lost(false).await?;
         self.reclaim_shares().await?;
         self.cancel_untold().await?;

@@ -15,7 +15,9 @@ given as (select coalesce($2::timestamptz, clock_timestamp()) as now),
 freed as (
   update @job as job
   set lease = null, crashes = job.crashes + 1, retrying = found.pause > 0,
-      lane = case when found.pause > 0 then 1 else 0 end, run_at = now + found.pause * interval '1 microsecond'
+      lane = case when found.pause > 0 then 1 else 0 end,
+      -- Nobody is to blame the first time, so it keeps its place.
+      run_at = case when found.pause > 0 then now + found.pause * interval '1 microsecond' else job.run_at end
   from found, given
   where job.ctid = found.tid and not found.over
   returning job.id, job.epoch, job.attempt, job.queue, job.task, found.holder, found.pause = 0 as ready),
