@@ -39,6 +39,11 @@ impl Binaries {
         self.0.join("initdb")
     }
 
+    /// Where `postgres` really is: it may be reached through a link that this one doesn't have.
+    pub(crate) fn pg_basebackup(&self) -> PathBuf {
+        self.postgres().canonicalize().unwrap_or_else(|_| self.postgres()).with_file_name("pg_basebackup")
+    }
+
     pub(crate) fn postgres(&self) -> PathBuf {
         self.0.join("postgres")
     }

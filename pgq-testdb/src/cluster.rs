@@ -14,6 +14,21 @@ pub(crate) fn create(data: &Path, binaries: &Binaries, account: &Account) -> Res
     Account::run(account.command("cp").arg("-R").arg(pristine).arg(data), "copying a new cluster")
 }
 
+/// Puts a copy at `data`, which must not exist yet, of the cluster whose server listens in `socket_directory`; started, it
+/// follows that one.
+pub(crate) fn copy(
+    data: &Path,
+    binaries: &Binaries,
+    account: &Account,
+    socket_directory: &Path,
+    port: &str,
+) -> Result<(), Error> {
+    let mut copy = account.command(binaries.pg_basebackup());
+    copy.arg("--pgdata").arg(data).arg("--host").arg(socket_directory).args(["--port", port, "--username", "postgres"]);
+    copy.args(["--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync"]);
+    Account::run(&mut copy, "pg_basebackup")
+}
+
 fn pristine(binaries: &Binaries, account: &Account) -> Result<PathBuf, Error> {
     let cache = directory::cache(account)?;
     let pristine = cache.join(version(binaries, account)?);

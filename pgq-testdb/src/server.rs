@@ -5,7 +5,7 @@ mod process;
 
 use std::{
     fs::{self, File},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -53,6 +53,24 @@ impl Server {
     /// Starts a server and waits until it takes connections: 100–200 ms (with [`fsync`](Options::fsync), on disk, up to
     /// a second), and a second more when a version of PostgreSQL is used for the first time on this machine.
     pub fn start(options: Options) -> Result<Self, Error> {
+        Self::open(options, cluster::create)
+    }
+
+    /// Starts a second server that follows this one, with the same options: a copy of its data, and from then on all that it
+    /// writes. `select pg_promote()` makes it a server of its own, as after a [`kill`](Self::kill) of this one. It is sure
+    /// to have what was committed only while this one waits for it (`synchronous_standby_names = '*'`).
+    ///
+    /// It takes `pg_basebackup` beside the server's binaries, and a quarter of a second or two.
+    pub fn standby(&self) -> Result<Self, Error> {
+        Self::open(self.options.clone(), |data, binaries, account| {
+            cluster::copy(data, binaries, account, &self.directory, self.options.port())
+        })
+    }
+
+    fn open(
+        options: Options,
+        make: impl FnOnce(&Path, &Binaries, &Account) -> Result<(), Error>,
+    ) -> Result<Self, Error> {
         let account = Account::get()?;
         let binaries = Binaries::find(options.binaries.as_deref(), account)?;
         let directory = directory::create(options.directory.as_deref(), !options.fsync, account)?;
@@ -65,7 +83,7 @@ impl Server {
 
         let running = Mutex::new(Running { process: None, janitor });
         let server = Self { options, binaries, account, directory, log, running };
-        cluster::create(&server.data_directory(), &server.binaries, account)?;
+        make(&server.data_directory(), &server.binaries, account)?;
         server.launch(&mut server.running())?;
         Ok(server)
     }

@@ -80,6 +80,27 @@ async fn a_stopped_server_starts_again_with_its_data() -> Outcome {
     Ok(())
 }
 
+#[tokio::test]
+async fn a_standby_has_what_was_committed_and_takes_over() -> Outcome {
+    let server = Server::start(Options::default().fsync(true))?;
+    let standby = server.standby()?;
+    let mut primary = PgConnection::connect(&server.url()).await?;
+    for sql in ["alter system set synchronous_standby_names = '*'", "select pg_reload_conf()"] {
+        sqlx::raw_sql(sql).execute(&mut primary).await?;
+    }
+    let waits = "select count(*) from pg_stat_replication where sync_state = 'sync'";
+    while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut primary).await? == 0 {}
+    sqlx::raw_sql("create table t (id int); insert into t values (1)").execute(&mut primary).await?;
+    server.kill()?;
+    let mut connection = PgConnection::connect(&standby.url()).await?;
+    assert!(sqlx::raw_sql("insert into t values (2)").execute(&mut connection).await.is_err(), "it only follows");
+    sqlx::raw_sql("select pg_promote()").execute(&mut connection).await?;
+    sqlx::raw_sql("insert into t values (2)").execute(&mut connection).await?;
+    let ids: Vec<i32> = sqlx::query_scalar("select id from t order by id").fetch_all(&mut connection).await?;
+    assert_eq!(ids, [1, 2]);
+    Ok(())
+}
+
 #[test]
 fn a_server_that_does_not_start_says_why_and_leaves_nothing() -> Outcome {
     // Beside a server that started: not every temporary directory is open to the server's user.
