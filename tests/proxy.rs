@@ -1,13 +1,19 @@
-//! A link to the server that a test can spoil.
+//! A link to the server that a test can spoil, and lead to another server.
+
+use std::time::Duration;
 
 use pgq::sqlx::postgres::PgConnectOptions;
 use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
 
+/// How long a frozen link is silent: then it breaks, as where somebody on the way says at last that he has forgotten it.
+const SILENCE: Duration = Duration::from_secs(10);
+
 /// A proxy in front of a server. It lives as long as the runtime that started it.
 pub(crate) struct Proxy {
     options: PgConnectOptions,
+    server: watch::Sender<PgConnectOptions>,
     frozen: watch::Sender<u64>,
 }
 
@@ -16,12 +22,14 @@ impl Proxy {
         let (listener, options) = listen(&server).await?;
         let frozen = watch::Sender::new(0);
         let freeze = frozen.clone();
+        let (server, target) = watch::channel(server);
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
-                tokio::spawn(forward(near, server.clone(), freeze.subscribe()));
+                let server = target.borrow().clone();
+                tokio::spawn(forward(near, server, freeze.subscribe()));
             }
         });
-        Ok(Self { options, frozen })
+        Ok(Self { options, server, frozen })
     }
 
     /// How to reach the server through it.
@@ -29,7 +37,12 @@ impl Proxy {
         self.options.clone()
     }
 
-    /// From now on the connections that there are carry nothing any more, and stay open; new ones do.
+    /// New connections lead to another server.
+    pub(crate) fn lead_to(&self, server: PgConnectOptions) {
+        self.server.send_replace(server);
+    }
+
+    /// From now on the connections that there are carry nothing any more, and stay open for a while; new ones do.
     pub(crate) fn freeze(&self) {
         self.frozen.send_modify(|times| *times += 1);
     }
@@ -67,6 +80,6 @@ async fn forward(mut near: TcpStream, server: PgConnectOptions, mut frozen: watc
     let Ok(mut far) = connect(&server).await else { return };
     tokio::select! {
         _ = copy_bidirectional(&mut near, &mut far) => {}
-        _ = frozen.changed() => std::future::pending().await,
+        _ = frozen.changed() => tokio::time::sleep(SILENCE).await,
     }
 }

@@ -4,7 +4,8 @@ use std::fmt;
 
 use pgq::sqlx::{self, PgPool, raw_sql};
 
-/// Ours; pgq's tables stand beside them in their own schema. Nothing here is unique: it is counted.
+/// Ours; pgq's tables stand beside them in their own schema. Nothing here is unique: it is counted. And a disk that is full
+/// when we say so.
 const TABLES: &str = "
     create table promise (job bigint not null, task text not null);
     create table run (job bigint not null, epoch bigint not null, worker text not null, crashes int not null,
@@ -13,7 +14,16 @@ const TABLES: &str = "
     create table receipt (job bigint primary key, paid bigint not null);
     create table worker_process (worker text primary key, pid int not null);
     create table kill (pid int not null, at timestamptz not null);
-    create table shake (at timestamptz not null)";
+    create table shake (at timestamptz not null);
+    create table disk_full (yes boolean not null);
+    create function refuse_when_full() returns trigger language plpgsql as $$
+      begin
+        if exists (select from public.disk_full) then
+          raise 'no space left on device' using errcode = 'disk_full';
+        end if;
+        return new;
+      end $$;
+    create trigger full_disk before insert on pgq.history_default for each row execute function refuse_when_full()";
 
 pub(crate) async fn open(pool: &PgPool) -> anyhow::Result<()> {
     raw_sql(TABLES).execute(pool).await?;
@@ -32,7 +42,9 @@ pub(crate) struct Findings {
     pub(crate) duplicates: i64,
     pub(crate) discarded: i64,
     /// Of jobs whose worker was killed, from the kill to their next begin, in ms.
-    pub(crate) recoveries: Vec<f64>,
+    pub(crate) recoveries: Recoveries,
+    /// The same soon after everybody's connections had ended, when the first to come back may not have been seen by anybody.
+    pub(crate) shaken: Recoveries,
     pub(crate) violations: Vec<String>,
 }
 
@@ -83,19 +95,21 @@ pub(crate) async fn check(pool: &PgPool) -> anyhow::Result<Findings> {
             violations.push(format!("{found} {what}"));
         }
     }
-    // Who crashed for the first time runs again at once; from the second time on there is a pause. Where everybody's connections
-    // ended about then, nobody has seen anything, and the lease decides.
-    let recoveries = sqlx::query_scalar(
-        "select (extract(epoch from next.begun - kill.at) * 1000)::float8
+    // Who crashed for the first time runs again at once; from the second time on there is a pause.
+    let recoveries: Vec<(f64, bool)> = sqlx::query_as(
+        "select (extract(epoch from next.begun - kill.at) * 1000)::float8,
+                exists (select from shake
+                        where shake.at between kill.at - interval '8 seconds' and kill.at + interval '3 seconds')
          from kill
          join worker_process using (pid)
          join run on run.worker = worker_process.worker and run.begun < kill.at and run.ended is null
          join lateral (select begun, crashes from run as later where later.job = run.job and later.epoch > run.epoch
                        order by epoch limit 1) as next on next.crashes = 1 and next.begun > kill.at
-         where not exists (select from shake
-                           where shake.at between kill.at - interval '8 seconds' and kill.at + interval '3 seconds')
          order by 1",
-    );
+    )
+    .fetch_all(pool)
+    .await?;
+    let (shaken, recoveries): (Vec<_>, Vec<_>) = recoveries.into_iter().partition(|(_, shaken)| *shaken);
     Ok(Findings {
         jobs: count("select count(*) from promise").await?,
         duplicates: count(
@@ -103,15 +117,26 @@ pub(crate) async fn check(pool: &PgPool) -> anyhow::Result<Findings> {
         )
         .await?,
         discarded: count("select count(*) from pgq.history where state = 6").await?,
-        recoveries: recoveries.fetch_all(pool).await?,
+        recoveries: recoveries.into(),
+        shaken: shaken.into(),
         violations,
     })
 }
 
-impl Findings {
-    /// The longest of the quickest share of recoveries.
-    pub(crate) fn recovery(&self, share: f64) -> Option<f64> {
-        let last = self.recoveries.len().checked_sub(1)?;
+/// Spans in ms, in order.
+#[derive(Debug)]
+pub(crate) struct Recoveries(Vec<f64>);
+
+impl From<Vec<(f64, bool)>> for Recoveries {
+    fn from(spans: Vec<(f64, bool)>) -> Self {
+        Self(spans.into_iter().map(|(span, _)| span).collect())
+    }
+}
+
+impl Recoveries {
+    /// The longest of the quickest share of them.
+    pub(crate) fn longest(&self, share: f64) -> Option<f64> {
+        let last = self.0.len().checked_sub(1)?;
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -119,7 +144,17 @@ impl Findings {
             reason = "an index"
         )]
         let at = (last as f64 * share).round() as usize;
-        self.recoveries.get(at).copied()
+        self.0.get(at).copied()
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>, what: &str) -> fmt::Result {
+        writeln!(f, "  {what:<38} {:>9}", self.0.len())?;
+        for (what, share) in [("  p50, ms", 0.5), ("  p99, ms", 0.99), ("  longest, ms", 1.0)] {
+            if let Some(span) = self.longest(share) {
+                writeln!(f, "  {what:<38} {span:>9.0}")?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -130,12 +165,7 @@ impl fmt::Display for Findings {
         line(f, "jobs promised", &self.jobs)?;
         line(f, "  of these discarded", &self.discarded)?;
         line(f, "  run to their end more than once", &self.duplicates)?;
-        line(f, "recoveries after a kill, measured", &self.recoveries.len())?;
-        for (what, share) in [("  p50, ms", 0.5), ("  p99, ms", 0.99), ("  longest, ms", 1.0)] {
-            if let Some(span) = self.recovery(share) {
-                line(f, what, &format!("{span:.0}"))?;
-            }
-        }
-        Ok(())
+        self.recoveries.write(f, "recoveries after a kill, measured")?;
+        self.shaken.write(f, "  soon after or before an outage")
     }
 }

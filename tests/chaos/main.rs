@@ -2,10 +2,16 @@
 //!
 //! ```text
 //! cargo run --release --bin chaos -- --quick     about a minute
-//! cargo run --release --bin chaos                an hour: some 200 kills of workers and 20 of servers
+//! cargo run --release --bin chaos                an hour
 //! cargo run --release --bin chaos -- --seconds 300 --seed 7 --json
-//! cargo run --release --bin chaos -- --seconds 60 --mostly kills     or stops
+//! cargo run --release --bin chaos -- --seconds 60 --mostly kills     or stops, or outages
+//! cargo run --release --bin chaos -- --lease 15                      what workers have by default; here it is 3 seconds
 //! ```
+//!
+//! Workers are killed, and stopped for longer than their lease. Everybody's connections are cut; the links of one worker go
+//! silent and stay open; a crowd takes all connections of the server. The server is killed, restarted, killed while a standby
+//! takes its place, made read-only, and refuses rows of history as with a full disk. Each is done once, as far as the time
+//! goes, and then by chance.
 //!
 //! It ends with 1 where the accounts don't agree: a job that was promised (its enqueue was committed) and has no end or two,
 //! an effect of the attempt's transaction that isn't there exactly once, an attempt that began after its successor, something
@@ -18,7 +24,9 @@
 //! Of mostly kills, 45 s had 168 jobs run again elsewhere after 1.1 s (p50) and 2.0 s (p99), on 4 cores.
 
 mod ledger;
+mod links;
 mod monkey;
+mod outages;
 #[path = "../proxy.rs"]
 mod proxy;
 mod tasks;
@@ -34,8 +42,8 @@ use pgq::sqlx::{self, PgPool};
 use pgq_testdb::{Options, Server};
 
 use crate::ledger::Findings;
+use crate::links::Links;
 use crate::monkey::{Monkey, Odds};
-use crate::proxy::Proxy;
 
 /// How many workers there are at a time.
 const WORKERS: usize = 4;
@@ -45,6 +53,7 @@ const SETTLE: Duration = Duration::from_secs(150);
 struct Plan {
     span: Duration,
     odds: Odds,
+    lease: Duration,
     seed: u64,
     json: bool,
     worker: Option<String>,
@@ -52,7 +61,8 @@ struct Plan {
 
 impl Plan {
     fn read() -> anyhow::Result<Self> {
-        let mut plan = Self { span: Duration::from_hours(1), odds: monkey::ALL, seed: 1, json: false, worker: None };
+        let (span, lease) = (Duration::from_hours(1), Duration::from_secs(3));
+        let mut plan = Self { span, odds: monkey::ALL, lease, seed: 1, json: false, worker: None };
         let mut parser = lexopt::Parser::from_env();
         while let Some(argument) = parser.next()? {
             match argument {
@@ -62,9 +72,11 @@ impl Plan {
                     plan.odds = match parser.value()?.string()?.as_str() {
                         "kills" => monkey::KILLS,
                         "stops" => monkey::STOPS,
-                        other => anyhow::bail!("--mostly: expected `kills` or `stops`, got `{other}`"),
+                        "outages" => monkey::OUTAGES,
+                        other => anyhow::bail!("--mostly: expected `kills`, `stops` or `outages`, got `{other}`"),
                     };
                 }
+                Long("lease") => plan.lease = Duration::from_secs(parser.value()?.parse()?),
                 Long("seed") => plan.seed = parser.value()?.parse()?,
                 Long("json") => plan.json = true,
                 Long("worker") => plan.worker = Some(parser.value()?.string()?),
@@ -93,14 +105,14 @@ async fn main() -> anyhow::Result<()> {
 type Done = Vec<(&'static str, u32)>;
 
 async fn run(plan: &Plan) -> anyhow::Result<(Findings, Done, u32)> {
-    let server = tokio::task::spawn_blocking(|| Server::start(Options::default().fsync(true))).await??;
-    let server = Arc::new(server);
-    let options: sqlx::postgres::PgConnectOptions = server.url().parse()?;
-    let pool = PgPool::connect_with(options.clone()).await?;
+    let options = Options::default().fsync(true).setting("max_connections", outages::CONNECTIONS.to_string());
+    let server = tokio::task::spawn_blocking(|| Server::start(options)).await??;
+    let links = Links::to(&server.url().parse()?).await?;
+    let pool = PgPool::connect_with(links.ours.options().application_name(outages::OURS)).await?;
     let client = Client::from_pool(pool.clone())?;
     client.migrate().await?;
     ledger::open(&pool).await?;
-    let mut monkey = Monkey::new(server, Proxy::to(options).await?, pool.clone(), WORKERS, plan.odds, plan.seed);
+    let mut monkey = Monkey::new(Arc::new(server), links, pool.clone(), plan);
     monkey.revive().await?;
     let enough = Arc::new(AtomicBool::new(false));
     let producing = tokio::spawn(produce(client, pool.clone(), Arc::clone(&enough)));
@@ -162,8 +174,9 @@ fn report(plan: &Plan, findings: &Findings, done: &Done, left: u32) {
         let report = serde_json::json!({
             "seconds": plan.span.as_secs(), "seed": plan.seed, "done": done, "jobs": findings.jobs,
             "duplicates": findings.duplicates, "discarded": findings.discarded,
-            "recovery_p50_ms": findings.recovery(0.5), "recovery_p99_ms": findings.recovery(0.99),
-            "recovery_longest_ms": findings.recovery(1.0), "violations": findings.violations,
+            "recovery_p50_ms": findings.recoveries.longest(0.5), "recovery_p99_ms": findings.recoveries.longest(0.99),
+            "recovery_longest_ms": findings.recoveries.longest(1.0),
+            "recovery_near_outage_p99_ms": findings.shaken.longest(0.99), "violations": findings.violations,
             "workers_that_did_not_end_well": left,
         });
         println!("{report}");

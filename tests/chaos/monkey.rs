@@ -1,4 +1,4 @@
-//! Who breaks things: workers, the server, connections and links.
+//! Who breaks things: here the workers, in `outages.rs` what they stand on.
 
 use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
@@ -8,50 +8,106 @@ use std::time::{Duration, Instant};
 use pgq::sqlx::{self, PgPool};
 use pgq_testdb::Server;
 
-use crate::proxy::Proxy;
-use crate::tasks::NAME;
+use crate::links::Links;
+use crate::tasks::{LEASE, NAME};
 
-/// How often of a hundred a worker is killed, one stopped for a while, everybody cut off, the links behind the proxy silenced,
-/// the server killed, the server restarted.
-pub(crate) type Odds = [u64; 6];
-pub(crate) const ALL: Odds = [45, 15, 12, 12, 10, 6];
-pub(crate) const KILLS: Odds = [100, 0, 0, 0, 0, 0];
-pub(crate) const STOPS: Odds = [10, 80, 2, 2, 1, 5];
+/// What can be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Strike {
+    KillWorker,
+    StopWorker,
+    CutConnections,
+    Freeze,
+    KillServer,
+    RestartServer,
+    FailOver,
+    Crowd,
+    ReadOnly,
+    DiskFull,
+}
+
+/// How often of a hundred each is done.
+pub(crate) type Odds = &'static [(Strike, u64)];
+pub(crate) const ALL: Odds = &[
+    (Strike::KillWorker, 43),
+    (Strike::StopWorker, 13),
+    (Strike::CutConnections, 8),
+    (Strike::Freeze, 8),
+    (Strike::KillServer, 7),
+    (Strike::RestartServer, 5),
+    (Strike::FailOver, 4),
+    (Strike::Crowd, 4),
+    (Strike::ReadOnly, 4),
+    (Strike::DiskFull, 4),
+];
+pub(crate) const KILLS: Odds = &[(Strike::KillWorker, 100)];
+pub(crate) const STOPS: Odds = &[
+    (Strike::StopWorker, 80),
+    (Strike::KillWorker, 10),
+    (Strike::RestartServer, 5),
+    (Strike::CutConnections, 3),
+    (Strike::Freeze, 2),
+];
+pub(crate) const OUTAGES: Odds = &[
+    (Strike::KillWorker, 20),
+    (Strike::FailOver, 25),
+    (Strike::Crowd, 15),
+    (Strike::ReadOnly, 15),
+    (Strike::DiskFull, 15),
+    (Strike::KillServer, 10),
+];
 
 /// The workers, and what can be done to them and what they stand on.
 pub(crate) struct Monkey {
     pub(crate) server: Arc<Server>,
-    pub(crate) proxy: Proxy,
+    pub(crate) links: Links,
+    /// Our own connections, which nobody cuts but who ends the server.
     pub(crate) pool: PgPool,
     workers: Vec<Option<Child>>,
+    lease: Duration,
     started: u32,
     odds: Odds,
+    /// What is still to be done once, before chance has its way.
+    first: Vec<Strike>,
     chance: u64,
     /// What was done, and how often.
     pub(crate) done: BTreeMap<&'static str, u32>,
 }
 
 impl Monkey {
-    pub(crate) fn new(server: Arc<Server>, proxy: Proxy, pool: PgPool, workers: usize, odds: Odds, seed: u64) -> Self {
-        let workers = (0..workers).map(|_| None).collect();
-        Self { server, proxy, pool, workers, started: 0, odds, chance: seed, done: BTreeMap::new() }
+    pub(crate) fn new(server: Arc<Server>, links: Links, pool: PgPool, plan: &crate::Plan) -> Self {
+        let first = plan.odds.iter().map(|(strike, _)| *strike).collect();
+        let workers = (0..crate::WORKERS).map(|_| None).collect();
+        let (started, done) = (0, BTreeMap::new());
+        Self {
+            server,
+            links,
+            pool,
+            workers,
+            lease: plan.lease,
+            started,
+            odds: plan.odds,
+            first,
+            chance: plan.seed,
+            done,
+        }
     }
 
-    /// Every worker that doesn't run is started. The last one is behind the proxy.
+    /// Every worker that doesn't run is started. The last one's link is apart from the others'.
     pub(crate) async fn revive(&mut self) -> anyhow::Result<()> {
-        let behind = self.workers.len() - 1;
+        let apart = self.workers.len() - 1;
         for place in 0..self.workers.len() {
             if let Some(child) = &mut self.workers[place]
                 && child.try_wait()?.is_none()
             {
                 continue;
             }
-            let options = self.proxy.options();
-            let behind_it = format!("postgres://postgres@{}:{}/postgres", options.get_host(), options.get_port());
-            let url = if place == behind { behind_it } else { self.server.url() };
+            let options = if place == apart { self.links.apart.options() } else { self.links.shared.options() };
+            let url = format!("postgres://postgres@{}:{}/postgres", options.get_host(), options.get_port());
             self.started += 1;
             let mut command = Command::new(std::env::current_exe()?);
             command.args(["--worker", &url]).env(NAME, self.started.to_string()).stdin(Stdio::null());
+            command.env(LEASE, self.lease.as_secs().to_string());
             let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
             let note = sqlx::query("insert into worker_process (worker, pid) values ($1, $2)");
             let note = note.bind(self.started.to_string()).bind(child.id().cast_signed());
@@ -61,45 +117,54 @@ impl Monkey {
         Ok(())
     }
 
-    /// One bad thing.
+    /// One bad thing: each once, in some order, and then as the odds are.
     pub(crate) async fn strike(&mut self) -> anyhow::Result<()> {
-        let (mut drawn, mut which) = (self.draw(self.odds.iter().sum()), 0);
-        while drawn >= self.odds[which] {
-            drawn -= self.odds[which];
-            which += 1;
-        }
-        let what = match which {
-            0 => self.kill_worker().await?,
-            1 => self.stop_worker().await?,
-            2 => self.cut_connections().await?,
-            3 => self.freeze(),
-            4 => self.kill_server(false).await?,
-            _ => self.kill_server(true).await?,
+        let what = match self.next() {
+            Strike::KillWorker => self.kill_worker().await?,
+            Strike::StopWorker => self.stop_worker().await?,
+            Strike::CutConnections => self.cut_connections().await?,
+            Strike::Freeze => self.freeze(),
+            Strike::KillServer => self.kill_server(false).await?,
+            Strike::RestartServer => self.kill_server(true).await?,
+            Strike::FailOver => self.fail_over().await?,
+            Strike::Crowd => self.crowd().await?,
+            Strike::ReadOnly => self.make_read_only().await?,
+            Strike::DiskFull => self.fill_disk().await?,
         };
         *self.done.entry(what).or_default() += 1;
-        Ok(())
+        // Who found no server when it started has ended.
+        self.revive().await
     }
 
-    /// Writes down that the server is gone for a moment, or everybody cut off.
-    async fn shake(&self) {
-        let _ = sqlx::query("insert into shake values (clock_timestamp())").execute(&self.pool).await;
+    fn next(&mut self) -> Strike {
+        if !self.first.is_empty() {
+            let place = usize::try_from(self.draw(self.first.len() as u64)).unwrap_or_default();
+            return self.first.swap_remove(place);
+        }
+        let mut drawn = self.draw(self.odds.iter().map(|(_, odds)| odds).sum());
+        for (strike, odds) in self.odds {
+            match drawn.checked_sub(*odds) {
+                Some(rest) => drawn = rest,
+                None => return *strike,
+            }
+        }
+        Strike::KillWorker
     }
 
     /// `kill -9`. When it was is written down by the database's clock.
     async fn kill_worker(&mut self) -> anyhow::Result<&'static str> {
         let place = self.pick();
-        let behind = self.workers.len() - 1;
+        let apart = self.workers.len() - 1;
         if let Some(mut child) = self.workers[place].take() {
             child.kill()?;
             child.wait()?;
-            if place != behind {
+            if place != apart {
                 let kill = sqlx::query("insert into kill (pid, at) values ($1, clock_timestamp())");
                 let _ = kill.bind(child.id().cast_signed()).execute(&self.pool).await;
             }
         }
         let pause = self.draw(500);
         tokio::time::sleep(Duration::from_millis(pause)).await;
-        self.revive().await?;
         Ok("workers killed")
     }
 
@@ -110,35 +175,6 @@ impl Monkey {
         tokio::time::sleep(Duration::from_millis(pause)).await;
         self.signal(place, "-CONT")?;
         Ok("workers stopped and continued")
-    }
-
-    async fn cut_connections(&mut self) -> anyhow::Result<&'static str> {
-        self.shake().await;
-        let cut = "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and backend_type = 'client backend'";
-        let _ = sqlx::query(cut).execute(&self.pool).await;
-        Ok("times all connections cut")
-    }
-
-    fn freeze(&mut self) -> &'static str {
-        self.proxy.freeze();
-        "links gone silent"
-    }
-
-    async fn kill_server(&mut self, kindly: bool) -> anyhow::Result<&'static str> {
-        self.shake().await;
-        let (server, pause) = (Arc::clone(&self.server), self.draw(1_500));
-        tokio::task::spawn_blocking(move || {
-            if kindly {
-                server.stop()?;
-            } else {
-                server.kill()?;
-            }
-            std::thread::sleep(Duration::from_millis(pause));
-            server.restart()
-        })
-        .await??;
-        self.shake().await;
-        Ok(if kindly { "servers restarted" } else { "servers killed" })
     }
 
     /// Nothing is broken any more.

@@ -7,8 +7,8 @@ use pgq::{BoxError, Client, Context, Env, Resources, Tx, Worker};
 
 /// Under which a worker writes down its runs.
 pub(crate) const NAME: &str = "CHAOS_WORKER";
-/// For how long the workers may be silent.
-pub(crate) const LEASE: Duration = Duration::from_secs(3);
+/// For how many seconds a worker may be silent.
+pub(crate) const LEASE: &str = "CHAOS_LEASE";
 
 #[derive(pgq::Provide)]
 pub(crate) struct Site {
@@ -79,6 +79,7 @@ async fn receipt(ctx: Context<Site>, paid: i64) -> Result<(), BoxError> {
 pub(crate) async fn run_worker(url: &str) -> anyhow::Result<()> {
     let client = Client::builder()?.connect(Some(url)).await?;
     let builder = Worker::<Site>::builder().client(client).tasks(pgq::tasks![plain, paid, receipt]);
-    builder.slots(8).lease(LEASE).spawn().await?.until_terminated().await?;
+    let lease = Duration::from_secs(std::env::var(LEASE)?.parse()?);
+    builder.slots(8).lease(lease).spawn().await?.until_terminated().await?;
     Ok(())
 }

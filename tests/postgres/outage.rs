@@ -119,6 +119,51 @@ async fn a_server_that_was_away_for_longer_than_a_lease_kills_no_worker() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failover_kills_no_worker_and_loses_no_job() {
+    let primary = Server::start(Options::default()).unwrap();
+    let proxy = Proxy::to(primary.url().parse().unwrap()).await.unwrap();
+    let client = Client::from_pool(PgPool::connect_with(proxy.options()).await.unwrap()).unwrap();
+    client.migrate().await.unwrap();
+    let standby = primary.standby().unwrap();
+    let lease = Duration::from_secs(1);
+    let mut scene = scene(&client, lease).await;
+    // Somebody who could declare it gone.
+    let other = Worker::<()>::builder().client(client.clone()).tasks(pgq::tasks![rest]).lease(lease).spawn();
+    let other = other.await.unwrap();
+    let id = hold::enqueue(&client, ()).await.unwrap().id();
+    assert_eq!(scene.running().await, id);
+    has_all(&primary, &standby).await;
+    primary.kill().unwrap();
+    proxy.lead_to(standby.url().parse().unwrap());
+    // The failover itself: it takes longer than a lease, and meanwhile the standby refuses what writes.
+    tokio::time::sleep(lease * 2).await;
+    let promoter = PgPool::connect(&standby.url()).await.unwrap();
+    sqlx::query("select pg_promote()").execute(&promoter).await.unwrap();
+    let later = hold::enqueue(&client, ()).await.unwrap().id();
+    assert_eq!(scene.running().await, later);
+    for id in [id, later] {
+        scene.open.notify_one();
+        until(&client, id, State::Completed).await;
+        let job = client.get(id).await.unwrap().unwrap();
+        assert_eq!((job.attempt, job.crashes), (1, 0));
+    }
+    scene.worker.stop().await.unwrap();
+    other.stop().await.unwrap();
+}
+
+/// Until a standby has applied what its primary has written.
+async fn has_all(primary: &Server, standby: &Server) {
+    let (primary, standby) =
+        (PgPool::connect(&primary.url()).await.unwrap(), PgPool::connect(&standby.url()).await.unwrap());
+    let written: String =
+        sqlx::query_scalar("select pg_current_wal_insert_lsn()::text").fetch_one(&primary).await.unwrap();
+    let applied = "select pg_last_wal_replay_lsn() >= $1::text::pg_lsn";
+    while !sqlx::query_scalar::<_, bool>(applied).bind(&written).fetch_one(&standby).await.unwrap() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_whose_links_are_dead_but_open_comes_back_by_itself() {
     let database = crate::world::installed().await;
     let proxy = Proxy::to(database.options()).await.unwrap();
