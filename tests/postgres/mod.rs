@@ -13,3 +13,4 @@ mod sight;
 mod sweep;
 mod targets;
 mod transactional;
+mod witness;

@@ -56,7 +56,8 @@ pub(super) async fn drive<S: Service>(mut service: S, engine: Arc<Engine>, stop:
             }
             Err(error) => {
                 failures += 1;
-                let pause = backoff(failures, platform.random());
+                // Whoever comes back to a server that was away has a lease's time to say so.
+                let pause = backoff(failures, platform.random()).min(engine.lease / 3);
                 tracing::warn!(service = S::NAME, ?error, ?pause, "a turn failed and will be taken again");
                 // Signals don't shorten this: a database that is away isn't helped by haste.
                 tokio::select! {

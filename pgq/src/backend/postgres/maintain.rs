@@ -10,6 +10,7 @@ use super::operate::cancel;
 use super::schedule::agenda;
 use super::session::PgSession;
 use super::wake::Call;
+use super::witness::Word;
 use crate::Result;
 use crate::backend::{Agenda, Answer, Declared, Discarded, Firing, Maintain, Promoted, Pruned, Rescued};
 
@@ -41,9 +42,14 @@ impl PgSession {
         Ok(Promoted { moved, next })
     }
 
+    async fn declare_gone(&self) -> Result<u32> {
+        let Word::Of(span) = self.witness.word() else { return Ok(0) };
+        let query = self.statements.declare_gone.query().bind(self.lease.0).bind(self.now()).bind(span.map(micros));
+        Ok(unsigned(self.engine().rows(query).await?.len()))
+    }
+
     async fn rescue_step(&self, step: u32) -> Result<Rescued> {
-        let query = self.statements.declare_gone.query().bind(self.lease.0).bind(self.now());
-        let gone = self.engine().rows(query).await?;
+        let gone = self.declare_gone().await?;
         let mut transaction = self.begin_scan().await?;
         let query = self.statements.free.query().bind(i64::from(step)).bind(self.now());
         let query = query.bind(i32::from(crash::SUSPECT)).bind(i32::from(crash::MOST)).bind(micros(crash::PAUSE));
@@ -71,7 +77,7 @@ impl PgSession {
             }
         }
         self.call(&call).await?;
-        Ok(Rescued { gone: unsigned(gone.len()), freed: unsigned(freed.len()), discarded })
+        Ok(Rescued { gone, freed: unsigned(freed.len()), discarded })
     }
 
     /// A wish to cancel a running job outlives the worker that was told and died.

@@ -27,6 +27,7 @@ mod sight;
 mod tx;
 mod unique;
 mod wake;
+mod witness;
 
 use std::sync::Arc;
 

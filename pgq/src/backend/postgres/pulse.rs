@@ -13,6 +13,7 @@ use super::link::Link;
 use super::namespace::Statements;
 use super::session::PgSession;
 use super::sight::{Sight, Sighting};
+use super::witness::Witness;
 use crate::backend::{Answer, Cancelled, Notice, Pulse, Renewal, Watched};
 use crate::error::{Error, Kind, Result};
 use crate::platform::Clock;
@@ -23,6 +24,7 @@ pub(super) struct PgPulse {
     statements: Arc<Statements>,
     clock: Clock,
     sight: Sight,
+    witness: Arc<Witness>,
 }
 
 /// The connection that it beats on.
@@ -36,6 +38,14 @@ enum Voice {
 impl PgPulse {
     /// LISTEN comes first, before any claim can decide that there is nothing to do: a notice in between would be lost.
     pub(super) async fn open(session: &PgSession) -> Result<Self> {
+        let opened = Self::connect(session).await;
+        if opened.is_err() {
+            session.witness.failed();
+        }
+        opened
+    }
+
+    async fn connect(session: &PgSession) -> Result<Self> {
         let link = pulse_link(&session.engine(), session.lease);
         let voice = if link.is_poll_only() {
             Voice::Deaf(link)
@@ -46,13 +56,17 @@ impl PgPulse {
             listener.listen(&channel(session.lease)).await.map_err(database)?;
             Voice::Listening(listener)
         };
+        let witness = Arc::clone(&session.witness);
         let (statements, clock) = (Arc::clone(&session.statements), session.clock.clone());
-        Ok(Self { lease: session.lease, voice, statements, clock, sight: Sight::default() })
+        Ok(Self { lease: session.lease, voice, statements, clock, sight: Sight::default(), witness })
     }
 
     async fn beat(&mut self) -> Result<Renewal> {
+        let (witness, clock) = (Arc::clone(&self.witness), self.clock.clone());
+        let sent = witness.send(&clock);
         let query = self.statements.renew.query().bind(self.lease.0).bind(self.clock.fixed().map(Instant));
         let rows = self.rows(query).await?;
+        sent.accepted();
         let mut cancelled = Vec::new();
         for row in &rows {
             if !column::<bool, _>(row, 0)? {

@@ -19,6 +19,7 @@ use super::namespace::{Statements, fnv1a_64};
 use super::passed::Passed;
 use super::pulse::PgPulse;
 use super::wake::{Call, hash};
+use super::witness::Witness;
 use crate::Result;
 use crate::backend::{
     Answer, Ask, Batch, Claim, Declaration, Ended, Group, PoolName, PoolView, Portion, Pulse, Registration, Verdict,
@@ -31,6 +32,7 @@ pub(super) struct PgSession {
     links: RwLock<Link>,
     pub(super) statements: Arc<Statements>,
     pub(super) clock: Clock,
+    pub(super) witness: Arc<Witness>,
     passed: Mutex<Passed>,
     pruned_until: Mutex<Option<Timestamp>>,
     /// Whether its tasks have limits with keys.
@@ -49,6 +51,7 @@ impl PgSession {
             links: RwLock::new(engine_link(&backend.link, worker.lease)),
             statements: Arc::clone(&backend.statements),
             clock: backend.clock.clone(),
+            witness: Arc::default(),
             passed: Mutex::default(),
             pruned_until: Mutex::default(),
             keyed: worker.keyed,

@@ -1,17 +1,18 @@
--- Declares workers gone whose beat is older than their span; $1 who asks, $2 the time. A beat counts from no earlier
--- than the start of the asker and of this connection of his, so that a server which was away for longer than a lease
--- kills nobody when it returns: everybody has a lease's time to beat again. Nobody declares himself gone:
--- after a pause of the whole process the next beat is as near as this.
+-- Declares workers gone whose beat is older than their span; $1 who asks, $2 the time, $3 for how long the asker's own beats
+-- have been accepted in µs, null where none has failed. A beat counts from no earlier than the start of the asker, of this
+-- connection of his and of those beats, so that a server which was away, or refused beats, for longer than a lease kills
+-- nobody when it returns: everybody has a lease's time to beat again. Nobody declares himself gone: after a pause of the
+-- whole process the next beat is as near as this.
 --
 -- `for update` conflicts with the `for key share` of a claim in flight, which an update alone would not: such a worker is
 -- left for the next time, and a claim that comes later waits here and then finds the worker gone.
 with silent as materialized (
   select other.id
-  from @worker as me, @worker as other,
-       (select case when $2::timestamptz is null then backend_start end as since from pg_stat_activity where pid = pg_backend_pid())
+  from coalesce($2::timestamptz, clock_timestamp()) as now, @worker as me, @worker as other,
+       (select case when $2 is null then backend_start end as since from pg_stat_activity where pid = pg_backend_pid())
          as seen
   where me.id = $1::bigint and other.gone is null and other.id <> me.id
-    and coalesce($2, clock_timestamp()) - greatest(other.beat, me.started, seen.since) > other.span
+    and now - greatest(other.beat, me.started, seen.since, now - $3::bigint * interval '1 microsecond') > other.span
   for update of other skip locked),
 asleep as (delete from @sleeper using silent where worker = silent.id)
 update @worker as worker set gone = coalesce($2, clock_timestamp()) from silent where worker.id = silent.id
