@@ -70,14 +70,23 @@ async fn a_job_whose_follow_ups_the_database_refuses_is_discarded_and_none_of_th
 
 #[tokio::test]
 async fn a_refusal_that_passes_blames_nobody() {
+    // The second is that of a server which only reads, as before a standby is promoted.
+    for code in ["disk_full", "read_only_sql_transaction"] {
+        passing(code).await;
+    }
+}
+
+async fn passing(code: &str) {
     let (_database, pool, client) = scene().await;
-    let full = "create or replace function refuse() returns trigger language plpgsql
-                as $$ begin raise exception 'no space left' using errcode = 'disk_full'; end $$";
-    sqlx::query(full).execute(&pool).await.unwrap();
+    let refuse = format!(
+        "create or replace function refuse() returns trigger language plpgsql
+         as $$ begin raise exception 'not now' using errcode = '{code}'; end $$"
+    );
+    raw_sql(sqlx::AssertSqlSafe(refuse)).execute(&pool).await.unwrap();
     let ids = ["poison", "well"].map(str::to_owned);
     let ids: Vec<JobId> = act::enqueue_many(&client, ids).await.unwrap().iter().map(pgq::Handle::id).collect();
     let mut worker = stepper::<()>(&client, pgq::tasks![act], ()).await.unwrap();
-    assert!(worker.step().await.is_err());
+    assert!(worker.step().await.is_err(), "{code}");
     sqlx::query("drop trigger refuse_failure on pgq.failure").execute(&pool).await.unwrap();
     worker.step().await.unwrap();
     let expected = (vec![State::Retryable, State::Completed], "poison".to_owned());

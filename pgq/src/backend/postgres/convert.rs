@@ -81,10 +81,10 @@ pub(crate) fn database(error: sqlx::Error) -> Error {
 }
 
 /// Whether a statement that ended so may well succeed when it is tried again: rolled back for another's sake (class 40), short
-/// of something (53), an object in use (55), somebody stepped in (57), the system's own errors (58). Source: PostgreSQL's
-/// manual, appendix A.
+/// of something (53), an object in use (55), somebody stepped in (57), the system's own errors (58), a server that only reads
+/// for now (25006), a transaction that took too long (25P03, 25P04). Source: PostgreSQL's manual, appendix A.
 fn is_passing(code: &str) -> bool {
-    ["40", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class))
+    ["25006", "25P03", "25P04", "40", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class))
 }
 
 /// A column of a row that one of our own statements returned.
