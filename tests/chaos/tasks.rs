@@ -1,9 +1,9 @@
-//! What the jobs of the chaos run do: each run is written down, by the database's clock.
+//! What the jobs of the chaos run do: each run is written down.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use pgq::sqlx::{self, PgPool};
-use pgq::{BoxError, Client, Context, Env, Resources, Tx, Worker};
+use pgq::{BoxError, Client, Context, Env, Next, Outcome, Resources, Tx, Worker};
 
 /// Under which a worker writes down its runs.
 pub(crate) const NAME: &str = "CHAOS_WORKER";
@@ -22,11 +22,23 @@ impl Resources for Site {
     }
 }
 
+tokio::task_local! {
+    /// When the attempt began, on the clock that the server goes by too.
+    static BEGUN: SystemTime;
+}
+
+/// Takes note of when an attempt begins, before it waits for a connection: an outage may last until after its successor has
+/// begun.
+async fn note_begin(_: Context, next: Next) -> Outcome {
+    BEGUN.scope(SystemTime::now(), next.run()).await
+}
+
 impl Site {
     async fn begin(&self, ctx: &Context<Self>) -> Result<(), BoxError> {
-        let run = "insert into run (job, epoch, worker, crashes, begun) values ($1, $2, $3, $4, clock_timestamp())";
+        let begun = BEGUN.get().duration_since(SystemTime::UNIX_EPOCH)?.as_secs_f64();
+        let run = "insert into run (job, epoch, worker, crashes, begun) values ($1, $2, $3, $4, to_timestamp($5))";
         let run = sqlx::query(run).bind(ctx.job_id().0).bind(ctx.fence()).bind(&self.worker);
-        run.bind(i32::from(ctx.crashes())).execute(&self.pool).await?;
+        run.bind(i32::from(ctx.crashes())).bind(begun).execute(&self.pool).await?;
         Ok(())
     }
 
@@ -80,6 +92,6 @@ pub(crate) async fn run_worker(url: &str) -> anyhow::Result<()> {
     let client = Client::builder()?.connect(Some(url)).await?;
     let builder = Worker::<Site>::builder().client(client).tasks(pgq::tasks![plain, paid, receipt]);
     let lease = Duration::from_secs(std::env::var(LEASE)?.parse()?);
-    builder.slots(8).lease(lease).spawn().await?.until_terminated().await?;
+    builder.slots(8).lease(lease).layer(note_begin).spawn().await?.until_terminated().await?;
     Ok(())
 }
