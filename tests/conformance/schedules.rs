@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pgq::backend::{Claimed, Firing, NewJob, Scheduled, Session, Transition};
+use pgq::backend::{Claimed, Firing, Scheduled, Session, Ticked, Transition};
 use pgq::testing::Stepper;
-use pgq::{BoxError, Cadence, Context, Missed, Overlap, Priority, Result, Tick};
+use pgq::{BoxError, Cadence, Context, Headers, Missed, Overlap, Priority, Result, Tick};
 
 use crate::world::{World, claim, end, failure};
 
@@ -108,10 +108,10 @@ pub(crate) async fn a_tick_that_somebody_else_has_fired_makes_no_job(world: Worl
     world.clock.advance(MINUTE);
     assert_eq!(worker.drain().await?, 1);
     let tick = Tick { at: world.clock.now(), previous: None };
-    let job = NewJob { tick: Some(tick), ..crate::world::job("chime") };
+    let ticks = vec![Ticked { tick, headers: Headers::new() }];
     let (name, generation, last) = ("bell".to_owned(), seen.generation, tick.at);
-    let late = Firing { name, generation, seen: seen.standing, last, waiting: None, jobs: vec![job] };
-    assert!(!worker.session().fire(late).await?);
+    let late = Firing { name, generation, seen: seen.standing, last, waiting: None, ticks };
+    assert_eq!(worker.session().fire(vec![late]).await?, [false]);
     assert_eq!(worker.drain().await?, 0);
     Ok(())
 }

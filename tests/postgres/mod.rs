@@ -12,5 +12,6 @@ mod schema;
 mod sight;
 mod sweep;
 mod targets;
+mod ticks;
 mod transactional;
 mod witness;

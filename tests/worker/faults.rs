@@ -317,8 +317,8 @@ impl Maintain for Unsteady {
         self.inner.agenda()
     }
 
-    fn fire(&self, firing: Firing) -> Answer<'_, bool> {
-        self.inner.fire(firing)
+    fn fire(&self, firings: Vec<Firing>) -> Answer<'_, Vec<bool>> {
+        self.inner.fire(firings)
     }
 }
 

@@ -27,6 +27,20 @@ pub struct Plan {
     pub next: Option<Timestamp>,
 }
 
+impl Plan {
+    /// Its first part, where it makes more than `most` jobs, and whether it is only that: a later look goes on behind it.
+    #[must_use]
+    pub fn part(self, most: usize) -> (Self, bool) {
+        match self.fire.get(most..).zip(self.fire.get(..most)) {
+            Some(([_, ..], [first @ .., last])) => {
+                let (fire, last) = ([first, &[*last]].concat(), *last);
+                (Self { fire, last, waiting: None, next: self.next }, true)
+            }
+            _ => (self, false),
+        }
+    }
+}
+
 /// Decides it. Where jobs mustn't overlap, of several ticks that are due the latest counts.
 #[must_use]
 pub fn plan(cadence: &Cadence, missed: Missed, overlap: Overlap, standing: Standing, now: Timestamp) -> Plan {
@@ -45,6 +59,16 @@ pub fn plan(cadence: &Cadence, missed: Missed, overlap: Overlap, standing: Stand
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_of_a_plan_ends_with_its_last_job() {
+        let ticks: Vec<_> = (1..=5).map(Timestamp::from_micros).collect();
+        let plan = Plan { fire: ticks.clone(), last: Timestamp::from_micros(9), waiting: None, next: None };
+        let (part, is_part) = plan.clone().part(2);
+        assert_eq!((part.fire, part.last, is_part), (ticks[..2].to_vec(), ticks[1], true));
+        assert_eq!(plan.clone().part(5), (plan.clone(), false));
+        assert_eq!(plan.clone().part(9), (plan, false));
+    }
 
     #[test]
     fn a_tick_beside_an_unfinished_job_does_what_is_said_of_overlaps() {

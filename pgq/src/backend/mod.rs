@@ -22,7 +22,7 @@ pub use operator::{
     Cancellation, Change, Deletion, Edited, FailedAttempt, Found, JobInfo, Migrated, Pausable, Pause, Retrial, Search,
 };
 pub(crate) use postgres::database;
-pub use schedule::{Agenda, Firing, Kept, Scheduled};
+pub use schedule::{Agenda, Firing, Kept, Scheduled, Ticked};
 pub use worker::{
     Batch, Cancelled, Claim, Declaration, Declared, Discarded, Ended, Group, Notice, Promoted, Pruned, Registration,
     Renewal, Rescued, Verdict, Want, Watched,
@@ -193,11 +193,12 @@ pub trait Maintain: Send + Sync {
     /// Deletes the declared schedules that no live worker declares; their names.
     fn prune_schedules(&self) -> Answer<'_, Vec<String>>;
 
-    /// All schedules, and where they stand.
+    /// All schedules, without their arguments, and where they stand.
     fn agenda(&self) -> Answer<'_, Agenda>;
 
-    /// Moves a schedule on and enqueues the jobs, in one step, if it stands where it was seen; whether it did.
-    fn fire(&self, firing: Firing) -> Answer<'_, bool>;
+    /// Moves each schedule on and enqueues the jobs of its ticks, if it stands where it was seen; whether it did, one answer for
+    /// each, in order. All in one step: it stands whole, or nothing of it does. No two are of one schedule.
+    fn fire(&self, firings: Vec<Firing>) -> Answer<'_, Vec<bool>>;
 }
 
 /// The operator's verbs.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgq_core::schedule::Standing;
-use pgq_core::{Codec, Missed, NewJob, Overlap, Priority, Tick, Timestamp, When};
+use pgq_core::{Codec, Headers, JobId, Missed, NewJob, Overlap, Priority, Tick, Timestamp, When};
 
 /// What a schedule is: when it ticks, and what job a tick makes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ impl Scheduled {
             unique: None,
             codec: Codec::MessagePack,
             payload: self.payload.clone(),
-            headers: pgq_core::Headers::new(),
+            headers: Headers::new(),
             tick: Some(tick),
             limit_keys: self.limit_keys.clone(),
         }
@@ -67,14 +67,18 @@ pub struct Agenda {
 /// A schedule, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
-    /// What it is.
+    /// What it is; without its arguments, where only their size was asked for.
     pub scheduled: Scheduled,
+    /// How many bytes the encoded arguments have.
+    pub size: usize,
     /// Grows whenever that changes.
     pub generation: i64,
     /// Where it stands.
     pub standing: Standing,
     /// The last tick of which a job was made.
     pub fired: Option<Timestamp>,
+    /// That job.
+    pub job: Option<JobId>,
     /// Whether it was created at run time, and not declared by workers.
     pub created: bool,
     /// Whether it makes no jobs.
@@ -104,13 +108,22 @@ pub struct Firing {
     pub last: Timestamp,
     /// The tick that waits then.
     pub waiting: Option<Timestamp>,
-    /// A job for each tick that is fired, in order.
-    pub jobs: Vec<NewJob>,
+    /// The ticks that make a job each, in order.
+    pub ticks: Vec<Ticked>,
+}
+
+/// A tick that makes a job, which is as its schedule says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ticked {
+    /// The tick.
+    pub tick: Tick,
+    /// The headers of the job.
+    pub headers: Headers,
 }
 
 impl Firing {
     /// The last tick that is fired.
     pub(crate) fn fired(&self) -> Option<Timestamp> {
-        self.jobs.last().and_then(|job| job.tick).map(|tick| tick.at)
+        self.ticks.last().map(|ticked| ticked.tick.at)
     }
 }

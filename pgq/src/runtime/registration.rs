@@ -147,10 +147,12 @@ impl Declared {
 
     /// Whether what is kept is otherwise than this worker says, who has the last word.
     pub(super) fn overrules(&self, kept: &Kept) -> bool {
+        // Kept without its arguments, which a declared one never has.
+        let differs = |scheduled: &Scheduled| Scheduled { payload: Vec::new(), ..scheduled.clone() } != kept.scheduled;
         let ours = |scheduled: &&Scheduled| scheduled.name == kept.scheduled.name;
         !kept.created
             && kept.edition == Some(self.edition)
-            && self.declared.schedules.iter().find(ours).is_some_and(|scheduled| *scheduled != kept.scheduled)
+            && self.declared.schedules.iter().find(ours).is_some_and(differs)
     }
 }
 

@@ -25,13 +25,15 @@ pub struct Stepper {
     sharer: Sharer,
     /// The last beat failed.
     silent: bool,
+    ticker: Ticker,
 }
 
 impl Stepper {
     pub(super) fn new(engine: Arc<Engine>) -> Self {
         let (claimer, completer) = (Claimer::new(Arc::clone(&engine)), Completer::new(Arc::clone(&engine)));
         let sharer = Sharer::new(Arc::clone(&engine));
-        Self { engine, claimer, completer, sharer, silent: false }
+        let ticker = Ticker::new(Arc::clone(&engine));
+        Self { engine, claimer, completer, sharer, ticker, silent: false }
     }
 
     /// Makes the jobs of schedules, promotes what is due, claims once, runs what was won to its end and writes it; how many
@@ -70,7 +72,8 @@ impl Stepper {
         if self.engine.duties == Duties::Tasks {
             return Ok(());
         }
-        Ticker::new(Arc::clone(&self.engine)).turn().await.map(drop)
+        while self.ticker.turn().await? == Next::Again {}
+        Ok(())
     }
 
     /// Claims once and starts what was won, without waiting for it; how many attempts were started. On a runtime of one thread,

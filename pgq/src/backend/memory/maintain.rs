@@ -43,11 +43,11 @@ impl Maintain for Session {
     }
 
     fn agenda(&self) -> Answer<'_, Agenda> {
-        self.memory.answer(|store| store.agenda())
+        self.memory.answer(|store| store.agenda(false))
     }
 
-    fn fire(&self, firing: Firing) -> Answer<'_, bool> {
-        self.memory.answer(move |store| store.fire(firing))
+    fn fire(&self, firings: Vec<Firing>) -> Answer<'_, Vec<bool>> {
+        self.memory.answer(move |store| firings.into_iter().map(|firing| store.fire(firing)).collect())
     }
 }
 

@@ -70,7 +70,7 @@ impl Operate for Memory {
     }
 
     fn schedules(&self) -> Answer<'_, Agenda> {
-        self.answer(|store| store.agenda())
+        self.answer(|store| store.agenda(true))
     }
 
     fn create_schedule(&self, scheduled: Scheduled) -> Answer<'_, bool> {

@@ -1,7 +1,7 @@
 //! Schedules, and the jobs that their ticks make.
 
 use pgq_core::schedule::Standing;
-use pgq_core::{JobId, Lease, Timestamp};
+use pgq_core::{JobId, Lease, NewJob, Timestamp};
 
 use super::store::Store;
 use crate::backend::{Agenda, Declared, Firing, Kept, Scheduled};
@@ -106,38 +106,48 @@ impl Store {
         names
     }
 
-    pub(super) fn agenda(&self) -> Agenda {
-        Agenda { now: self.now, schedules: self.schedules.values().map(|entry| self.kept(entry)).collect() }
+    /// With or without arguments.
+    pub(super) fn agenda(&self, whole: bool) -> Agenda {
+        let schedules = self.schedules.values().map(|entry| self.kept(entry, whole));
+        Agenda { now: self.now, schedules: schedules.collect() }
     }
 
-    fn kept(&self, entry: &Entry) -> Kept {
+    fn kept(&self, entry: &Entry, whole: bool) -> Kept {
         let Entry { scheduled, created, paused, generation, last, waiting, fired, job } = entry;
         let busy = job.is_some_and(|id| self.jobs.contains_key(&id));
         let standing = Standing { last: *last, waiting: *waiting, busy };
+        let (size, mut scheduled) = (scheduled.payload.len(), scheduled.clone());
+        if !whole {
+            scheduled.payload.clear();
+        }
         Kept {
-            scheduled: scheduled.clone(),
+            size,
             generation: *generation,
             standing,
             fired: *fired,
+            job: *job,
             created: *created,
             paused: *paused,
             edition: self.edition_of(&scheduled.name),
+            scheduled,
         }
     }
 
     pub(super) fn fire(&mut self, firing: Firing) -> bool {
-        let stands = self.schedules.get(&firing.name).is_some_and(|entry| {
-            let seen = (firing.generation, firing.seen.last, firing.seen.waiting);
-            (entry.generation, entry.last, entry.waiting) == seen
-        });
-        if !stands {
+        let fired = firing.fired();
+        let Some(entry) = self.schedules.get_mut(&firing.name) else { return false };
+        let seen = (firing.generation, firing.seen.last, firing.seen.waiting);
+        if (entry.generation, entry.last, entry.waiting) != seen {
             return false;
         }
-        let fired = firing.fired();
-        let job = firing.jobs.into_iter().map(|job| self.enqueue(job).id).last();
+        (entry.last, entry.waiting) = (firing.last, firing.waiting);
+        entry.fired = fired.or(entry.fired);
+        let scheduled = entry.scheduled.clone();
+        let jobs =
+            firing.ticks.into_iter().map(|ticked| NewJob { headers: ticked.headers, ..scheduled.job(ticked.tick) });
+        let job = jobs.map(|job| self.enqueue(job).id).last();
         if let Some(entry) = self.schedules.get_mut(&firing.name) {
-            (entry.last, entry.waiting) = (firing.last, firing.waiting);
-            (entry.fired, entry.job) = (fired.or(entry.fired), job.or(entry.job));
+            entry.job = job.or(entry.job);
         }
         true
     }

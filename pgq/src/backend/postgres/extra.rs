@@ -34,6 +34,11 @@ impl Extra {
         (extra != Self::default()).then_some(extra)
     }
 
+    /// Of the job of a schedule's tick, which has nothing else.
+    pub(super) fn of_tick(tick: Tick) -> Self {
+        Self { tick: Some(ticked(tick)), ..Self::default() }
+    }
+
     pub(super) fn tick(&self) -> Option<Tick> {
         let (at, previous) = self.tick?;
         Some(Tick { at: Timestamp::from_micros(at), previous: previous.map(Timestamp::from_micros) })

@@ -159,11 +159,11 @@ impl Maintain for PgSession {
     }
 
     fn agenda(&self) -> Answer<'_, Agenda> {
-        Box::pin(async move { agenda(&self.engine(), &self.statements, &self.clock).await })
+        Box::pin(async move { agenda(&self.engine(), &self.statements, &self.clock, false).await })
     }
 
-    fn fire(&self, firing: Firing) -> Answer<'_, bool> {
-        Box::pin(self.fire_ticks(firing))
+    fn fire(&self, firings: Vec<Firing>) -> Answer<'_, Vec<bool>> {
+        Box::pin(self.fire_ticks(firings))
     }
 }
 

@@ -85,7 +85,7 @@ impl Operate for Postgres {
     }
 
     fn schedules(&self) -> Answer<'_, Agenda> {
-        Box::pin(schedule::agenda(&self.link, &self.statements, &self.clock))
+        Box::pin(schedule::agenda(&self.link, &self.statements, &self.clock, true))
     }
 
     fn create_schedule(&self, scheduled: Scheduled) -> Answer<'_, bool> {

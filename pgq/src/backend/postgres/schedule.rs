@@ -1,14 +1,14 @@
 //! Schedules, and the jobs that their ticks make.
 
 use pgq_core::schedule::Standing;
-use pgq_core::{Missed, Overlap, Priority, Timestamp};
+use pgq_core::{Codec, JobId, Missed, Overlap, Priority, Timestamp};
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::types::Json;
 
 use super::Postgres;
 use super::convert::{Instant, column, database, instant, micros, unsigned};
-use super::enqueue;
+use super::extra::Extra;
 use super::link::Link;
 use super::namespace::{Statements, fnv1a_64, once};
 use super::session::PgSession;
@@ -53,27 +53,58 @@ impl PgSession {
         Ok(number)
     }
 
-    /// The comparison and the jobs in one transaction: whoever finds the row as it was seen fires, and nobody else.
-    pub(super) async fn fire_ticks(&self, firing: Firing) -> Result<bool> {
-        let call = Call::for_jobs(&firing.jobs, &self.clock);
-        let mut transaction = self.begin_durable().await?;
-        let query = self.statements.fire.query().bind(&firing.name).bind(firing.generation);
-        let query = query.bind(Instant(firing.seen.last)).bind(firing.seen.waiting.map(Instant));
-        let query =
-            query.bind(Instant(firing.last)).bind(firing.waiting.map(Instant)).bind(firing.fired().map(Instant));
-        if query.execute(&mut *transaction).await.map_err(database)?.rows_affected() == 0 {
-            return Ok(false);
+    /// Whoever finds a row as it was seen fires, and nobody else.
+    pub(super) async fn fire_ticks(&self, firings: Vec<Firing>) -> Result<Vec<bool>> {
+        let count = firings.len();
+        let rows = self.engine().rows(fire(&self.statements, firings, self.now())).await?;
+        let (mut fired, mut call) = (vec![false; count], Call::nobody());
+        for row in &rows {
+            let place: usize = unsigned(column::<i64, _>(row, 0)? - 1);
+            fired.get_mut(place).into_iter().for_each(|fired| *fired = true);
+            let jobs: usize = unsigned(column::<i64, _>(row, 3)?);
+            if jobs > 0 {
+                call.add(column(row, 1)?, column(row, 2)?, jobs);
+            }
         }
-        let enqueued =
-            enqueue::run(&mut transaction, &self.statements, &self.clock, firing.jobs, &Call::nobody()).await?;
-        if let Some(job) = enqueued.last() {
-            let query = self.statements.fired.query().bind(&firing.name).bind(job.id.0);
-            query.execute(&mut *transaction).await.map_err(database)?;
+        if call != Call::nobody() {
+            // They are due since their ticks, which claims may have passed.
+            self.passed().mark_behind();
         }
-        transaction.commit().await.map_err(database)?;
-        self.call(&call).await?;
-        Ok(true)
+        // The jobs are in: who isn't woken finds them at the next look.
+        if let Err(error) = self.call(&call).await {
+            tracing::debug!(?error, "nobody was woken for the jobs of schedules");
+        }
+        Ok(fired)
     }
+}
+
+/// The parameters: of each schedule where it was seen and where it stands then, of each job its tick.
+fn fire(
+    statements: &Statements,
+    firings: Vec<Firing>,
+    now: Option<Instant>,
+) -> Query<'static, sqlx::Postgres, PgArguments> {
+    let (mut names, mut generations, mut seen, mut seen_waiting) = (vec![], vec![], vec![], vec![]);
+    let (mut last, mut waiting, mut fired) = (vec![], vec![], vec![]);
+    let (mut schedules, mut ticks, mut headers, mut extras) = (vec![], vec![], vec![], vec![]);
+    for (firing, place) in firings.into_iter().zip(1_i64..) {
+        fired.push(firing.fired().map(Instant));
+        names.push(firing.name);
+        generations.push(firing.generation);
+        seen.push(Instant(firing.seen.last));
+        seen_waiting.push(firing.seen.waiting.map(Instant));
+        last.push(Instant(firing.last));
+        waiting.push(firing.waiting.map(Instant));
+        for ticked in firing.ticks {
+            schedules.push(place);
+            ticks.push(Instant(ticked.tick.at));
+            extras.push(Json(Extra::of_tick(ticked.tick)));
+            headers.push((!ticked.headers.is_empty()).then_some(Json(ticked.headers)));
+        }
+    }
+    let query = statements.fire.query().bind(names).bind(generations).bind(seen).bind(seen_waiting);
+    let query = query.bind(last).bind(waiting).bind(fired).bind(schedules).bind(ticks).bind(headers).bind(extras);
+    query.bind(Codec::MessagePack.number()).bind(now)
 }
 
 impl Postgres {
@@ -93,8 +124,9 @@ impl Postgres {
     }
 }
 
-pub(super) async fn agenda(link: &Link, statements: &Statements, clock: &Clock) -> Result<Agenda> {
-    let query = statements.agenda.query().bind(clock.fixed().map(Instant));
+/// With or without arguments.
+pub(super) async fn agenda(link: &Link, statements: &Statements, clock: &Clock, whole: bool) -> Result<Agenda> {
+    let query = statements.agenda.query().bind(clock.fixed().map(Instant)).bind(whole);
     let rows = link.rows(query).await?;
     let now = rows.first().map_or(Ok(Timestamp::EPOCH), |row| instant(row, 16))?;
     let mut schedules = Vec::with_capacity(rows.len());
@@ -177,5 +209,7 @@ fn read(row: &PgRow) -> Result<Option<Kept>> {
         created: column(row, 17)?,
         paused: column(row, 18)?,
         edition: column(row, 19)?,
+        size: unsigned(column::<i32, _>(row, 21)?),
+        job: column::<Option<i64>, _>(row, 22)?.map(JobId),
     }))
 }

@@ -1,8 +1,10 @@
--- All schedules and where they stand. $1 the time.
-select name, task, queue, rank, max_attempts, expires_in, cadence, zone, missed, overlap, payload, generation, last,
-       waiting, fired,
-       exists (select from @job as job where job.id = schedule.job and job.lane <> 3) as busy,
-       coalesce($1::timestamptz, statement_timestamp()) as now, created, paused, edition, limit_keys
+-- All schedules and where they stand. $1 the time, $2 whether with their arguments: who fires needs no more than their size.
+-- The job is looked up one by one: `exists` may become a scan of all jobs on connections whose plans aren't pinned.
+select name, task, queue, rank, max_attempts, expires_in, cadence, zone, missed, overlap,
+       case when $2::boolean then payload else '' end as payload, generation, last, waiting, fired,
+       coalesce((select job.lane <> 3 from @job as job where job.id = schedule.job), false) as busy,
+       coalesce($1::timestamptz, statement_timestamp()) as now, created, paused, edition, limit_keys,
+       octet_length(payload) as size, schedule.job
 from @schedule as schedule
 left join (
   select unnest(names) as name, max(number) as edition

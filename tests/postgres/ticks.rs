@@ -1,0 +1,96 @@
+//! Ticks whose jobs the database refuses, and ticks of many schedules at once.
+
+use std::time::Duration;
+
+use pgq::sqlx::raw_sql;
+use pgq::testing::ManualClock;
+use pgq::{Client, JobBuilder, Missed, Overlap, Timestamp};
+use pgq_testdb::Database;
+
+use crate::world::installed;
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+#[pgq::task]
+async fn report(what: String) -> Result<(), pgq::BoxError> {
+    let _ = what;
+    Ok(())
+}
+
+fn of(what: &str) -> JobBuilder<report> {
+    report::job(what.to_owned())
+}
+
+struct Scene {
+    client: Client,
+    clock: ManualClock,
+    _database: Database,
+}
+
+async fn scene() -> Scene {
+    let database = installed().await;
+    let clock = ManualClock::at(Timestamp::from_micros(1_767_225_600_000_000));
+    let client = Client::builder().unwrap().clock(clock.clone()).pool(database.pool().await.unwrap());
+    Scene { client, clock, _database: database }
+}
+
+async fn queued(client: &Client) -> u64 {
+    client.jobs().task("report").count().await.unwrap().jobs
+}
+
+#[tokio::test]
+async fn a_schedule_whose_jobs_are_refused_holds_up_no_other() {
+    let Scene { client, clock, _database } = scene().await;
+    let refuse = "
+        create function refuse() returns trigger language plpgsql as $$ begin raise exception 'not here'; end $$;
+        create trigger refuse_job before insert on pgq.job for each row
+            when (new.queue = 'forbidden') execute function refuse()";
+    raw_sql(refuse).execute(client.pool().unwrap()).await.unwrap();
+    for name in ["a", "b", "c", "d"] {
+        let queue = if name == "b" { "forbidden" } else { "default" };
+        client.schedule(name, "* * * * *", of(name).queue(queue)).create().await.unwrap();
+    }
+    let mut worker = pgq::testing::stepper::<()>(&client, pgq::tasks![report], ()).await.unwrap();
+    clock.advance(MINUTE);
+    assert!(worker.tick().await.unwrap_err().is_database(), "it is told");
+    assert_eq!(queued(&client).await, 3);
+    worker.tick().await.unwrap();
+    clock.advance(MINUTE);
+    raw_sql("drop trigger refuse_job on pgq.job").execute(client.pool().unwrap()).await.unwrap();
+    worker.tick().await.unwrap();
+    assert_eq!(queued(&client).await, 4, "it goes on; the others' first jobs aren't finished");
+}
+
+#[tokio::test]
+async fn what_was_missed_is_fired_in_parts_that_go_on_where_the_last_one_ended() {
+    let Scene { client, clock, _database } = scene().await;
+    let large = "x".repeat(900_000);
+    let schedule = client.schedule("large", "* * * * *", of(&large)).missed(Missed::All(1_000));
+    schedule.overlap(Overlap::Allow).create().await.unwrap();
+    let mut worker = pgq::testing::stepper::<()>(&client, pgq::tasks![report], ()).await.unwrap();
+    clock.advance(MINUTE * 30);
+    worker.tick().await.unwrap();
+    assert_eq!(queued(&client).await, 30);
+    let sizes = "select max(count)::bigint from (select count(*) from pgq.job group by xmin) as parts";
+    let most: i64 = pgq::sqlx::query_scalar(sizes).fetch_one(client.pool().unwrap()).await.unwrap();
+    assert_eq!(most, 4, "no part is larger than 4 MB");
+}
+
+#[tokio::test]
+async fn many_schedules_that_share_a_tick_are_fired_by_one_statement() {
+    let Scene { client, clock, _database } = scene().await;
+    for number in 0..100 {
+        client.schedule(format!("s{number}"), "* * * * *", of("x")).create().await.unwrap();
+    }
+    let mut worker = pgq::testing::stepper::<()>(&client, pgq::tasks![report], ()).await.unwrap();
+    clock.advance(MINUTE);
+    worker.tick().await.unwrap();
+    let parts = "select count(distinct xmin::text) from pgq.job";
+    let parts: i64 = pgq::sqlx::query_scalar(parts).fetch_one(client.pool().unwrap()).await.unwrap();
+    assert_eq!((queued(&client).await, parts), (100, 1));
+    let noted =
+        "select count(*) from pgq.schedule join pgq.job on job.id = schedule.job and job.payload = schedule.payload";
+    let noted: i64 = pgq::sqlx::query_scalar(noted).fetch_one(client.pool().unwrap()).await.unwrap();
+    assert_eq!(noted, 100);
+    assert_eq!(worker.drain().await.unwrap(), 100);
+}
