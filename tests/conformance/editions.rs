@@ -6,7 +6,7 @@ use std::time::Duration;
 use pgq::backend::{Kept, Scheduled, Session};
 use pgq::{BoxError, Result, Worker, WorkerBuilder};
 
-use crate::world::World;
+use crate::world::{World, declaration};
 
 #[pgq::schedule("@daily")]
 async fn chores() -> Result<(), BoxError> {
@@ -127,18 +127,114 @@ pub(crate) async fn a_deleted_declaration_stays_away_until_a_worker_starts(world
     Ok(())
 }
 
-pub(crate) async fn a_worker_that_is_told_to_deletes_orphaned_schedules_when_it_starts(world: World) -> Result<()> {
+pub(crate) async fn a_worker_that_is_told_to_deletes_what_nobody_has_declared_for_a_while(world: World) -> Result<()> {
     let own = own(&world).await?;
     let named = |name: &str| Scheduled { name: name.to_owned(), ..own.clone() };
     let (gone, live) = (world.session(&[]).await?, world.session(&[]).await?);
     gone.declare(vec![named("forgotten"), named("shared")].into()).await?;
     live.declare(vec![named("other"), named("shared")].into()).await?;
     world.client.schedule("made", "@daily", chores::job(())).create().await?;
+    let mut any = world.worker(pgq::tasks![chores], ()).await?;
+    let mut pruner = builder(&world).prune_schedules().stepper().await?;
+    pruner.prune().await?;
+    assert_eq!(names(&world).await?.len(), 5, "everybody lives");
     gone.deregister(true).await?;
-    world.worker(pgq::tasks![chores], ()).await?;
-    assert_eq!(names(&world).await?, ["chores", "forgotten", "made", "other", "shared"], "nobody told it to");
-    builder(&world).prune_schedules().stepper().await?;
+    world.clock.advance(Duration::from_secs(599));
+    pruner.prune().await?;
+    assert_eq!(names(&world).await?.len(), 5, "the next one may be about to start");
+    world.clock.advance(Duration::from_secs(1));
+    any.prune().await?;
+    assert_eq!(names(&world).await?.len(), 5, "nobody told it to");
+    pruner.prune().await?;
     assert_eq!(names(&world).await?, ["chores", "made", "other", "shared"]);
+    Ok(())
+}
+
+/// A worker of a version that declares a schedule of a task, which may have had another name.
+async fn naming(world: &World, own: &Scheduled, name: &str, aliases: &[&str]) -> Result<Arc<dyn Session>> {
+    let options = serde_json::json!({ "aliases": aliases });
+    let session = world.session_declaring(vec![declaration(name, options)]).await?;
+    session.declare(vec![renamed(own, name)].into()).await?;
+    Ok(session)
+}
+
+fn renamed(own: &Scheduled, name: &str) -> Scheduled {
+    Scheduled { name: name.to_owned(), task: name.to_owned(), cadence: "* * * * *".to_owned(), ..own.clone() }
+}
+
+/// What is due, as any worker sees it.
+async fn only(world: &World) -> Result<Kept> {
+    let mut agenda = world.client.backend().schedules().await?;
+    assert_eq!(agenda.schedules.len(), 1, "{:?}", names(world).await?);
+    Ok(agenda.schedules.remove(0))
+}
+
+/// What any task declares, and nothing else in the tables.
+async fn template(world: &World) -> Result<Scheduled> {
+    let own = own(world).await?;
+    world.client.delete_schedule("chores").await?;
+    Ok(own)
+}
+
+pub(crate) async fn a_schedule_follows_its_task_to_another_name_and_stays_where_it_stands(world: World) -> Result<()> {
+    let own = template(&world).await?;
+    let _old = naming(&world, &own, "old", &[]).await?;
+    let mut ticker = builder(&world).tasks(pgq::tasks![rest]).stepper().await?;
+    world.clock.advance(Duration::from_mins(1));
+    ticker.tick().await?;
+    world.client.pause_schedule("old").await?;
+    let before = only(&world).await?;
+    let _new = naming(&world, &own, "new", &["older", "old"]).await?;
+    let after = only(&world).await?;
+    assert_eq!((after.scheduled.name.as_str(), after.scheduled.task.as_str()), ("new", "new"));
+    assert_eq!(
+        (after.standing, after.fired, after.job, after.paused),
+        (before.standing, before.fired, before.job, true)
+    );
+    assert!(after.standing.busy && after.generation > before.generation);
+    Ok(())
+}
+
+pub(crate) async fn a_renamed_schedule_is_not_doubled_by_the_version_before(world: World) -> Result<()> {
+    let own = template(&world).await?;
+    let old = naming(&world, &own, "old", &[]).await?;
+    let new = naming(&world, &own, "new", &["old"]).await?;
+    old.declare(vec![renamed(&own, "old")].into()).await?;
+    let again = naming(&world, &own, "old", &[]).await?;
+    assert_eq!(names(&world).await?, ["new"], "the later version lives");
+    new.deregister(true).await?;
+    again.declare(vec![renamed(&own, "old")].into()).await?;
+    assert_eq!(names(&world).await?, ["old"], "it was rolled back");
+    naming(&world, &own, "new", &["old"]).await?;
+    assert_eq!(names(&world).await?, ["new"]);
+    Ok(())
+}
+
+pub(crate) async fn after_a_rollback_a_schedule_has_its_old_name_by_itself(world: World) -> Result<()> {
+    let mut worker = world.worker(pgq::tasks![chores], ()).await?;
+    let own = kept(&world).await?.scheduled;
+    let new = naming(&world, &own, "housework", &["chores"]).await?;
+    worker.tick().await?;
+    assert_eq!(names(&world).await?, ["housework"]);
+    new.deregister(true).await?;
+    worker.tick().await?;
+    assert_eq!(names(&world).await?, ["chores"]);
+    Ok(())
+}
+
+pub(crate) async fn of_two_names_of_a_task_one_schedule_is_left(world: World) -> Result<()> {
+    let own = template(&world).await?;
+    let _one = naming(&world, &own, "old", &[]).await?;
+    let _two = naming(&world, &own, "new", &[]).await?;
+    world.client.schedule("older", "@daily", chores::job(())).create().await?;
+    let session = world.session_declaring(vec![declaration("new", serde_json::json!({ "aliases": ["old", "older"] }))]);
+    session.await?.declare(vec![renamed(&own, "new")].into()).await?;
+    assert_eq!(names(&world).await?, ["new", "older"], "what was created stays");
+    Ok(())
+}
+
+#[pgq::task]
+async fn rest() -> Result<(), BoxError> {
     Ok(())
 }
 

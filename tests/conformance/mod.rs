@@ -301,6 +301,7 @@ facts! {
         one_tick_waits_for_an_unfinished_job
         jobs_overlap_where_that_is_allowed
         a_changed_expression_takes_the_place_of_the_old_one
+        a_changed_expression_takes_a_schedule_nowhere_back
         declaring_a_schedule_again_changes_nothing
         every_second_is_fired
         a_day_has_one_tick_also_when_clocks_change
@@ -329,7 +330,11 @@ facts! {
         side_by_side_no_tick_is_doubled
         workers_of_other_schedules_have_no_say
         a_deleted_declaration_stays_away_until_a_worker_starts
-        a_worker_that_is_told_to_deletes_orphaned_schedules_when_it_starts
+        a_worker_that_is_told_to_deletes_what_nobody_has_declared_for_a_while
+        a_schedule_follows_its_task_to_another_name_and_stays_where_it_stands
+        a_renamed_schedule_is_not_doubled_by_the_version_before
+        after_a_rollback_a_schedule_has_its_old_name_by_itself
+        of_two_names_of_a_task_one_schedule_is_left
         schedules_and_tasks_can_be_left_to_others
         a_worker_for_nothing_is_refused;
     wake:

@@ -193,6 +193,18 @@ pub(crate) async fn a_changed_expression_takes_the_place_of_the_old_one(world: W
     Ok(())
 }
 
+pub(crate) async fn a_changed_expression_takes_a_schedule_nowhere_back(world: World) -> Result<()> {
+    let (worker, _) = keeping(&world, schedule("0 * * * *")).await?;
+    let seen = worker.session().agenda().await?.schedules.remove(0);
+    // As the look of a worker whose server's clock was then set back.
+    let (name, last) = ("bell".to_owned(), world.clock.now().saturating_add(HOUR));
+    let ahead = Firing { name, generation: seen.generation, seen: seen.standing, last, waiting: None, ticks: vec![] };
+    assert_eq!(worker.session().fire(vec![ahead]).await?, [true]);
+    worker.session().declare(vec![schedule("*/10 * * * *")].into()).await?;
+    assert_eq!(worker.session().agenda().await?.schedules[0].standing.last, last);
+    Ok(())
+}
+
 pub(crate) async fn declaring_a_schedule_again_changes_nothing(world: World) -> Result<()> {
     let (mut worker, log) = keeping(&world, schedule("0 * * * *")).await?;
     world.clock.advance(HOUR);

@@ -309,8 +309,8 @@ impl Maintain for Unsteady {
         self.inner.declare(declared)
     }
 
-    fn prune_schedules(&self) -> Answer<'_, Vec<String>> {
-        self.inner.prune_schedules()
+    fn prune_schedules(&self, grace: Duration) -> Answer<'_, Vec<String>> {
+        self.inner.prune_schedules(grace)
     }
 
     fn agenda(&self) -> Answer<'_, Agenda> {

@@ -187,11 +187,13 @@ pub trait Maintain: Send + Sync {
 
     /// Puts in what the worker's code declares, and gives that set a number, or the one that it had. A schedule or limit stays as
     /// it is where a set with a higher number that a live worker declares has it too, or for a task's own limit the task, and
-    /// where the schedule was created at run time. A limit of one of the tasks that isn't declared any more is gone.
+    /// where the schedule was created at run time. A schedule under an earlier name of its task takes the new name, and stays
+    /// where it stands. A limit of one of the tasks that isn't declared any more is gone.
     fn declare(&self, declared: Declared) -> Answer<'_, i64>;
 
-    /// Deletes the declared schedules that no live worker declares; their names.
-    fn prune_schedules(&self) -> Answer<'_, Vec<String>>;
+    /// Deletes the declared schedules that no worker declares who lives, or has been gone for no longer than `grace`; their
+    /// names. Who has gone is known for an hour.
+    fn prune_schedules(&self, grace: Duration) -> Answer<'_, Vec<String>>;
 
     /// All schedules, without their arguments, and where they stand.
     fn agenda(&self) -> Answer<'_, Agenda>;

@@ -85,6 +85,8 @@ pub struct Kept {
     pub paused: bool,
     /// The highest number among the sets that live workers declare and that have it.
     pub edition: Option<i64>,
+    /// Where it is orphaned, the earlier names of its task: an older version may declare it under one of them.
+    pub earlier: Vec<String>,
 }
 
 impl Kept {

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::engine::Halt;
@@ -127,9 +126,10 @@ impl<R: Resources> WorkerBuilder<R> {
         self
     }
 
-    /// Deletes orphaned schedules when it starts: those that were declared, and that neither it nor any other live worker
-    /// declares. Where several programs share their tables, each needs a live worker then, or its schedules go until it has one.
-    /// What was created at run time stays.
+    /// Looks every minute for schedules that were declared and that no worker declares any more, none that lives and none that
+    /// left less than ten minutes ago, and deletes them. So an old version's go ten minutes after its last worker, and those of
+    /// programs that are started anew stay. Where several programs share their tables, one that is away for longer loses its
+    /// schedules until it is back: they begin anew then. What was created at run time stays.
     pub fn prune_schedules(mut self) -> Self {
         self.prune_schedules = true;
         self
@@ -249,7 +249,7 @@ impl<R: Resources> WorkerBuilder<R> {
             lease: self.lease,
             endings: self.endings,
             duties,
-            prune_schedules: AtomicBool::new(self.prune_schedules),
+            prunes_schedules: self.prune_schedules,
             client,
             resources,
             entries,

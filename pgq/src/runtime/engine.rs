@@ -52,6 +52,8 @@ pub(super) struct Engine {
     pub(super) halt: Halt,
     pub(super) declared: Declared,
     pub(super) duties: Duties,
+    /// Whether orphaned schedules are deleted.
+    pub(super) prunes_schedules: bool,
 }
 
 /// The steps of coming to an end, each a token that fires once.
@@ -109,6 +111,7 @@ impl Engine {
             halt,
             declared,
             duties: plan.duties,
+            prunes_schedules: plan.prunes_schedules,
         }
     }
 

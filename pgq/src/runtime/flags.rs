@@ -35,7 +35,7 @@ Options (or the variable in brackets, where there is one):
                         them every second until they can
   --tasks-only          run jobs, and leave it to others to make those of schedules
   --schedules-only      make the jobs of schedules, and leave it to others to run them
-  --prune-schedules     delete schedules that no live worker declares any more
+  --prune-schedules     delete schedules that no worker has declared for ten minutes
   -h, --help            print this
 
 More variables: PGQ_MAX_PAYLOAD, the largest payload in bytes, 1048576 unless named.

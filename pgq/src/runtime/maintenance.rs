@@ -87,11 +87,13 @@ impl Service for Sweeper {
     }
 }
 
-/// Discards what nobody began in time, and deletes what has been kept for long enough.
+/// Discards what nobody began in time, and deletes what has been kept for long enough; orphaned schedules too, where it is to.
 pub(super) struct Pruner(pub(super) Arc<Engine>);
 
 /// The time between two looks for what is old.
 const PRUNE: Duration = Duration::from_mins(1);
+/// For how long the schedules of a worker that has left are kept for the next one: all may be started anew, one after the other.
+const GRACE: Duration = Duration::from_mins(10);
 
 impl Service for Pruner {
     const NAME: &'static str = "pruner";
@@ -109,6 +111,11 @@ impl Service for Pruner {
         }
         let pruned = self.0.session.prune(STEP).await?;
         more |= pruned.rows >= u64::from(STEP);
+        if self.0.prunes_schedules && !more {
+            for schedule in self.0.session.prune_schedules(GRACE).await? {
+                tracing::info!(schedule, "an orphaned schedule was deleted");
+            }
+        }
         Ok(if more { Next::Again } else { Next::After(PRUNE) })
     }
 }

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::engine::{Engine, Halt};
@@ -28,8 +27,8 @@ pub(super) struct Plan<R> {
     pub(super) lease: Duration,
     pub(super) endings: Endings,
     pub(super) duties: Duties,
-    /// Whether orphaned schedules are still to be deleted: once, as after an outage others may be slower to come back.
-    pub(super) prune_schedules: AtomicBool,
+    /// Whether orphaned schedules are deleted.
+    pub(super) prunes_schedules: bool,
     /// Kept over sessions.
     pub(super) instance: Uuid,
 }
@@ -63,11 +62,6 @@ impl<R: Resources> Plan<R> {
         let tenure = Tenure::new(self.lease, self.client.platform().clock.mark());
         let session = self.client.backend().register(registration).await?;
         let declared = Declared::by(&*session, declared).await?;
-        if self.prune_schedules.swap(false, Ordering::SeqCst) {
-            for schedule in session.prune_schedules().await? {
-                tracing::info!(schedule, "an orphaned schedule was deleted");
-            }
-        }
         Ok(Arc::new(Engine::new(self, session, tenure, declared, halt)))
     }
 }

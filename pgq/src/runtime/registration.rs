@@ -145,8 +145,17 @@ impl Declared {
         !self.declared.limits.iter().filter(|limited| !limited.keyed).all(stands)
     }
 
-    /// Whether what is kept is otherwise than this worker says, who has the last word.
-    pub(super) fn overrules(&self, kept: &Kept) -> bool {
+    /// Whether anything is kept otherwise than this worker says, who has the last word.
+    pub(super) fn disagrees(&self, schedules: &[Kept]) -> bool {
+        schedules.iter().any(|kept| self.overrules(kept) || self.succeeds(kept))
+    }
+
+    /// Whether it is what a later version has made of one of ours, and left behind when it was rolled back.
+    fn succeeds(&self, kept: &Kept) -> bool {
+        kept.is_orphaned() && self.declared.schedules.iter().any(|scheduled| kept.earlier.contains(&scheduled.name))
+    }
+
+    fn overrules(&self, kept: &Kept) -> bool {
         // Kept without its arguments, which a declared one never has.
         let differs = |scheduled: &Scheduled| Scheduled { payload: Vec::new(), ..scheduled.clone() } != kept.scheduled;
         let ours = |scheduled: &&Scheduled| scheduled.name == kept.scheduled.name;

@@ -133,8 +133,8 @@ impl Stepper {
         Ok(())
     }
 
-    /// Discards what nobody has begun in time, and deletes what was kept for long enough. A worker that runs by itself does this
-    /// once a minute.
+    /// Discards what nobody has begun in time, and deletes what was kept for long enough, and orphaned schedules if it is told
+    /// to. A worker that runs by itself does this once a minute.
     ///
     /// # Errors
     /// The database can't be reached.

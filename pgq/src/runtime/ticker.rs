@@ -116,7 +116,7 @@ impl Ticker {
     async fn agenda(&self) -> Result<Agenda> {
         let (session, declared) = (&self.engine.session, &self.engine.declared);
         let agenda = session.agenda().await?;
-        if !agenda.schedules.iter().any(|kept| declared.overrules(kept)) {
+        if !declared.disagrees(&agenda.schedules) {
             return Ok(agenda);
         }
         declared.declare(&**session).await?;

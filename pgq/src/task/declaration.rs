@@ -105,7 +105,11 @@ impl<'d> KeyedLimit<'d> {
 /// this crate declared the task, is as if the task hadn't said it.
 impl Declaration {
     pub(crate) fn is_named(&self, name: &str) -> bool {
-        self.name == name || self.list("/aliases").any(|alias| alias == name)
+        self.name == name || self.aliases().any(|alias| alias == name)
+    }
+
+    pub(crate) fn aliases(&self) -> impl Iterator<Item = &str> {
+        self.list("/aliases")
     }
 
     pub(crate) fn priority(&self) -> Priority {

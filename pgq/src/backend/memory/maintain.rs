@@ -38,8 +38,8 @@ impl Maintain for Session {
         self.memory.answer(move |store| store.declare(self.lease, declared))
     }
 
-    fn prune_schedules(&self) -> Answer<'_, Vec<String>> {
-        self.memory.answer(Store::prune_schedules)
+    fn prune_schedules(&self, grace: Duration) -> Answer<'_, Vec<String>> {
+        self.memory.answer(move |store| store.prune_schedules(grace))
     }
 
     fn agenda(&self) -> Answer<'_, Agenda> {
@@ -79,6 +79,7 @@ impl Store {
             if !alive {
                 gone += 1;
                 untold.append(&mut worker.cancelled);
+                self.past_editions.extend(worker.edition.map(|number| (number, self.now)));
             }
             alive
         });

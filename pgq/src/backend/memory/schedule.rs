@@ -1,5 +1,8 @@
 //! Schedules, and the jobs that their ticks make.
 
+use std::cmp::Reverse;
+use std::time::Duration;
+
 use pgq_core::schedule::Standing;
 use pgq_core::{JobId, Lease, NewJob, Timestamp};
 
@@ -23,13 +26,17 @@ impl Entry {
         Self { scheduled, created, paused: false, generation: 0, last: now, waiting: None, fired: None, job: None }
     }
 
+    fn renamed(self, name: String) -> Self {
+        Self { generation: self.generation + 1, scheduled: Scheduled { name, ..self.scheduled }, ..self }
+    }
+
     fn replace(&mut self, scheduled: Scheduled, now: Timestamp) {
         if self.scheduled == scheduled {
             return;
         }
         if (&self.scheduled.cadence, &self.scheduled.zone) != (&scheduled.cadence, &scheduled.zone) {
             // The new expression's ticks before it was there weren't missed.
-            (self.last, self.waiting) = (now, None);
+            (self.last, self.waiting) = (self.last.max(now), None);
         }
         self.generation += 1;
         self.scheduled = scheduled;
@@ -51,13 +58,49 @@ impl Store {
         let Some(worker) = self.workers.get_mut(&lease) else { return number };
         worker.edition = Some(number);
         self.declare_limits(number, &declared);
+        self.rename(number, &declared.schedules);
         for scheduled in declared.schedules {
             let declared = self.schedules.get(&scheduled.name).is_none_or(|entry| !entry.created);
-            if declared && self.edition_of(&scheduled.name) == Some(number) {
+            if declared && self.edition_of(&scheduled.name) == Some(number) && !self.is_renamed(&scheduled.name, number)
+            {
                 self.put(scheduled, false);
             }
         }
         number
+    }
+
+    /// Lets schedules follow the names of their tasks, forth and, after a rollback, back.
+    fn rename(&mut self, number: i64, schedules: &[Scheduled]) {
+        for Scheduled { name: new, .. } in schedules {
+            let others = || {
+                let declared = self.schedules.values().filter(|entry| !entry.created);
+                declared.filter(|entry| schedules.iter().all(|ours| ours.name != entry.scheduled.name))
+            };
+            let is_ours =
+                |old: &str| self.is_alias(old, new) && self.edition_of(old).is_none_or(|other| other < number);
+            let is_left = |later: &str| self.is_alias(new, later) && self.edition_of(later).is_none();
+            let stood = |entry: &Entry| (Reverse(entry.last), entry.scheduled.name.clone());
+            let mut ours: Vec<_> = others().filter(|entry| is_ours(&entry.scheduled.name)).map(stood).collect();
+            let left = others().filter(|entry| is_left(&entry.scheduled.name)).map(stood).min();
+            ours.sort();
+            // The one that has gone furthest takes the name, and the others go.
+            let heir = left.filter(|_| ours.is_empty() && !self.schedules.contains_key(new));
+            for (_, old) in ours.into_iter().chain(heir) {
+                let Some(entry) = self.schedules.remove(&old) else { continue };
+                self.schedules.entry(new.clone()).or_insert_with(|| entry.renamed(new.clone()));
+            }
+        }
+    }
+
+    /// Whether a task had this name before.
+    fn is_alias(&self, old: &str, task: &str) -> bool {
+        old != task && self.declarations.get(task).is_some_and(|task| task.is_named(old))
+    }
+
+    /// Whether a live worker with a higher number knows it by a later name.
+    fn is_renamed(&self, name: &str, number: i64) -> bool {
+        let live = self.workers.values().filter_map(|worker| worker.edition).filter(|other| *other > number);
+        live.flat_map(|other| &self.editions[&other].schedules).any(|later| self.is_alias(name, &later.name))
     }
 
     /// The number of a set, a new one where it is first seen.
@@ -98,8 +141,15 @@ impl Store {
         entry.map(|entry| entry.hold(paused, now)).is_some()
     }
 
-    pub(super) fn prune_schedules(&mut self) -> Vec<String> {
-        let orphaned = |entry: &&Entry| !entry.created && self.edition_of(&entry.scheduled.name).is_none();
+    pub(super) fn prune_schedules(&mut self, grace: Duration) -> Vec<String> {
+        let since = self.now.saturating_sub(grace);
+        let past = |name: &str| {
+            let past = self.past_editions.iter().filter(|(_, until)| **until > since);
+            past.flat_map(|(number, _)| &self.editions[number].schedules).any(|scheduled| scheduled.name == name)
+        };
+        let orphaned = |entry: &&Entry| {
+            !entry.created && self.edition_of(&entry.scheduled.name).is_none() && !past(&entry.scheduled.name)
+        };
         let names: Vec<_> =
             self.schedules.values().filter(orphaned).map(|entry| entry.scheduled.name.clone()).collect();
         self.schedules.retain(|name, _| !names.contains(name));
@@ -129,8 +179,16 @@ impl Store {
             created: *created,
             paused: *paused,
             edition: self.edition_of(&scheduled.name),
+            earlier: self.earlier(&scheduled.name, *created),
             scheduled,
         }
+    }
+
+    /// The earlier names of an orphan's task.
+    fn earlier(&self, name: &str, created: bool) -> Vec<String> {
+        let orphaned = !created && self.edition_of(name).is_none();
+        let task = self.declarations.get(name).filter(|_| orphaned);
+        task.map(|task| task.aliases().map(str::to_owned).collect()).unwrap_or_default()
     }
 
     pub(super) fn fire(&mut self, firing: Firing) -> bool {

@@ -76,7 +76,8 @@ impl Work for Session {
 
 impl Store {
     fn deregister(&mut self, lease: Lease) {
-        self.workers.remove(&lease);
+        let worker = self.workers.remove(&lease);
+        self.past_editions.extend(worker.and_then(|worker| worker.edition).map(|number| (number, self.now)));
         self.release_all_but(lease, &[]);
         self.reclaim_shares();
     }

@@ -32,6 +32,8 @@ pub(super) struct Store {
     pub(super) schedules: BTreeMap<String, Entry>,
     /// Sets of what workers declare, numbered in the order in which they were first seen.
     pub(super) editions: BTreeMap<i64, Declared>,
+    /// Until when sets were declared by workers that are gone.
+    pub(super) past_editions: HashMap<i64, Timestamp>,
     /// By full name.
     pub(super) limits: BTreeMap<String, limit::Entry>,
     pub(super) gates: Gates,
@@ -76,6 +78,7 @@ impl Store {
             editions: BTreeMap::new(),
             limits: BTreeMap::new(),
             gates: Gates::default(),
+            past_editions: HashMap::new(),
             pauses: BTreeMap::new(),
             declarations: BTreeMap::new(),
             wakes: 0,

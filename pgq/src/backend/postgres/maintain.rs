@@ -154,8 +154,8 @@ impl Maintain for PgSession {
         Box::pin(self.declare_all(declared))
     }
 
-    fn prune_schedules(&self) -> Answer<'_, Vec<String>> {
-        Box::pin(self.prune_orphaned())
+    fn prune_schedules(&self, grace: Duration) -> Answer<'_, Vec<String>> {
+        Box::pin(self.prune_orphaned(grace))
     }
 
     fn agenda(&self) -> Answer<'_, Agenda> {

@@ -1,5 +1,7 @@
 //! Schedules, and the jobs that their ticks make.
 
+use std::time::Duration;
+
 use pgq_core::schedule::Standing;
 use pgq_core::{Codec, JobId, Missed, Overlap, Priority, Timestamp};
 use sqlx::postgres::{PgArguments, PgRow};
@@ -26,9 +28,9 @@ impl PgSession {
         Ok(transaction)
     }
 
-    pub(super) async fn prune_orphaned(&self) -> Result<Vec<String>> {
+    pub(super) async fn prune_orphaned(&self, grace: Duration) -> Result<Vec<String>> {
         let mut transaction = self.begin_declaring().await?;
-        let query = self.statements.prune_schedules.query();
+        let query = self.statements.prune_schedules.query().bind(micros(grace)).bind(self.now());
         let rows = query.fetch_all(&mut *transaction).await.map_err(database)?;
         transaction.commit().await.map_err(database)?;
         rows.iter().map(|row| column(row, 0)).collect()
@@ -39,12 +41,14 @@ impl PgSession {
         let names: Vec<String> = declared.schedules.iter().map(|scheduled| scheduled.name.clone()).collect();
         let limits: Vec<String> = declared.limits.iter().map(|limited| limited.name.clone()).collect();
         let mut transaction = self.begin_declaring().await?;
-        let query = self.statements.edition.query().bind(fingerprint(&declared)).bind(names).bind(self.lease.0);
+        let query = self.statements.edition.query().bind(fingerprint(&declared)).bind(&names).bind(self.lease.0);
         let query = query.bind(&declared.tasks).bind(limits);
         let row = query.fetch_one(&mut *transaction).await.map_err(database)?;
-        let (number, live) = (column(&row, 0)?, column(&row, 1)?);
+        let (number, live): (i64, bool) = (column(&row, 0)?, column(&row, 1)?);
         // A worker that was declared gone has nothing to say until it is back.
         if live {
+            let query = self.statements.rename_schedules.query().bind(names).bind(number);
+            query.execute(&mut *transaction).await.map_err(database)?;
             self.declare_limits(&mut transaction, number, &declared).await?;
             let query = put(&self.statements, declared.schedules, self.now(), Some(number));
             query.execute(&mut *transaction).await.map_err(database)?;
@@ -185,7 +189,7 @@ fn read(row: &PgRow) -> Result<Option<Kept>> {
     let (missed, overlap) = (Missed::read(column(row, 8)?), Overlap::read(column(row, 9)?));
     let (Some(missed), Some(overlap)) = (missed, overlap) else { return Ok(None) };
     let at = |index| column::<Option<Instant>, _>(row, index).map(|instant| instant.map(|instant| instant.0));
-    let expires_in = column::<Option<i64>, _>(row, 5)?.map(|span| std::time::Duration::from_micros(unsigned(span)));
+    let expires_in = column::<Option<i64>, _>(row, 5)?.map(|span| Duration::from_micros(unsigned(span)));
     let scheduled = Scheduled {
         name: column(row, 0)?,
         task: column(row, 1)?,
@@ -211,5 +215,6 @@ fn read(row: &PgRow) -> Result<Option<Kept>> {
         edition: column(row, 19)?,
         size: unsigned(column::<i32, _>(row, 21)?),
         job: column::<Option<i64>, _>(row, 22)?.map(JobId),
+        earlier: column(row, 23)?,
     }))
 }

@@ -4,7 +4,10 @@ select name, task, queue, rank, max_attempts, expires_in, cadence, zone, missed,
        case when $2::boolean then payload else '' end as payload, generation, last, waiting, fired,
        coalesce((select job.lane <> 3 from @job as job where job.id = schedule.job), false) as busy,
        coalesce($1::timestamptz, statement_timestamp()) as now, created, paused, edition, limit_keys,
-       octet_length(payload) as size, schedule.job
+       octet_length(payload) as size, schedule.job,
+       case when declared.edition is null and not created
+            then array(select jsonb_array_elements_text(task.options -> 'aliases') from @task as task where task.name = schedule.name)
+            else '{}' end as earlier
 from @schedule as schedule
 left join (
   select unnest(names) as name, max(number) as edition

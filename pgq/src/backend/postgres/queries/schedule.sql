@@ -2,14 +2,38 @@
 -- $7 when they tick, $8 in which zones, $9 what of missed ticks, $10 what of overlaps, $11 payloads, $12 the time,
 -- $13 the number of the set that declares them, $14 whether they are created through a client instead, $15 limit
 -- keys as JSON, because an array of arrays has but one length. What is declared writes only what changed, and nothing that a
--- live worker with a higher number declares too.
+-- live worker with a higher number declares too, or knows by a later name.
+with later as materialized (
+  select edition.names
+  from @worker as worker join @edition as edition on edition.number = worker.edition
+  where worker.gone is null and edition.number > $13::bigint),
+given as (
+  select name, task, queue, rank, max_attempts, expires_in, cadence, zone, missed, overlap, payload,
+         array(select jsonb_array_elements_text(keys)) as limit_keys
+  from unnest($1::text[], $2::text[], $3::text[], $4::smallint[], $5::smallint[], $6::bigint[], $7::text[], $8::text[],
+              $9::text[], $10::text[], $11::bytea[], $15::jsonb[])
+       as given (name, task, queue, rank, max_attempts, expires_in, cadence, zone, missed, overlap, payload, keys)),
+changed as (
+  select given.*
+  from given
+  where $14::boolean
+    or not exists (
+      select from @task as task join later on task.name = any (names) where task.options -> 'aliases' ? given.name)
+    -- What stays as it is is left out: a conflict locks also a row that it doesn't change, and who wants to fire it passes by.
+    and not exists (
+      select from @schedule as known
+      where known.name = given.name
+        and (known.created
+          or exists (select from later where known.name = any (names))
+          or (known.task, known.queue, known.rank, known.max_attempts, known.expires_in, known.cadence, known.zone,
+              known.missed, known.overlap, known.payload, known.limit_keys)
+             is not distinct from
+             (given.task, given.queue, given.rank, given.max_attempts, given.expires_in, given.cadence, given.zone,
+              given.missed, given.overlap, given.payload, given.limit_keys))))
 insert into @schedule as known (name, task, queue, rank, max_attempts, expires_in, cadence, zone, missed, overlap, payload,
                                limit_keys, created, last)
-select name, task, queue, rank, max_attempts, expires_in, cadence, zone, missed, overlap, payload,
-       array(select jsonb_array_elements_text(keys)), $14::boolean, coalesce($12::timestamptz, statement_timestamp())
-from unnest($1::text[], $2::text[], $3::text[], $4::smallint[], $5::smallint[], $6::bigint[], $7::text[], $8::text[],
-            $9::text[], $10::text[], $11::bytea[], $15::jsonb[])
-       as given (name, task, queue, rank, max_attempts, expires_in, cadence, zone, missed, overlap, payload, keys)
+select changed.*, $14, coalesce($12::timestamptz, statement_timestamp())
+from changed
 order by name
 on conflict (name) do update
 set task = excluded.task, queue = excluded.queue, rank = excluded.rank, max_attempts = excluded.max_attempts,
@@ -17,16 +41,7 @@ set task = excluded.task, queue = excluded.queue, rank = excluded.rank, max_atte
     overlap = excluded.overlap, payload = excluded.payload, limit_keys = excluded.limit_keys,
     generation = known.generation + 1,
     -- The new expression's ticks before it was there weren't missed.
-    last = case when (known.cadence, known.zone) = (excluded.cadence, excluded.zone) then known.last else excluded.last end,
+    last = case when (known.cadence, known.zone) = (excluded.cadence, excluded.zone) then known.last
+                else greatest(known.last, excluded.last) end,
     waiting = case when (known.cadence, known.zone) = (excluded.cadence, excluded.zone) then known.waiting end
 where known.created = excluded.created
-  and (excluded.created
-    or (known.task, known.queue, known.rank, known.max_attempts, known.expires_in, known.cadence, known.zone,
-        known.missed, known.overlap, known.payload)
-       is distinct from
-       (excluded.task, excluded.queue, excluded.rank, excluded.max_attempts, excluded.expires_in, excluded.cadence,
-        excluded.zone, excluded.missed, excluded.overlap, excluded.payload)
-    and not exists (
-      select
-      from @worker as worker join @edition as edition on edition.number = worker.edition
-      where worker.gone is null and edition.number > $13::bigint and known.name = any (edition.names)))
