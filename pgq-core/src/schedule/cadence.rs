@@ -1,10 +1,10 @@
 //! When a schedule ticks.
 //!
-//! **When clocks change.** An expression that names its minutes and hours (`30 2 * * *`) is about a time of day: where that
-//! time doesn't exist because clocks go forward, it ticks at the first instant that does; where it comes twice because clocks
-//! go back, it ticks the first time only. So it ticks once on every day. An expression with `*` or a step in its minutes or
-//! hours (`*/15 * * * *`) is about intervals: it ticks through the hour that comes twice, and not in the one that is left out.
-//! `every` counts seconds and knows no clocks.
+//! **When clocks change.** An expression that names its minutes and hours (`30 2 * * *`, `0 2,14 * * *`, `0 9-17 * * *`) is about
+//! times of day: one that doesn't exist because clocks go forward ticks at the first instant that does; one that comes twice
+//! because clocks go back ticks the first time only. So each ticks once on every day, and several that are left out together
+//! tick as one. An expression with `*` or a step in its seconds, minutes or hours (`*/15 * * * *`) is about intervals: it ticks
+//! through the hour that comes twice, and not in the one that is left out. `every` counts seconds and knows no clocks.
 
 use std::time::Duration;
 
@@ -12,7 +12,9 @@ use croner::Cron;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp as Instant, Zoned};
 
-use super::{ScheduleError, cron};
+use super::ScheduleError;
+use super::cron::{self, Expression};
+use super::times::Times;
 use crate::Timestamp;
 use crate::literal;
 
@@ -22,7 +24,10 @@ pub struct Cadence(Kind);
 
 #[derive(Clone, Debug, PartialEq)]
 enum Kind {
+    /// About intervals.
     Cron(Box<Cron>, TimeZone),
+    /// About times of day.
+    Times(Times),
     /// Seconds between ticks, counted from the Unix epoch, so that all who ask agree whenever they began.
     Every(i64),
 }
@@ -33,7 +38,10 @@ impl Cadence {
     /// # Errors
     /// As [`Cadence::cron`] and [`Cadence::every`].
     pub fn read(text: &str, zone: &str) -> Result<Self, ScheduleError> {
-        text.strip_prefix("every ").map_or_else(|| Self::cron(text, zone), Self::every)
+        match text.strip_prefix("every ") {
+            Some(span) => Self::zone(zone).and_then(|_| Self::every(span)),
+            None => Self::cron(text, zone),
+        }
     }
 
     /// By a cron expression: 5 fields, 6 with seconds first, or a nickname such as `@daily`; in a time zone by its IANA name.
@@ -41,9 +49,13 @@ impl Cadence {
     /// # Errors
     /// What was expected and where; there is no such zone; it can never tick.
     pub fn cron(expression: &str, zone: &str) -> Result<Self, ScheduleError> {
-        let cron = cron::parse(expression)?;
+        let Expression { cron, is_of_times } = cron::parse(expression)?;
         let zone = Self::zone(zone)?;
-        let cadence = Self(Kind::Cron(Box::new(cron.clone()), zone));
+        let cadence = if is_of_times {
+            Self(Kind::Times(Times::new(cron.clone(), zone)))
+        } else {
+            Self(Kind::Cron(Box::new(cron.clone()), zone))
+        };
         // The calendar repeats every 400 years, and what ticks at all ticks in UTC too.
         let once = Self(Kind::Cron(Box::new(cron), TimeZone::UTC)).next(Timestamp::EPOCH);
         match once {
@@ -82,6 +94,7 @@ impl Cadence {
             Kind::Every(seconds) => {
                 from_seconds(seconds_of(after).div_euclid(*seconds).checked_add(1)?.checked_mul(*seconds)?)
             }
+            Kind::Times(times) => from_seconds(times.next(instant(after)?)?.as_second()),
             Kind::Cron(cron, zone) => {
                 let tick = cron.find_next_occurrence(&zoned(after, zone)?, false).ok()?;
                 from_seconds(tick.timestamp().as_second())
@@ -94,6 +107,7 @@ impl Cadence {
     pub fn latest(&self, until: Timestamp) -> Option<Timestamp> {
         match &self.0 {
             Kind::Every(seconds) => from_seconds(seconds_of(until).div_euclid(*seconds).checked_mul(*seconds)?),
+            Kind::Times(times) => from_seconds(times.latest(instant(until)?)?.as_second()),
             Kind::Cron(cron, zone) => {
                 let tick = cron.find_previous_occurrence(&zoned(until, zone)?, true).ok()?;
                 from_seconds(tick.timestamp().as_second())
@@ -110,9 +124,14 @@ fn from_seconds(seconds: i64) -> Option<Timestamp> {
     seconds.checked_mul(1_000_000).map(Timestamp::from_micros)
 }
 
-/// The second that the instant lies in, as clocks in the zone show it.
-fn zoned(instant: Timestamp, zone: &TimeZone) -> Option<Zoned> {
-    Instant::from_second(seconds_of(instant)).ok().map(|instant| instant.to_zoned(zone.clone()))
+/// The second that it lies in.
+fn instant(instant: Timestamp) -> Option<Instant> {
+    Instant::from_second(seconds_of(instant)).ok()
+}
+
+/// The same, as clocks in the zone show it.
+fn zoned(after: Timestamp, zone: &TimeZone) -> Option<Zoned> {
+    instant(after).map(|instant| instant.to_zoned(zone.clone()))
 }
 
 #[cfg(test)]

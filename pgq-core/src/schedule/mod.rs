@@ -9,6 +9,7 @@ mod due;
 mod error;
 mod plan;
 mod policy;
+mod times;
 
 pub use cadence::Cadence;
 pub use due::{Due, FORGIVEN, FORGOTTEN, MOST, due, upcoming};

@@ -38,6 +38,62 @@ fn a_time_that_comes_twice_when_clocks_go_back_ticks_once() {
     assert_eq!(ticked, ["2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"]);
 }
 
+/// What ticks in Berlin on the days around a change, from noon to noon.
+fn around(expression: &str, after: &str) -> Vec<String> {
+    let (cadence, end) = (berlin(expression), at(after).saturating_add(Duration::from_hours(24)));
+    let ticks = std::iter::successors(cadence.next(at(after)), |tick| cadence.next(*tick));
+    ticks.take_while(|tick| *tick <= end).map(|tick| tick.to_string()[5..].replace(":00Z", "")).collect()
+}
+
+const FORWARD: &str = "2026-03-28T12:00:00Z";
+const BACK: &str = "2026-10-24T12:00:00Z";
+
+#[test]
+fn each_time_that_is_named_ticks_once_on_every_day() {
+    for (expression, forward, back) in [
+        ("0 2,14 * * *", ["03-28T13:00", "03-29T01:00", "03-29T12:00"].as_slice(), ["10-25T00:00"].as_slice()),
+        (
+            "30 1-3 * * *",
+            &["03-29T00:30", "03-29T01:00", "03-29T01:30"],
+            &["10-24T23:30", "10-25T00:30", "10-25T02:30"],
+        ),
+        ("15,45 2 * * *", &["03-29T01:00"], &["10-25T00:15", "10-25T00:45"]),
+        (
+            "0,30 2-3 * * *",
+            &["03-29T01:00", "03-29T01:30"],
+            &["10-25T00:00", "10-25T00:30", "10-25T02:00", "10-25T02:30"],
+        ),
+        ("10,50 59 2 * * *", &["03-29T01:00"], &["10-25T00:59:10Z", "10-25T00:59:50Z"]),
+        (
+            "30 59 1,2,3 * * *",
+            &["03-29T00:59:30Z", "03-29T01:00", "03-29T01:59:30Z"],
+            &["10-24T23:59:30Z", "10-25T00:59:30Z", "10-25T02:59:30Z"],
+        ),
+    ] {
+        assert_eq!(around(expression, FORWARD), *forward, "{expression}");
+        assert_eq!(around(expression, BACK), *back, "{expression}");
+    }
+}
+
+#[test]
+fn a_time_that_is_left_out_at_the_end_of_a_day_ticks_at_midnight() {
+    let nuuk = |expression| Cadence::cron(expression, "America/Nuuk").unwrap();
+    let before = "2026-03-28T12:00:00Z";
+    assert_eq!(ticks(&nuuk("30 23 * * *"), before, 2), ["2026-03-29T01:00:00Z", "2026-03-30T00:30:00Z"]);
+    assert_eq!(ticks(&nuuk("30 23 * * SAT"), before, 2), ["2026-03-29T01:00:00Z", "2026-04-05T00:30:00Z"]);
+    assert_eq!(ticks(&nuuk("0 0 * * *"), before, 2), ["2026-03-29T01:00:00Z", "2026-03-30T01:00:00Z"]);
+    assert_eq!(nuuk("0,30 0,23 * * *").latest(at("2026-03-29T01:29:59Z")), Some(at("2026-03-29T01:00:00Z")));
+}
+
+#[test]
+fn a_look_within_the_hour_that_comes_twice_finds_what_ticked_the_first_time() {
+    let cadence = berlin("15,45 2 * * *");
+    for until in ["2026-10-25T00:45:00Z", "2026-10-25T01:00:00Z", "2026-10-25T01:20:00Z", "2026-10-25T02:30:00Z"] {
+        assert_eq!(cadence.latest(at(until)), Some(at("2026-10-25T00:45:00Z")), "{until}");
+        assert_eq!(cadence.next(at(until)), Some(at("2026-10-26T01:15:00Z")), "{until}");
+    }
+}
+
 #[test]
 fn intervals_go_on_through_both_changes() {
     let forward = ticks(&berlin("*/30 * * * *"), "2026-03-29T00:00:00Z", 3);
@@ -48,7 +104,15 @@ fn intervals_go_on_through_both_changes() {
 
 #[test]
 fn looking_back_finds_what_looking_ahead_found() {
-    for expression in ["*/15 * * * *", "30 2 * * *", "0 */7 * * *", "0 12 L * *", "7 1 * * 0"] {
+    for expression in [
+        "*/15 * * * *",
+        "30 2 * * *",
+        "0 */7 * * *",
+        "0 12 L * *",
+        "7 1 * * 0",
+        "0,20 1-3 * * *",
+        "5,55 0,59 2,3 * * *",
+    ] {
         for from in ["2026-03-28T20:00:00Z", "2026-10-24T20:00:00Z"] {
             let cadence = berlin(expression);
             let mut tick = cadence.next(at(from)).unwrap();
@@ -89,10 +153,38 @@ fn a_mistake_is_told_where_it_stands() {
         ("0 0 1,,2 * *", ""),
         ("*/0 * * * *", "*/0"),
         ("MON 0 * * *", "MON"),
+        ("0 0 * MON-FRI *", "MON-FRI"),
+        ("0 0 * * JAN", "JAN"),
+        ("0 0 * JANUARY *", "JANUARY"),
+        ("0 0 * * MONDAY", "MONDAY"),
+        ("0 0 1,TUE * *", "TUE"),
+        ("*/90 * * * *", "*/90"),
+        ("0 */25 * * *", "*/25"),
+        ("0 0 1 * L", "L"),
+        ("*,5 * * * *", "*"),
+        ("0 0 5,* * *", "*"),
     ] {
         let error = Cadence::cron(text, "UTC").unwrap_err();
         assert_eq!(&text[error.range()], part, "{error}");
         assert!(error.to_string().contains(&format!("\n  {text}\n")), "{error}");
+    }
+}
+
+#[test]
+fn what_is_usual_is_read() {
+    for text in [
+        "0 0 * JAN-mar,12 *",
+        "0 0 * * sun",
+        "0 0 * * FRIL",
+        "0 0 * * 5L",
+        "0 0 * * MON#2",
+        "0 0 L,15W * *",
+        "0 0 LW * *",
+        "*/60 */24 * * *",
+        "0 0 ? * MON",
+        "0-30/7,59 * * * *",
+    ] {
+        assert!(Cadence::cron(text, "UTC").is_ok(), "{text:?}: {:?}", Cadence::cron(text, "UTC"));
     }
 }
 
@@ -105,6 +197,8 @@ fn what_is_no_schedule_is_refused() {
     for zone in ["", "Berlin", "Europe/Atlantis", "../etc/passwd"] {
         assert!(Cadence::cron("@daily", zone).is_err(), "{zone:?}");
     }
+    assert!(Cadence::read("every 5s", "Europe/Atlantis").is_err());
+    assert!(Cadence::read("every 5s", "UTC").is_ok());
     let never = Cadence::cron("0 0 30 2 *", "UTC").unwrap_err();
     assert_eq!(never.to_string(), "expected an expression that ticks, got \"0 0 30 2 *\", which never does");
 }
