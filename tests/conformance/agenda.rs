@@ -200,6 +200,24 @@ pub(crate) async fn a_triggered_schedule_makes_a_job_and_stays_where_it_stands(w
     Ok(())
 }
 
+pub(crate) async fn a_triggered_job_counts_as_one_of_the_schedules_own(world: World) -> Result<()> {
+    let (mut worker, log) = reporting(&world).await?;
+    assert_eq!((listed(&world).await?.job, listed(&world).await?.busy), (None, false));
+    let job = world.client.trigger_schedule("report").await?;
+    assert_eq!((listed(&world).await?.job, listed(&world).await?.busy), (Some(job), true));
+    let beside = world.client.trigger_schedule("report").await?;
+    assert_eq!(listed(&world).await?.job, Some(job), "the first isn't finished");
+    world.clock.advance(MINUTE);
+    worker.tick().await?;
+    assert_eq!(worker.drain().await?, 2, "and its tick was passed over");
+    assert!(!listed(&world).await?.busy);
+    let third = world.client.trigger_schedule("report").await?;
+    assert_eq!(listed(&world).await?.job, Some(third));
+    assert!(job < beside && beside < third);
+    log.take();
+    Ok(())
+}
+
 pub(crate) async fn a_deleted_schedule_is_gone(world: World) -> Result<()> {
     let (mut worker, _) = reporting(&world).await?;
     world.client.delete_schedule("report").await?;
@@ -270,6 +288,7 @@ pub(crate) async fn an_odd_schedule_is_refused(world: World) -> Result<()> {
         (schedule("a", "0 0 30 2 *"), "which never does"),
         (schedule("a", "every 0.5s"), "the schedule `a` isn't valid: "),
         (schedule("a", ""), "the schedule `a` isn't valid: "),
+        (schedule("a", "every 5s").zone("Europe/Berln"), "expected the IANA name of a time zone"),
         (schedule("a", "@daily").zone("Europe/Berln"), "expected the IANA name of a time zone"),
         (schedule("a", "@daily").missed(Missed::All(3)), "add `.overlap(Overlap::Allow)`"),
         (schedule("a", "@daily").missed(Missed::All(0)).overlap(Overlap::Allow), "1 to 1000 missed ticks, got all(0)"),

@@ -92,6 +92,16 @@ pub(crate) async fn after_a_rollback_the_old_declaration_is_put_in_by_itself(wor
     Ok(())
 }
 
+pub(crate) async fn a_worker_for_tasks_only_puts_its_declaration_back_too(world: World) -> Result<()> {
+    let mut worker = builder(&world).tasks_only().stepper().await?;
+    let own = kept(&world).await?.scheduled;
+    let new = version(&world, &own, "@hourly").await?;
+    new.deregister(true).await?;
+    worker.tick().await?;
+    assert_eq!(kept(&world).await?.scheduled, own);
+    Ok(())
+}
+
 pub(crate) async fn side_by_side_no_tick_is_doubled(world: World) -> Result<()> {
     let mut old = world.worker(pgq::tasks![chores], ()).await?;
     let own = kept(&world).await?.scheduled;

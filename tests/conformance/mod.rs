@@ -306,6 +306,11 @@ facts! {
         every_second_is_fired
         a_day_has_one_tick_also_when_clocks_change
         a_day_that_passes_at_once_is_fired_in_order
+        a_day_is_walked_from_tick_to_tick
+        many_schedules_that_share_a_tick_make_a_job_each
+        a_job_that_outlives_the_fleet_overlaps_what_was_missed
+        the_jobs_of_ticks_pass_what_the_client_asks_of_all
+        a_hook_that_panics_stops_no_other_schedule
         a_task_can_say_when_its_jobs_are_made;
     agenda:
         a_created_schedule_makes_jobs_with_its_arguments
@@ -315,6 +320,7 @@ facts! {
         nothing_is_made_of_a_paused_schedule
         a_declared_schedule_stays_paused_when_a_worker_starts
         a_triggered_schedule_makes_a_job_and_stays_where_it_stands
+        a_triggered_job_counts_as_one_of_the_schedules_own
         a_deleted_schedule_is_gone
         a_deleted_schedule_comes_back_with_a_worker_that_declares_it
         a_schedule_that_no_live_worker_declares_is_orphaned
@@ -327,6 +333,7 @@ facts! {
         the_version_that_was_seen_last_wins_while_it_lives
         of_those_that_are_left_the_one_that_was_seen_last_wins
         after_a_rollback_the_old_declaration_is_put_in_by_itself
+        a_worker_for_tasks_only_puts_its_declaration_back_too
         side_by_side_no_tick_is_doubled
         workers_of_other_schedules_have_no_say
         a_deleted_declaration_stays_away_until_a_worker_starts

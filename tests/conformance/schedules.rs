@@ -252,6 +252,103 @@ pub(crate) async fn a_day_that_passes_at_once_is_fired_in_order(world: World) ->
     Ok(())
 }
 
+#[pgq::task]
+async fn rest() -> Result<(), BoxError> {
+    Ok(())
+}
+
+pub(crate) async fn a_day_is_walked_from_tick_to_tick(world: World) -> Result<()> {
+    let log = Log::default();
+    let mut worker = world.worker(pgq::tasks![chime, rest], log.clone()).await?;
+    worker.session().declare(vec![schedule("0 * * * *")].into()).await?;
+    rest::job(()).delay(MINUTE * 90).enqueue(&world.client).await?;
+    let end = world.clock.now().saturating_add(HOUR * 24);
+    assert_eq!(worker.advance(HOUR * 24).await?, 25);
+    let ticks = log.take();
+    assert_eq!(ticks.len(), 24);
+    assert!(ticks.windows(2).all(|pair| pair[1].previous == Some(pair[0].at)));
+    assert_eq!((world.clock.now(), ticks[23].at), (end, end));
+    assert_eq!(worker.advance(MINUTE * 59).await?, 0);
+    assert_eq!(worker.advance(MINUTE).await?, 1);
+    Ok(())
+}
+
+pub(crate) async fn many_schedules_that_share_a_tick_make_a_job_each(world: World) -> Result<()> {
+    let (mut worker, log) = worker(&world).await?;
+    let named = |number| Scheduled { name: format!("bell-{number}"), ..schedule("* * * * *") };
+    worker.session().declare((0..100).map(named).collect::<Vec<_>>().into()).await?;
+    world.clock.advance(MINUTE);
+    worker.tick().await?;
+    let agenda = worker.session().agenda().await?;
+    let mut jobs: Vec<_> = agenda.schedules.iter().filter_map(|kept| kept.job).collect();
+    assert!(agenda.schedules.iter().all(|kept| kept.standing.busy && kept.fired == Some(world.clock.now())));
+    jobs.sort_unstable();
+    jobs.dedup();
+    assert_eq!((jobs.len(), worker.drain().await?, log.take().len()), (100, 100, 100));
+    Ok(())
+}
+
+pub(crate) async fn a_job_that_outlives_the_fleet_overlaps_what_was_missed(world: World) -> Result<()> {
+    for (overlap, fired) in
+        [(Overlap::Skip, vec![]), (Overlap::Queue, vec![5 * MINUTE]), (Overlap::Allow, vec![5 * MINUTE])]
+    {
+        let (worker, _, other, job) = running(&world, overlap).await?;
+        let begun = world.clock.now();
+        worker.leave().await?;
+        world.clock.advance(MINUTE * 5);
+        let (mut worker, log) = self::worker(&world).await?;
+        let before = usize::from(overlap == Overlap::Allow);
+        assert_eq!(worker.drain().await?, before, "{overlap:?}: the job isn't finished");
+        end(&other, &job, Transition::Complete).await?;
+        assert_eq!(worker.drain().await?, fired.len() - before, "{overlap:?}");
+        let ticks: Vec<_> = log.take().iter().map(|tick| tick.at.since(begun)).collect();
+        assert_eq!(ticks, fired, "{overlap:?}");
+        worker.session().declare(vec![schedule("@yearly")].into()).await?;
+    }
+    Ok(())
+}
+
+/// A client on the same backend that looks at every job.
+fn particular<F>(world: &World, check: F) -> Result<pgq::Client>
+where
+    F: Fn(&mut pgq::Outgoing<'_>) -> Result<(), BoxError> + Send + Sync + 'static,
+{
+    let builder = pgq::Client::builder()?.clock(world.clock.clone()).on_enqueue(check);
+    Ok(builder.backend(Arc::clone(world.client.backend())))
+}
+
+pub(crate) async fn the_jobs_of_ticks_pass_what_the_client_asks_of_all(world: World) -> Result<()> {
+    let clock = world.clock.clone();
+    let client = particular(&world, move |job| {
+        job.header("tenant", "acme");
+        if clock.now().to_string().contains("00:02:") { Err("not now")? } else { Ok(()) }
+    })?;
+    let log = Log::default();
+    let mut worker = pgq::testing::stepper(&client, pgq::tasks![chime], log.clone()).await?;
+    worker.session().declare(vec![schedule("* * * * *")].into()).await?;
+    world.clock.advance(MINUTE);
+    worker.tick().await?;
+    let job = worker.session().agenda().await?.schedules[0].job.expect("it has ticked");
+    assert_eq!(world.job(job).await?.headers.get("tenant").map(String::as_str), Some("acme"));
+    worker.advance(MINUTE * 2).await?;
+    assert_eq!(log.times(), ["2026-01-01T00:01:00Z", "2026-01-01T00:03:00Z"], "what was refused doesn't come back");
+    Ok(())
+}
+
+pub(crate) async fn a_hook_that_panics_stops_no_other_schedule(world: World) -> Result<()> {
+    let client = particular(&world, |job| {
+        assert!(job.queue() != "odd", "it falls over");
+        Ok(())
+    })?;
+    let log = Log::default();
+    let mut worker = pgq::testing::stepper(&client, pgq::tasks![chime], log.clone()).await?;
+    let odd = Scheduled { name: "a-bell".to_owned(), queue: "odd".to_owned(), ..schedule("* * * * *") };
+    worker.session().declare(vec![odd, schedule("* * * * *")].into()).await?;
+    world.clock.advance(MINUTE);
+    assert_eq!(worker.drain().await?, 1);
+    Ok(())
+}
+
 #[pgq::schedule("*/5 * * * *", tz = "Europe/Berlin", missed = "skip", attempts = 3, priority = 7)]
 async fn ring(ctx: Context<Log>) -> Result<(), BoxError> {
     if let Some(tick) = ctx.tick() {

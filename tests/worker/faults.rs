@@ -9,10 +9,10 @@ use pgq::backend::{
     Agenda, Answer, Ask, Backend, Batch, Cancellation, Change, Claim, Declaration, Declared, Deletion, Discarded,
     Edited, Ended, Enqueued, Firing, Found, JobInfo, Lease, Maintain, Migrated, NewJob, Notice, Operate, Pausable,
     Pause, PoolName, PoolView, Portion, Produce, Promoted, Pruned, Pulse, Registration, Renewal, Rescued, Retrial,
-    Scheduled, Search, Session, Transaction, Verdict, Want, Watched, Work,
+    Scheduled, Search, Session, Ticked, Transaction, Verdict, Want, Watched, Work,
 };
 use pgq::testing::{ManualClock, stepper};
-use pgq::{Client, Context, Env, Error, JobId, Resources, Result, State, Worker};
+use pgq::{Client, Context, Env, Error, JobId, Resources, Result, State, Timestamp, Worker};
 use tokio::sync::mpsc;
 
 /// What goes wrong, once.
@@ -43,6 +43,7 @@ pub(super) struct Faults {
     finish: Mutex<VecDeque<Fault>>,
     conclude: Mutex<VecDeque<Fault>>,
     pub(super) renew: Mutex<VecDeque<Fault>>,
+    fire: Mutex<VecDeque<Fault>>,
     reconnects: AtomicUsize,
     sessions: AtomicUsize,
 }
@@ -202,6 +203,10 @@ impl Operate for Wayward {
         self.inner.hold_schedule(name, paused)
     }
 
+    fn trigger_schedule(&self, name: String, ticked: Ticked) -> Answer<'_, Option<JobId>> {
+        self.inner.trigger_schedule(name, ticked)
+    }
+
     fn delete_schedule(&self, name: String) -> Answer<'_, bool> {
         self.inner.delete_schedule(name)
     }
@@ -318,7 +323,14 @@ impl Maintain for Unsteady {
     }
 
     fn fire(&self, firings: Vec<Firing>) -> Answer<'_, Vec<bool>> {
-        self.inner.fire(firings)
+        Box::pin(async move {
+            match next(&self.faults.fire) {
+                Some(Fault::Unanswered) => self.inner.fire(firings).await.and(Err(away())),
+                Some(Fault::Busy) => Ok(vec![false; firings.len()]),
+                Some(_) => Err(away()),
+                None => self.inner.fire(firings).await,
+            }
+        })
     }
 }
 
@@ -434,6 +446,25 @@ async fn an_attempts_commit_that_got_no_answer_stands_whole_or_not_at_all() -> R
         assert_eq!(worker.step().await?, 1);
         assert_eq!(standing(&client, id).await?, (state, 1, 1), "{fault:?}");
         assert_eq!(client.jobs().task("greet").count().await?.jobs, effects, "{fault:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_tick_whose_commit_got_no_answer_makes_one_job() -> Result<()> {
+    for (fault, told) in [(Fault::Refused, true), (Fault::Unanswered, true), (Fault::Busy, false)] {
+        let faults = Arc::new(Faults::default());
+        let clock = ManualClock::at(Timestamp::EPOCH);
+        let inner = Arc::clone(Client::builder()?.clock(clock.clone()).memory().backend());
+        let backend = Wayward { inner, faults: Arc::clone(&faults) };
+        let client = Client::builder()?.clock(clock.clone()).backend(Arc::new(backend));
+        let mut worker = stepper::<()>(&client, pgq::tasks![greet], ()).await?;
+        client.schedule("greeting", "* * * * *", greet::job(())).create().await?;
+        clock.advance(Duration::from_mins(1));
+        plan(&faults.fire, &[fault]);
+        assert_eq!(worker.tick().await.is_err(), told, "{fault:?}");
+        assert_eq!(worker.drain().await?, 1, "{fault:?}");
+        assert_eq!(worker.drain().await?, 0, "{fault:?}");
     }
     Ok(())
 }

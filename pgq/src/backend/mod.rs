@@ -254,6 +254,10 @@ pub trait Operate: Send + Sync {
     /// Pauses a schedule, or lets it go on with the ticks from then; `false` if there is none, or it is so already.
     fn hold_schedule(&self, name: String, paused: bool) -> Answer<'_, bool>;
 
+    /// Makes a job of a schedule out of turn, which stays where it stands; `None` if there is no such schedule. It is its last
+    /// job from then on, unless that isn't finished.
+    fn trigger_schedule(&self, name: String, ticked: Ticked) -> Answer<'_, Option<JobId>>;
+
     /// Deletes a schedule; whether there was one.
     fn delete_schedule(&self, name: String) -> Answer<'_, bool>;
 }

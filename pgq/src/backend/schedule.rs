@@ -62,6 +62,8 @@ pub struct Agenda {
     pub now: Timestamp,
     /// The schedules, by name.
     pub schedules: Vec<Kept>,
+    /// The names of those that can't be read: another version wrote them.
+    pub unread: Vec<String>,
 }
 
 /// A schedule, and where it stands.
@@ -77,7 +79,7 @@ pub struct Kept {
     pub standing: Standing,
     /// The last tick of which a job was made.
     pub fired: Option<Timestamp>,
-    /// That job.
+    /// The last job of it: of its last tick, or one that was made out of turn since.
     pub job: Option<JobId>,
     /// Whether it was created at run time, and not declared by workers.
     pub created: bool,

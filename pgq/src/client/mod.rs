@@ -154,6 +154,11 @@ impl Client {
         job.ready(self.gate())
     }
 
+    /// Asks of a job what is asked of all that go through this client.
+    pub(crate) fn admit(&self, job: &mut NewJob) -> Result<()> {
+        self.gate().pass(job)
+    }
+
     pub(crate) fn platform(&self) -> &Platform {
         &self.inner.platform
     }
@@ -231,8 +236,9 @@ impl ClientBuilder {
         self
     }
 
-    /// Looks at every job that goes through the client, `client.on(…)` and its [`Tx`] before it goes; it may add headers, or
-    /// refuse the job, and its batch, with an error. The first that is added looks first. A bare connection, transaction or
+    /// Looks at every job that goes through the client, `client.on(…)` and its [`Tx`] before it goes, and at those of schedules
+    /// that its workers make; it may add headers, or refuse the job, and its batch, with an error. A tick whose job is refused
+    /// makes none, which the log tells. The first that is added looks first. A bare connection, transaction or
     /// pool as the target goes past it: these know of no client.
     ///
     /// ```

@@ -6,11 +6,12 @@ use pgq_core::{Cadence, Codec, Missed, Overlap, Priority, Tick, Timestamp};
 
 use super::Client;
 use crate::JobId;
-use crate::backend::Kept;
+use crate::backend::{Kept, Ticked};
 use crate::error::{Error, Result};
 use crate::task::to_json;
 
 /// A schedule as it stands.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ScheduleInfo {
@@ -38,6 +39,10 @@ pub struct ScheduleInfo {
     pub orphaned: bool,
     /// The last tick of which a job was made.
     pub last: Option<Timestamp>,
+    /// The last job of it: of that tick, or one that was [triggered](Client::trigger_schedule) since.
+    pub job: Option<JobId>,
+    /// Whether that job isn't finished: it waits, runs, or is to be retried.
+    pub busy: bool,
     /// The encoded arguments of its jobs, as MessagePack.
     pub payload: Vec<u8>,
     standing: Timestamp,
@@ -47,7 +52,7 @@ pub struct ScheduleInfo {
 impl ScheduleInfo {
     fn new(kept: Kept, now: Timestamp) -> Self {
         let orphaned = kept.is_orphaned();
-        let (scheduled, standing) = (kept.scheduled, kept.standing.last);
+        let (scheduled, standing) = (kept.scheduled, kept.standing);
         Self {
             name: scheduled.name,
             task: scheduled.task,
@@ -61,8 +66,10 @@ impl ScheduleInfo {
             paused: kept.paused,
             orphaned,
             last: kept.fired,
+            job: kept.job,
+            busy: standing.busy,
             payload: scheduled.payload,
-            standing,
+            standing: standing.last,
             now,
         }
     }
@@ -114,16 +121,20 @@ impl Client {
     }
 
     /// Makes a job of the schedule now, also where it is paused or an earlier job isn't finished. The schedule stays where it
-    /// stands: its next tick comes as if nothing had been. The job's tick is now, and the one before it the schedule's last.
+    /// stands: its next tick comes at its time. Where ticks don't overlap, they heed this job as one of their own, unless an earlier
+    /// one isn't finished, which they heed then. The job's tick is now, and the one before it the schedule's last.
     ///
     /// # Errors
     /// There is no such schedule, the client's `on_enqueue` refused the job, or the database can't be reached.
     pub async fn trigger_schedule(&self, name: &str) -> Result<JobId> {
         let (kept, now) = self.kept(name).await?;
-        let mut job = kept.scheduled.job(Tick { at: now, previous: kept.fired });
-        self.gate().pass(&mut job)?;
-        let unknown = || Error::invalid("the backend told of no job");
-        self.inner.backend.enqueue(vec![job]).await?.first().map(|job| job.id).ok_or_else(unknown)
+        let tick = Tick { at: now, previous: kept.fired };
+        let mut job = kept.scheduled.job(tick);
+        self.admit(&mut job)?;
+        let ticked = Ticked { tick, headers: job.headers };
+        let made = self.inner.backend.trigger_schedule(name.to_owned(), ticked).await?;
+        // It may have been deleted just now.
+        made.ok_or_else(|| unknown(name, &[]))
     }
 
     /// Deletes the schedule; jobs that it made stay. One that workers declare comes back when a worker starts that declares it:

@@ -155,6 +155,16 @@ impl Declared {
         kept.is_orphaned() && self.declared.schedules.iter().any(|scheduled| kept.earlier.contains(&scheduled.name))
     }
 
+    /// Whether it is one that was created at run time, under a name of one of ours.
+    pub(super) fn gives_way_to(&self, kept: &Kept) -> bool {
+        kept.created && self.declared.schedules.iter().any(|scheduled| scheduled.name == kept.scheduled.name)
+    }
+
+    /// Whether there is anything to make jobs of.
+    pub(super) fn has_schedules(&self) -> bool {
+        !self.declared.schedules.is_empty()
+    }
+
     fn overrules(&self, kept: &Kept) -> bool {
         // Kept without its arguments, which a declared one never has.
         let differs = |scheduled: &Scheduled| Scheduled { payload: Vec::new(), ..scheduled.clone() } != kept.scheduled;

@@ -110,7 +110,7 @@ impl Life {
             claiming.push(start(Claimer::new(Arc::clone(&engine)), &engine, &drain));
             claiming.push(start(Sharer::new(Arc::clone(&engine)), &engine, &drain));
         }
-        if plan.duties != Duties::Tasks {
+        if plan.duties != Duties::Tasks || engine.declared.has_schedules() {
             claiming.push(start(Ticker::new(Arc::clone(&engine)), &engine, &drain));
         }
         if plan.endings.drain {

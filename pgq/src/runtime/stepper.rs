@@ -2,19 +2,21 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::claimer::Claimer;
 use super::completer::Completer;
 use super::engine::Engine;
 use super::executor;
 use super::maintenance::{Promoter, Pruner, Rescuer, Sweeper};
-use super::plan::Duties;
 use super::service::{Next, Service};
 use super::sharer::Sharer;
 use super::tenure::Keeper;
 use super::ticker::Ticker;
-use crate::Result;
+use crate::Timestamp;
 use crate::backend::{Renewal, Session};
+use crate::error::{Error, Result};
+use crate::platform::Clock;
 
 /// A worker that does nothing by itself: each [`step`](Stepper::step) is a fixed order of turns, so that a test sees the
 /// same every time.
@@ -64,14 +66,49 @@ impl Stepper {
         }
     }
 
-    /// Makes the jobs of schedules that are due, unless the worker leaves them to others.
+    /// Moves the test's clock on by a span, and on its way stops at each tick of a schedule and each time at which a job is due, to
+    /// [`drain`](Stepper::drain) what may run then: so a day passes as a worker would have seen it. How many attempts ran. The
+    /// clock is the one of the worker's client ([`ClientBuilder::clock`](crate::ClientBuilder::clock)).
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use pgq::testing::{ManualClock, stepper};
+    /// #[pgq::schedule("0 * * * *")]
+    /// async fn sync_inventory() -> Result<(), pgq::BoxError> {
+    ///     Ok(())
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> pgq::Result<()> {
+    /// let clock = ManualClock::at(pgq::Timestamp::EPOCH);
+    /// let client = pgq::Client::builder()?.clock(clock.clone()).memory();
+    /// let mut worker = stepper::<()>(&client, pgq::tasks![sync_inventory], ()).await?;
+    /// assert_eq!(worker.advance(Duration::from_hours(24)).await?, 24);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// The client goes by the machine's clock, or the database can't be reached.
+    pub async fn advance(&mut self, span: Duration) -> Result<usize> {
+        let Clock::Manual(clock) = self.engine.platform.clock.clone() else {
+            return Err(Error::invalid("expected a client with a clock that a test moves: `ClientBuilder::clock`"));
+        };
+        let end = clock.now().saturating_add(span);
+        let mut total = self.drain().await?;
+        while clock.now() < end {
+            let due = self.engine.session.promote(0).await?.next.map(|span| clock.now().saturating_add(span));
+            let stops = self.ticker.next().into_iter().chain(due).filter(|stop| *stop > clock.now());
+            clock.advance(stops.fold(end, Timestamp::min).since(clock.now()));
+            total += self.drain().await?;
+        }
+        Ok(total)
+    }
+
+    /// Makes the jobs of schedules that are due, unless the worker leaves them to others, and sees to it that what it declares
+    /// counts.
     ///
     /// # Errors
     /// The database can't be reached.
     pub async fn tick(&mut self) -> Result<()> {
-        if self.engine.duties == Duties::Tasks {
-            return Ok(());
-        }
         while self.ticker.turn().await? == Next::Again {}
         Ok(())
     }

@@ -17,25 +17,31 @@
 
 use std::collections::{HashMap, HashSet};
 use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgq_core::schedule::plan;
-use pgq_core::{Cadence, Headers, Tick, Timestamp};
+use pgq_core::schedule::{Plan, plan};
+use pgq_core::{Cadence, JobId, Overlap, Tick, Timestamp};
 
 use super::engine::Engine;
+use super::plan::Duties;
 use super::service::{Next, Service, Signal};
 use crate::backend::{Agenda, Firing, Kept, Ticked};
 use crate::error::{Error, Kind, Result};
 use crate::platform::Mark;
 
-/// Makes the jobs of schedules.
+/// Makes the jobs of schedules, where that isn't left to others, and sees to it that what this worker declares counts.
 pub(super) struct Ticker {
     engine: Arc<Engine>,
-    /// Schedules that can't be read, told of once.
-    unread: HashSet<String>,
+    /// Those of the schedules that there are, by text and zone.
+    cadences: HashMap<(String, String), Cadence>,
+    /// Schedules with which something is wrong, told of once.
+    told: HashSet<String>,
     /// Schedules whose last firing the backend refused, and when: they must not hold up the others.
     refused: HashMap<String, Mark>,
+    /// The next tick of any, as of the last look.
+    next: Option<Timestamp>,
 }
 
 /// The longest time between two looks: so long may a change of the clock, or a new schedule of another worker's, be overlooked.
@@ -59,12 +65,12 @@ impl Service for Ticker {
     async fn turn(&mut self) -> Result<Next> {
         let agenda = self.agenda().await?;
         let looked = self.engine.platform.clock.mark();
-        self.refused.retain(|_, since| since.elapsed() < PUT_OFF);
-        let mut due = Due::default();
-        for kept in agenda.schedules.iter().filter(|kept| !kept.paused) {
-            self.look(kept, agenda.now, &mut due);
+        if self.engine.duties == Duties::Tasks {
+            return Ok(Next::After(LOOK));
         }
-        let contested = self.fire(due.steps()).await?;
+        let mut due = self.look(&agenda);
+        self.next = due.next;
+        let contested = self.fire(&mut due).await?;
         if due.more {
             return Ok(Next::Again);
         }
@@ -80,6 +86,8 @@ impl Service for Ticker {
 struct Due {
     /// Each with the bytes of its arguments.
     firings: Vec<(Firing, usize)>,
+    /// By schedule, why a tick makes no job, and the one that is in its way.
+    passed_over: HashMap<String, (&'static str, Option<JobId>)>,
     /// When the next one ticks.
     next: Option<Timestamp>,
     /// One of them has more to fire than goes into a step.
@@ -87,21 +95,19 @@ struct Due {
 }
 
 impl Due {
-    fn tick_at(&mut self, next: Option<Timestamp>) {
-        self.next = self.next.into_iter().chain(next).min();
-    }
-
-    /// In parts that are bounded by jobs and bytes.
+    /// What is to be fired, in parts that are bounded by jobs and bytes.
     fn steps(&mut self) -> Vec<Vec<Firing>> {
         let (mut steps, mut jobs, mut bytes) = (vec![], usize::MAX, usize::MAX);
         for (firing, size) in mem::take(&mut self.firings) {
-            jobs = jobs.saturating_add(firing.ticks.len().max(1));
-            bytes = bytes.saturating_add(size);
+            let count = firing.ticks.len().max(1);
+            (jobs, bytes) = (jobs.saturating_add(count), bytes.saturating_add(size));
             if jobs > STEP || bytes > STEP_BYTES {
-                (jobs, bytes) = (firing.ticks.len().max(1), size);
+                (jobs, bytes) = (count, size);
                 steps.push(Vec::new());
             }
-            steps.last_mut().into_iter().for_each(|step| step.push(firing.clone()));
+            if let Some(step) = steps.last_mut() {
+                step.push(firing);
+            }
         }
         steps
     }
@@ -109,13 +115,26 @@ impl Due {
 
 impl Ticker {
     pub(super) fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, unread: HashSet::new(), refused: HashMap::new() }
+        let (cadences, told, refused) = (HashMap::new(), HashSet::new(), HashMap::new());
+        Self { engine, cadences, told, refused, next: None }
+    }
+
+    /// The next tick of any schedule, as of the last turn.
+    pub(super) fn next(&self) -> Option<Timestamp> {
+        self.next
     }
 
     /// All schedules, after what this worker says of its own counts, where it has the last word.
-    async fn agenda(&self) -> Result<Agenda> {
-        let (session, declared) = (&self.engine.session, &self.engine.declared);
+    async fn agenda(&mut self) -> Result<Agenda> {
+        let engine = Arc::clone(&self.engine);
+        let (session, declared) = (&engine.session, &engine.declared);
         let agenda = session.agenda().await?;
+        for kept in agenda.schedules.iter().filter(|kept| declared.gives_way_to(kept)) {
+            self.warn(
+                &kept.scheduled.name,
+                "a schedule of this name was created at run time, and the code's counts nothing beside it",
+            );
+        }
         if !declared.disagrees(&agenda.schedules) {
             return Ok(agenda);
         }
@@ -123,31 +142,87 @@ impl Ticker {
         session.agenda().await
     }
 
+    fn warn(&mut self, schedule: &str, message: &'static str) {
+        if self.told.insert(schedule.to_owned()) {
+            tracing::warn!(schedule, "{message}");
+        }
+    }
+
+    fn look(&mut self, agenda: &Agenda) -> Due {
+        self.refused.retain(|_, since| since.elapsed() < PUT_OFF);
+        for name in &agenda.unread {
+            self.warn(name, "a schedule can't be read, and this worker leaves it alone: another version wrote it");
+        }
+        let mut known = mem::take(&mut self.cadences);
+        let mut due = Due::default();
+        for kept in agenda.schedules.iter().filter(|kept| !kept.paused) {
+            let key = (kept.scheduled.cadence.clone(), kept.scheduled.zone.clone());
+            let read = known.remove(&key).or_else(|| self.cadences.get(&key).cloned()).or_else(|| self.read(kept));
+            if let Some(cadence) = read {
+                self.decide(kept, &cadence, agenda.now, &mut due);
+                self.cadences.insert(key, cadence);
+            }
+        }
+        due
+    }
+
+    fn read(&mut self, kept: &Kept) -> Option<Cadence> {
+        let scheduled = &kept.scheduled;
+        match Cadence::read(&scheduled.cadence, &scheduled.zone) {
+            Ok(cadence) => Some(cadence),
+            Err(error) => {
+                if self.told.insert(scheduled.name.clone()) {
+                    tracing::error!(schedule = scheduled.name, %error, "a schedule can't be read, and this worker leaves it alone");
+                }
+                None
+            }
+        }
+    }
+
     /// What is due of one schedule, and when it ticks next.
-    fn look(&mut self, kept: &Kept, now: Timestamp, due: &mut Due) {
-        let Some(cadence) = self.read(kept) else { return };
+    fn decide(&self, kept: &Kept, cadence: &Cadence, now: Timestamp, due: &mut Due) {
         let (scheduled, seen) = (&kept.scheduled, kept.standing);
-        let plan = plan(&cadence, scheduled.missed, scheduled.overlap, seen, now);
-        due.tick_at(plan.next);
+        let plan = plan(cadence, scheduled.missed, scheduled.overlap, seen, now);
+        due.next = due.next.into_iter().chain(plan.next).min();
         if (plan.last, plan.waiting) == (seen.last, seen.waiting) || self.refused.contains_key(&scheduled.name) {
             return;
         }
         let (plan, is_part) = plan.part(STEP.min(STEP_BYTES / kept.size.max(1)).max(1));
         due.more |= is_part;
-        let befores = std::iter::once(kept.fired).chain(plan.fire.iter().copied().map(Some));
-        let ticks = plan.fire.iter().zip(befores).map(|(at, previous)| Tick { at: *at, previous });
-        let ticks: Vec<_> = ticks.map(|tick| Ticked { tick, headers: Headers::new() }).collect();
+        if plan.fire.is_empty() {
+            due.passed_over.insert(scheduled.name.clone(), (reason(kept), kept.job.filter(|_| seen.busy)));
+        }
+        let ticks = self.admitted(kept, &plan);
         let (name, bytes) = (scheduled.name.clone(), ticks.len() * kept.size);
         let (generation, last, waiting) = (kept.generation, plan.last, plan.waiting);
         due.firings.push((Firing { name, generation, seen, last, waiting, ticks }, bytes));
     }
 
+    /// The ticks whose jobs pass what the client asks of all. One that doesn't is accounted for like any other.
+    fn admitted(&self, kept: &Kept, plan: &Plan) -> Vec<Ticked> {
+        let mut ticks: Vec<Ticked> = Vec::with_capacity(plan.fire.len());
+        for at in &plan.fire {
+            let previous = ticks.last().map(|ticked| ticked.tick.at).or(kept.fired);
+            let tick = Tick { at: *at, previous };
+            let mut job = kept.scheduled.job(tick);
+            // A panic in it would keep all the others from ticking.
+            match catch_unwind(AssertUnwindSafe(|| self.engine.client.admit(&mut job))) {
+                Ok(Ok(())) => ticks.push(Ticked { tick, headers: job.headers }),
+                Ok(Err(error)) => tracing::warn!(schedule = kept.scheduled.name, %at, ?error, "a tick makes no job"),
+                Err(_) => {
+                    tracing::error!(schedule = kept.scheduled.name, %at, "a tick makes no job: the client's `on_enqueue` panicked");
+                }
+            }
+        }
+        ticks
+    }
+
     /// Fires what is due, the rest also where the backend refuses one of them; whether somebody else had one locked.
-    async fn fire(&mut self, steps: Vec<Vec<Firing>>) -> Result<bool> {
-        let (mut left, mut contested, mut refusal) = (steps, false, Ok(()));
+    async fn fire(&mut self, due: &mut Due) -> Result<bool> {
+        let (mut left, mut contested, mut refusal) = (due.steps(), false, Ok(()));
         while let Some(step) = left.pop() {
             match self.engine.session.fire(step.clone()).await {
-                Ok(fired) => contested |= self.fired(&step, &fired),
+                Ok(fired) => contested |= self.fired(&step, &fired, due),
                 Err(error) if error.kind() == Kind::Unreachable => return Err(error),
                 // Halved until the one that is refused is alone.
                 Err(error) => match step.split_at(step.len() / 2) {
@@ -162,9 +237,15 @@ impl Ticker {
         refusal.map(|()| contested)
     }
 
-    fn fired(&self, step: &[Firing], fired: &[bool]) -> bool {
-        let jobs: usize =
-            step.iter().zip(fired).filter(|(_, fired)| **fired).map(|(firing, _)| firing.ticks.len()).sum();
+    fn fired(&self, step: &[Firing], fired: &[bool], due: &Due) -> bool {
+        let stand = || step.iter().zip(fired).filter(|(_, fired)| **fired).map(|(firing, _)| firing);
+        for Firing { name, last, .. } in stand() {
+            if let Some((reason, job)) = due.passed_over.get(name) {
+                let job = job.map(tracing::field::display);
+                tracing::info!(schedule = name, tick = %last, job, "a tick makes no job: {reason}");
+            }
+        }
+        let jobs: usize = stand().map(|firing| firing.ticks.len()).sum();
         if jobs > 0 {
             tracing::debug!(jobs, "schedules fired");
             self.engine.stir.raise();
@@ -181,17 +262,13 @@ impl Ticker {
             self.refused.insert(name.clone(), self.engine.platform.clock.mark());
         }
     }
+}
 
-    fn read(&mut self, kept: &Kept) -> Option<Cadence> {
-        let scheduled = &kept.scheduled;
-        match Cadence::read(&scheduled.cadence, &scheduled.zone) {
-            Ok(cadence) => Some(cadence),
-            Err(error) => {
-                if self.unread.insert(scheduled.name.clone()) {
-                    tracing::error!(schedule = scheduled.name, %error, "a schedule can't be read, and this worker leaves it alone");
-                }
-                None
-            }
-        }
+/// Why a tick makes no job.
+fn reason(kept: &Kept) -> &'static str {
+    match kept.scheduled.overlap {
+        Overlap::Queue if kept.standing.busy => "it waits for an earlier one's, which isn't finished",
+        Overlap::Skip if kept.standing.busy => "an earlier one's isn't finished",
+        _ => "it was missed",
     }
 }

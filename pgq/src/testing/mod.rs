@@ -22,6 +22,8 @@
 //! assert_eq!(worker.drain().await?, 1);
 //! # Ok(()) }
 //! ```
+//!
+//! [`Stepper::advance`] moves the clock by a long way and stops wherever a schedule ticks or a job is due, as a worker would have.
 
 use std::sync::{Arc, Mutex};
 

@@ -10,7 +10,7 @@ use super::row::{Place, Row};
 use super::store::Store;
 use crate::backend::{
     Agenda, Answer, Cancellation, Cancelled, Change, Declaration, Deletion, Edited, Found, JobInfo, Migrated, Operate,
-    Pausable, Pause, Retrial, Scheduled, Search,
+    Pausable, Pause, Retrial, Scheduled, Search, Ticked,
 };
 
 impl Operate for Memory {
@@ -79,6 +79,10 @@ impl Operate for Memory {
 
     fn hold_schedule(&self, name: String, paused: bool) -> Answer<'_, bool> {
         self.answer(move |store| store.hold_schedule(&name, paused))
+    }
+
+    fn trigger_schedule(&self, name: String, ticked: Ticked) -> Answer<'_, Option<JobId>> {
+        self.answer(move |store| store.trigger_schedule(&name, ticked))
     }
 
     fn delete_schedule(&self, name: String) -> Answer<'_, bool> {

@@ -7,7 +7,7 @@ use pgq_core::schedule::Standing;
 use pgq_core::{JobId, Lease, NewJob, Timestamp};
 
 use super::store::Store;
-use crate::backend::{Agenda, Declared, Firing, Kept, Scheduled};
+use crate::backend::{Agenda, Declared, Firing, Kept, Scheduled, Ticked};
 
 /// A schedule's row.
 pub(super) struct Entry {
@@ -141,6 +141,17 @@ impl Store {
         entry.map(|entry| entry.hold(paused, now)).is_some()
     }
 
+    pub(super) fn trigger_schedule(&mut self, name: &str, ticked: Ticked) -> Option<JobId> {
+        let entry = self.schedules.get(name)?;
+        let is_busy = entry.job.is_some_and(|id| self.jobs.contains_key(&id));
+        let job = NewJob { headers: ticked.headers, ..entry.scheduled.job(ticked.tick) };
+        let id = self.enqueue(job).id;
+        if let Some(entry) = self.schedules.get_mut(name).filter(|_| !is_busy) {
+            entry.job = Some(id);
+        }
+        Some(id)
+    }
+
     pub(super) fn prune_schedules(&mut self, grace: Duration) -> Vec<String> {
         let since = self.now.saturating_sub(grace);
         let past = |name: &str| {
@@ -159,7 +170,7 @@ impl Store {
     /// With or without arguments.
     pub(super) fn agenda(&self, whole: bool) -> Agenda {
         let schedules = self.schedules.values().map(|entry| self.kept(entry, whole));
-        Agenda { now: self.now, schedules: schedules.collect() }
+        Agenda { now: self.now, schedules: schedules.collect(), unread: Vec::new() }
     }
 
     fn kept(&self, entry: &Entry, whole: bool) -> Kept {

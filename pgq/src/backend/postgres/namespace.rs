@@ -157,10 +157,9 @@ macro_rules! statements {
 
 statements! {
     add_gates agenda cancel claim clear_key declarations declare_gone declare_limits declare_lost delete delete_schedule deregister doze due_gates edit
-    edition enqueue enqueue_unique expire failures find finish fire free free_keys gates get held_gates hold_schedule holder leave leave_lost lock_gates lock_limits look
+    edition enqueue enqueue_unique expire failures find finish fire free free_keys gates get held_gates hold_schedule holder leave leave_lost lock_gates lock_limits lock_schedule look
     mark_freed next_gate open_limits orphaned_shares pass pause pauses pools promote prune prune_schedules put_back raise register_tasks register_worker release rename_schedules renew replace resume retry rouse schedule settle
-    shares tell_all unfinished unpark untold wake watch
-    sweep take_chore
+    shares sweep take_chore tell_all trigger unfinished unpark untold wake watch
 }
 
 /// 64-bit FNV-1a over the parts, with a separator that no name holds. Source: Fowler, Noll, Vo; draft-eastlake-fnv.

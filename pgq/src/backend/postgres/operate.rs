@@ -15,7 +15,7 @@ use super::wake::Call;
 use super::{Postgres, migrate, schedule};
 use crate::backend::{
     Agenda, Answer, Cancellation, Change, Declaration, Deletion, Edited, Found, JobInfo, Migrated, Operate, Pausable,
-    Pause, Retrial, Scheduled, Search,
+    Pause, Retrial, Scheduled, Search, Ticked,
 };
 use crate::error::Result;
 use crate::platform::{Clock, pause};
@@ -94,6 +94,10 @@ impl Operate for Postgres {
 
     fn hold_schedule(&self, name: String, paused: bool) -> Answer<'_, bool> {
         Box::pin(self.hold_schedule_of(name, paused))
+    }
+
+    fn trigger_schedule(&self, name: String, ticked: Ticked) -> Answer<'_, Option<JobId>> {
+        Box::pin(self.fire_out_of_turn(name, ticked))
     }
 
     fn delete_schedule(&self, name: String) -> Answer<'_, bool> {

@@ -9,14 +9,14 @@ use sqlx::query::Query;
 use sqlx::types::Json;
 
 use super::Postgres;
-use super::convert::{Instant, column, database, instant, micros, unsigned};
+use super::convert::{Instant, column, database, instant, job_id, micros, unsigned};
 use super::extra::Extra;
 use super::link::Link;
 use super::namespace::{Statements, fnv1a_64, once};
 use super::session::PgSession;
 use super::wake::Call;
 use crate::Result;
-use crate::backend::{Agenda, Declared, Firing, Kept, Scheduled};
+use crate::backend::{Agenda, Declared, Firing, Kept, Scheduled, Ticked};
 use crate::platform::Clock;
 
 impl PgSession {
@@ -122,6 +122,26 @@ impl Postgres {
         Ok(self.link.run(query).await? > 0)
     }
 
+    pub(super) async fn fire_out_of_turn(&self, name: String, ticked: Ticked) -> Result<Option<JobId>> {
+        let mut transaction = self.link.begin().await?;
+        let query = self.statements.lock_schedule.query().bind(&name);
+        query.execute(&mut *transaction).await.map_err(database)?;
+        let query = self.statements.trigger.query().bind(name).bind(Instant(ticked.tick.at));
+        let headers = (!ticked.headers.is_empty()).then_some(Json(ticked.headers));
+        let query = query.bind(headers).bind(Json(Extra::of_tick(ticked.tick))).bind(Codec::MessagePack.number());
+        let query = query.bind(self.clock.fixed().map(Instant));
+        let row = query.fetch_optional(&mut *transaction).await.map_err(database)?;
+        transaction.commit().await.map_err(database)?;
+        let Some(row) = row else { return Ok(None) };
+        let mut call = Call::nobody();
+        call.add(column(&row, 1)?, column(&row, 2)?, 1);
+        // The job is in: who isn't woken finds it at the next look.
+        if let Err(error) = self.link.wake(&self.statements, &self.clock, &call).await {
+            tracing::debug!(?error, "nobody was woken for the job of a schedule");
+        }
+        Ok(Some(job_id(&row)?))
+    }
+
     pub(super) async fn drop_schedule(&self, name: String) -> Result<bool> {
         let query = self.statements.delete_schedule.query().bind(name);
         Ok(self.link.run(query).await? > 0)
@@ -133,11 +153,14 @@ pub(super) async fn agenda(link: &Link, statements: &Statements, clock: &Clock, 
     let query = statements.agenda.query().bind(clock.fixed().map(Instant)).bind(whole);
     let rows = link.rows(query).await?;
     let now = rows.first().map_or(Ok(Timestamp::EPOCH), |row| instant(row, 16))?;
-    let mut schedules = Vec::with_capacity(rows.len());
+    let (mut schedules, mut unread) = (Vec::with_capacity(rows.len()), Vec::new());
     for row in &rows {
-        schedules.extend(read(row)?);
+        match read(row)? {
+            Some(kept) => schedules.push(kept),
+            None => unread.push(column(row, 0)?),
+        }
     }
-    Ok(Agenda { now, schedules })
+    Ok(Agenda { now, schedules, unread })
 }
 
 /// Writes schedules that the set of this number declares, or, without one, that are created.
