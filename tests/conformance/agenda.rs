@@ -7,7 +7,7 @@ use pgq::backend::{Declared, Scheduled, Session};
 use pgq::testing::Stepper;
 use pgq::{BoxError, Context, Error, JobBuilder, Missed, Overlap, Priority, Result, ScheduleInfo, Tick, Timestamp};
 
-use crate::world::World;
+use crate::world::{World, claim};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -215,6 +215,25 @@ pub(crate) async fn a_triggered_job_counts_as_one_of_the_schedules_own(world: Wo
     assert_eq!(listed(&world).await?.job, Some(third));
     assert!(job < beside && beside < third);
     log.take();
+    Ok(())
+}
+
+pub(crate) async fn a_schedules_jobs_carry_its_limit_keys(world: World) -> Result<()> {
+    let (mut worker, _) = worker(&world).await?;
+    let limit_keys = vec!["one".to_owned(), "another".to_owned()];
+    let bell = Scheduled { limit_keys: limit_keys.clone(), ..declared("* * * * *") };
+    worker
+        .session()
+        .declare(vec![bell, Scheduled { name: "other".to_owned(), ..declared("* * * * *") }].into())
+        .await?;
+    world.clock.advance(MINUTE);
+    worker.tick().await?;
+    world.clock.advance(MINUTE);
+    world.client.trigger_schedule("bell").await?;
+    let jobs = claim(worker.session(), &["report"], 9).await?;
+    let mut keys: Vec<_> = jobs.into_iter().map(|job| job.limit_keys).collect();
+    keys.sort();
+    assert_eq!(keys, [vec![], limit_keys.clone(), limit_keys]);
     Ok(())
 }
 

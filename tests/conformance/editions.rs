@@ -232,6 +232,28 @@ pub(crate) async fn after_a_rollback_a_schedule_has_its_old_name_by_itself(world
     Ok(())
 }
 
+#[pgq::schedule("0 * * * *", name = "tidy")]
+async fn before(ctx: pgq::Context) -> Result<(), BoxError> {
+    ctx.tick().map(drop).ok_or_else(|| "no tick".into())
+}
+
+#[pgq::schedule("0 * * * *", name = "clean", aliases = ["tidy"])]
+async fn since(ctx: pgq::Context) -> Result<(), BoxError> {
+    ctx.tick().map(drop).ok_or_else(|| "no tick".into())
+}
+
+pub(crate) async fn a_function_under_another_name_goes_on_with_its_schedule(world: World) -> Result<()> {
+    let mut old = world.worker(pgq::tasks![before], ()).await?;
+    assert_eq!(old.advance(Duration::from_hours(3)).await?, 3);
+    // One tick falls between the two versions.
+    old.leave().await?;
+    world.clock.advance(Duration::from_mins(90));
+    let mut new = world.worker(pgq::tasks![since], ()).await?;
+    assert_eq!(new.advance(Duration::from_mins(210)).await?, 5);
+    assert_eq!(names(&world).await?, ["clean"]);
+    Ok(())
+}
+
 pub(crate) async fn of_two_names_of_a_task_one_schedule_is_left(world: World) -> Result<()> {
     let own = template(&world).await?;
     let _one = naming(&world, &own, "old", &[]).await?;

@@ -321,6 +321,7 @@ facts! {
         a_declared_schedule_stays_paused_when_a_worker_starts
         a_triggered_schedule_makes_a_job_and_stays_where_it_stands
         a_triggered_job_counts_as_one_of_the_schedules_own
+        a_schedules_jobs_carry_its_limit_keys
         a_deleted_schedule_is_gone
         a_deleted_schedule_comes_back_with_a_worker_that_declares_it
         a_schedule_that_no_live_worker_declares_is_orphaned
@@ -341,6 +342,7 @@ facts! {
         a_schedule_follows_its_task_to_another_name_and_stays_where_it_stands
         a_renamed_schedule_is_not_doubled_by_the_version_before
         after_a_rollback_a_schedule_has_its_old_name_by_itself
+        a_function_under_another_name_goes_on_with_its_schedule
         of_two_names_of_a_task_one_schedule_is_left
         schedules_and_tasks_can_be_left_to_others
         a_worker_for_nothing_is_refused;

@@ -75,3 +75,70 @@ impl Times {
         self.zone.following(instant).next().map(|change| change.timestamp())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use jiff::{SignedDuration, ToSpan};
+
+    use super::*;
+    use crate::schedule::cron;
+
+    const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+
+    /// A clock is watched minute by minute: what it shows for the first time ticks if it is named, and what it leaps over ticks
+    /// where it lands.
+    fn watched(times: &Times, from: Timestamp, until: Timestamp) -> Vec<Timestamp> {
+        let named = |time: DateTime| times.cron.is_time_matching(&time).unwrap();
+        let (mut shown, mut ticks, mut now) = (HashSet::new(), Vec::new(), from);
+        let mut before = times.seen_at(now - MINUTE);
+        while now <= until {
+            let seen = times.seen_at(now);
+            let mut leapt = before.checked_add(1.minute()).unwrap();
+            let mut ticked = shown.insert(seen) && named(seen);
+            while leapt < seen {
+                ticked |= named(leapt);
+                leapt = leapt.checked_add(1.minute()).unwrap();
+            }
+            if ticked {
+                ticks.push(now);
+            }
+            (before, now) = (seen, now + MINUTE);
+        }
+        ticks
+    }
+
+    #[test]
+    fn every_tick_is_where_a_watched_clock_has_it() {
+        let start: Timestamp = "2010-06-01T00:00:00Z".parse().unwrap();
+        let day = SignedDuration::from_hours(24);
+        for zone in
+            ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Nuuk", "Africa/Cairo", "Pacific/Apia"]
+        {
+            let zone = TimeZone::get(zone).unwrap();
+            for expression in [
+                "30 2 * * *",
+                "0,15,30 0-3,23 * * *",
+                "0 0 * * SUN",
+                "59 1,2 29-31 3,12 *",
+                "0 0,2,12 * 3,4,10,11 0,5,6",
+            ] {
+                let times = Times::new(cron::parse(expression).unwrap().cron, zone.clone());
+                for change in zone.following(start).take(8) {
+                    let (from, until) = (change.timestamp() - day, change.timestamp() + day);
+                    let expected = watched(&times, from, until);
+                    let found = std::iter::successors(times.next(from - MINUTE), |tick| times.next(*tick));
+                    // The watch begins with what the clock hasn't shown before.
+                    let found: Vec<_> = found.take_while(|tick| *tick <= until).collect();
+                    assert_eq!(found, expected, "{expression} in {zone:?} around {}", change.timestamp());
+                    let mut now = until;
+                    for tick in expected.iter().rev() {
+                        assert_eq!(times.latest(now), Some(*tick), "{expression} in {zone:?} up to {now}");
+                        now = *tick - SignedDuration::from_secs(1);
+                    }
+                }
+            }
+        }
+    }
+}
