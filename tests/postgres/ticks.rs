@@ -84,7 +84,8 @@ async fn what_was_missed_is_fired_in_parts_that_go_on_where_the_last_one_ended()
 async fn many_schedules_that_share_a_tick_are_fired_by_one_statement() {
     let Scene { client, clock, _database } = scene().await;
     for number in 0..100 {
-        client.schedule(format!("s{number}"), "* * * * *", of("x")).create().await.unwrap();
+        let name = format!("s{number}");
+        client.schedule(&name, "* * * * *", of(&name)).create().await.unwrap();
     }
     let mut worker = pgq::testing::stepper::<()>(&client, pgq::tasks![report], ()).await.unwrap();
     clock.advance(MINUTE);

@@ -128,7 +128,7 @@ fn mistake(field: &Field, item: &str, is_list: bool) -> Option<String> {
     if let Some(step) = step.filter(|step: &u32| *step > field.size) {
         let most = field.size;
         return Some(format!(
-            "expected steps of at most {most} in {what}, got {step}: `every` and a span has no bound"
+            "expected steps of at most {most} in {what}, got {step}: for what is longer there is `every`"
         ));
     }
     if field.place == WEEKDAY && item.eq_ignore_ascii_case("L") {

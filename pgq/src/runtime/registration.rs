@@ -147,11 +147,14 @@ impl Declared {
 
     /// Whether anything is kept otherwise than this worker says, who has the last word.
     pub(super) fn disagrees(&self, schedules: &[Kept]) -> bool {
-        schedules.iter().any(|kept| self.overrules(kept) || self.succeeds(kept))
+        let is_there = |name: &str| schedules.iter().any(|kept| kept.scheduled.name == name);
+        schedules
+            .iter()
+            .any(|kept| self.overrules(kept) || self.has_lost(kept) && !kept.earlier.iter().any(|name| is_there(name)))
     }
 
     /// Whether it is what a later version has made of one of ours, and left behind when it was rolled back.
-    fn succeeds(&self, kept: &Kept) -> bool {
+    fn has_lost(&self, kept: &Kept) -> bool {
         kept.is_orphaned() && self.declared.schedules.iter().any(|scheduled| kept.earlier.contains(&scheduled.name))
     }
 

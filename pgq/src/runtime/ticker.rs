@@ -205,7 +205,7 @@ impl Ticker {
             let previous = ticks.last().map(|ticked| ticked.tick.at).or(kept.fired);
             let tick = Tick { at: *at, previous };
             let mut job = kept.scheduled.job(tick);
-            // A panic in it would keep all the others from ticking.
+            // It is without its arguments, which nobody asks for. A panic would keep all the others from ticking.
             match catch_unwind(AssertUnwindSafe(|| self.engine.client.admit(&mut job))) {
                 Ok(Ok(())) => ticks.push(Ticked { tick, headers: job.headers }),
                 Ok(Err(error)) => tracing::warn!(schedule = kept.scheduled.name, %at, ?error, "a tick makes no job"),
