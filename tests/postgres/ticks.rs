@@ -115,3 +115,19 @@ async fn a_declaration_that_changes_nothing_locks_nothing() {
     let locked: i64 = pgq::sqlx::query_scalar(locked).fetch_one(client.pool().unwrap()).await.unwrap();
     assert_eq!(locked, 0, "who fires it meanwhile would pass it by");
 }
+
+#[tokio::test]
+async fn a_schedules_job_waits_at_the_first_of_its_gates() {
+    let Scene { client, clock, _database } = scene().await;
+    let mut worker = pgq::testing::stepper::<()>(&client, pgq::tasks![bell], ()).await.unwrap();
+    let keyed = "update pgq.schedule set limit_keys = '{one,another}'";
+    raw_sql(keyed).execute(client.pool().unwrap()).await.unwrap();
+    clock.advance(MINUTE);
+    let mut other = pgq::testing::stepper::<()>(&client, pgq::tasks![report], ()).await.unwrap();
+    other.tick().await.unwrap();
+    client.trigger_schedule("bell").await.unwrap();
+    let gates = "select limit_key || (extra -> 'limit_keys')::text from pgq.job";
+    let gates: Vec<String> = pgq::sqlx::query_scalar(gates).fetch_all(client.pool().unwrap()).await.unwrap();
+    assert_eq!(gates, [r#"one["one", "another"]"#; 2]);
+    worker.drain().await.unwrap();
+}
