@@ -308,6 +308,7 @@ facts! {
         a_day_that_passes_at_once_is_fired_in_order
         a_day_is_walked_from_tick_to_tick
         many_schedules_that_share_a_tick_make_a_job_each
+        two_workers_make_one_job_of_each_of_many_ticks
         a_job_that_outlives_the_fleet_overlaps_what_was_missed
         the_jobs_of_ticks_pass_what_the_client_asks_of_all
         a_hook_that_panics_stops_no_other_schedule

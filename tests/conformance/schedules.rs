@@ -288,6 +288,22 @@ pub(crate) async fn many_schedules_that_share_a_tick_make_a_job_each(world: Worl
     Ok(())
 }
 
+pub(crate) async fn two_workers_make_one_job_of_each_of_many_ticks(world: World) -> Result<()> {
+    let (mut one, _) = worker(&world).await?;
+    let (mut two, _) = worker(&world).await?;
+    let named = |number| Scheduled { name: format!("bell-{number}"), overlap: Overlap::Allow, ..schedule("* * * * *") };
+    one.session().declare((0..50).map(named).collect::<Vec<_>>().into()).await?;
+    for round in 1..=5 {
+        world.clock.advance(MINUTE);
+        let (first, second) = tokio::join!(one.tick(), two.tick());
+        first.and(second)?;
+        // Who found one locked looks again.
+        one.tick().await?;
+        assert_eq!(world.client.jobs().task("chime").count().await?.jobs, round * 50);
+    }
+    Ok(())
+}
+
 pub(crate) async fn a_job_that_outlives_the_fleet_overlaps_what_was_missed(world: World) -> Result<()> {
     for (overlap, fired) in
         [(Overlap::Skip, vec![]), (Overlap::Queue, vec![5 * MINUTE]), (Overlap::Allow, vec![5 * MINUTE])]

@@ -74,11 +74,14 @@ impl Service for Ticker {
         if due.more {
             return Ok(Next::Again);
         }
-        let soonest = due.next.map_or(LOOK, |next| next.since(agenda.now)).min(LOOK);
-        // What the turn took is gone from the time until the next tick.
-        let soonest = soonest.saturating_sub(looked.elapsed());
-        Ok(Next::After(if contested { soonest.min(CONTESTED) } else { soonest }))
+        let span = due.next.map_or(LOOK, |next| next.since(agenda.now));
+        Ok(Next::After(until(span, looked.elapsed(), contested)))
     }
+}
+
+/// How long to wait for the next look, where the next tick was so far away when a turn began that took so long.
+fn until(next: Duration, took: Duration, contested: bool) -> Duration {
+    next.min(LOOK).saturating_sub(took).min(if contested { CONTESTED } else { LOOK })
 }
 
 /// What a look at all schedules comes to.
@@ -270,5 +273,53 @@ fn reason(kept: &Kept) -> &'static str {
         Overlap::Queue if kept.standing.busy => "it waits for an earlier one's, which isn't finished",
         Overlap::Skip if kept.standing.busy => "an earlier one's isn't finished",
         _ => "it was missed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pgq_core::Headers;
+    use pgq_core::schedule::Standing;
+
+    use super::*;
+
+    const fn millis(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn what_a_turn_takes_is_gone_from_the_time_until_the_next_tick() {
+        for ((next, took, contested), wait) in [
+            ((millis(1_000), millis(0), false), millis(1_000)),
+            ((millis(900), millis(300), false), millis(600)),
+            ((millis(900), millis(1_300), false), millis(0)),
+            ((Duration::from_hours(1), millis(200), false), millis(800)),
+            ((Duration::from_hours(1), millis(200), true), CONTESTED),
+            ((millis(40), millis(10), true), millis(30)),
+        ] {
+            assert_eq!(until(next, took, contested), wait, "{next:?} {took:?} {contested}");
+        }
+    }
+
+    fn firing(jobs: usize) -> Firing {
+        let seen = Standing { last: Timestamp::EPOCH, waiting: None, busy: false };
+        let tick = Tick { at: Timestamp::EPOCH, previous: None };
+        let ticks = vec![Ticked { tick, headers: Headers::new() }; jobs];
+        Firing { name: String::new(), generation: 0, seen, last: Timestamp::EPOCH, waiting: None, ticks }
+    }
+
+    #[test]
+    fn a_step_is_bounded_by_jobs_and_bytes() {
+        let steps = |firings: &[(usize, usize)]| {
+            let firings = firings.iter().map(|(jobs, bytes)| (firing(*jobs), *bytes)).collect();
+            let steps = Due { firings, ..Due::default() }.steps();
+            steps.iter().map(Vec::len).collect::<Vec<_>>()
+        };
+        assert_eq!(steps(&[]), [0; 0]);
+        assert_eq!(steps(&[(1, 1); 1_001]), [1_000, 1]);
+        assert_eq!(steps(&[(0, 0); 1_001]), [1_000, 1], "those that make no job count too");
+        assert_eq!(steps(&[(1, STEP_BYTES / 4); 6]), [4, 2]);
+        assert_eq!(steps(&[(1, 1), (1, STEP_BYTES * 9), (1, 1)]), [1, 1, 1]);
+        assert_eq!(steps(&[(600, 1), (600, 1), (400, 1)]), [1, 2]);
     }
 }
