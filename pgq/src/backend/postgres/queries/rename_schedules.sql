@@ -2,21 +2,27 @@
 -- an earlier name of such a task takes the new one and stays where it stands, unless a live worker with a higher number
 -- declares it; one too many goes. And back again after a rollback: where $1 has an earlier name, and no live worker declares
 -- the later one.
-with live as materialized (
-  select edition.number, edition.names
-  from @worker as worker join @edition as edition on edition.number = worker.edition
-  where worker.gone is null),
+with declared as materialized (
+  select unnest(names) as name, max(number) as number
+  from @edition
+  where number in (select edition from @worker where gone is null)
+  group by 1),
+alias as materialized (
+  select task.name as task, earlier.name
+  from @task as task
+  cross join lateral jsonb_array_elements_text(task.options -> 'aliases') as earlier (name)),
 renamed as materialized (
-  select schedule.name as old, given.name as new, task.name = given.name as is_later,
-         row_number() over (partition by given.name order by schedule.last desc, schedule.name) as nth,
-         exists (select from @schedule as taken where taken.name = given.name) as is_taken
-  from unnest($1::text[]) as given (name), @schedule as schedule, @task as task
-  where (task.name = given.name and task.options -> 'aliases' ? schedule.name
-      or task.name = schedule.name and task.options -> 'aliases' ? given.name)
-    and not schedule.created and schedule.name <> all ($1)
-    and not exists (
-      select from live
-      where schedule.name = any (names) and (number > $2::bigint or task.name = schedule.name))),
+  select schedule.name as old, moved.name as new, moved.is_later,
+         row_number() over (partition by moved.name order by moved.is_later desc, schedule.last desc, schedule.name) as nth,
+         exists (select from @schedule as taken where taken.name = moved.name) as is_taken
+  from (
+    select name as old, task as name, true as is_later from alias where task = any ($1::text[])
+    union all
+    select task, name, false from alias where name = any ($1)) as moved
+  join @schedule as schedule on schedule.name = moved.old
+  left join declared on declared.name = schedule.name
+  where not schedule.created and schedule.name <> all ($1)
+    and (declared.number is null or moved.is_later and declared.number < $2::bigint)),
 superfluous as (
   delete from @schedule
   where name in (select old from renamed where is_later and (is_taken or nth > 1)))

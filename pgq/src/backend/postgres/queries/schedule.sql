@@ -4,9 +4,9 @@
 -- keys as JSON, because an array of arrays has but one length. What is declared writes only what changed, and nothing that a
 -- live worker with a higher number declares too, or knows by a later name.
 with later as materialized (
-  select edition.names
-  from @worker as worker join @edition as edition on edition.number = worker.edition
-  where worker.gone is null and edition.number > $13::bigint),
+  select distinct unnest(names) as name
+  from @edition
+  where number > $13::bigint and number in (select edition from @worker where gone is null)),
 given as (
   select name, task, queue, rank, max_attempts, expires_in, cadence, zone, missed, overlap, payload,
          array(select jsonb_array_elements_text(keys)) as limit_keys
@@ -17,14 +17,14 @@ changed as (
   select given.*
   from given
   where $14::boolean
-    or not exists (
-      select from @task as task join later on task.name = any (names) where task.options -> 'aliases' ? given.name)
+    or given.name not in (
+      select jsonb_array_elements_text(task.options -> 'aliases') from later join @task as task using (name))
     -- What stays as it is is left out: a conflict locks also a row that it doesn't change, and who wants to fire it passes by.
     and not exists (
       select from @schedule as known
       where known.name = given.name
         and (known.created
-          or exists (select from later where known.name = any (names))
+          or known.name in (select name from later)
           or (known.task, known.queue, known.rank, known.max_attempts, known.expires_in, known.cadence, known.zone,
               known.missed, known.overlap, known.payload, known.limit_keys)
              is not distinct from
