@@ -7,6 +7,7 @@ use pgq::testing::ManualClock;
 use pgq::{Client, JobBuilder, Missed, Overlap, Timestamp};
 use pgq_testdb::Database;
 
+use crate::log::Log;
 use crate::world::installed;
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -130,4 +131,25 @@ async fn a_schedules_job_waits_at_the_first_of_its_gates() {
     let gates: Vec<String> = pgq::sqlx::query_scalar(gates).fetch_all(client.pool().unwrap()).await.unwrap();
     assert_eq!(gates, [r#"one["one", "another"]"#; 2]);
     worker.drain().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_another_version_wrote_is_told_of_once_and_left_alone() {
+    let log = Log::default();
+    let _listening = tracing::subscriber::set_default(log.clone());
+    let Scene { client, clock, _database } = scene().await;
+    for name in ["odd", "plain", "strange"] {
+        client.schedule(name, "* * * * *", of(name)).create().await.unwrap();
+    }
+    let later = "update pgq.schedule set overlap = 'merge' where name = 'odd';
+                 update pgq.schedule set cadence = '@fortnightly' where name = 'strange'";
+    raw_sql(later).execute(client.pool().unwrap()).await.unwrap();
+    let mut worker = pgq::testing::stepper::<()>(&client, pgq::tasks![report], ()).await.unwrap();
+    for _ in 0..2 {
+        clock.advance(MINUTE);
+        assert_eq!(worker.drain().await.unwrap(), 1);
+    }
+    let told = log.about("can't be read");
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].contains("schedule=\"odd\"") && told[1].contains("schedule=\"strange\""), "{told:?}");
 }

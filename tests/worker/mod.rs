@@ -6,6 +6,7 @@ mod places;
 mod refusal;
 mod running;
 mod slow;
+mod told;
 
 /// Makes a test of every fact for each backend, but for those about who hears of new jobs.
 macro_rules! facts {

@@ -1,0 +1,54 @@
+//! What the log says of schedules.
+
+use std::time::Duration;
+
+use pgq::testing::ManualClock;
+use pgq::{Client, Result, Timestamp};
+
+use crate::log::Log;
+
+#[pgq::schedule("* * * * *")]
+async fn chime() -> std::result::Result<(), pgq::BoxError> {
+    Ok(())
+}
+
+fn scene() -> Result<(Client, ManualClock)> {
+    let clock = ManualClock::at(Timestamp::EPOCH);
+    Ok((Client::builder()?.clock(clock.clone()).memory(), clock))
+}
+
+#[tokio::test]
+async fn a_declaration_that_counts_nothing_beside_a_created_schedule_is_told_of_once() -> Result<()> {
+    let log = Log::default();
+    let _listening = tracing::subscriber::set_default(log.clone());
+    let (client, _) = scene()?;
+    client.schedule("chime", "@daily", chime::job(())).create().await?;
+    let mut worker = pgq::testing::stepper::<()>(&client, pgq::tasks![chime], ()).await?;
+    worker.tick().await?;
+    worker.tick().await?;
+    let told = log.about("was created at run time");
+    assert!(told.len() == 1 && told[0].starts_with("WARN") && told[0].contains("schedule=\"chime\""), "{told:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_tick_that_makes_no_job_is_told_with_what_is_in_its_way() -> Result<()> {
+    let log = Log::default();
+    let _listening = tracing::subscriber::set_default(log.clone());
+    let (client, clock) = scene()?;
+    let mut worker = pgq::testing::stepper::<()>(&client, pgq::tasks![chime], ()).await?;
+    clock.advance(Duration::from_mins(1));
+    worker.tick().await?;
+    worker.tick().await?;
+    assert!(log.about("makes no job").is_empty());
+    clock.advance(Duration::from_mins(1));
+    worker.tick().await?;
+    worker.tick().await?;
+    let told = log.about("makes no job");
+    assert_eq!(told.len(), 1, "{told:?}");
+    for part in ["INFO", "schedule=\"chime\"", "tick=1970-01-01T00:02:00Z", "job=1", "an earlier one's isn't finished"]
+    {
+        assert!(told[0].contains(part), "{part} in {told:?}");
+    }
+    Ok(())
+}
