@@ -7,6 +7,7 @@ mod refusal;
 mod running;
 mod slow;
 mod told;
+mod waiting;
 
 /// Makes a test of every fact for each backend, but for those about who hears of new jobs.
 macro_rules! facts {

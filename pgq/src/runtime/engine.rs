@@ -44,6 +44,8 @@ pub(super) struct Engine {
     pub(super) stir: Signal,
     /// Something is due soon.
     pub(super) due: Signal,
+    /// A job that a tick of a schedule made has ended.
+    pub(super) ticks: Signal,
     /// Another worker was declared gone.
     pub(super) lost_one: Signal,
     /// Whether notices would reach us.
@@ -105,6 +107,7 @@ impl Engine {
             discards: Discards::told_to(&plan.resources),
             stir: stir.clone(),
             due: Signal::new(),
+            ticks: Signal::new(),
             lost_one: Signal::new(),
             hears: AtomicBool::new(false),
             doubts: Doubts::default(),
@@ -142,9 +145,14 @@ impl Engine {
 
     /// These claims (job, epoch) have been answered for.
     pub(super) fn let_go(&self, claims: impl IntoIterator<Item = (JobId, u32)>) {
-        if self.held.remove(claims) {
+        let gone = self.held.remove(claims);
+        if gone.suspect {
             // The claimer may have left another suspect alone because of one of them.
             self.stir.raise();
+        }
+        if gone.ticked {
+            // The schedule's next tick may wait for one of them.
+            self.ticks.raise();
         }
     }
 

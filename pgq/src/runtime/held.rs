@@ -29,7 +29,16 @@ struct Inner {
     /// Whether it matters that no other attempt runs beside it.
     alone: Arc<AtomicBool>,
     suspect: bool,
+    /// A tick of a schedule made the job.
+    ticked: bool,
     pace: Pace,
+}
+
+/// What was among claims that are held no longer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Gone {
+    pub(super) suspect: bool,
+    pub(super) ticked: bool,
 }
 
 impl Grip {
@@ -58,9 +67,9 @@ impl Held {
     /// Takes note of a job of a task that was claimed.
     pub(super) fn add(&self, job: &Claimed, task: &'static str, now: Timestamp) -> Grip {
         let pace = Pace::new(job.id, task, job.attempt, now, &self.manners);
-        let (why, suspect) = (OnceLock::new(), job.is_suspect());
+        let (why, suspect, ticked) = (OnceLock::new(), job.is_suspect(), job.tick.is_some());
         let (cancelled, doubted, alone) = (CancellationToken::new(), CancellationToken::new(), Arc::default());
-        let grip = Grip(Arc::new(Inner { why, cancelled, doubted, alone, suspect, pace }));
+        let grip = Grip(Arc::new(Inner { why, cancelled, doubted, alone, suspect, ticked, pace }));
         self.suspects.fetch_add(suspect.into(), Ordering::SeqCst);
         self.with(|held| held.insert((job.id, job.epoch), grip.clone()));
         grip
@@ -71,13 +80,12 @@ impl Held {
         self.with(|held| held.get(&claim).map(|grip| grip.pace().whose()))
     }
 
-    /// The claims (job, epoch) are this worker's no longer; whether a suspect was among them.
-    pub(super) fn remove(&self, claims: impl IntoIterator<Item = (JobId, u32)>) -> bool {
-        let suspects = self.with(|held| {
-            claims.into_iter().filter_map(|claim| held.remove(&claim)).filter(|grip| grip.0.suspect).count()
-        });
+    /// The claims (job, epoch) are this worker's no longer.
+    pub(super) fn remove(&self, claims: impl IntoIterator<Item = (JobId, u32)>) -> Gone {
+        let gone: Vec<_> = self.with(|held| claims.into_iter().filter_map(|claim| held.remove(&claim)).collect());
+        let suspects = gone.iter().filter(|grip| grip.0.suspect).count();
         self.suspects.fetch_sub(suspects, Ordering::SeqCst);
-        suspects > 0
+        Gone { suspect: suspects > 0, ticked: gone.iter().any(|grip| grip.0.ticked) }
     }
 
     /// Cancels a job if this claim of it still runs.

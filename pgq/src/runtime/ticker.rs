@@ -9,6 +9,9 @@
 //! | a worker after its commit | the job is there, and the next look begins behind the tick |
 //! | the fleet | what was missed is told apart by time, and fired as the schedule says |
 //!
+//! A look is due at the next tick, each second, and when this worker has written the end of a job that a tick made: so a tick that
+//! waits for that job is fired at once. Where another worker ended it, or an operator did, the next look finds that.
+//!
 //! **Which declaration wins** where the code of workers disagrees, as while two versions of a program run side by side: the set
 //! of schedules that a worker declares gets a number when it is first seen, and keeps it. Of a schedule that several sets have,
 //! that of the highest number counts among the sets of live workers. So a new version takes over with its first worker, and an
@@ -59,7 +62,7 @@ impl Service for Ticker {
     const NAME: &'static str = "ticker";
 
     fn signal(&self) -> Signal {
-        Signal::new()
+        self.engine.ticks.clone()
     }
 
     async fn turn(&mut self) -> Result<Next> {
