@@ -296,3 +296,37 @@ pub(crate) async fn a_worker_for_nothing_is_refused(world: World) -> Result<()> 
 async fn names(world: &World) -> Result<Vec<String>> {
     Ok(world.client.schedules().await?.into_iter().map(|schedule| schedule.name).collect())
 }
+
+#[pgq::task]
+async fn errand() -> Result<(), BoxError> {
+    Ok(())
+}
+
+/// A worker of a program that has two tasks.
+fn both(world: &World) -> WorkerBuilder<()> {
+    let tasks = pgq::tasks![chores, errand];
+    Worker::builder().client(world.client.clone()).tasks(tasks).resources(())
+}
+
+pub(crate) async fn a_worker_of_some_tasks_is_of_the_same_version_as_one_of_all(world: World) -> Result<()> {
+    let old = both(&world).stepper().await?;
+    let own = kept(&world).await?.scheduled;
+    let number = kept(&world).await?.edition;
+    old.leave().await?;
+    let new = version(&world, &own, "@hourly").await?;
+    let _old = [both(&world).only(["chores"]).stepper().await?, both(&world).only(["errand"]).stepper().await?];
+    assert_eq!(cadence(&world).await?, "@hourly", "it was seen before the new one");
+    new.deregister(true).await?;
+    let _again = both(&world).only(["errand"]).stepper().await?;
+    assert_eq!((kept(&world).await?.edition, cadence(&world).await?), (number, "@daily".to_owned()));
+    Ok(())
+}
+
+pub(crate) async fn a_worker_of_some_tasks_deletes_no_schedule_of_its_program(world: World) -> Result<()> {
+    both(&world).stepper().await?.leave().await?;
+    world.clock.advance(Duration::from_hours(1));
+    let mut some = both(&world).only(["errand"]).prune_schedules().stepper().await?;
+    some.prune().await?;
+    assert!(names(&world).await?.contains(&"chores".to_owned()));
+    Ok(())
+}

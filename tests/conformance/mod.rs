@@ -345,6 +345,8 @@ facts! {
         after_a_rollback_a_schedule_has_its_old_name_by_itself
         a_function_under_another_name_goes_on_with_its_schedule
         of_two_names_of_a_task_one_schedule_is_left
+        a_worker_of_some_tasks_is_of_the_same_version_as_one_of_all
+        a_worker_of_some_tasks_deletes_no_schedule_of_its_program
         schedules_and_tasks_can_be_left_to_others
         a_worker_for_nothing_is_refused;
     wake:

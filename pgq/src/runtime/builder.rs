@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::engine::Halt;
 use super::heartbeat::LEASE;
 use super::plan::{Duties, Endings, Plan};
-use super::registration::wants;
+use super::registration::{declared, wants};
 use super::service::Signal;
 use super::stepper::Stepper;
 use super::worker::Worker;
@@ -72,7 +72,8 @@ impl<R: Resources> WorkerBuilder<R> {
         self
     }
 
-    /// Of these, runs only the tasks of these names.
+    /// Of these, runs only the tasks of these names. What the others declare of schedules and limits counts all the same: it is
+    /// the program that declares them.
     pub fn only<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         self.only = Some(names.into_iter().map(Into::into).collect());
         self
@@ -218,8 +219,10 @@ impl<R: Resources> WorkerBuilder<R> {
         if self.lease < Duration::from_secs(1) {
             return Err(Error::invalid(format!("expected a lease of at least 1 s, got {:?}", self.lease)));
         }
-        let tasks = self.tasks.map_or_else(Tasks::registered, Ok)?;
-        let tasks = self.only.iter().try_fold(tasks, |tasks, names| tasks.only(names))?.checked()?;
+        let tasks = self.tasks.map_or_else(Tasks::registered, Ok)?.checked()?;
+        // Of all that the program has, so that a worker of some of it is of the same version as one of all.
+        let declared = declared(&tasks.entries().copied().collect::<Vec<_>>())?;
+        let tasks = self.only.iter().try_fold(tasks, |tasks, names| tasks.only(names))?;
         let entries: Vec<TaskEntry> = tasks.entries().copied().collect();
         let mut wants = wants(&entries, self.queues.as_deref(), self.slots)?;
         if duties == Duties::Schedules {
@@ -253,6 +256,7 @@ impl<R: Resources> WorkerBuilder<R> {
             client,
             resources,
             entries,
+            declared,
         })
     }
 }

@@ -113,7 +113,7 @@ fn limited(tasks: &[TaskEntry]) -> Result<Vec<Limited>> {
     Ok(limits.into_values().map(|(limited, _)| limited).collect())
 }
 
-/// What the code of a worker declares.
+/// What the code of a program declares.
 pub(super) fn declared(tasks: &[TaskEntry]) -> Result<backend::Declared> {
     let names = tasks.iter().map(|task| task.name.to_owned()).collect();
     Ok(backend::Declared { tasks: names, schedules: scheduled(tasks)?, limits: limited(tasks)? })

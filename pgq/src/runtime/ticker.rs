@@ -13,10 +13,10 @@
 //! waits for that job is fired at once. Where another worker ended it, or an operator did, the next look finds that.
 //!
 //! **Which declaration wins** where the code of workers disagrees, as while two versions of a program run side by side: the set
-//! of schedules that a worker declares gets a number when it is first seen, and keeps it. Of a schedule that several sets have,
-//! that of the highest number counts among the sets of live workers. So a new version takes over with its first worker, and an
-//! old worker that registers anew, or crashes and starts over and over, doesn't flip it back; when the last new one has left,
-//! after a rollback, whoever has the highest number then puts in what it says with its next look.
+//! of all that a program declares, whichever of its tasks a worker runs, gets a number when it is first seen, and keeps it. Of a
+//! schedule that several sets have, that of the highest number counts among the sets of live workers. So a new version takes over
+//! with its first worker, and an old worker that registers anew, or crashes and starts over and over, doesn't flip it back; when
+//! the last new one has left, after a rollback, whoever has the highest number then puts in what it says with its next look.
 
 use std::collections::{HashMap, HashSet};
 use std::mem;
