@@ -3,7 +3,11 @@
 /// The name of `known` that `given` was probably meant to be.
 #[must_use]
 pub fn nearest<'k>(given: &str, known: &[&'k str]) -> Option<&'k str> {
-    let near = |name: &&str| distance(given, name) <= 1.max(name.chars().count() / 3);
+    // A name of one letter is a slip of every other one.
+    let near = |name: &&str| {
+        let (far, length) = (distance(given, name), name.chars().count());
+        far <= 1.max(length / 3) && far < length
+    };
     known.iter().copied().filter(near).min_by_key(|name| distance(given, name))
 }
 
@@ -52,5 +56,6 @@ mod tests {
         for given in ["database", "", "x", "worker", "timeout"] {
             assert_eq!(nearest(given, KNOWN), None, "{given}");
         }
+        assert_eq!(nearest("r", &["b"]), None);
     }
 }

@@ -18,6 +18,13 @@ const SYNONYMS: &[(&str, &str)] = &[
     ("max_concurrency", "concurrency"),
     ("rate", "rps"),
     ("rate_limit", "rps"),
+    ("timezone", "tz"),
+    ("time_zone", "tz"),
+    ("zone", "tz"),
+    ("interval", "every"),
+    ("misfire", "missed"),
+    ("catchup", "missed"),
+    ("catch_up", "missed"),
 ];
 
 /// The name of `known` that `given` was probably meant to be.

@@ -7,6 +7,7 @@ mod cadence;
 mod cron;
 mod due;
 mod error;
+mod every;
 mod plan;
 mod policy;
 mod times;
@@ -14,6 +15,7 @@ mod times;
 pub use cadence::Cadence;
 pub use due::{Due, FORGIVEN, FORGOTTEN, MOST, due, upcoming};
 pub use error::ScheduleError;
+pub use every::meant_span;
 pub use plan::{Plan, Standing, plan};
 
 use crate::Timestamp;

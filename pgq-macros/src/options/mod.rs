@@ -111,7 +111,7 @@ impl Options {
 
     /// Reads the options of a schedule: an expression, what is said of its ticks, and a task's.
     pub(crate) fn of_schedule(tokens: TokenStream, errors: &mut Errors) -> Self {
-        let (mut schedule, rest) = Reading::begin(tokens);
+        let (mut schedule, rest) = Reading::begin(tokens, errors);
         let mut options = Self::default();
         for entry in entries(rest, errors) {
             errors.take(match entry.name.to_string().as_str() {
@@ -119,7 +119,8 @@ impl Options {
                 "unique" => {
                     wrong(&entry.name, "`overlap` says how many jobs of a schedule there are: leave `unique` out")
                 }
-                _ => options.set(&entry),
+                of_task if KNOWN.contains(&of_task) || PLANNED.contains(&of_task) => options.set(&entry),
+                _ => schedule.refuse(&entry.name),
             });
         }
         errors.take(options.limits.end());
@@ -165,6 +166,7 @@ impl Options {
                 let message = format!("`{own}` is an option of a schedule: write `#[pgq::schedule(…)]`");
                 return wrong(&entry.name, message);
             }
+            "schedule" | "cron" => return wrong(&entry.name, schedule::ATTRIBUTE),
             planned if PLANNED.contains(&planned) => {
                 return wrong(&entry.name, format!("the option `{planned}` isn't there yet: leave it out"));
             }

@@ -1,13 +1,15 @@
 //! What `#[schedule("*/5 * * * *", tz = "Europe/Berlin", missed = "skip", overlap = "queue")]` says beside a task's options.
 
+use pgq_core::schedule::meant_span;
 use pgq_core::{Cadence, Missed, Overlap};
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
+use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::{LitStr, Result, Token};
+use syn::{Expr, Lit, LitStr, Result, Token};
 
-use super::entry::Entry;
-use super::value;
-use crate::errors::{Errors, wrong};
+use super::entry::{self, Entry};
+use super::{KNOWN, PLANNED, value};
+use crate::errors::{Errors, shown, wrong};
 
 /// When jobs are made.
 pub(crate) struct Schedule {
@@ -19,6 +21,18 @@ pub(crate) struct Schedule {
 
 /// The options that only a schedule has.
 pub(super) const OWN: &[&str] = &["every", "tz", "missed", "overlap"];
+
+/// What to say to a task that is to have one.
+pub(super) const ATTRIBUTE: &str = "a task whose jobs are made by themselves is a schedule: write `#[pgq::schedule(\"*/5 * * * *\")]` in this one's place";
+
+/// That a schedule has no such option.
+fn unknown(name: &Ident) -> String {
+    if name == "cron" || name == "schedule" || name == "expression" {
+        return "the expression stands first, without a name: write `#[pgq::schedule(\"*/5 * * * *\")]`".to_owned();
+    }
+    let of_task = KNOWN.iter().filter(|known| **known != "unique");
+    entry::unknown("option", name, &OWN.iter().chain(of_task).copied().collect::<Vec<_>>())
+}
 
 /// What the attribute says of the schedule, as it is read.
 #[derive(Default)]
@@ -34,22 +48,33 @@ pub(super) struct Reading {
 
 impl Reading {
     /// Takes the expression, which stands first, and leaves the options.
-    pub(super) fn begin(tokens: TokenStream) -> (Self, TokenStream) {
+    pub(super) fn begin(tokens: TokenStream, errors: &mut Errors) -> (Self, TokenStream) {
         let split = |input: ParseStream<'_>| {
-            let expression: Option<LitStr> = if input.peek(LitStr) { Some(input.parse()?) } else { None };
+            let expression: Option<Expr> = if is_expression(input) { Some(input.parse()?) } else { None };
             if expression.is_some() && input.peek(Token![,]) {
                 input.parse::<Token![,]>()?;
             }
             Ok((expression, input.parse::<TokenStream>()?))
         };
-        let (expression, rest) = split.parse2(tokens.clone()).unwrap_or((None, tokens));
-        (Self { expression, ..Self::default() }, rest)
+        let (first, rest) = split.parse2(tokens.clone()).unwrap_or((None, tokens));
+        let Some(first) = first else { return (Self::default(), rest) };
+        let expression = errors.take(value::text(&first).or_else(|_| {
+            let message = "expected a cron expression in quotes, as an attribute knows no constants";
+            wrong(&first, format!("{message}: `\"*/5 * * * *\"`, got `{}`", shown(&first)))
+        }));
+        (Self { wrong: expression.is_none(), expression, ..Self::default() }, rest)
     }
 
     pub(super) fn set(&mut self, entry: &Entry) -> Result<()> {
         let set = self.set_one(entry);
         self.wrong |= set.is_err();
         set
+    }
+
+    /// An option that there isn't. It may have been meant to say when the schedule ticks.
+    pub(super) fn refuse(&mut self, name: &Ident) -> Result<()> {
+        self.wrong = true;
+        wrong(name, unknown(name))
     }
 
     fn set_one(&mut self, entry: &Entry) -> Result<()> {
@@ -96,10 +121,7 @@ impl Reading {
     /// When it ticks; `None` where a part of it was wrong and that has been told.
     fn cadence(&self) -> Result<Option<String>> {
         match (&self.expression, &self.every) {
-            (Some(expression), None) => match Cadence::cron(&expression.value(), "UTC") {
-                Ok(_) => Ok(Some(expression.value())),
-                Err(error) => wrong(expression, error),
-            },
+            (Some(expression), None) => cron(expression).map(Some),
             (None, Some(every)) => match &self.zone {
                 Some(zone) => wrong(zone, "`every` counts seconds, and knows no time zone: leave `tz` out"),
                 None => Ok(Some(format!("every {}", every.value()))),
@@ -111,6 +133,27 @@ impl Reading {
                 "expected a cron expression first, or `every = \"90s\"`: write `#[pgq::schedule(\"*/5 * * * *\")]`",
             )),
         }
+    }
+}
+
+/// Whether an expression comes next, and not an option: one in quotes, or what somebody thinks to be one.
+fn is_expression(input: ParseStream<'_>) -> bool {
+    let ahead = input.fork();
+    let Ok(name) = ahead.call(Ident::parse_any) else { return input.peek(Lit) };
+    let name = name.to_string();
+    let is_option = [OWN, KNOWN, PLANNED].iter().any(|known| known.contains(&name.as_str()));
+    let alone = ahead.is_empty() || ahead.peek(Token![,]);
+    (alone && !is_option) || ahead.peek(Token![::]) || ahead.peek(Token![!])
+}
+
+fn cron(expression: &LitStr) -> Result<String> {
+    let text = expression.value();
+    if let Some(span) = meant_span(&text) {
+        return wrong(expression, format!("expected a cron expression, got {text:?}: write `every = \"{span}\"`"));
+    }
+    match Cadence::cron(&text, "UTC") {
+        Ok(_) => Ok(text),
+        Err(error) => wrong(expression, error),
     }
 }
 

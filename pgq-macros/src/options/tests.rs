@@ -96,6 +96,28 @@ fn an_option_is_refused_by_what_is_wrong_with_it() {
 }
 
 #[test]
+fn an_option_of_a_schedule_is_refused_by_what_is_wrong_with_it() {
+    let expression = "the expression stands first, without a name: write `#[pgq::schedule(\"*/5 * * * *\")]`";
+    let quotes = "expected a cron expression in quotes, as an attribute knows no constants: `\"*/5 * * * *\"`, got";
+    for (tokens, message) in [
+        (quote!("@daily", timezone = "UTC"), "unknown option `timezone`: did you mean `tz`?".to_owned()),
+        (quote!("@daily", mised = "skip"), "unknown option `mised`: did you mean `missed`?".to_owned()),
+        (quote!(cron = "@daily"), expression.to_owned()),
+        (quote!(NIGHTLY, missed = "skip"), format!("{quotes} `NIGHTLY`")),
+        (quote!(times::NIGHTLY), format!("{quotes} `times::NIGHTLY`")),
+        (quote!(concat!("@", "daily")), format!("{quotes} `concat!(\"@\", \"daily\")`")),
+        (quote!(5), format!("{quotes} `5`")),
+        (quote!("EVERY 5s"), "expected a cron expression, got \"EVERY 5s\": write `every = \"5s\"`".to_owned()),
+        (quote!(evry = "5s"), "unknown option `evry`: did you mean `every`?".to_owned()),
+        (quote!(every), "expected `every = \"90s\"`".to_owned()),
+    ] {
+        let mut errors = Errors::default();
+        let _ = Options::of_schedule(tokens, &mut errors);
+        assert_eq!(errors.messages(), [message]);
+    }
+}
+
+#[test]
 fn every_limit_is_read() {
     let limits = right(quote! {
         concurrency = 5, rps = 100, burst = 7, per = "1m", per_worker = 2,

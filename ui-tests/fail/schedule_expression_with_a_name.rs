@@ -1,0 +1,8 @@
+use pgq::BoxError;
+
+#[pgq::schedule(cron = "@daily")]
+async fn sync() -> Result<(), BoxError> {
+    Ok(())
+}
+
+fn main() {}

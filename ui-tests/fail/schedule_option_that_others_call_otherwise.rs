@@ -1,0 +1,8 @@
+use pgq::BoxError;
+
+#[pgq::schedule("@daily", timezone = "Europe/Berlin")]
+async fn sync() -> Result<(), BoxError> {
+    Ok(())
+}
+
+fn main() {}
