@@ -42,6 +42,11 @@ impl Platform {
         self.rng(|rng| rng.i64(..))
     }
 
+    /// As [`Platform::random_i64`], but by the machine's own chance whatever the platform.
+    pub(crate) fn truly_random_i64() -> i64 {
+        fastrand::i64(..)
+    }
+
     /// A number for a worker instance that no other has, in the order of their starts: a uuid of version 7.
     pub(crate) fn instance(&self) -> Uuid {
         let millis = u64::try_from(self.clock.now().as_micros() / 1_000).unwrap_or_default();

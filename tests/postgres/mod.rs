@@ -2,6 +2,7 @@
 
 mod cancelled;
 mod claims;
+mod clocks;
 mod locks;
 mod namespace;
 mod outage;

@@ -21,7 +21,7 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::backend::memory::Memory;
 use crate::backend::postgres::{self, Namespace, Postgres};
-use crate::backend::{Backend, Migrated, NewJob};
+use crate::backend::{Backend, Lease, Migrated, NewJob};
 use crate::error::{BoxError, Error, Kind, Result};
 use crate::platform::{ManualClock, Platform};
 
@@ -161,6 +161,15 @@ impl Client {
 
     pub(crate) fn platform(&self) -> &Platform {
         &self.inner.platform
+    }
+
+    /// A lease for a worker's session. A database may have other clients whose chance repeats as this one's does, under clocks
+    /// of their own.
+    pub(crate) fn draw_lease(&self) -> Lease {
+        Lease(match self.inner.postgres {
+            Some(_) => Platform::truly_random_i64(),
+            None => self.inner.platform.random_i64(),
+        })
     }
 
     pub(crate) fn max_payload(&self) -> usize {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use pgq_core::{Bounds, Cadence, Lease, Limit, limit, literal};
+use pgq_core::{Bounds, Cadence, Limit, limit, literal};
 
 use crate::Client;
 use crate::backend::{self, Kept, Limited, PoolView, Registration, Scheduled, Session, Uuid, Want};
@@ -35,7 +35,7 @@ pub(super) fn introduce(
     wants: &[Want],
 ) -> Registration {
     Registration {
-        lease: Lease(client.platform().random_i64()),
+        lease: client.draw_lease(),
         instance,
         host: host(),
         pid: std::process::id(),
