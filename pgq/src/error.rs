@@ -20,6 +20,7 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: Kind,
     message: String,
+    schedule: Option<String>,
     task: Option<String>,
     job: Option<JobId>,
     source: Option<BoxError>,
@@ -69,7 +70,8 @@ pub(crate) enum Kind {
 
 impl Error {
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), task: None, job: None, source: None }))
+        let (schedule, task, job, source) = (None, None, None, None);
+        Self(Box::new(Inner { kind, message: message.into(), schedule, task, job, source }))
     }
 
     /// An argument that isn't valid: the message says what was expected.
@@ -92,6 +94,11 @@ impl Error {
         self
     }
 
+    pub(crate) fn about_schedule(mut self, schedule: &str) -> Self {
+        self.0.schedule.get_or_insert_with(|| schedule.to_owned());
+        self
+    }
+
     pub(crate) fn about_task(mut self, task: &str) -> Self {
         self.0.task.get_or_insert_with(|| task.to_owned());
         self
@@ -104,6 +111,12 @@ impl Error {
 
     pub(crate) fn kind(&self) -> Kind {
         self.0.kind
+    }
+
+    /// The schedule that it is about.
+    #[must_use]
+    pub fn schedule(&self) -> Option<&str> {
+        self.0.schedule.as_deref()
     }
 
     /// The task that it is about.
@@ -184,6 +197,9 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(schedule) = &self.0.schedule {
+            write!(f, "schedule `{schedule}`: ")?;
+        }
         if let Some(task) = &self.0.task {
             write!(f, "task `{task}`: ")?;
         }

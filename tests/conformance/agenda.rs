@@ -64,7 +64,7 @@ async fn reporting(world: &World) -> Result<(Stepper, Log)> {
 }
 
 async fn create(world: &World, cadence: &str, region: &str) -> Result<()> {
-    world.client.schedule("report", cadence, of(region)).create().await
+    world.client.schedule("report", cadence, of(region)).create().await.map(drop)
 }
 
 fn declared(cadence: &str) -> Scheduled {
@@ -118,8 +118,11 @@ pub(crate) async fn a_created_schedule_makes_jobs_with_its_arguments(world: Worl
 
 pub(crate) async fn a_schedule_is_listed_with_what_it_is_and_when_it_ticks(world: World) -> Result<()> {
     let builder = world.client.schedule("report", "30 2 * * *", of("eu"));
-    builder.zone("Europe/Berlin").missed(Missed::All(3)).overlap(Overlap::Allow).create().await?;
+    let created = builder.zone("Europe/Berlin").missed(Missed::All(3)).overlap(Overlap::Allow).create().await?;
     let info = listed(&world).await?;
+    assert_eq!(created, info);
+    assert_eq!(world.client.find_schedule("report").await?, Some(created));
+    assert_eq!(world.client.find_schedule("reports").await?, None);
     assert_eq!((info.name.as_str(), info.task.as_str(), info.queue.as_str()), ("report", "report", "default"));
     assert_eq!((info.cadence.as_str(), info.zone.as_str()), ("30 2 * * *", "Europe/Berlin"));
     assert_eq!((info.missed, info.overlap, info.priority.get()), (Missed::All(3), Overlap::Allow, 3));
@@ -280,7 +283,7 @@ pub(crate) async fn a_declaration_leaves_a_created_schedule_as_it_is(world: Worl
 pub(crate) async fn a_declared_schedule_is_not_created_over(world: World) -> Result<()> {
     declaring(&world, "* * * * *").await?;
     let error = refusal(world.client.schedule("bell", "@daily", of("eu")).create().await);
-    assert_eq!(error, "a worker declares the schedule `bell`: choose another name, or change its code");
+    assert_eq!(error, "schedule `bell`: a worker declares this one: choose another name, or change its code");
     assert_eq!(listed(&world).await?.cadence, "* * * * *");
     Ok(())
 }
@@ -298,15 +301,40 @@ pub(crate) async fn an_unknown_schedule_is_told_with_the_nearest_one(world: Worl
     Ok(())
 }
 
+pub(crate) async fn a_cadence_is_kept_as_it_is_shown(world: World) -> Result<()> {
+    for (given, kept) in
+        [("EVERY  90s ", "every 90s"), (" 30  2 * * *", "30 2 * * *"), ("every 1h 30m", "every 1h 30m")]
+    {
+        let created = world.client.schedule("report", given, of("eu")).create().await?;
+        assert_eq!(created.cadence, kept);
+        assert_eq!(created.next(1).len(), 1);
+    }
+    Ok(())
+}
+
+pub(crate) async fn what_a_task_declares_as_unique_does_not_count_for_a_schedule(world: World) -> Result<()> {
+    let schedule = world.client.schedule("often", "* * * * *", once::job("kim".to_owned()));
+    schedule.overlap(Overlap::Allow).create().await?;
+    let mut worker = world.worker(pgq::tasks![once], ()).await?;
+    for _ in 0..2 {
+        world.clock.advance(MINUTE);
+        worker.tick().await?;
+    }
+    assert_eq!(worker.drain().await?, 2);
+    Ok(())
+}
+
 pub(crate) async fn an_odd_schedule_is_refused(world: World) -> Result<()> {
     let schedule = |name: &str, cadence: &str| world.client.schedule(name, cadence, of("eu"));
     let with = |job| world.client.schedule("a", "@daily", job);
     for (builder, told) in [
-        (schedule("", "@daily"), "the schedule's name isn't valid"),
-        (schedule("a", "* 25 * * *"), "the schedule `a` isn't valid: expected hours of 0-23"),
+        (schedule("", "@daily"), "schedule ``: expected a name of"),
+        (schedule("a", "* 25 * * *"), "schedule `a`: expected hours of 0-23"),
         (schedule("a", "0 0 30 2 *"), "which never does"),
-        (schedule("a", "every 0.5s"), "the schedule `a` isn't valid: "),
-        (schedule("a", ""), "the schedule `a` isn't valid: "),
+        (schedule("a", "every 0.5s"), "schedule `a`: expected a span"),
+        (schedule("a", "90s"), ": write `every 90s`"),
+        (schedule("a", "@every 5m"), ": write `every 5m`"),
+        (schedule("a", ""), "schedule `a`: expected a cron expression"),
         (schedule("a", "every 5s").zone("Europe/Berln"), "expected the IANA name of a time zone"),
         (schedule("a", "@daily").zone("Europe/Berln"), "expected the IANA name of a time zone"),
         (schedule("a", "@daily").missed(Missed::All(3)), "add `.overlap(Overlap::Allow)`"),
@@ -315,7 +343,7 @@ pub(crate) async fn an_odd_schedule_is_refused(world: World) -> Result<()> {
         (with(of("eu").header("tenant", "a")), "expected a job without a header"),
         (with(of("eu").timeout(MINUTE)), "expected a job without a timeout of its own"),
         (with(of("eu").max_attempts(0)), "expected 1 to 32767 attempts, got 0"),
-        (world.client.schedule("a", "@daily", once::job("a".to_owned())), "expected a job without a unique key"),
+        (with(of("eu").unique("one")), "schedule `a`: task `report`: expected a job without a unique key"),
     ] {
         let error = refusal(builder.create().await);
         assert!(error.contains(told), "{error}");

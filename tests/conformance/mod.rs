@@ -329,6 +329,8 @@ facts! {
         a_declaration_leaves_a_created_schedule_as_it_is
         a_declared_schedule_is_not_created_over
         an_unknown_schedule_is_told_with_the_nearest_one
+        a_cadence_is_kept_as_it_is_shown
+        what_a_task_declares_as_unique_does_not_count_for_a_schedule
         an_odd_schedule_is_refused;
     editions:
         a_set_of_schedules_keeps_its_number

@@ -203,6 +203,12 @@ impl<T> JobBuilder<T> {
         self.header(name, "")
     }
 
+    /// Without the unique key that its task declares.
+    pub(super) fn without_declared_key(mut self) -> Self {
+        self.unique = self.unique.own();
+        self
+    }
+
     /// Enqueues it.
     pub fn enqueue<'t>(self, target: impl Target<'t>) -> Enqueue<'t, T> {
         Enqueue::new(target, self.job.task.clone(), self.into())

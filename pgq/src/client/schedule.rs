@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use pgq_core::schedule::{ScheduleError, meant_span};
 use pgq_core::{Cadence, Missed, NewJob, Overlap, When, literal};
 
 use super::outgoing::Gate;
-use super::{AnyJob, Client, JobBuilder};
+use super::{AnyJob, Client, JobBuilder, ScheduleInfo};
 use crate::backend::Scheduled;
 use crate::error::{Error, Result};
 use crate::task::Task;
@@ -25,7 +26,8 @@ pub struct ScheduleBuilder<'c> {
 impl Client {
     /// A schedule that is made at run time, and not declared in code: at each tick it makes a job like this one. When it ticks
     /// is a cron expression, of 5 fields or of 6 with seconds first, a nickname such as `@daily`, or `every` and a span; the
-    /// [attribute](macro@crate::schedule) tells more.
+    /// [attribute](macro@crate::schedule) tells more. What its task declares as unique doesn't count for its jobs: how many of
+    /// them there are is said by [`overlap`](ScheduleBuilder::overlap).
     ///
     /// ```
     /// # #[pgq::task]
@@ -33,8 +35,10 @@ impl Client {
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> pgq::Result<()> {
     /// let client = pgq::Client::memory();
     /// let report = report::job("eu".to_owned()).priority(10);
-    /// client.schedule("report-eu", "30 2 * * *", report).zone("Europe/Berlin").create().await?;
-    /// println!("next at {}", client.schedules().await?[0].next(1)[0]);
+    /// let created = client.schedule("report-eu", "30 2 * * *", report).zone("Europe/Berlin").create().await?;
+    /// for tick in created.next(3) {
+    ///     println!("ticks at {tick}");
+    /// }
     /// # Ok(()) }
     /// ```
     pub fn schedule<T: Task>(
@@ -50,7 +54,7 @@ impl Client {
             zone: "UTC".to_owned(),
             missed: Missed::default(),
             overlap: Overlap::default(),
-            job: job.into(),
+            job: job.without_declared_key().into(),
         }
     }
 }
@@ -76,24 +80,29 @@ impl ScheduleBuilder<'_> {
 
     /// Creates it, or changes the one of this name that was created before: a new expression or zone ticks from now on, all
     /// else leaves it where it stands. A paused one stays paused. Workers make its jobs until it is
-    /// [deleted](Client::delete_schedule), whatever they declare themselves.
+    /// [deleted](Client::delete_schedule), whatever they declare themselves. The answer is how it stands then.
     ///
     /// # Errors
     /// The name, the expression, the zone or the job isn't valid; the job has something that is of one job only, such as a unique
     /// key, a delay or headers; workers declare a schedule of this name; or the database can't be reached.
-    pub async fn create(self) -> Result<()> {
+    pub async fn create(self) -> Result<ScheduleInfo> {
+        let name = self.name.clone();
+        self.put().await.map_err(|error| error.about_schedule(&name))
+    }
+
+    async fn put(self) -> Result<ScheduleInfo> {
         let (client, name) = (self.client, self.name.clone());
-        if client.backend().create_schedule(self.scheduled()?).await? {
-            return Ok(());
+        if !client.backend().create_schedule(self.scheduled()?).await? {
+            return Err(Error::invalid("a worker declares this one: choose another name, or change its code"));
         }
-        Err(Error::invalid(format!("a worker declares the schedule `{name}`: choose another name, or change its code")))
+        client.find_schedule(&name).await?.ok_or_else(|| Error::invalid("somebody has deleted it just now"))
     }
 
     fn scheduled(self) -> Result<Scheduled> {
         let Self { client, name, cadence, zone, missed, overlap, job } = self;
-        literal::name(&name).map_err(|error| Error::invalid(format!("the schedule's name isn't valid: {error}")))?;
-        let read = Cadence::read(&cadence, &zone);
-        read.map_err(|error| Error::invalid(format!("the schedule `{name}` isn't valid: {error}")).because(error))?;
+        literal::name(&name).map_err(|error| Error::invalid(error.to_string()))?;
+        let cadence = normal(&cadence);
+        Cadence::read(&cadence, &zone).map_err(|error| unreadable(&cadence, error))?;
         check_missed(missed, overlap)?;
         // No job is sent yet, so nobody looks at it.
         let job = job.ready(&Gate::new(client.max_payload()))?;
@@ -113,6 +122,21 @@ impl ScheduleBuilder<'_> {
             limit_keys: job.limit_keys,
         })
     }
+}
+
+/// As it is kept and shown: with single spaces, and `every` in small letters.
+fn normal(cadence: &str) -> String {
+    let text = cadence.split_whitespace().collect::<Vec<_>>().join(" ");
+    match text.split_once(' ') {
+        Some((every, span)) if every.eq_ignore_ascii_case("every") => format!("every {span}"),
+        _ => text,
+    }
+}
+
+fn unreadable(cadence: &str, error: ScheduleError) -> Error {
+    let span = meant_span(cadence).filter(|_| !cadence.starts_with("every "));
+    let hint = span.map(|span| format!(": write `every {span}`")).unwrap_or_default();
+    Error::invalid(format!("{error}{hint}")).because(error)
 }
 
 /// What the attribute refuses too.

@@ -101,6 +101,14 @@ impl Client {
         Ok(agenda.schedules.into_iter().map(|kept| ScheduleInfo::new(kept, agenda.now)).collect())
     }
 
+    /// The schedule of a name, if there is one.
+    ///
+    /// # Errors
+    /// The database can't be reached.
+    pub async fn find_schedule(&self, name: &str) -> Result<Option<ScheduleInfo>> {
+        Ok(self.schedules().await?.into_iter().find(|schedule| schedule.name == name))
+    }
+
     /// From now on the schedule makes no jobs, until it is [resumed](Client::resume_schedule); those that it made stay, and it
     /// can be [triggered](Client::trigger_schedule). Whether it wasn't paused already. A worker that starts doesn't change that.
     ///

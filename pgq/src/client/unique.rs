@@ -52,6 +52,11 @@ impl Wish {
         Self { declared: Some(declared), ..Self::default() }
     }
 
+    /// Only what was said of this job.
+    pub(super) fn own(self) -> Self {
+        Self { declared: None, ..self }
+    }
+
     /// The key and what goes with it; `None` where nobody names one.
     pub(super) fn fulfilled(self) -> Result<Option<Unique>> {
         let Self { key, on_conflict, window, declared } = self;
