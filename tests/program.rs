@@ -202,9 +202,31 @@ async fn it_prints_its_tasks_by_crate_runs_them_and_stops_when_asked() {
         "greet  queue default",
         "wait   queue slow",
         "programs/worker.rs:",
+        "0 0 1 1 * Europe/Berlin, next 20",
     ] {
         assert!(said.contains(word), "{word} in {said}");
     }
+}
+
+/// What a program says when it starts.
+async fn start(arguments: &[&str]) -> String {
+    let mut child = program(WORKER, arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut said = String::new();
+    while !said.contains("no tracing subscriber") {
+        let line = tokio::time::timeout(Duration::from_secs(30), lines.next_line()).await;
+        said = said + "\n" + &line.expect("it says something").unwrap().expect("it runs");
+    }
+    said
+}
+
+#[tokio::test]
+async fn it_prints_whether_it_leaves_schedules_or_tasks_to_others() {
+    let said = start(&["--memory", "--tasks-only"]).await;
+    assert!(said.contains("leaves it to others to make the jobs of schedules") && said.contains("greet"), "{said}");
+    let said = start(&["--memory", "--schedules-only"]).await;
+    assert!(said.contains("makes the jobs of all schedules, and leaves it to others to run them"), "{said}");
+    assert!(said.contains("tidy  queue default") && !said.contains("greet"), "{said}");
 }
 
 #[tokio::test]

@@ -46,6 +46,12 @@ async fn wait(ctx: Context) -> Result<(), pgq::BoxError> {
     Ok(())
 }
 
+/// Has a schedule.
+#[pgq::schedule("0 0 1 1 *", tz = "Europe/Berlin")]
+async fn tidy() -> Result<(), pgq::BoxError> {
+    Ok(())
+}
+
 /// Can't be told to end.
 #[pgq::task(queue = "slow")]
 fn block() -> Result<(), pgq::BoxError> {

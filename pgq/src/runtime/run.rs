@@ -1,16 +1,16 @@
 //! `pgq::run`: a whole worker program in one line of `main`.
 
 use std::env;
-use std::fmt::Write as _;
 use std::future::Future;
 use std::pin::Pin;
 
+use super::banner::banner;
 use super::flags::{Flags, HELP, exit_code};
 use super::worker::Worker;
 use crate::client::{Settings, variable};
 use crate::error::{Error, Kind, Result};
 use crate::platform::Terminations;
-use crate::task::{Resources, TaskEntry, Tasks};
+use crate::task::{Resources, Tasks};
 use crate::{Client, set_namespace, set_poll_only};
 
 /// Runs all tasks that are registered in the binary until the process is asked to stop, as the flags and variables say
@@ -103,8 +103,9 @@ async fn try_run<R: Resources>(tasks: Option<Tasks<R>>) -> Result<Ended> {
 async fn start<R: Resources>(flags: Flags, tasks: Option<Tasks<R>>) -> Result<Worker<R>> {
     let client = connect(&flags).await?;
     let place = client.backend().describe().await?;
+    let clock = client.platform().clock.clone();
     let worker = build(client, flags, tasks).spawn().await?;
-    say(&banner(&place, worker.tasks()));
+    say(&banner(&place, worker.tasks(), worker.duties(), clock.now()));
     if !tracing::dispatcher::has_been_set() {
         say("  no tracing subscriber is set, so failed and discarded jobs won't be shown here");
         worker.doubt().into_iter().for_each(say);
@@ -179,19 +180,4 @@ fn build<R: Resources>(client: Client, flags: Flags, tasks: Option<Tasks<R>>) ->
         builder = builder.queues(queues);
     }
     builder
-}
-
-/// The tasks by crate, so that a crate which isn't linked is seen to be missing.
-fn banner(place: &str, tasks: &[TaskEntry]) -> String {
-    let mut text = format!("pgq {}, jobs in {place}\n", env!("CARGO_PKG_VERSION"));
-    let width = tasks.iter().map(|task| task.name.len()).max().unwrap_or_default();
-    let mut krate = "";
-    for task in tasks {
-        if task.location.krate != krate {
-            krate = task.location.krate;
-            let _ = writeln!(text, "  {krate}");
-        }
-        let _ = writeln!(text, "    {:width$}  queue {}  {}", task.name, task.options.queue(), task.location);
-    }
-    text
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use super::WorkerBuilder;
-use super::plan::Plan;
+use super::plan::{Duties, Plan};
 use super::shutdown::{Life, Stopper, Supervisor};
 use crate::error::{Error, Kind, Result};
 use crate::platform::{Terminations, spawn};
@@ -21,6 +21,7 @@ pub struct Worker<R: Resources> {
     stop: Stopper,
     tasks: Vec<TaskEntry>,
     doubt: Option<String>,
+    duties: Duties,
     supervisor: Option<JoinHandle<Result<()>>>,
     resources: PhantomData<fn() -> R>,
 }
@@ -33,10 +34,18 @@ impl<R: Resources> Worker<R> {
 
     /// Starts the services of a worker that is ready.
     pub(super) async fn start(plan: Plan<R>, drain: Duration, doubt: Option<String>) -> Result<Self> {
-        let (stop, tasks) = (Stopper::default(), plan.entries.clone());
+        let (stop, tasks, duties) = (Stopper::default(), plan.entries.clone(), plan.duties);
         let life = Life::begin(&plan, &stop).await?;
+        let schedules = plan.declared.schedules.len();
+        if duties == Duties::Tasks && schedules > 0 {
+            tracing::info!(
+                schedules,
+                "this worker makes no jobs of schedules, also not of those that it declares: others have to"
+            );
+        }
         let supervisor = Supervisor { plan, life, drain, stop: stop.clone() };
-        Ok(Self { stop, tasks, doubt, supervisor: Some(spawn(supervisor.supervise())), resources: PhantomData })
+        let supervisor = Some(spawn(supervisor.supervise()));
+        Ok(Self { stop, tasks, doubt, duties, supervisor, resources: PhantomData })
     }
 
     /// What asks it to stop, for whoever doesn't have the worker itself.
@@ -53,6 +62,10 @@ impl<R: Resources> Worker<R> {
     /// What seemed wrong with its connection when it started.
     pub(super) fn doubt(&self) -> Option<&str> {
         self.doubt.as_deref()
+    }
+
+    pub(super) fn duties(&self) -> Duties {
+        self.duties
     }
 
     /// Stops it: nothing more is claimed, handlers may go on for the drain period, then their tokens fire and what is
