@@ -23,7 +23,29 @@
 //! # Ok(()) }
 //! ```
 //!
-//! [`Stepper::advance`] moves the clock by a long way and stops wherever a schedule ticks or a job is due, as a worker would have.
+//! Schedules go by the same clock: a step makes the jobs of the ticks that are due. A clock that is moved past several ticks at
+//! once is a fleet that was away meanwhile, of which [`#[pgq::schedule]`](macro@crate::schedule) says by `missed` what becomes;
+//! [`Stepper::advance`] stops wherever a schedule ticks or a job is due, as a worker would have.
+//!
+//! ```
+//! # use std::time::Duration;
+//! # use pgq::testing::{ManualClock, stepper};
+//! #[pgq::schedule("0 9 * * *")]
+//! async fn send_digest(ctx: pgq::Context) -> Result<(), pgq::BoxError> {
+//!     println!("{:?}", ctx.tick());
+//!     Ok(())
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> pgq::Result<()> {
+//! let clock = ManualClock::at(pgq::Timestamp::EPOCH);
+//! let client = pgq::Client::builder()?.clock(clock.clone()).memory();
+//! let mut worker = stepper::<()>(&client, pgq::tasks![send_digest], ()).await?;
+//! clock.advance(Duration::from_hours(8));
+//! assert_eq!(worker.drain().await?, 0);
+//! clock.advance(Duration::from_hours(1));
+//! assert_eq!(worker.drain().await?, 1);
+//! # Ok(()) }
+//! ```
 
 use std::sync::{Arc, Mutex};
 
