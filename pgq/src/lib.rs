@@ -52,3 +52,8 @@ pub mod __private {
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// So are the examples of the macro's document.
+#[cfg(doctest)]
+#[doc = include_str!("../../pgq-macros/src/schedule.md")]
+struct Schedules;
