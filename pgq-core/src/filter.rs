@@ -21,6 +21,8 @@ pub struct Filter {
     pub headers: Headers,
     /// Having headers of these names, whatever their values.
     pub tags: Vec<String>,
+    /// Made by ticks of one of these schedules; by anything, where there is none.
+    pub schedules: Vec<String>,
     /// Some failed attempt's message holds this text; lower and upper case are one.
     pub error: Option<String>,
 }
@@ -40,6 +42,8 @@ pub struct Candidate<'j> {
     pub created: Timestamp,
     /// Text that travels along.
     pub headers: &'j Headers,
+    /// The schedule that made it, where one did.
+    pub schedule: Option<&'j str>,
 }
 
 impl Filter {
@@ -59,6 +63,7 @@ impl Filter {
             && self.younger_than.is_none_or(|span| age < span)
             && self.headers.iter().all(|(name, value)| job.headers.get(name) == Some(value))
             && self.tags.iter().all(|name| job.headers.contains_key(name))
+            && (self.schedules.is_empty() || job.schedule.is_some_and(|schedule| among(&self.schedules, schedule)))
             && self.error.as_ref().is_none_or(|text| messages.any(|message| holds(message, text)))
     }
 }
@@ -86,6 +91,7 @@ mod tests {
             state: State::Discarded,
             created: Timestamp::EPOCH,
             headers: &headers,
+            schedule: Some("nightly"),
         };
         filter.admits(job, NOW, ["no route to Host"].into_iter())
     }
@@ -112,6 +118,7 @@ mod tests {
             (Filter { older_than: Some(minute), ..none() }, Filter { younger_than: Some(minute), ..none() }),
             (Filter { headers: header("acme"), ..none() }, Filter { headers: header("globex"), ..none() }),
             (Filter { tags: some("tenant"), ..none() }, Filter { tags: some("vip"), ..none() }),
+            (Filter { schedules: some("nightly"), ..none() }, Filter { schedules: some("hourly"), ..none() }),
             (Filter { error: Some("ROUTE to".into()), ..none() }, Filter { error: Some("timeout".into()), ..none() }),
         ];
         for (admitting, refusing) in table {

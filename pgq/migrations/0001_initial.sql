@@ -243,11 +243,14 @@ select id, task, queue,
        case when lease is not null then 'running'
             when lane = 1 and run_at > statement_timestamp() then case when retrying then 'retryable' else 'scheduled' end
             else 'available' end as state,
-       -rank as priority, attempt, max_attempts, epoch, crashes, created, run_at, null::timestamptz as finished, headers
+       -rank as priority, attempt, max_attempts, epoch, crashes, created, run_at, null::timestamptz as finished, headers,
+       extra ->> 'schedule' as schedule,
+       timestamptz 'epoch' + (extra -> 'tick' ->> 0)::bigint * interval '1 microsecond' as tick
 from @job
 where lane <> 3
 union all
 select id, task, queue,
        case state when 4 then 'completed' when 5 then 'cancelled' else 'discarded' end,
-       -rank, attempt, max_attempts, epoch, crashes, created, run_at, finished, headers
+       -rank, attempt, max_attempts, epoch, crashes, created, run_at, finished, headers,
+       extra ->> 'schedule', timestamptz 'epoch' + (extra -> 'tick' ->> 0)::bigint * interval '1 microsecond'
 from @history;

@@ -111,7 +111,7 @@ pub(crate) async fn a_created_schedule_makes_jobs_with_its_arguments(world: Worl
     assert_eq!(worker.drain().await?, 0);
     world.clock.advance(MINUTE);
     assert_eq!(worker.drain().await?, 1);
-    let tick = Tick { at: world.clock.now(), previous: None };
+    let tick = Tick { schedule: "report".to_owned(), at: world.clock.now(), previous: None };
     assert_eq!(log.take(), [("eu".to_owned(), Some(tick))]);
     Ok(())
 }
@@ -140,6 +140,22 @@ pub(crate) async fn the_last_tick_is_listed(world: World) -> Result<()> {
     let info = listed(&world).await?;
     assert_eq!(info.last, Some(world.clock.now()));
     assert_eq!(info.next(2), [after(&world, MINUTE), after(&world, MINUTE * 2)]);
+    Ok(())
+}
+
+pub(crate) async fn a_job_tells_which_tick_of_which_schedule_made_it(world: World) -> Result<()> {
+    let (mut worker, _) = reporting(&world).await?;
+    let by_hand = of("us").enqueue(&world.client).await?;
+    world.clock.advance(MINUTE);
+    worker.tick().await?;
+    let queued = world.client.jobs().schedule("report").list().await?.jobs;
+    let tick = Tick { schedule: "report".to_owned(), at: world.clock.now(), previous: None };
+    assert_eq!(queued.iter().map(|job| job.tick.clone()).collect::<Vec<_>>(), [Some(tick.clone())]);
+    assert_eq!(worker.drain().await?, 2);
+    assert_eq!(world.job(queued[0].id).await?.tick, Some(tick), "also when it is finished");
+    assert_eq!(world.client.jobs().schedule("report").count().await?.jobs, 1);
+    assert_eq!(world.client.jobs().schedule("another").count().await?.jobs, 0);
+    assert_eq!(world.job(by_hand.id()).await?.tick, None);
     Ok(())
 }
 
@@ -196,8 +212,8 @@ pub(crate) async fn a_triggered_schedule_makes_a_job_and_stays_where_it_stands(w
     assert_eq!(world.job(job).await?.priority.get(), 3);
     world.client.trigger_schedule("report").await?;
     assert_eq!(worker.drain().await?, 2, "though the first wasn't finished");
-    let tick = Tick { at: world.clock.now(), previous: Some(first) };
-    assert!(log.take().iter().all(|(_, ticked)| *ticked == Some(tick)));
+    let tick = Tick { schedule: "report".to_owned(), at: world.clock.now(), previous: Some(first) };
+    assert!(log.take().iter().all(|(_, ticked)| ticked.as_ref() == Some(&tick)));
     world.client.resume_schedule("report").await?;
     assert_eq!((listed(&world).await?.last, listed(&world).await?.next(1)), (Some(first), vec![next]));
     Ok(())

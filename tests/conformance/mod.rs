@@ -317,6 +317,7 @@ facts! {
         a_created_schedule_makes_jobs_with_its_arguments
         a_schedule_is_listed_with_what_it_is_and_when_it_ticks
         the_last_tick_is_listed
+        a_job_tells_which_tick_of_which_schedule_made_it
         creating_a_schedule_again_changes_it
         nothing_is_made_of_a_paused_schedule
         a_declared_schedule_stays_paused_when_a_worker_starts

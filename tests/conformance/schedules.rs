@@ -85,7 +85,7 @@ pub(crate) async fn each_tick_is_fired_once_and_tells_of_the_one_before(world: W
         world.clock.advance(MINUTE);
         assert_eq!(worker.drain().await?, 1);
         assert_eq!(worker.drain().await?, 0);
-        assert_eq!(log.take(), [Tick { at: tick, previous }]);
+        assert_eq!(log.take(), [Tick { schedule: "bell".to_owned(), at: tick, previous }]);
     }
     Ok(())
 }
@@ -107,9 +107,9 @@ pub(crate) async fn a_tick_that_somebody_else_has_fired_makes_no_job(world: Worl
     let seen = worker.session().agenda().await?.schedules.remove(0);
     world.clock.advance(MINUTE);
     assert_eq!(worker.drain().await?, 1);
-    let tick = Tick { at: world.clock.now(), previous: None };
-    let ticks = vec![Ticked { tick, headers: Headers::new() }];
+    let tick = Tick { schedule: "bell".to_owned(), at: world.clock.now(), previous: None };
     let (name, generation, last) = ("bell".to_owned(), seen.generation, tick.at);
+    let ticks = vec![Ticked { tick, headers: Headers::new() }];
     let late = Firing { name, generation, seen: seen.standing, last, waiting: None, ticks };
     assert_eq!(worker.session().fire(vec![late]).await?, [false]);
     assert_eq!(worker.drain().await?, 0);
@@ -156,7 +156,7 @@ pub(crate) async fn a_tick_beside_an_unfinished_job_is_passed_over(world: World)
     assert_eq!(worker.drain().await?, 0, "what was passed over is gone");
     world.clock.advance(MINUTE);
     assert_eq!(worker.drain().await?, 1);
-    let tick = log.take()[0];
+    let tick = log.take().remove(0);
     assert_eq!(tick.previous, Some(tick.at.saturating_sub(MINUTE * 2)), "the window covers what was passed over");
     Ok(())
 }

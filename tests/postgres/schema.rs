@@ -108,3 +108,20 @@ async fn the_view_shows_every_job_with_its_state_in_words() {
     let states: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
     assert_eq!(states, ["completed", "cancelled", "discarded", "retryable", "running", "scheduled", "available"]);
 }
+
+#[pgq::task]
+async fn report() -> Result<(), pgq::BoxError> {
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_view_tells_which_tick_of_which_schedule_made_a_job() {
+    let world = World::postgres().await;
+    let (client, pool) = (&world.client, world.client.pool().unwrap());
+    report::enqueue(client, ()).await.unwrap();
+    client.schedule("nightly", "@daily", report::job(())).create().await.unwrap();
+    client.trigger_schedule("nightly").await.unwrap();
+    let query = "select schedule, tick = '2026-01-01 00:00:00+00' from pgq.jobs order by id";
+    let rows: Vec<(Option<String>, Option<bool>)> = sqlx::query_as(query).fetch_all(pool).await.unwrap();
+    assert_eq!(rows, [(None, None), (Some("nightly".to_owned()), Some(true))]);
+}

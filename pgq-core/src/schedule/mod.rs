@@ -21,8 +21,10 @@ pub use plan::{Plan, Standing, plan};
 use crate::Timestamp;
 
 /// One tick of a schedule: the time that was meant, however late the job runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tick {
+    /// The name of the schedule.
+    pub schedule: String,
     /// When it was meant to be.
     pub at: Timestamp,
     /// The tick before it of which a job was made, where there was one: work that goes by windows takes `previous` to `at`,

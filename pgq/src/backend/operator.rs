@@ -1,6 +1,6 @@
 //! What operators ask for and are told.
 
-use pgq_core::{Codec, FailureKind, Filter, Headers, JobId, Priority, State, Timestamp, When};
+use pgq_core::{Codec, FailureKind, Filter, Headers, JobId, Priority, State, Tick, Timestamp, When};
 
 use crate::Result;
 use crate::task::to_json;
@@ -164,6 +164,8 @@ pub struct JobInfo {
     pub finished: Option<Timestamp>,
     /// Text that travels along.
     pub headers: Headers,
+    /// The tick that made it, and of which schedule, where one did.
+    pub tick: Option<Tick>,
     /// How its payload is written: a [`Codec`]'s number.
     pub codec: i16,
     /// The encoded arguments.

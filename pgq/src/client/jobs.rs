@@ -143,6 +143,12 @@ impl<'c> Jobs<'c> {
         self
     }
 
+    /// Made by a tick of this schedule, or because it was triggered.
+    pub fn schedule(mut self, name: impl Into<String>) -> Self {
+        self.filter.schedules.push(name.into());
+        self
+    }
+
     /// With a failed attempt whose message holds this text, in lower or upper case.
     pub fn error(mut self, text: impl Into<String>) -> Self {
         self.filter.error = Some(text.into());

@@ -136,8 +136,8 @@ impl Client {
     /// There is no such schedule, the client's `on_enqueue` refused the job, or the database can't be reached.
     pub async fn trigger_schedule(&self, name: &str) -> Result<JobId> {
         let (kept, now) = self.kept(name).await?;
-        let tick = Tick { at: now, previous: kept.fired };
-        let mut job = kept.scheduled.job(tick);
+        let tick = Tick { schedule: name.to_owned(), at: now, previous: kept.fired };
+        let mut job = kept.scheduled.job(tick.clone());
         self.admit(&mut job)?;
         let ticked = Ticked { tick, headers: job.headers };
         let made = self.inner.backend.trigger_schedule(name.to_owned(), ticked).await?;

@@ -189,7 +189,7 @@ impl Running {
             max_attempts: self.job.max_attempts,
             crashes: self.job.crashes,
             headers: std::mem::take(&mut self.job.headers),
-            tick: self.job.tick,
+            tick: self.job.tick.take(),
             token: self.engine.halt.hurry.child_token(),
             alone: self.grip.alone(),
             client: self.engine.client.clone(),

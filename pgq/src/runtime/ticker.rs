@@ -209,8 +209,8 @@ impl Ticker {
         let mut ticks: Vec<Ticked> = Vec::with_capacity(plan.fire.len());
         for at in &plan.fire {
             let previous = ticks.last().map(|ticked| ticked.tick.at).or(kept.fired);
-            let tick = Tick { at: *at, previous };
-            let mut job = kept.scheduled.job(tick);
+            let tick = Tick { schedule: kept.scheduled.name.clone(), at: *at, previous };
+            let mut job = kept.scheduled.job(tick.clone());
             // It is without its arguments, which nobody asks for. A panic would keep all the others from ticking.
             match catch_unwind(AssertUnwindSafe(|| self.engine.client.admit(&mut job))) {
                 Ok(Ok(())) => ticks.push(Ticked { tick, headers: job.headers }),
@@ -306,7 +306,7 @@ mod tests {
 
     fn firing(jobs: usize) -> Firing {
         let seen = Standing { last: Timestamp::EPOCH, waiting: None, busy: false };
-        let tick = Tick { at: Timestamp::EPOCH, previous: None };
+        let tick = Tick { schedule: String::new(), at: Timestamp::EPOCH, previous: None };
         let ticks = vec![Ticked { tick, headers: Headers::new() }; jobs];
         Firing { name: String::new(), generation: 0, seen, last: Timestamp::EPOCH, waiting: None, ticks }
     }

@@ -129,11 +129,11 @@ impl<R> Context<R> {
         self.attempt.crashes
     }
 
-    /// The tick of the schedule that made the job: when it was meant to run, and the tick before that. `None` for a job that
+    /// The tick that made the job: of which schedule, when it was meant to run, and the tick before that. `None` for a job that
     /// was enqueued by hand.
     #[must_use]
     pub fn tick(&self) -> Option<Tick> {
-        self.attempt.tick
+        self.attempt.tick.clone()
     }
 
     /// Text that was enqueued along with the job.

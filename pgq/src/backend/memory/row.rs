@@ -287,10 +287,15 @@ impl Row {
             expired: self.attempt == 1 && self.expires_at.is_some_and(|until| until <= now),
             damage: None,
             headers: self.headers.clone(),
-            tick: self.tick,
+            tick: self.tick.clone(),
             limit_keys: self.limit_keys.clone(),
             payload: self.payload.clone(),
         }
+    }
+
+    /// The schedule that made it, where one did.
+    pub(super) fn schedule(&self) -> Option<&str> {
+        self.tick.as_ref().map(|tick| tick.schedule.as_str())
     }
 
     pub(super) fn info(&self, state: State, finished: Option<Timestamp>) -> JobInfo {
@@ -308,6 +313,7 @@ impl Row {
             run_at: self.run_at,
             finished,
             headers: self.headers.clone(),
+            tick: self.tick.clone(),
             codec: self.codec,
             payload: self.payload.clone(),
             failures: self.failures.clone(),

@@ -37,7 +37,8 @@ impl Store {
     fn admits(&self, filter: &Filter, row: &Row, state: State) -> bool {
         let messages = row.failures.iter().map(|failure| &*failure.message);
         let (task, queue) = row.lane.names();
-        let candidate = Candidate { id: row.id, task, queue, state, created: row.created, headers: &row.headers };
+        let (created, headers, schedule) = (row.created, &row.headers, row.schedule());
+        let candidate = Candidate { id: row.id, task, queue, state, created, headers, schedule };
         filter.admits(candidate, self.now, messages)
     }
 }

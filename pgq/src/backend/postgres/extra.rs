@@ -16,6 +16,9 @@ pub(super) struct Extra {
     /// The tick that made it and the one before that, in microseconds since the Unix epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tick: Option<(i64, Option<i64>)>,
+    /// And the name of its schedule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    schedule: Option<String>,
     /// The gates of its task's limits with a key.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     limit_keys: Vec<String>,
@@ -28,20 +31,22 @@ impl Extra {
         let extra = Self {
             timeout: job.timeout.and_then(micros),
             unique_for: window.and_then(micros),
-            tick: job.tick.map(ticked),
+            tick: job.tick.as_ref().map(ticked),
+            schedule: job.tick.as_ref().map(|tick| tick.schedule.clone()),
             limit_keys: job.limit_keys.clone(),
         };
         (extra != Self::default()).then_some(extra)
     }
 
     /// Of the job of a schedule's tick, which has nothing else.
-    pub(super) fn of_tick(tick: Tick) -> Self {
-        Self { tick: Some(ticked(tick)), ..Self::default() }
+    pub(super) fn of_tick(tick: &Tick) -> Self {
+        Self { tick: Some(ticked(tick)), schedule: Some(tick.schedule.clone()), ..Self::default() }
     }
 
     pub(super) fn tick(&self) -> Option<Tick> {
         let (at, previous) = self.tick?;
-        Some(Tick { at: Timestamp::from_micros(at), previous: previous.map(Timestamp::from_micros) })
+        let schedule = self.schedule.clone().unwrap_or_default();
+        Some(Tick { schedule, at: Timestamp::from_micros(at), previous: previous.map(Timestamp::from_micros) })
     }
 
     pub(super) fn timeout(&self) -> Option<Duration> {
@@ -57,6 +62,6 @@ fn micros(span: Duration) -> Option<u64> {
     u64::try_from(span.as_micros()).ok()
 }
 
-fn ticked(tick: Tick) -> (i64, Option<i64>) {
+fn ticked(tick: &Tick) -> (i64, Option<i64>) {
     (tick.at.as_micros(), tick.previous.map(Timestamp::as_micros))
 }

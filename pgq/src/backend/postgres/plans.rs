@@ -196,12 +196,13 @@ async fn assert_few(connection: &mut PgConnection, most: u64, name: &str, parame
 /// The buffers that a search for `states` touched, which must come by an index.
 async fn searched(connection: &mut PgConnection, states: &str) -> i64 {
     let sql = Namespace::default().render(include_str!("queries/find.sql"));
-    let types = "bigint, bigint, bigint, text[], text[], smallint[], bigint, bigint, jsonb, text[], text, timestamptz";
+    let types =
+        "bigint, bigint, bigint, text[], text[], smallint[], bigint, bigint, jsonb, text[], text, timestamptz, text[]";
     let prepare = format!("deallocate all; prepare search({types}) as {sql}");
     let set = "set plan_cache_mode = force_custom_plan; set enable_seqscan = off; set enable_bitmapscan = off";
     connection.execute(sqlx::raw_sql(AssertSqlSafe(format!("{set}; {prepare}")))).await.unwrap();
     let explain = "explain (analyze, buffers, costs off, format json) execute search(9223372036854775807, 1000, 100, \
-                   null, null, %, null, null, null, null, null, null)";
+                   null, null, %, null, null, null, null, null, null, null)";
     let row = sqlx::raw_sql(AssertSqlSafe(explain.replace('%', states))).fetch_one(connection).await.unwrap();
     let plan: serde_json::Value = row.get(0);
     assert!(!plan.to_string().contains("Seq Scan"), "{plan}");

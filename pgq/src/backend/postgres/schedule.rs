@@ -102,7 +102,7 @@ fn fire(
         for ticked in firing.ticks {
             schedules.push(place);
             ticks.push(Instant(ticked.tick.at));
-            extras.push(Json(Extra::of_tick(ticked.tick)));
+            extras.push(Json(Extra::of_tick(&ticked.tick)));
             headers.push((!ticked.headers.is_empty()).then_some(Json(ticked.headers)));
         }
     }
@@ -128,7 +128,7 @@ impl Postgres {
         query.execute(&mut *transaction).await.map_err(database)?;
         let query = self.statements.trigger.query().bind(name).bind(Instant(ticked.tick.at));
         let headers = (!ticked.headers.is_empty()).then_some(Json(ticked.headers));
-        let query = query.bind(headers).bind(Json(Extra::of_tick(ticked.tick))).bind(Codec::MessagePack.number());
+        let query = query.bind(headers).bind(Json(Extra::of_tick(&ticked.tick))).bind(Codec::MessagePack.number());
         let query = query.bind(self.clock.fixed().map(Instant));
         let row = query.fetch_optional(&mut *transaction).await.map_err(database)?;
         transaction.commit().await.map_err(database)?;

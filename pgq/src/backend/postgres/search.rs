@@ -9,6 +9,7 @@ use sqlx::types::Json;
 
 use super::Postgres;
 use super::convert::{Instant, column, database, instant, job_id, micros, unsigned};
+use super::extra::Extra;
 use super::session::read_headers;
 use crate::Result;
 use crate::backend::{FailedAttempt, Found, JobInfo, Search};
@@ -22,7 +23,7 @@ impl Postgres {
         let query = query.bind(i64::from(limit)).bind(some(filter.tasks.clone())).bind(some(filter.queues.clone()));
         let query = query.bind(states(&filter)).bind(filter.older_than.map(micros));
         let query = query.bind(filter.younger_than.map(micros)).bind(headers(&filter)).bind(some(filter.tags));
-        let query = query.bind(filter.error).bind(self.now());
+        let query = query.bind(filter.error).bind(self.now()).bind(some(filter.schedules));
         let rows = query.fetch_all(&mut *transaction).await.map_err(database)?;
         transaction.commit().await.map_err(database)?;
         read_found(&rows)
@@ -104,6 +105,8 @@ fn read_job(id: JobId, row: &PgRow, failures: Vec<FailedAttempt>) -> Result<JobI
         headers: read_headers(row, 12)?,
         codec: column(row, 13)?,
         payload: column(row, 14)?,
+        // What can't be read is told where the job is to run.
+        tick: column::<Option<Json<Extra>>, _>(row, 15).ok().flatten().and_then(|extra| extra.tick()),
         failures,
     })
 }
