@@ -453,11 +453,8 @@ async fn an_attempts_commit_that_got_no_answer_stands_whole_or_not_at_all() -> R
 #[tokio::test]
 async fn a_tick_whose_commit_got_no_answer_makes_one_job() -> Result<()> {
     for (fault, told) in [(Fault::Refused, true), (Fault::Unanswered, true), (Fault::Busy, false)] {
-        let faults = Arc::new(Faults::default());
         let clock = ManualClock::at(Timestamp::EPOCH);
-        let inner = Arc::clone(Client::builder()?.clock(clock.clone()).memory().backend());
-        let backend = Wayward { inner, faults: Arc::clone(&faults) };
-        let client = Client::builder()?.clock(clock.clone()).backend(Arc::new(backend));
+        let (client, faults) = wayward_by(&clock)?;
         let mut worker = stepper::<()>(&client, pgq::tasks![greet], ()).await?;
         client.schedule("greeting", "* * * * *", greet::job(())).create().await?;
         clock.advance(Duration::from_mins(1));
