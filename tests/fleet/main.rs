@@ -1,0 +1,145 @@
+//! Eight worker processes, limits on their tasks, and a hand that kills and replaces workers all the while; then the accounts.
+//!
+//! ```text
+//! cargo run --release --bin fleet -- --seconds 60 --seed 7
+//! ```
+//!
+//! Every attempt is written down when it begins and when it ends, by the database's clock. It ends with 1 where at any moment more
+//! attempts ran than a limit allows, where in any window more began than a rate allows, where jobs of one serial key overtook
+//! each other, or where a job is left behind. An attempt of a worker that was killed ends with its process.
+//!
+//! That it would notice is shown by breaking what it watches: without `for update` in `lock_gates.sql`, or with `for update` taken
+//! out of `lock_limits.sql`, it ends with violations.
+
+mod ledger;
+mod tasks;
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use lexopt::prelude::*;
+use pgq::Client;
+use pgq::sqlx::{self, PgPool};
+use pgq_testdb::{Options, Server};
+
+/// How many workers there are at a time.
+const WORKERS: usize = 8;
+/// For how long what is left may take once nobody is killed any more.
+const SETTLE: Duration = Duration::from_secs(120);
+
+struct Plan {
+    span: Duration,
+    seed: u64,
+    worker: Option<String>,
+}
+
+impl Plan {
+    fn read() -> anyhow::Result<Self> {
+        let mut plan = Self { span: Duration::from_secs(60), seed: 1, worker: None };
+        let mut parser = lexopt::Parser::from_env();
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Long("seconds") => plan.span = Duration::from_secs(parser.value()?.parse()?),
+                Long("seed") => plan.seed = parser.value()?.parse()?,
+                Long("worker") => plan.worker = Some(parser.value()?.string()?),
+                other => return Err(other.unexpected().into()),
+            }
+        }
+        Ok(plan)
+    }
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let plan = Plan::read()?;
+    if let Some(url) = &plan.worker {
+        return tasks::run_worker(url).await;
+    }
+    let findings = run(&plan).await?;
+    print!("{findings}");
+    if findings.violations.is_empty() {
+        println!("every limit was kept");
+        return Ok(());
+    }
+    println!("VIOLATED: {}", findings.violations.join("; "));
+    std::process::exit(1)
+}
+
+async fn run(plan: &Plan) -> anyhow::Result<ledger::Findings> {
+    let options = Options::default().fsync(true).setting("max_connections", "200");
+    let server = tokio::task::spawn_blocking(|| Server::start(options)).await??;
+    let pool = PgPool::connect(&server.url()).await?;
+    let client = Client::from_pool(pool.clone())?;
+    client.migrate().await?;
+    ledger::open(&pool).await?;
+    tasks::enqueue(&client, plan.span).await?;
+    let mut fleet = Fleet { url: server.url(), pool: pool.clone(), workers: Vec::new(), started: 0, chance: plan.seed };
+    for _ in 0..WORKERS {
+        fleet.start().await?;
+    }
+    let until = Instant::now() + plan.span;
+    while Instant::now() < until {
+        let pause = 100 + fleet.draw(400);
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        fleet.replace_one().await?;
+    }
+    settle(&pool).await;
+    drop(fleet);
+    ledger::check(&pool).await.context("the accounts can't be read")
+}
+
+/// Until nothing is left, or it takes too long.
+async fn settle(pool: &PgPool) {
+    let until = Instant::now() + SETTLE;
+    while Instant::now() < until && !matches!(ledger::unfinished(pool).await, Ok(0)) {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+}
+
+struct Fleet {
+    url: String,
+    pool: PgPool,
+    workers: Vec<Child>,
+    started: u32,
+    chance: u64,
+}
+
+impl Fleet {
+    async fn start(&mut self) -> anyhow::Result<()> {
+        self.started += 1;
+        let name = self.started.to_string();
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["--worker", &self.url]).env(tasks::NAME, &name).stdin(Stdio::null());
+        self.workers.push(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?);
+        Ok(())
+    }
+
+    /// Kills the oldest or another one and notes when, and starts one in its place.
+    async fn replace_one(&mut self) -> anyhow::Result<()> {
+        let place = usize::try_from(self.draw(WORKERS as u64))?;
+        let mut victim = self.workers.remove(place);
+        victim.kill()?;
+        victim.wait()?;
+        let died = sqlx::query("insert into death (pid, at) values ($1, clock_timestamp())");
+        died.bind(victim.id().cast_signed()).execute(&self.pool).await?;
+        self.start().await
+    }
+
+    /// Splitmix64, by Steele, Lea and Flood.
+    fn draw(&mut self, most: u64) -> u64 {
+        self.chance = self.chance.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.chance ^ (self.chance >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % most
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        for worker in &mut self.workers {
+            let _ = worker.kill();
+            let _ = worker.wait();
+        }
+    }
+}
