@@ -39,6 +39,21 @@ const ENGINE: &[Expected] = &[
         "Index Scan Backward using failure_job"
     ),
     expected!("look", "Index Scan using job_pkey"),
+    expected!("lock_gates", "Index Scan using gate_pkey"),
+    expected!(
+        "gates",
+        "Index Scan using gate_pkey",
+        "Index Scan using limit_pkey",
+        "Index Only Scan using pass_pkey",
+        "Index Scan using pass_pkey",
+        "Index Only Scan using job_parked",
+        "Index Scan using job_gated"
+    ),
+    expected!("held_gates", "Index Scan using gate_pkey", "Index Only Scan using job_parked"),
+    expected!("pass", "Index Scan using gate_pkey", "Index Scan using job_pkey", "Tid Scan"),
+    expected!("leave", "Index Scan using pass_pkey"),
+    expected!("unpark", "Index Scan using gate_pkey", "Index Scan using job_parked", "Tid Scan"),
+    expected!("due_gates", "Index Scan using gate_opens"),
     expected!("expire", "Index Scan using job_expires", "Index Scan using task_pkey", "Tid Scan"),
     expected!("promote", "Index Scan using job_deferred", "Index Only Scan using job_deferred", "Tid Scan"),
     expected!(
@@ -116,7 +131,7 @@ async fn assert_plans(connection: &mut PgConnection, statements: &[Expected], wh
 /// Whether this is a scan of a table of ours; whatever an index scan of a bitmap finds is read by the heap scan above it.
 fn reads_rows(scan: &str, table: &str) -> bool {
     let others = ["Function Scan", "CTE Scan", "Subquery Scan", "Bitmap Index Scan"];
-    let is_ours = ["job", "history", "failure"].iter().any(|ours| table.starts_with(ours));
+    let is_ours = ["job", "history", "failure", "gate", "pass"].iter().any(|ours| table.starts_with(ours));
     is_ours && scan.contains("Scan") && !others.contains(&scan)
 }
 
@@ -147,6 +162,9 @@ const FILL: &str = "
       select n, now() + (n - 5001000) * interval '1 second', now(), now(), now(), 1, 4 + n % 3, 1, 0, 20, 0, 1, 0, 'default',
              'a', 'x'
       from generate_series(5000001, 6000000) as n;
+    insert into pgq.gate (name, \"limit\") select 'task:a[b]=' || n, 'task:a[b]' from generate_series(1, 100000) as n;
+    insert into pgq.job (queue, task, rank, run_at, created, lane, max_attempts, codec, payload, limit_key)
+      select 'default', 'a', 0, now(), now(), 2, 20, 0, 'x', 'task:a[b]=' || n % 100000 from generate_series(1, 300000) as n;
     insert into pgq.failure (job, epoch, attempt, ended, kind, message, chain)
       select n * 20, 1, 1, now(), 'error', 'no route to host', '[]' from generate_series(1, 300000) as n";
 
@@ -177,6 +195,9 @@ async fn assert_pages(connection: &mut PgConnection) {
     assert_few(connection, 10_000, "claim", claim).await;
     assert_few(connection, 10_000, "promote", "100, null, 1").await;
     assert_few(connection, 10_000, "prune", "100, null, null").await;
+    let gates = (1..=100).map(|n| format!("task:a[b]={n}")).collect::<Vec<_>>().join(",");
+    assert_few(connection, 10_000, "gates", &format!("'{{{gates}}}', '{{}}', true, null")).await;
+    assert_few(connection, 10_000, "held_gates", &format!("'{{{gates}}}'")).await;
     connection.execute("reset all").await.unwrap();
     let ids = |from: u32| (from..from + 100).map(|id| id.to_string()).collect::<Vec<_>>().join(",");
     assert_few(connection, 20_000, "cancel", &format!("'{{{}}}', 'enough', null", ids(1))).await;

@@ -1,7 +1,9 @@
--- Those of the gates $1 that somebody waits at, now locked, in order: after the commit of what has changed there.
+-- Those of the gates $1 that somebody waits at, now locked, in order: after the commit of what has changed there. A look-up for
+-- each: as a join it would walk all who wait.
 select name from @gate
-where name in (
-  select gate from unnest($1::text[]) as left_by (gate)
-  where exists (select from @job where limit_key = gate and lane = 2))
+where name = any (array(
+  select gate
+  from unnest($1::text[]) as quit (gate)
+  cross join lateral (select from @job where limit_key = gate and lane = 2 limit 1) as waits))
 order by name
 for update
