@@ -254,6 +254,13 @@ pub(crate) async fn a_function_under_another_name_goes_on_with_its_schedule(worl
     Ok(())
 }
 
+pub(crate) async fn a_worker_of_other_tasks_gives_a_schedule_the_new_name_of_its_task(world: World) -> Result<()> {
+    world.worker(pgq::tasks![before], ()).await?.leave().await?;
+    builder(&world).tasks(pgq::tasks![since, errand]).only(["errand"]).stepper().await?;
+    assert_eq!(names(&world).await?, ["clean"]);
+    Ok(())
+}
+
 pub(crate) async fn of_two_names_of_a_task_one_schedule_is_left(world: World) -> Result<()> {
     let own = template(&world).await?;
     let _one = naming(&world, &own, "old", &[]).await?;

@@ -347,6 +347,7 @@ facts! {
         a_renamed_schedule_is_not_doubled_by_the_version_before
         after_a_rollback_a_schedule_has_its_old_name_by_itself
         a_function_under_another_name_goes_on_with_its_schedule
+        a_worker_of_other_tasks_gives_a_schedule_the_new_name_of_its_task
         of_two_names_of_a_task_one_schedule_is_left
         a_worker_of_some_tasks_is_of_the_same_version_as_one_of_all
         a_worker_of_some_tasks_deletes_no_schedule_of_its_program

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::engine::Halt;
 use super::heartbeat::LEASE;
 use super::plan::{Duties, Endings, Plan};
-use super::registration::{declared, wants};
+use super::registration::wants;
 use super::service::Signal;
 use super::stepper::Stepper;
 use super::worker::Worker;
@@ -220,8 +220,8 @@ impl<R: Resources> WorkerBuilder<R> {
             return Err(Error::invalid(format!("expected a lease of at least 1 s, got {:?}", self.lease)));
         }
         let tasks = self.tasks.map_or_else(Tasks::registered, Ok)?.checked()?;
-        // Of all that the program has, so that a worker of some of it is of the same version as one of all.
-        let declared = declared(&tasks.entries().copied().collect::<Vec<_>>())?;
+        // A worker of some of them is of the same version of the program as one of all.
+        let program = tasks.entries().copied().collect();
         let tasks = self.only.iter().try_fold(tasks, |tasks, names| tasks.only(names))?;
         let entries: Vec<TaskEntry> = tasks.entries().copied().collect();
         let mut wants = wants(&entries, self.queues.as_deref(), self.slots)?;
@@ -256,7 +256,7 @@ impl<R: Resources> WorkerBuilder<R> {
             client,
             resources,
             entries,
-            declared,
+            program,
         })
     }
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::engine::{Engine, Halt};
-use super::registration::{Declared, introduce};
+use super::registration::{Declared, declared, introduce};
 use super::service::Signal;
 use super::tenure::Tenure;
-use crate::backend::{self, Uuid, Want};
+use crate::backend::{Uuid, Want};
 use crate::task::{Blocking, BoundTask, Resources, TaskEntry};
 use crate::{Client, Result};
 
@@ -17,8 +17,8 @@ pub(super) struct Plan<R> {
     pub(super) client: Client,
     pub(super) resources: Arc<R>,
     pub(super) entries: Vec<TaskEntry>,
-    /// What the program declares, whichever of its tasks are run.
-    pub(super) declared: backend::Declared,
+    /// All tasks of the program, whichever are run: it is the program that declares them.
+    pub(super) program: Vec<TaskEntry>,
     pub(super) tasks: HashMap<&'static str, BoundTask>,
     pub(super) wants: Arc<[Want]>,
     pub(super) slots: usize,
@@ -59,10 +59,11 @@ pub(super) enum Duties {
 impl<R: Resources> Plan<R> {
     /// Opens a session, with a lease of its own.
     pub(super) async fn open(&self, halt: Halt) -> Result<Arc<Engine>> {
-        let registration = introduce(&self.client, self.instance, self.lease, &self.entries, &self.wants);
+        let declared = declared(&self.program)?;
+        let registration = introduce(self);
         let tenure = Tenure::new(self.lease, self.client.platform().clock.mark());
         let session = self.client.backend().register(registration).await?;
-        let declared = Declared::by(&*session, self.declared.clone()).await?;
+        let declared = Declared::by(&*session, declared).await?;
         Ok(Arc::new(Engine::new(self, session, tenure, declared, halt)))
     }
 }

@@ -1,12 +1,11 @@
 //! How a worker introduces itself: who it is, what it can run, what its tasks declare.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use pgq_core::{Bounds, Cadence, Limit, limit, literal};
 
-use crate::Client;
-use crate::backend::{self, Kept, Limited, PoolView, Registration, Scheduled, Session, Uuid, Want};
+use super::plan::Plan;
+use crate::backend::{self, Kept, Limited, PoolView, Registration, Scheduled, Session, Want};
 use crate::error::{Error, Result};
 use crate::task::{TaskEntry, encode};
 
@@ -27,22 +26,16 @@ pub(super) fn wants(tasks: &[TaskEntry], queues: Option<&[String]>, slots: usize
     Ok(wants)
 }
 
-pub(super) fn introduce(
-    client: &Client,
-    instance: Uuid,
-    span: Duration,
-    tasks: &[TaskEntry],
-    wants: &[Want],
-) -> Registration {
+pub(super) fn introduce<R>(plan: &Plan<R>) -> Registration {
     Registration {
-        lease: client.draw_lease(),
-        instance,
+        lease: plan.client.draw_lease(),
+        instance: plan.instance,
         host: host(),
         pid: std::process::id(),
-        span,
-        wants: wants.to_vec(),
-        tasks: tasks.iter().map(TaskEntry::declare).collect(),
-        keyed: tasks.iter().flat_map(limits_of).any(|limited| limited.keyed),
+        span: plan.lease,
+        wants: plan.wants.to_vec(),
+        tasks: plan.program.iter().map(TaskEntry::declare).collect(),
+        keyed: plan.entries.iter().flat_map(limits_of).any(|limited| limited.keyed),
     }
 }
 

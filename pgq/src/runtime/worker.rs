@@ -36,7 +36,7 @@ impl<R: Resources> Worker<R> {
     pub(super) async fn start(plan: Plan<R>, drain: Duration, doubt: Option<String>) -> Result<Self> {
         let (stop, tasks, duties) = (Stopper::default(), plan.entries.clone(), plan.duties);
         let life = Life::begin(&plan, &stop).await?;
-        let schedules = plan.declared.schedules.len();
+        let schedules = plan.program.iter().filter(|task| task.options.schedule().is_some()).count();
         if duties == Duties::Tasks && schedules > 0 {
             tracing::info!(
                 schedules,

@@ -23,9 +23,9 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Schedules go by the same clock: a step makes the jobs of the ticks that are due. A clock that is moved past several ticks at
-//! once is a fleet that was away meanwhile, of which [`#[pgq::schedule]`](macro@crate::schedule) says by `missed` what becomes;
-//! [`Stepper::advance`] stops wherever a schedule ticks or a job is due, as a worker would have.
+//! Schedules go by the same clock. [`Stepper::advance`] moves it by a long way and stops wherever a schedule ticks or a job is due,
+//! as a worker would have. A clock that is moved past several ticks at once is a fleet that was away meanwhile:
+//! [`#[pgq::schedule]`](macro@crate::schedule) says by `missed` what becomes of that.
 //!
 //! ```
 //! # use std::time::Duration;
@@ -40,10 +40,8 @@
 //! let clock = ManualClock::at(pgq::Timestamp::EPOCH);
 //! let client = pgq::Client::builder()?.clock(clock.clone()).memory();
 //! let mut worker = stepper::<()>(&client, pgq::tasks![send_digest], ()).await?;
-//! clock.advance(Duration::from_hours(8));
-//! assert_eq!(worker.drain().await?, 0);
-//! clock.advance(Duration::from_hours(1));
-//! assert_eq!(worker.drain().await?, 1);
+//! assert_eq!(worker.advance(Duration::from_hours(8)).await?, 0);
+//! assert_eq!(worker.advance(Duration::from_hours(48)).await?, 2);
 //! # Ok(()) }
 //! ```
 
