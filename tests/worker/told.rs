@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pgq::backend::Firing;
 use pgq::testing::ManualClock;
 use pgq::{Client, Result, Timestamp};
 
@@ -50,5 +51,25 @@ async fn a_tick_that_makes_no_job_is_told_with_what_is_in_its_way() -> Result<()
     {
         assert!(told[0].contains(part), "{part} in {told:?}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_schedule_whose_last_tick_is_to_come_is_told_of_once() -> Result<()> {
+    let log = Log::default();
+    let _listening = tracing::subscriber::set_default(log.clone());
+    let (client, clock) = scene()?;
+    let mut worker = pgq::testing::stepper::<()>(&client, pgq::tasks![chime], ()).await?;
+    let kept = worker.session().agenda().await?.schedules.remove(0);
+    // As it stands after its clock was set back by an hour.
+    let last = clock.now().saturating_add(Duration::from_hours(1));
+    let (name, generation, seen) = (kept.scheduled.name, kept.generation, kept.standing);
+    let firing = Firing { name, generation, seen, last, waiting: None, ticks: Vec::new() };
+    assert_eq!(worker.session().fire(vec![firing]).await?, [true]);
+    worker.tick().await?;
+    worker.tick().await?;
+    let told = log.about("the clock was set back");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("WARN") && told[0].contains("last=1970-01-01T01:00:00Z"), "{told:?}");
     Ok(())
 }

@@ -24,7 +24,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgq_core::schedule::{Plan, plan};
+use pgq_core::schedule::{FORGOTTEN, Plan, plan};
 use pgq_core::{Cadence, JobId, Overlap, Tick, Timestamp};
 
 use super::engine::Engine;
@@ -53,6 +53,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const CONTESTED: Duration = Duration::from_millis(50);
 /// For how long a schedule is left alone that was refused.
 const PUT_OFF: Duration = Duration::from_secs(5);
+/// A clock that is set back by so much is told of, as schedules rest until it has caught up.
+const SET_BACK: Duration = Duration::from_mins(1);
 /// The most jobs of one step, and of one schedule in a turn.
 const STEP: usize = 1_000;
 /// The most bytes of arguments of one step, unless a single job has more.
@@ -162,6 +164,7 @@ impl Ticker {
         let mut known = mem::take(&mut self.cadences);
         let mut due = Due::default();
         for kept in agenda.schedules.iter().filter(|kept| !kept.paused) {
+            self.tell_of_the_clock(kept, agenda.now);
             let key = (kept.scheduled.cadence.clone(), kept.scheduled.zone.clone());
             let read = known.remove(&key).or_else(|| self.cadences.get(&key).cloned()).or_else(|| self.read(kept));
             if let Some(cadence) = read {
@@ -170,6 +173,13 @@ impl Ticker {
             }
         }
         due
+    }
+
+    fn tell_of_the_clock(&mut self, kept: &Kept, now: Timestamp) {
+        let (schedule, last) = (&kept.scheduled.name, kept.standing.last);
+        if (SET_BACK..=FORGOTTEN).contains(&last.since(now)) && self.told.insert(schedule.clone()) {
+            tracing::warn!(schedule, %last, "the clock was set back: this schedule ticks again when it has caught up");
+        }
     }
 
     fn read(&mut self, kept: &Kept) -> Option<Cadence> {

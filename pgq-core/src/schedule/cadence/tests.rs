@@ -163,6 +163,9 @@ fn a_mistake_is_told_where_it_stands() {
         ("0 0 1 * L", "L"),
         ("*,5 * * * *", "*"),
         ("0 0 5,* * *", "*"),
+        ("0 0 * * FRI-MON", "FRI-MON"),
+        ("0 22-2 * * *", "22-2"),
+        ("5/15 * * * *", "5/15"),
     ] {
         let error = Cadence::cron(text, "UTC").unwrap_err();
         assert_eq!(&text[error.range()], part, "{error}");
@@ -178,6 +181,10 @@ fn what_is_usual_is_read() {
         "0 0 * * FRIL",
         "0 0 * * 5L",
         "0 0 * * MON#2",
+        "0 0 * * 1#2",
+        "0 0 * * 7",
+        "0 9-17/2 * * *",
+        "5-59/15 * * * *",
         "0 0 L,15W * *",
         "0 0 LW * *",
         "*/60 */24 * * *",
