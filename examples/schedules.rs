@@ -52,7 +52,7 @@ async fn main() -> pgq::Result<()> {
     }
 
     wait_for(4, runs).await;
-    client.pause_schedule("poll_inbox").await?;
+    client.pause_schedule("poll_inbox", "nobody reads on").await?;
     println!("poll_inbox   is paused");
     worker.stop().await
 }

@@ -57,7 +57,7 @@ create table @schedule (
   payload bytea not null,
   limit_keys text[] not null,             -- of its task's limits with a key, for these arguments
   created boolean not null,               -- through a client, and not declared by workers
-  paused boolean not null default false,
+  paused text,                            -- why it makes no jobs; null where it does
   generation bigint not null default 0,   -- grows whenever something above changes
   last timestamptz not null,              -- the last tick that is accounted for
   waiting timestamptz,                    -- the tick that waits for the job before it to finish

@@ -126,7 +126,7 @@ pub(crate) async fn a_schedule_is_listed_with_what_it_is_and_when_it_ticks(world
     assert_eq!((info.name.as_str(), info.task.as_str(), info.queue.as_str()), ("report", "report", "default"));
     assert_eq!((info.cadence.as_str(), info.zone.as_str()), ("30 2 * * *", "Europe/Berlin"));
     assert_eq!((info.missed, info.overlap, info.priority.get()), (Missed::All(3), Overlap::Allow, 3));
-    assert_eq!((info.created, info.paused, info.orphaned, info.last), (true, false, false, None));
+    assert_eq!((info.created, info.paused.as_deref(), info.orphaned, info.last), (true, None, false, None));
     assert_eq!(info.args()?, serde_json::json!("eu"));
     let next: Vec<_> = info.next(2).iter().map(ToString::to_string).collect();
     assert_eq!(next, ["2026-01-01T01:30:00Z", "2026-01-02T01:30:00Z"]);
@@ -174,14 +174,15 @@ pub(crate) async fn creating_a_schedule_again_changes_it(world: World) -> Result
 
 pub(crate) async fn nothing_is_made_of_a_paused_schedule(world: World) -> Result<()> {
     let (mut worker, log) = reporting(&world).await?;
-    assert!(world.client.pause_schedule("report").await?);
-    assert!(!world.client.pause_schedule("report").await?, "it is already");
+    assert!(world.client.pause_schedule("report", "the source is down").await?);
+    assert!(!world.client.pause_schedule("report", "the source is down").await?, "it is already");
     world.clock.advance(MINUTE * 3);
     assert_eq!(worker.drain().await?, 0);
     let info = listed(&world).await?;
-    assert!(info.paused && info.next(1).is_empty());
+    assert!(info.paused.as_deref() == Some("the source is down") && info.next(1).is_empty());
     create(&world, "* * * * *", "us").await?;
-    assert!(listed(&world).await?.paused, "a change doesn't resume it");
+    assert!(world.client.pause_schedule("report", "it is closed").await?);
+    assert_eq!(listed(&world).await?.paused.as_deref(), Some("it is closed"), "a change doesn't resume it");
     assert!(world.client.resume_schedule("report").await?);
     assert!(!world.client.resume_schedule("report").await?);
     assert_eq!(worker.drain().await?, 0, "what it would have made wasn't missed");
@@ -193,10 +194,10 @@ pub(crate) async fn nothing_is_made_of_a_paused_schedule(world: World) -> Result
 
 pub(crate) async fn a_declared_schedule_stays_paused_when_a_worker_starts(world: World) -> Result<()> {
     declaring(&world, "* * * * *").await?;
-    world.client.pause_schedule("bell").await?;
+    world.client.pause_schedule("bell", "").await?;
     declaring(&world, "*/2 * * * *").await?;
     let info = listed(&world).await?;
-    assert_eq!((info.paused, info.cadence.as_str()), (true, "*/2 * * * *"));
+    assert_eq!((info.paused.as_deref(), info.cadence.as_str()), (Some(""), "*/2 * * * *"));
     Ok(())
 }
 
@@ -207,7 +208,7 @@ pub(crate) async fn a_triggered_schedule_makes_a_job_and_stays_where_it_stands(w
     let (first, next) = (world.clock.now(), after(&world, MINUTE));
     log.take();
     world.clock.advance(MINUTE / 2);
-    world.client.pause_schedule("report").await?;
+    world.client.pause_schedule("report", "").await?;
     let job = world.client.trigger_schedule("report").await?;
     assert_eq!(world.job(job).await?.priority.get(), 3);
     world.client.trigger_schedule("report").await?;
@@ -308,12 +309,22 @@ pub(crate) async fn an_unknown_schedule_is_told_with_the_nearest_one(world: Worl
     create(&world, "@daily", "eu").await?;
     let client = &world.client;
     let meant = "there is no schedule `reprot`: did you mean `report`?";
-    assert_eq!(refusal(client.pause_schedule("reprot").await), meant);
+    assert_eq!(refusal(client.pause_schedule("reprot", "").await), meant);
     assert_eq!(refusal(client.resume_schedule("reprot").await), meant);
     assert_eq!(refusal(client.trigger_schedule("reprot").await), meant);
     assert_eq!(refusal(client.delete_schedule("reprot").await), meant);
     let none = "there is no schedule `x`: `Client::schedules` lists those that there are";
     assert_eq!(refusal(client.delete_schedule("x").await), none);
+    Ok(())
+}
+
+pub(crate) async fn an_odd_reason_for_pausing_a_schedule_is_refused(world: World) -> Result<()> {
+    create(&world, "@daily", "eu").await?;
+    for reason in ["a\0b", &"x".repeat(1_001)] {
+        let told = refusal(world.client.pause_schedule("report", reason).await);
+        assert_eq!(told, "schedule `report`: expected a reason of at most 1000 characters without NUL");
+    }
+    assert_eq!(listed(&world).await?.paused, None);
     Ok(())
 }
 

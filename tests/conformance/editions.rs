@@ -192,14 +192,14 @@ pub(crate) async fn a_schedule_follows_its_task_to_another_name_and_stays_where_
     let mut ticker = builder(&world).tasks(pgq::tasks![rest]).stepper().await?;
     world.clock.advance(Duration::from_mins(1));
     ticker.tick().await?;
-    world.client.pause_schedule("old").await?;
+    world.client.pause_schedule("old", "for a while").await?;
     let before = only(&world).await?;
     let _new = naming(&world, &own, "new", &["older", "old"]).await?;
     let after = only(&world).await?;
     assert_eq!((after.scheduled.name.as_str(), after.scheduled.task.as_str()), ("new", "new"));
     assert_eq!(
         (after.standing, after.fired, after.job, after.paused),
-        (before.standing, before.fired, before.job, true)
+        (before.standing, before.fired, before.job, Some("for a while".to_owned()))
     );
     assert!(after.standing.busy && after.generation > before.generation);
     Ok(())

@@ -330,6 +330,7 @@ facts! {
         a_declaration_leaves_a_created_schedule_as_it_is
         a_declared_schedule_is_not_created_over
         an_unknown_schedule_is_told_with_the_nearest_one
+        an_odd_reason_for_pausing_a_schedule_is_refused
         a_cadence_is_kept_as_it_is_shown
         what_a_task_declares_as_unique_does_not_count_for_a_schedule
         an_odd_schedule_is_refused;

@@ -199,7 +199,7 @@ impl Operate for Wayward {
         self.inner.create_schedule(scheduled)
     }
 
-    fn hold_schedule(&self, name: String, paused: bool) -> Answer<'_, bool> {
+    fn hold_schedule(&self, name: String, paused: Option<String>) -> Answer<'_, bool> {
         self.inner.hold_schedule(name, paused)
     }
 

@@ -251,8 +251,9 @@ pub trait Operate: Send + Sync {
     /// Creates a schedule, or changes one that was created; `false` if workers declare one of this name, which stays.
     fn create_schedule(&self, scheduled: Scheduled) -> Answer<'_, bool>;
 
-    /// Pauses a schedule, or lets it go on with the ticks from then; `false` if there is none, or it is so already.
-    fn hold_schedule(&self, name: String, paused: bool) -> Answer<'_, bool>;
+    /// Pauses a schedule for a reason, or without one lets it go on with the ticks from then; `false` if there is none, or it is
+    /// so already.
+    fn hold_schedule(&self, name: String, paused: Option<String>) -> Answer<'_, bool>;
 
     /// Makes a job of a schedule out of turn, which stays where it stands; `None` if there is no such schedule. It is its last
     /// job from then on, unless that isn't finished.

@@ -83,8 +83,8 @@ pub struct Kept {
     pub job: Option<JobId>,
     /// Whether it was created at run time, and not declared by workers.
     pub created: bool,
-    /// Whether it makes no jobs.
-    pub paused: bool,
+    /// Why it makes no jobs, where it is paused.
+    pub paused: Option<String>,
     /// The highest number among the sets that live workers declare and that have it.
     pub edition: Option<i64>,
     /// Where it is orphaned, the earlier names of its task: an older version may declare it under one of them.

@@ -117,9 +117,7 @@ impl Client {
     /// The reason is longer than 1,000 characters or has a NUL in it, no queue or task can have that name, the span is zero, or
     /// the database can't be reached. That nobody has declared such a task is no error: its worker may come later.
     pub async fn pause(&self, what: Pausable, reason: &str, span: Option<Duration>) -> Result<()> {
-        if reason.contains('\0') || reason.chars().count() > MAX_REASON {
-            return Err(Error::invalid(format!("expected a reason of at most {MAX_REASON} characters without NUL")));
-        }
+        check_reason(reason)?;
         let (Pausable::Queue(name) | Pausable::Task(name)) = &what;
         literal::name(name).map_err(|error| Error::invalid(format!("what is to be paused: {error}")))?;
         if span.is_some_and(|span| span.is_zero()) {
@@ -147,3 +145,10 @@ impl Client {
 
 /// The most characters of a reason.
 const MAX_REASON: usize = 1_000;
+
+pub(super) fn check_reason(reason: &str) -> Result<()> {
+    if reason.contains('\0') || reason.chars().count() > MAX_REASON {
+        return Err(Error::invalid(format!("expected a reason of at most {MAX_REASON} characters without NUL")));
+    }
+    Ok(())
+}

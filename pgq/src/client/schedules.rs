@@ -5,13 +5,13 @@ use pgq_core::suggest::nearest;
 use pgq_core::{Cadence, Codec, Missed, Overlap, Priority, Tick, Timestamp};
 
 use super::Client;
+use super::operate::check_reason;
 use crate::JobId;
 use crate::backend::{Kept, Ticked};
 use crate::error::{Error, Result};
 use crate::task::to_json;
 
 /// A schedule as it stands.
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ScheduleInfo {
@@ -33,8 +33,8 @@ pub struct ScheduleInfo {
     pub overlap: Overlap,
     /// Whether it was created at run time, and not declared by workers.
     pub created: bool,
-    /// Whether it makes no jobs, until it is resumed.
-    pub paused: bool,
+    /// Why it makes no jobs until it is resumed, in the words of who paused it.
+    pub paused: Option<String>,
     /// Whether workers declared it, and none that lives does: it goes on to make jobs until it is deleted.
     pub orphaned: bool,
     /// The last tick of which a job was made.
@@ -78,7 +78,7 @@ impl ScheduleInfo {
     /// can't read.
     #[must_use]
     pub fn next(&self, n: usize) -> Vec<Timestamp> {
-        let cadence = Cadence::read(&self.cadence, &self.zone).ok().filter(|_| !self.paused);
+        let cadence = Cadence::read(&self.cadence, &self.zone).ok().filter(|_| self.paused.is_none());
         cadence.iter().flat_map(|cadence| upcoming(cadence, self.standing, self.now)).take(n).collect()
     }
 
@@ -110,13 +110,15 @@ impl Client {
     }
 
     /// From now on the schedule makes no jobs, until it is [resumed](Client::resume_schedule); those that it made stay, and it
-    /// can be [triggered](Client::trigger_schedule). Whether it wasn't paused already. A worker that starts doesn't change that.
+    /// can be [triggered](Client::trigger_schedule). Paused again, it takes the new reason; whether it wasn't paused for this one
+    /// already. A worker that starts doesn't change that.
     ///
     /// # Errors
-    /// There is no such schedule, or the database can't be reached.
-    pub async fn pause_schedule(&self, name: &str) -> Result<bool> {
+    /// The reason is longer than 1,000 characters or has a NUL in it, there is no such schedule, or the database can't be reached.
+    pub async fn pause_schedule(&self, name: &str, reason: &str) -> Result<bool> {
+        check_reason(reason).map_err(|error| error.about_schedule(name))?;
         self.kept(name).await?;
-        self.inner.backend.hold_schedule(name.to_owned(), true).await
+        self.inner.backend.hold_schedule(name.to_owned(), Some(reason.to_owned())).await
     }
 
     /// The schedule goes on with its ticks from now: those while it was paused weren't missed. Whether it was paused.
@@ -125,7 +127,7 @@ impl Client {
     /// There is no such schedule, or the database can't be reached.
     pub async fn resume_schedule(&self, name: &str) -> Result<bool> {
         self.kept(name).await?;
-        self.inner.backend.hold_schedule(name.to_owned(), false).await
+        self.inner.backend.hold_schedule(name.to_owned(), None).await
     }
 
     /// Makes a job of the schedule now, also where it is paused or an earlier job isn't finished. The schedule stays where it

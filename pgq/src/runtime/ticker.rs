@@ -163,7 +163,7 @@ impl Ticker {
         }
         let mut known = mem::take(&mut self.cadences);
         let mut due = Due::default();
-        for kept in agenda.schedules.iter().filter(|kept| !kept.paused) {
+        for kept in agenda.schedules.iter().filter(|kept| kept.paused.is_none()) {
             self.tell_of_the_clock(kept, agenda.now);
             let key = (kept.scheduled.cadence.clone(), kept.scheduled.zone.clone());
             let read = known.remove(&key).or_else(|| self.cadences.get(&key).cloned()).or_else(|| self.read(kept));

@@ -77,7 +77,7 @@ impl Operate for Memory {
         self.answer(move |store| store.create_schedule(scheduled))
     }
 
-    fn hold_schedule(&self, name: String, paused: bool) -> Answer<'_, bool> {
+    fn hold_schedule(&self, name: String, paused: Option<String>) -> Answer<'_, bool> {
         self.answer(move |store| store.hold_schedule(&name, paused))
     }
 

@@ -13,7 +13,7 @@ use crate::backend::{Agenda, Declared, Firing, Kept, Scheduled, Ticked};
 pub(super) struct Entry {
     scheduled: Scheduled,
     created: bool,
-    paused: bool,
+    paused: Option<String>,
     generation: i64,
     last: Timestamp,
     waiting: Option<Timestamp>,
@@ -23,7 +23,7 @@ pub(super) struct Entry {
 
 impl Entry {
     fn new(scheduled: Scheduled, created: bool, now: Timestamp) -> Self {
-        Self { scheduled, created, paused: false, generation: 0, last: now, waiting: None, fired: None, job: None }
+        Self { scheduled, created, paused: None, generation: 0, last: now, waiting: None, fired: None, job: None }
     }
 
     fn renamed(self, name: String) -> Self {
@@ -42,8 +42,8 @@ impl Entry {
         self.scheduled = scheduled;
     }
 
-    fn hold(&mut self, paused: bool, now: Timestamp) {
-        if !paused {
+    fn hold(&mut self, paused: Option<String>, now: Timestamp) {
+        if paused.is_none() {
             (self.last, self.waiting) = (self.last.max(now), None);
         }
         self.generation += 1;
@@ -135,7 +135,7 @@ impl Store {
         free
     }
 
-    pub(super) fn hold_schedule(&mut self, name: &str, paused: bool) -> bool {
+    pub(super) fn hold_schedule(&mut self, name: &str, paused: Option<String>) -> bool {
         let now = self.now;
         let entry = self.schedules.get_mut(name).filter(|entry| entry.paused != paused);
         entry.map(|entry| entry.hold(paused, now)).is_some()
@@ -188,7 +188,7 @@ impl Store {
             fired: *fired,
             job: *job,
             created: *created,
-            paused: *paused,
+            paused: paused.clone(),
             edition: self.edition_of(&scheduled.name),
             earlier: self.earlier(&scheduled.name, *created),
             scheduled,

@@ -92,7 +92,7 @@ impl Operate for Postgres {
         Box::pin(self.create(scheduled))
     }
 
-    fn hold_schedule(&self, name: String, paused: bool) -> Answer<'_, bool> {
+    fn hold_schedule(&self, name: String, paused: Option<String>) -> Answer<'_, bool> {
         Box::pin(self.hold_schedule_of(name, paused))
     }
 

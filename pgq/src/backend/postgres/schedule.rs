@@ -117,7 +117,7 @@ impl Postgres {
         Ok(self.link.run(query).await? > 0)
     }
 
-    pub(super) async fn hold_schedule_of(&self, name: String, paused: bool) -> Result<bool> {
+    pub(super) async fn hold_schedule_of(&self, name: String, paused: Option<String>) -> Result<bool> {
         let query = self.statements.hold_schedule.query().bind(name).bind(paused).bind(self.clock.fixed().map(Instant));
         Ok(self.link.run(query).await? > 0)
     }
