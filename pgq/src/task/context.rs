@@ -117,6 +117,57 @@ impl<R> Context<R> {
     ///
     /// An attempt that has asked for it, or whose task limits how many run at once, is told to end ([`token`](Self::token))
     /// when the worker's signs of life aren't accepted for four fifths of its lease, before anybody else may run the job.
+    ///
+    /// Here a table keeps what the last run of a job found out. Claim numbers of different jobs say nothing about each other,
+    /// so the job's id is its key:
+    ///
+    /// ```
+    /// use pgq::sqlx::{self, PgPool};
+    /// use pgq::{BoxError, Client, Context, JobId};
+    ///
+    /// #[derive(pgq::Provide)]
+    /// struct App {
+    ///     db: PgPool,
+    /// }
+    ///
+    /// #[pgq::task]
+    /// async fn inspect(ctx: Context<App>, site: String) -> Result<(), BoxError> {
+    ///     let found = format!("all is well at {site}");
+    ///     if !write(&ctx.db, ctx.job_id(), ctx.fence(), &found).await? {
+    ///         return Err("another run of this job has begun".into());
+    ///     }
+    ///     Ok(())
+    /// }
+    ///
+    /// /// Whether it was written, or refused because a later run has written.
+    /// async fn write(db: &PgPool, job: JobId, fence: i64, found: &str) -> sqlx::Result<bool> {
+    ///     let upsert = "insert into finding (job, fence, found) values ($1, $2, $3)
+    ///                   on conflict (job) do update set fence = $2, found = $3 where finding.fence < $2";
+    ///     let written = sqlx::query(upsert).bind(job.0).bind(fence).bind(found).execute(db).await?;
+    ///     Ok(written.rows_affected() == 1)
+    /// }
+    /// # impl pgq::Resources for App {
+    /// #     async fn init(env: &pgq::Env) -> pgq::Result<Self> { Ok(Self { db: env.pool()?.clone() }) }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), BoxError> {
+    /// # let database = pgq_testdb::Database::create().await?;
+    /// # let db = database.pool().await?;
+    /// # sqlx::query("create table finding (job bigint primary key, fence bigint not null, found text)").execute(&db).await?;
+    /// # let client = Client::from_pool(db.clone())?;
+    /// # client.migrate().await?;
+    ///
+    /// let job = inspect::enqueue(&client, "the harbour".to_owned()).await?.id();
+    /// let mut worker = pgq::testing::stepper(&client, pgq::tasks![inspect], App { db: db.clone() }).await?;
+    /// worker.step().await?;
+    /// client.retry(job).await?;
+    /// worker.step().await?;
+    /// // The first run, had it been stopped before its write and gone on only now:
+    /// assert!(!write(&db, job, 1, "a fire").await?);
+    /// # let found: String = sqlx::query_scalar("select found from finding").fetch_one(&db).await?;
+    /// # assert_eq!(found, "all is well at the harbour");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn fence(&self) -> i64 {
         self.stand_alone();
