@@ -20,6 +20,11 @@ async fn brood(ctx: Context) -> std::result::Result<(), pgq::BoxError> {
     Ok(())
 }
 
+#[pgq::task(timeout = "30s")]
+async fn dawdle() -> std::result::Result<(), pgq::BoxError> {
+    std::future::pending().await
+}
+
 #[tokio::test]
 async fn a_handler_that_holds_up_a_thread_is_named_once_a_minute() -> Result<()> {
     let log = Log::default();
@@ -49,5 +54,29 @@ async fn an_attempt_that_runs_for_long_is_named_every_ten_minutes() -> Result<()
         worker.beat().await?;
         assert_eq!(log.about("runs for long").len(), times, "{minutes} minutes later");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_attempt_that_took_too_long_is_named_with_how_long_it_ran() -> Result<()> {
+    let log = Log::default();
+    let _listening = tracing::subscriber::set_default(log.clone());
+    let clock = ManualClock::at(Timestamp::EPOCH);
+    let client = Client::builder()?.clock(clock.clone()).memory();
+    dawdle::enqueue(&client, ()).await?;
+    let mut worker = pgq::testing::stepper::<()>(&client, pgq::tasks![dawdle], ()).await?;
+    worker.start().await?;
+    let time = async {
+        loop {
+            tokio::task::yield_now().await;
+            clock.advance(Duration::from_secs(1));
+        }
+    };
+    tokio::select! {
+        settled = worker.settle() => settled?,
+        () = time => {}
+    }
+    let told = log.about("attempt failed");
+    assert!(told[0].contains("kind=timeout") && told[0].contains(" ran=3"), "{told:?}");
     Ok(())
 }

@@ -160,7 +160,7 @@ impl Completer {
                     tracing::debug!(job = %ended.id, "this end was written before, or is lost");
                 }
                 Verdict::Lost => {
-                    tracing::warn!(job = %ended.id, epoch = ended.epoch, "this end came too late: the lease was lost");
+                    tracing::warn!(job = %ended.id, epoch = ended.epoch, ran = ?ended.ran, "this end came too late: the lease was lost");
                 }
             }
         }

@@ -85,6 +85,7 @@ impl Running {
     /// the fence refuses then.
     async fn conclude(&self, tx: Tx) -> Result<(), Failure> {
         let ended = self.decide(Outcome::Completed);
+        let ran = ended.ran;
         let limit = self.engine.lease.saturating_mul(2);
         let concluded = tokio::select! {
             concluded = within(limit, tx.conclude(self.engine.session.lease(), ended)) => concluded,
@@ -92,10 +93,10 @@ impl Running {
         };
         let silent = || Err(Error::new(Kind::Unreachable, "the commit of the attempt's transaction got no answer"));
         match concluded.unwrap_or_else(silent) {
-            Ok(Verdict::Written) => log(&self.job, &Transition::Complete),
+            Ok(Verdict::Written) => log(&self.job, &Transition::Complete, ran),
             Ok(Verdict::Lost) => {
                 let (job, epoch) = (self.job.id, self.job.epoch);
-                tracing::warn!(%job, epoch, "this end came too late and is undone: the lease was lost");
+                tracing::warn!(%job, epoch, ?ran, "this end came too late and is undone: the lease was lost");
             }
             Ok(Verdict::Busy) => return Err(Failure::new(FailureKind::Error, "the job's row was locked by somebody")),
             Err(error) => {
@@ -226,7 +227,7 @@ impl Running {
 
     /// The slot is free before the end is written, so that the next job needn't wait for the flush.
     fn report(self, ended: Ended) {
-        log(&self.job, &ended.transition);
+        log(&self.job, &ended.transition, ended.ran);
         self.engine.outbox.push(ended);
         self.engine.make_room(&self.job.task);
     }
@@ -238,15 +239,15 @@ fn is_counted(options: &TaskOptions) -> bool {
 }
 
 /// Failures are warnings, what was given up is an error: an operator who sees only those sees what needs him.
-fn log(job: &Claimed, transition: &Transition) {
+fn log(job: &Claimed, transition: &Transition, ran: Duration) {
     let (id, task, attempt) = (job.id, &job.task, job.attempt);
     match transition {
         Transition::Retry { after, failure } => {
-            tracing::warn!(job = %id, %task, attempt, ?after, kind = %failure.kind(), error = failure.message(), "attempt failed");
+            tracing::warn!(job = %id, %task, attempt, ?ran, ?after, kind = %failure.kind(), error = failure.message(), "attempt failed");
         }
         Transition::Discard { failure } => {
-            tracing::error!(job = %id, %task, attempt, kind = %failure.kind(), error = failure.message(), "job discarded");
+            tracing::error!(job = %id, %task, attempt, ?ran, kind = %failure.kind(), error = failure.message(), "job discarded");
         }
-        other => tracing::debug!(job = %id, %task, attempt, event = ?other.event(), "attempt ended"),
+        other => tracing::debug!(job = %id, %task, attempt, ?ran, event = ?other.event(), "attempt ended"),
     }
 }
