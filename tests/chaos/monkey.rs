@@ -41,6 +41,8 @@ pub(crate) const ALL: Odds = &[
     (Strike::DiskFull, 4),
 ];
 pub(crate) const KILLS: Odds = &[(Strike::KillWorker, 100)];
+/// Quiet enough in between to measure how long it takes until jobs run again.
+pub(crate) const CRASHES: Odds = &[(Strike::KillWorker, 94), (Strike::KillServer, 3), (Strike::RestartServer, 3)];
 pub(crate) const STOPS: Odds = &[
     (Strike::StopWorker, 80),
     (Strike::KillWorker, 10),
