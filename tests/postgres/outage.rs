@@ -125,7 +125,7 @@ async fn a_failover_kills_no_worker_and_loses_no_job() {
     let client = Client::from_pool(PgPool::connect_with(proxy.options()).await.unwrap()).unwrap();
     client.migrate().await.unwrap();
     let standby = primary.standby().unwrap();
-    let lease = Duration::from_secs(1);
+    let lease = Duration::from_secs(2);
     let mut scene = scene(&client, lease).await;
     // Somebody who could declare it gone.
     let other = Worker::<()>::builder().client(client.clone()).tasks(pgq::tasks![rest]).lease(lease).spawn();
@@ -136,7 +136,7 @@ async fn a_failover_kills_no_worker_and_loses_no_job() {
     primary.kill().unwrap();
     proxy.lead_to(standby.url().parse().unwrap());
     // The failover itself: it takes longer than a lease, and meanwhile the standby refuses what writes.
-    tokio::time::sleep(lease * 2).await;
+    tokio::time::sleep(lease + lease / 2).await;
     let promoter = PgPool::connect(&standby.url()).await.unwrap();
     sqlx::query("select pg_promote()").execute(&promoter).await.unwrap();
     let later = hold::enqueue(&client, ()).await.unwrap().id();
