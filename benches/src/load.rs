@@ -48,6 +48,12 @@ fn key(payload: &str) -> &str {
     payload.split('x').next().unwrap_or_default()
 }
 
+/// One at a time over the fleet, and the first one stays.
+#[pgq::task(keep = none, concurrency = 1)]
+pub(crate) async fn hog(_ctx: Context<Meter>, _payload: String) -> Result<(), BoxError> {
+    std::future::pending().await
+}
+
 /// One at a time over the fleet; tells when it started.
 #[pgq::task(keep = none, concurrency = 1)]
 pub(crate) async fn baton(ctx: Context<Starts>, _payload: String) -> Result<(), BoxError> {

@@ -26,7 +26,7 @@ use pgq_testdb::{Options, Server};
 /// How many workers there are at a time.
 const WORKERS: usize = 8;
 /// For how long what is left may take once nobody is killed any more.
-const SETTLE: Duration = Duration::from_secs(120);
+const SETTLE: Duration = Duration::from_mins(2);
 
 struct Plan {
     span: Duration,
@@ -36,7 +36,7 @@ struct Plan {
 
 impl Plan {
     fn read() -> anyhow::Result<Self> {
-        let mut plan = Self { span: Duration::from_secs(60), seed: 1, worker: None };
+        let mut plan = Self { span: Duration::from_mins(1), seed: 1, worker: None };
         let mut parser = lexopt::Parser::from_env();
         while let Some(argument) = parser.next()? {
             match argument {
@@ -76,7 +76,7 @@ async fn run(plan: &Plan) -> anyhow::Result<ledger::Findings> {
     tasks::enqueue(&client, plan.span).await?;
     let mut fleet = Fleet { url: server.url(), pool: pool.clone(), workers: Vec::new(), started: 0, chance: plan.seed };
     for _ in 0..WORKERS {
-        fleet.start().await?;
+        fleet.start()?;
     }
     let until = Instant::now() + plan.span;
     while Instant::now() < until {
@@ -106,7 +106,7 @@ struct Fleet {
 }
 
 impl Fleet {
-    async fn start(&mut self) -> anyhow::Result<()> {
+    fn start(&mut self) -> anyhow::Result<()> {
         self.started += 1;
         let name = self.started.to_string();
         let mut command = Command::new(std::env::current_exe()?);
@@ -119,11 +119,12 @@ impl Fleet {
     async fn replace_one(&mut self) -> anyhow::Result<()> {
         let place = usize::try_from(self.draw(WORKERS as u64))?;
         let mut victim = self.workers.remove(place);
-        victim.kill()?;
+        let killed = victim.kill();
         victim.wait()?;
+        killed?;
         let died = sqlx::query("insert into death (pid, at) values ($1, clock_timestamp())");
         died.bind(victim.id().cast_signed()).execute(&self.pool).await?;
-        self.start().await
+        self.start()
     }
 
     /// Splitmix64, by Steele, Lea and Flood.
