@@ -51,7 +51,7 @@ async fn enqueue_to_handler(fresh: &Fresh<'_>, samples: u32) -> Result<Vec<f64>>
     let client = client(&pool)?;
     let (starts, mut started) = mpsc::unbounded_channel();
     let app = App { starts: Starts(starts), ..App::silent() };
-    let builder = Worker::builder().client(client.clone()).only([ping::NAME]).slots(SLOTS);
+    let builder = Worker::builder().client(client.clone()).only([ping::NAME]).tasks_only().slots(SLOTS);
     let worker = builder.resources(app).spawn().await?;
     let mut waits = Vec::new();
     for sample in 0..samples + WARM_UP {

@@ -79,5 +79,5 @@ async fn handover(bench: &Bench) -> Result<Vec<f64>> {
 
 async fn worker(client: &Client, started: &mpsc::UnboundedSender<Instant>) -> Result<Worker<App>> {
     let app = App { starts: Starts(started.clone()), ..App::silent() };
-    Ok(Worker::builder().client(client.clone()).only([baton::NAME]).slots(1).resources(app).spawn().await?)
+    Ok(Worker::builder().client(client.clone()).only([baton::NAME]).tasks_only().slots(1).resources(app).spawn().await?)
 }
