@@ -120,6 +120,7 @@ create table @gate (
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
 create index @@gate_opens on @gate (opens) where opens is not null;
+create index @@gate_overridden on @gate ("limit", name) where overridden;
 
 -- Running attempts that have passed a gate.
 create table @pass (

@@ -10,10 +10,14 @@ mod task;
 pub mod testing;
 
 pub use backend::postgres::TxConnection;
-pub use backend::{Cancellation, Deletion, Discarded, Edited, JobInfo, Migrated, Pausable, Pause, Retrial};
+pub use backend::{
+    Cancellation, Deletion, Discarded, Edited, JobInfo, LimitInfo, LimitShare, Measure, Migrated, Pausable, Pause,
+    Retrial,
+};
 pub use client::{
-    AnyJob, AnyTask, Bulk, Client, ClientBuilder, Count, DeclaredTask, Edit, Enqueue, EnqueueMany, Handle, JobBuilder,
-    Jobs, On, Outgoing, Page, ScheduleBuilder, ScheduleInfo, Target, Tx, enqueue_many, set_namespace, set_poll_only,
+    Allow, AnyJob, AnyTask, Bulk, Client, ClientBuilder, Count, DeclaredTask, Edit, Enqueue, EnqueueMany, Handle,
+    JobBuilder, Jobs, LimitRef, On, Outgoing, Page, ScheduleBuilder, ScheduleInfo, Target, Tx, enqueue_many,
+    set_namespace, set_poll_only,
 };
 pub use control::{cancel, discard, retry_in, snooze};
 pub use error::{BoxError, Error, Result};

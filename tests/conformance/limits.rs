@@ -38,7 +38,7 @@ impl Door {
         Ok(())
     }
 
-    fn inside(&self) -> usize {
+    pub(crate) fn inside(&self) -> usize {
         self.inside.load(Ordering::SeqCst)
     }
 

@@ -20,6 +20,7 @@ mod limit_keys;
 mod limits;
 mod operate;
 mod order;
+mod overrides;
 mod pause;
 mod rescue;
 mod retention;
@@ -132,6 +133,19 @@ facts! {
         a_lower_bound_is_come_down_to
         a_want_of_none_is_only_looked_for
         a_group_of_wants_shares_its_room;
+    overrides:
+        an_override_holds_until_it_is_cleared
+        a_cleared_limit_is_as_it_is_declared
+        a_lifted_limit_lets_all_start
+        nothing_starts_where_none_is_allowed
+        a_task_without_a_limit_can_be_given_one
+        a_rate_can_be_set
+        one_value_can_be_allowed_more
+        what_is_set_of_a_value_outlives_its_limits_declaration
+        what_began_while_a_limit_was_lifted_counts
+        limits_are_listed_with_who_has_what
+        an_unknown_limit_is_told_with_the_nearest_one
+        an_odd_bound_is_refused;
     transaction:
         a_job_exists_once_its_transaction_is_committed
         a_job_of_a_rolled_back_transaction_never_existed

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pgq::backend::{
-    Agenda, Answer, Ask, Backend, Batch, Cancellation, Change, Claim, Declaration, Declared, Deletion, Discarded,
-    Edited, Ended, Enqueued, Firing, Found, JobInfo, Lease, Maintain, Migrated, NewJob, Notice, Operate, Pausable,
-    Pause, PoolName, PoolView, Portion, Produce, Promoted, Pruned, Pulse, Registration, Renewal, Rescued, Retrial,
-    Scheduled, Search, Session, Ticked, Transaction, Verdict, Want, Watched, Work,
+    Agenda, Answer, Ask, Backend, Batch, Bounds, Cancellation, Change, Claim, Declaration, Declared, Deletion,
+    Discarded, Edited, Ended, Enqueued, Firing, Found, JobInfo, Lease, LimitInfo, LimitName, Maintain, Migrated,
+    NewJob, Notice, Operate, Pausable, Pause, PoolName, PoolView, Portion, Produce, Promoted, Pruned, Pulse,
+    Registration, Renewal, Rescued, Retrial, Scheduled, Search, Session, Ticked, Transaction, Verdict, Want, Watched,
+    Work,
 };
 use pgq::testing::{ManualClock, stepper};
 use pgq::{Client, Context, Env, Error, JobId, Resources, Result, State, Timestamp, Worker};
@@ -181,6 +182,14 @@ impl Operate for Wayward {
 
     fn resume(&self, what: Pausable) -> Answer<'_, bool> {
         self.inner.resume(what)
+    }
+
+    fn limits(&self) -> Answer<'_, Vec<LimitInfo>> {
+        self.inner.limits()
+    }
+
+    fn set_limit(&self, name: LimitName, bounds: Option<Bounds>) -> Answer<'_, bool> {
+        self.inner.set_limit(name, bounds)
     }
 
     fn declarations(&self, name: Option<String>) -> Answer<'_, Vec<Declaration>> {

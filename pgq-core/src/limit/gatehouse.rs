@@ -47,7 +47,9 @@ impl Post {
     /// When to look again, once somebody is held up.
     fn look_again(&mut self, now: Timestamp) {
         let due = self.gate.room(self.bounds, now).1;
-        let alone = (self.gate.running == 0).then(|| now.saturating_add(LOOK));
+        // Where none may run at all only a change of its bounds lets somebody through, and whoever changes them says so.
+        let stands = self.gate.running == 0 && self.bounds.concurrency != Some(0);
+        let alone = stands.then(|| now.saturating_add(LOOK));
         let noted = self.opens.filter(|opens| *opens > now);
         self.opens = due.or(alone).or(noted).or_else(|| Some(now.saturating_add(BACKSTOP)));
     }

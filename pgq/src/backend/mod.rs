@@ -11,6 +11,7 @@
 //! crate only if that is no surprise.
 
 mod limit;
+mod limit_info;
 pub(crate) mod memory;
 mod operator;
 pub(crate) mod postgres;
@@ -18,6 +19,8 @@ mod schedule;
 mod worker;
 
 pub use limit::{Ask, Bounds, Limited, Measure, PoolName, PoolView, Portion, Rate};
+pub use limit_info::{LimitInfo, LimitName, LimitShare};
+pub(crate) use limit_info::{full_name, parts_of_gate};
 pub use operator::{
     Cancellation, Change, Deletion, Edited, FailedAttempt, Found, JobInfo, Migrated, Pausable, Pause, Retrial, Search,
 };
@@ -241,6 +244,13 @@ pub trait Operate: Send + Sync {
 
     /// What is paused.
     fn pauses(&self) -> Answer<'_, Vec<Pause>>;
+
+    /// All limits, by full name, with what is declared and set of them and what is in use.
+    fn limits(&self) -> Answer<'_, Vec<LimitInfo>>;
+
+    /// Sets bounds in place of what is declared, or with `None` clears them: of a limit, or of one of its gates. Whether
+    /// there was such a limit, and with `None` whether there was something to clear. What has no declaration and no bounds is gone.
+    fn set_limit(&self, name: LimitName, bounds: Option<Bounds>) -> Answer<'_, bool>;
 
     /// What workers have declared of their tasks, by name; of the task of one name or earlier name only, if one is given.
     fn declarations(&self, name: Option<String>) -> Answer<'_, Vec<Declaration>>;

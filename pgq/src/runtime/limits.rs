@@ -58,6 +58,8 @@ struct State {
     of_task: HashMap<&'static str, Vec<usize>>,
     /// All that the worker runs, with the name that limits go by.
     tasks: HashMap<&'static str, &'static str>,
+    /// How many attempts run of each of these, for pools that come to be meanwhile.
+    running: HashMap<&'static str, u32>,
     /// As many as the worker could use of any pool.
     slots: u32,
 }
@@ -133,11 +135,12 @@ impl Pool {
 
     /// How many units may be used, or have to be given back: the even part of one who has less than one is taken in turns.
     fn bound(&self) -> u32 {
-        match self.down_to {
+        let part = match self.down_to {
             Some(0) if self.since.elapsed() < SLICE => self.units,
             Some(even) => self.units.min(even),
             None => self.units,
-        }
+        };
+        self.cap.map_or(part, |cap| part.min(cap))
     }
 
     fn room(&self) -> Room {
@@ -240,10 +243,7 @@ impl Limits {
                 state.bind(task.name, state.pools.len() - 1);
             }
         }
-        for pools in state.of_task.values_mut() {
-            // In one order everywhere, in which they are waited for.
-            pools.sort_by(|a, b| state.pools[*a].name.cmp(&state.pools[*b].name));
-        }
+        state.sort();
         Self { state: Mutex::new(state), clock, ask: Signal::new(), news: AtomicBool::new(false), stir }
     }
 
@@ -289,7 +289,10 @@ impl Limits {
     pub(super) fn ended(&self, task: &str) {
         let (ask, stir) = self.with(|state| {
             let (mut ask, mut stir) = (false, false);
-            let State { pools, of_task, .. } = state;
+            let State { pools, of_task, tasks, running, .. } = state;
+            if let Some(running) = tasks.get(task).and_then(|name| running.get_mut(name)) {
+                *running = running.saturating_sub(1);
+            }
             for pool in of_task.get(task).into_iter().flatten() {
                 let pool = &mut pools[*pool];
                 if pool.is_rate() {
@@ -409,9 +412,20 @@ impl State {
             let task = name.limit.strip_prefix("task:")?;
             let task = self.tasks.values().find(|known| **known == task).copied()?;
             let pool = self.pool(name, clock);
+            if name.measure == Measure::Concurrency {
+                self.pools[pool].held = self.running.get(task).copied().unwrap_or_default();
+            }
             self.bind(task, pool);
+            self.sort();
             Some(pool)
         })
+    }
+
+    /// The pools of each task in one order everywhere, in which they are waited for.
+    fn sort(&mut self) {
+        for pools in self.of_task.values_mut() {
+            pools.sort_by(|a, b| self.pools[*a].name.cmp(&self.pools[*b].name));
+        }
     }
 
     /// Pools that there are none of any more bound nothing; whether there are such.
@@ -453,8 +467,11 @@ impl Offer {
     /// A claim has won jobs of these tasks, and found others blocked.
     pub(super) fn won<'t>(self, tasks: impl Iterator<Item = &'t str>, blocked: &[usize]) {
         let ask = self.limits.with(|state| {
-            let State { pools, of_task, .. } = state;
+            let State { pools, of_task, tasks: names, running, .. } = state;
             for task in tasks {
+                if let Some(name) = names.get(task) {
+                    *running.entry(name).or_default() += 1;
+                }
                 for pool in of_task.get(task).into_iter().flatten() {
                     let pool = &mut pools[*pool];
                     pool.used = self.limits.clock.mark();

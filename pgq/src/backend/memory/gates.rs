@@ -1,6 +1,6 @@
 //! The gates of limit keys. What PostgreSQL needs locks and two statements for is one step here.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::mem;
 
 use pgq_core::limit::gate::Gate;
@@ -9,10 +9,13 @@ use pgq_core::{Bounds, JobId, Timestamp};
 
 use super::row::{Key, Place, Row};
 use super::store::Store;
+use crate::backend::parts_of_gate;
 
 /// What is known of gates, by their names.
 #[derive(Default)]
 pub(super) struct Gates {
+    /// What an operator has set in place of their limits' bounds.
+    pub(super) own: BTreeMap<String, Bounds>,
     rests: HashMap<String, Timestamp>,
     opens: HashMap<String, Timestamp>,
     /// Who has passed and runs.
@@ -23,6 +26,23 @@ pub(super) struct Gates {
     ready: HashMap<String, BTreeSet<Key>>,
     /// Gates that somebody has left within the verb that runs.
     left: BTreeSet<String>,
+}
+
+impl Gates {
+    /// What an operator has set of single gates of a limit.
+    pub(super) fn own_of(&self, limit: &str) -> impl Iterator<Item = (&String, &Bounds)> {
+        let of = format!("{limit}=");
+        self.own.iter().filter(move |(name, _)| name.starts_with(&of))
+    }
+
+    /// Of how many gates of a limit attempts run, and how many hold somebody up.
+    pub(super) fn counts(&self, limit: &str) -> (u32, u32) {
+        let of = format!("{limit}=");
+        let busy = self.passes.iter().filter(|(name, passes)| name.starts_with(&of) && !passes.is_empty()).count();
+        let blocking = self.parked.keys().filter(|name| name.starts_with(&of)).count();
+        let count = |count| u32::try_from(count).unwrap_or(u32::MAX);
+        (count(busy), count(blocking))
+    }
 }
 
 impl Store {
@@ -51,10 +71,10 @@ impl Store {
         }
     }
 
-    /// What a gate's limit says.
-    fn gate_bounds(&self, name: &str) -> Bounds {
-        let limit = name.split_once("]=").map_or(name, |(limit, _)| &name[..=limit.len()]);
-        self.limits.get(limit).map(super::limit::Entry::bounds).unwrap_or_default()
+    /// What is set of a gate, or what its limit says. `None` where there is nothing to count.
+    fn gate_bounds(&self, name: &str) -> Option<Bounds> {
+        let limit = self.limits.get(parts_of_gate(name).0).map(super::limit::Entry::bounds);
+        self.gates.own.get(name).copied().or(limit)
     }
 
     fn gate(&self, name: &str) -> Gate {
@@ -64,12 +84,12 @@ impl Store {
     }
 
     fn post(&self, name: &str, but: JobId) -> Option<Post> {
-        let bounds = self.gate_bounds(name);
+        let bounds = self.gate_bounds(name)?;
         let waiting = [&self.gates.parked, &self.gates.ready].into_iter().filter_map(|lists| lists.get(name));
         let first = waiting.filter_map(|keys| keys.iter().find(|key| key.id != but)).min();
         let first = first.map(|key| (key.rank, key.run_at, key.id));
         let opens = self.gates.opens.get(name).copied();
-        (bounds != Bounds::default()).then(|| Post { bounds, gate: self.gate(name), first, opens, used: false })
+        Some(Post { bounds, gate: self.gate(name), first, opens, used: false })
     }
 
     /// Lets a ready job through its gates, or parks it; whether it may run.
@@ -124,7 +144,8 @@ impl Store {
     fn unpark(&mut self, name: &str) -> u32 {
         let waiting = self.gates.parked.get(name).map_or(0, BTreeSet::len);
         let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
-        let (bounds, gate, opens) = (self.gate_bounds(name), self.gate(name), self.gates.opens.remove(name));
+        let bounds = self.gate_bounds(name).unwrap_or_default();
+        let (gate, opens) = (self.gate(name), self.gates.opens.remove(name));
         let post = Post { bounds, gate, first: None, opens, used: false };
         let (free, opens) = release(&post, waiting, self.now);
         if let Some(opens) = opens {

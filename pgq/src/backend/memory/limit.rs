@@ -7,28 +7,29 @@ use pgq_core::limit::pool::{Balanced, Pool, Share};
 use pgq_core::{Bounds, Lease, Timestamp};
 
 use super::store::Store;
-use crate::backend::{Ask, Declared, Limited, Measure, PoolName, PoolView, Portion};
+use crate::backend::{Ask, Declared, Measure, PoolName, PoolView, Portion};
 
 /// A limit's row.
 pub(super) struct Entry {
-    task: Option<String>,
-    keyed: bool,
+    pub(super) task: Option<String>,
+    pub(super) keyed: bool,
     /// By the set of declarations of this number.
-    declared: Option<(i64, Bounds)>,
+    pub(super) declared: Option<(i64, Bounds)>,
+    /// What an operator has set in place of that.
+    pub(super) own: Option<Bounds>,
     /// Millionths of a token that were in the free units of its rate at an instant.
     tokens: (u64, Timestamp),
-    shares: BTreeMap<Measure, Vec<Share>>,
+    pub(super) shares: BTreeMap<Measure, Vec<Share>>,
 }
 
 impl Entry {
-    fn new(limited: &Limited, now: Timestamp) -> Self {
-        let full = limited.bounds.rate.map_or(0, |rate| u64::from(rate.burst()) * MICROS);
-        let (task, keyed) = (limited.task.clone(), limited.keyed);
-        Self { task, keyed, declared: None, tokens: (full, now), shares: BTreeMap::new() }
+    pub(super) fn new(task: Option<String>, keyed: bool, bounds: Bounds, now: Timestamp) -> Self {
+        let full = bounds.rate.map_or(0, |rate| u64::from(rate.burst()) * MICROS);
+        Self { task, keyed, declared: None, own: None, tokens: (full, now), shares: BTreeMap::new() }
     }
 
     pub(super) fn bounds(&self) -> Bounds {
-        self.declared.map(|(_, bounds)| bounds).unwrap_or_default()
+        self.own.or(self.declared.map(|(_, bounds)| bounds)).unwrap_or_default()
     }
 
     fn pool(&self, measure: Measure) -> Pool {
@@ -51,7 +52,10 @@ impl Store {
         let now = self.now;
         for limited in &declared.limits {
             if self.last_word(limited.task.as_deref(), &limited.name) == Some(number) {
-                let entry = self.limits.entry(limited.name.clone()).or_insert_with(|| Entry::new(limited, now));
+                let entry = self
+                    .limits
+                    .entry(limited.name.clone())
+                    .or_insert_with(|| Entry::new(limited.task.clone(), limited.keyed, limited.bounds, now));
                 (entry.task, entry.keyed) = (limited.task.clone(), limited.keyed);
                 entry.declared = Some((number, limited.bounds));
                 self.open_all(&limited.name);
@@ -61,17 +65,21 @@ impl Store {
         self.redivide_all();
     }
 
-    /// A limit of one of the tasks that isn't declared any more is gone.
+    /// A limit of one of the tasks that isn't declared any more is gone, unless an operator has set it.
     fn drop_limits(&mut self, number: i64, declared: &Declared) {
         let gone = |name: &str, entry: &Entry| {
             let of_ours = entry.task.as_ref().is_some_and(|task| declared.tasks.contains(task));
             let stands = declared.limits.iter().any(|limited| limited.name == name);
-            of_ours && !stands && self.last_word(entry.task.as_deref(), name) == Some(number)
+            entry.declared.is_some()
+                && of_ours
+                && !stands
+                && self.last_word(entry.task.as_deref(), name) == Some(number)
         };
         let gone: Vec<_> =
             self.limits.iter().filter(|(name, entry)| gone(name, entry)).map(|(name, _)| name.clone()).collect();
         for name in gone {
-            self.limits.remove(&name);
+            self.limits.entry(name.clone()).and_modify(|entry| entry.declared = None);
+            self.drop_unless_needed(&name);
             self.open_all(&name);
             self.ring_all();
         }
@@ -137,7 +145,7 @@ impl Store {
         }
     }
 
-    fn redivide_all(&mut self) {
+    pub(super) fn redivide_all(&mut self) {
         let (now, mut told) = (self.now, Vec::new());
         for entry in self.limits.values_mut() {
             for measure in Measure::ALL {

@@ -12,6 +12,7 @@ mod gates;
 mod limit;
 mod maintain;
 mod operate;
+mod overrides;
 mod produce;
 mod row;
 mod schedule;

@@ -9,8 +9,8 @@ use super::Memory;
 use super::row::{Place, Row};
 use super::store::Store;
 use crate::backend::{
-    Agenda, Answer, Cancellation, Cancelled, Change, Declaration, Deletion, Edited, Found, JobInfo, Migrated, Operate,
-    Pausable, Pause, Retrial, Scheduled, Search, Ticked,
+    Agenda, Answer, Bounds, Cancellation, Cancelled, Change, Declaration, Deletion, Edited, Found, JobInfo, LimitInfo,
+    LimitName, Migrated, Operate, Pausable, Pause, Retrial, Scheduled, Search, Ticked,
 };
 
 impl Operate for Memory {
@@ -63,6 +63,14 @@ impl Operate for Memory {
             let asked = |task: &&Declaration| name.as_ref().is_none_or(|name| task.is_named(name));
             store.declarations.values().filter(asked).cloned().collect()
         })
+    }
+
+    fn limits(&self) -> Answer<'_, Vec<LimitInfo>> {
+        self.answer(|store| store.limit_infos())
+    }
+
+    fn set_limit(&self, name: LimitName, bounds: Option<Bounds>) -> Answer<'_, bool> {
+        self.answer(move |store| store.set_limit(&name, bounds))
     }
 
     fn pauses(&self) -> Answer<'_, Vec<Pause>> {

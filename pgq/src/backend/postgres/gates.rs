@@ -27,12 +27,13 @@ use std::time::Duration;
 
 use pgq_core::limit::gate::Gate;
 use pgq_core::limit::gatehouse::{Gatehouse, Post, release};
-use pgq_core::{Bounds, Claimed, JobId, Rate, Timestamp};
+use pgq_core::{Claimed, JobId, Timestamp};
 use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 
 use super::convert::{Instant, column, database, instant, unsigned};
 use super::finish::{Holder, Passed};
+use super::limit::read_bounds;
 use super::link::Link;
 use super::session::PgSession;
 use super::wake::Call;
@@ -180,7 +181,7 @@ pub(super) async fn leave(link: &Link, holder: &Holder<'_>, left: Vec<Passed>) -
 }
 
 /// Lets those go who may leave these gates, after the commit of what has changed there.
-async fn look(link: &Link, holder: &Holder<'_>, gates: &[String]) -> Result<Call> {
+pub(super) async fn look(link: &Link, holder: &Holder<'_>, gates: &[String]) -> Result<Call> {
     if gates.is_empty() {
         return Ok(Call::nobody());
     }
@@ -238,7 +239,7 @@ async fn read(
     for row in &rows {
         let (name, post, now) = read_post(row)?;
         at = now;
-        if post.bounds != Bounds::default() {
+        if column(row, 12)? {
             posts.push((name, post));
         }
     }
@@ -246,10 +247,7 @@ async fn read(
 }
 
 fn read_post(row: &PgRow) -> Result<(String, Post, Timestamp)> {
-    let count = |index| column::<Option<i32>, _>(row, index).map(|count| count.map(unsigned));
-    let interval = column::<Option<i64>, _>(row, 2)?.map(|nanos| Duration::from_nanos(unsigned(nanos)));
-    let rate = interval.zip(count(3)?).and_then(|(interval, burst)| Rate::every(interval, burst));
-    let bounds = Bounds { concurrency: count(1)?, rate };
+    let bounds = read_bounds(row, 1)?;
     let gate = Gate { running: unsigned(column::<i64, _>(row, 4)?), rest: instant(row, 5)? };
     let opens = column::<Option<Instant>, _>(row, 6)?.map(|opens| opens.0);
     let first = match column::<Option<i16>, _>(row, 7)? {

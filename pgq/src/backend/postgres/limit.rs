@@ -14,6 +14,7 @@ use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 
 use super::convert::{Instant, column, database, instant, unsigned};
+use super::namespace::Statements;
 use super::session::PgSession;
 use crate::Result;
 use crate::backend::{Ask, Declared, Measure, PoolName, PoolView, Portion};
@@ -32,17 +33,17 @@ impl PgSession {
         number: i64,
         declared: &Declared,
     ) -> Result<()> {
-        self.lock_limits(connection, None).await?;
+        self.books().lock(connection, Some(self.lease), None).await?;
         let (mut names, mut tasks, mut keyed) = (vec![], vec![], vec![]);
         let (mut most, mut intervals, mut bursts) = (vec![], vec![], vec![]);
         for limited in &declared.limits {
-            let Bounds { concurrency, rate } = limited.bounds;
+            let (concurrency, interval, burst) = columns(limited.bounds);
             names.push(&*limited.name);
             tasks.push(limited.task.as_deref());
             keyed.push(limited.keyed);
-            most.push(concurrency.map(u32::cast_signed));
-            intervals.push(rate.map(|rate| i64::try_from(rate.interval().as_nanos()).unwrap_or(i64::MAX)));
-            bursts.push(rate.map(|rate| rate.burst().cast_signed()));
+            most.push(concurrency);
+            intervals.push(interval);
+            bursts.push(burst);
         }
         let query =
             self.statements.declare_limits.query().bind(names).bind(tasks).bind(keyed).bind(most).bind(intervals);
@@ -52,16 +53,17 @@ impl PgSession {
             return Ok(());
         }
         let changed: Vec<String> = changed.iter().map(|row| column(row, 0)).collect::<Result<_>>()?;
-        self.redivide(connection, &changed).await?;
-        let query = self.statements.open_limits.query().bind(&changed).bind(self.now());
-        query.execute(&mut *connection).await.map_err(database)?;
-        self.statements.tell_all.query().execute(connection).await.map(drop).map_err(database)
+        self.books().enforce(connection, &changed).await
+    }
+
+    fn books(&self) -> Books<'_> {
+        Books { statements: &self.statements, now: self.now() }
     }
 
     pub(super) async fn view_pools(&self) -> Result<Vec<PoolView>> {
         let mut visit = self.engine().visit().await?;
         let mut views = Vec::new();
-        let standings = self.read(&mut visit, None).await?;
+        let standings = self.books().read(&mut visit, None).await?;
         visit.end().await?;
         for (limit, standing) in standings {
             for (measure, pool) in standing.pools {
@@ -75,12 +77,13 @@ impl PgSession {
     pub(super) async fn share_pools(&self, asks: Vec<(PoolName, Ask)>) -> Result<Vec<(PoolName, Portion)>> {
         let limits: Vec<String> = asks.iter().map(|(pool, _)| pool.limit.to_string()).collect();
         let mut transaction = self.begin_durable().await?;
-        let alive = self.lock_limits(&mut transaction, Some(&limits)).await?;
+        let books = self.books();
+        let alive = books.lock(&mut transaction, Some(self.lease), Some(&limits)).await?;
         if !alive {
             let nothing = Portion { cap: Some(0), ..Portion::default() };
             return Ok(asks.into_iter().map(|(pool, _)| (pool, nothing)).collect());
         }
-        let mut standings = self.read(&mut transaction, Some(&limits)).await?;
+        let mut standings = books.read(&mut transaction, Some(&limits)).await?;
         let (mut changes, mut portions) = (Changes::default(), Vec::with_capacity(asks.len()));
         for (name, ask) in asks {
             let standing = standings.get_mut(&*name.limit);
@@ -89,7 +92,7 @@ impl PgSession {
             let portion = pool.map(|(pool, now)| changes.take(&name, pool.balance(self.lease, ask, now), now));
             portions.push((name, portion.unwrap_or_default()));
         }
-        self.write(&mut transaction, changes).await?;
+        books.write(&mut transaction, changes).await?;
         transaction.commit().await.map_err(database)?;
         Ok(portions)
     }
@@ -102,9 +105,25 @@ impl PgSession {
         }
         let limits: Vec<String> = rows.iter().map(|row| column(row, 0)).collect::<Result<_>>()?;
         let mut transaction = self.begin_durable().await?;
-        self.lock_limits(&mut transaction, Some(&limits)).await?;
-        self.redivide(&mut transaction, &limits).await?;
+        self.books().lock(&mut transaction, Some(self.lease), Some(&limits)).await?;
+        self.books().redivide(&mut transaction, &limits).await?;
         transaction.commit().await.map_err(database)
+    }
+}
+
+/// Where what there is of limits, and who has it, is written down.
+pub(super) struct Books<'s> {
+    pub(super) statements: &'s Statements,
+    pub(super) now: Option<Instant>,
+}
+
+impl Books<'_> {
+    /// Puts other bounds of these limits, which are locked, into force.
+    pub(super) async fn enforce(&self, connection: &mut PgConnection, limits: &[String]) -> Result<()> {
+        self.redivide(connection, limits).await?;
+        let query = self.statements.open_limits.query().bind(limits).bind(self.now);
+        query.execute(&mut *connection).await.map_err(database)?;
+        self.statements.tell_all.query().execute(connection).await.map(drop).map_err(database)
     }
 
     async fn redivide(&self, connection: &mut PgConnection, limits: &[String]) -> Result<()> {
@@ -118,8 +137,14 @@ impl PgSession {
         self.write(connection, changes).await
     }
 
-    async fn lock_limits(&self, connection: &mut PgConnection, limits: Option<&[String]>) -> Result<bool> {
-        let query = self.statements.lock_limits.query().bind(self.lease.0).bind(limits);
+    /// Locks limits, all where none are named; whether the worker lives, if it is for one.
+    pub(super) async fn lock(
+        &self,
+        connection: &mut PgConnection,
+        worker: Option<Lease>,
+        limits: Option<&[String]>,
+    ) -> Result<bool> {
+        let query = self.statements.lock_limits.query().bind(worker.map(|lease| lease.0)).bind(limits);
         column(&query.fetch_one(connection).await.map_err(database)?, 0)
     }
 
@@ -128,7 +153,7 @@ impl PgSession {
         connection: &mut PgConnection,
         limits: Option<&[String]>,
     ) -> Result<BTreeMap<String, Standing>> {
-        let query = self.statements.pools.query().bind(limits).bind(self.now());
+        let query = self.statements.pools.query().bind(limits).bind(self.now);
         let rows = query.fetch_all(connection).await.map_err(database)?;
         let mut standings = BTreeMap::new();
         for row in &rows {
@@ -207,11 +232,12 @@ const fn number(measure: Measure) -> i16 {
     }
 }
 
+pub(super) const fn read_measure(number: i16) -> Measure {
+    if number == 0 { Measure::Concurrency } else { Measure::Rate }
+}
+
 fn read_standing(row: &PgRow) -> Result<Standing> {
-    let count = |index| column::<Option<i32>, _>(row, index).map(|count| count.map(unsigned));
-    let interval = column::<Option<i64>, _>(row, 2)?.map(|nanos| Duration::from_nanos(unsigned(nanos)));
-    let rate = interval.zip(count(3)?).and_then(|(interval, burst)| Rate::every(interval, burst));
-    let bounds = Bounds { concurrency: count(1)?, rate };
+    let bounds = read_bounds(row, 1)?;
     let (micros, filled) = (unsigned(column::<i64, _>(row, 5)?), instant(row, 6)?);
     let pool = |measure: Measure| Pool {
         cap: measure.cap(bounds),
@@ -222,9 +248,24 @@ fn read_standing(row: &PgRow) -> Result<Standing> {
     Ok(Standing { edition: column(row, 4)?, now: instant(row, 13)?, pools })
 }
 
+/// Bounds as their three columns say them.
+pub(super) fn columns(bounds: Bounds) -> (Option<i32>, Option<i64>, Option<i32>) {
+    let interval = |rate: Rate| i64::try_from(rate.interval().as_nanos()).unwrap_or(i64::MAX);
+    let Bounds { concurrency, rate } = bounds;
+    (concurrency.map(u32::cast_signed), rate.map(interval), rate.map(|rate| rate.burst().cast_signed()))
+}
+
+/// The bounds in a row's columns from this one on.
+pub(super) fn read_bounds(row: &PgRow, at: usize) -> Result<Bounds> {
+    let count = |index| column::<Option<i32>, _>(row, index).map(|count| count.map(unsigned));
+    let interval = column::<Option<i64>, _>(row, at + 1)?.map(|nanos| Duration::from_nanos(unsigned(nanos)));
+    let rate = interval.zip(count(at + 2)?).and_then(|(interval, burst)| Rate::every(interval, burst));
+    Ok(Bounds { concurrency: count(at)?, rate })
+}
+
 fn read_share(row: &PgRow) -> Result<Option<(Measure, Share)>> {
     let Some(measure) = column::<Option<i16>, _>(row, 7)? else { return Ok(None) };
-    let measure = if measure == 0 { Measure::Concurrency } else { Measure::Rate };
+    let measure = read_measure(measure);
     let stake = Stake { units: unsigned(column::<i32, _>(row, 9)?), wish: unsigned(column::<i32, _>(row, 10)?) };
     let (lease, micros) = (Lease(column(row, 8)?), unsigned(column::<i64, _>(row, 12)?));
     Ok(Some((measure, Share { lease, stake, since: instant(row, 11)?, micros })))

@@ -15,6 +15,7 @@ mod maintain;
 mod migrate;
 mod namespace;
 mod operate;
+mod overrides;
 mod passed;
 #[cfg(test)]
 mod plans;

@@ -156,9 +156,12 @@ macro_rules! statements {
 }
 
 statements! {
-    add_gates agenda cancel claim clear_key declarations declare_gone declare_limits declare_lost delete delete_schedule deregister doze due_gates edit
-    edition enqueue enqueue_unique expire failures find finish fire free free_keys gates get held_gates hold_schedule holder leave leave_lost lock_gates lock_limits lock_schedule look
-    mark_freed next_gate open_limits orphaned_shares pass pause pauses pools promote prune prune_schedules put_back raise register_tasks register_worker release rename_schedules renew replace resume retry rouse schedule settle
+    add_gates agenda cancel claim clear_gate clear_key clear_limit declarations declare_gone declare_limits
+    declare_lost delete delete_schedule deregister doze drop_limit due_gates edit edition enqueue enqueue_unique
+    expire failures find finish fire free free_keys gates get held_gates hold_schedule holder leave leave_lost
+    limit_shares limit_values limits lock_gates lock_limits lock_schedule look mark_freed next_gate open_limits
+    orphaned_shares pass pause pauses pools promote prune prune_schedules put_back raise register_tasks
+    register_worker release rename_schedules renew replace resume retry rouse schedule set_gate set_limit settle
     shares sweep take_chore tell_all trigger unfinished unpark untold wake watch
 }
 

@@ -14,8 +14,8 @@ use super::search::read_state;
 use super::wake::Call;
 use super::{Postgres, migrate, schedule};
 use crate::backend::{
-    Agenda, Answer, Cancellation, Change, Declaration, Deletion, Edited, Found, JobInfo, Migrated, Operate, Pausable,
-    Pause, Retrial, Scheduled, Search, Ticked,
+    Agenda, Answer, Bounds, Cancellation, Change, Declaration, Deletion, Edited, Found, JobInfo, LimitInfo, LimitName,
+    Migrated, Operate, Pausable, Pause, Retrial, Scheduled, Search, Ticked,
 };
 use crate::error::Result;
 use crate::platform::{Clock, pause};
@@ -78,6 +78,14 @@ impl Operate for Postgres {
             let query = self.statements.declarations.query().bind(name);
             self.link.rows(query).await?.iter().map(declaration).collect()
         })
+    }
+
+    fn limits(&self) -> Answer<'_, Vec<LimitInfo>> {
+        Box::pin(self.limit_infos())
+    }
+
+    fn set_limit(&self, name: LimitName, bounds: Option<Bounds>) -> Answer<'_, bool> {
+        Box::pin(self.bound(name, bounds))
     }
 
     fn pauses(&self) -> Answer<'_, Vec<Pause>> {

@@ -1,7 +1,7 @@
 -- Puts in the limits that a set declares: $1 names, $2 whose own they are (null where tasks share them), $3 whether they are
 -- keyed, $4 how many at once, $5 the time between two starts in ns, $6 bursts; $7 the number of the set, $8 its tasks, $9 the time. After
 -- the locks of all limits. What a live worker's set with a higher number speaks of is left alone; a limit of a task of ours that
--- isn't declared any more is gone, unless an operator has set it. Answers what changed.
+-- isn't declared any more is gone, unless an operator has set it or one of its gates. Answers what changed.
 with higher as materialized (
   select edition.tasks, edition.limits
   from @worker as worker join @edition as edition on edition.number = worker.edition
@@ -23,7 +23,8 @@ put as (
         (excluded.task, excluded.keyed, excluded.edition, excluded.concurrency, excluded.interval_ns, excluded.burst)
   returning name),
 vanished as materialized (
-  select name, overridden from @limit as known
+  select name, overridden or exists (select from @gate where "limit" = known.name and overridden) as overridden
+  from @limit as known
   where task = any ($8::text[]) and name <> all ($1) and edition is not null
     and not exists (select from higher where known.task = any (tasks))),
 dropped as (

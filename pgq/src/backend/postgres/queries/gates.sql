@@ -6,7 +6,9 @@ select gate.name, bound.concurrency, bound.interval_ns, bound.burst, held.runnin
         from (select from @job as job
               where $3::boolean and job.limit_key = gate.name and job.lane = 2
               limit greatest(coalesce(bound.concurrency - held.running, bound.burst, 100), 0) + 1) as counted) as waiting,
-       coalesce($4::timestamptz, statement_timestamp()) as now
+       coalesce($4::timestamptz, statement_timestamp()) as now,
+       -- Also where all may pass just now: bounds that are set later count who runs by then.
+       gate.overridden or known.name is not null as counts
 from @gate as gate
 left join @limit as known on known.name = gate."limit"
 cross join lateral (

@@ -1,5 +1,12 @@
 -- The gates of the limits $1 let through more or fewer than before: whoever looks for gates that open looks at those where
 -- somebody waits. $2 the time.
+with locked as materialized (
+  -- In order, as claims lock them.
+  select name from @gate as gate
+  where "limit" = any ($1::text[]) and exists (select from @job where limit_key = gate.name and lane = 2)
+  order by name
+  for update)
 update @gate as gate
 set opens = coalesce($2::timestamptz, statement_timestamp())
-where "limit" = any ($1::text[]) and exists (select from @job where limit_key = gate.name and lane = 2)
+from locked
+where gate.name = locked.name

@@ -1,0 +1,108 @@
+//! Limits as operators see and set them.
+
+use std::collections::BTreeMap;
+
+use pgq_core::Lease;
+use sqlx::PgConnection;
+use sqlx::postgres::PgRow;
+
+use super::Postgres;
+use super::convert::{column, database, unsigned};
+use super::finish::Holder;
+use super::gates::look;
+use super::limit::{Books, columns, read_bounds, read_measure};
+use crate::Result;
+use crate::backend::{Bounds, LimitInfo, LimitName, LimitShare, parts_of_gate};
+
+impl Postgres {
+    pub(super) async fn limit_infos(&self) -> Result<Vec<LimitInfo>> {
+        let mut limits = BTreeMap::new();
+        for row in self.link.rows(self.statements.limits.query()).await? {
+            let info = read_limit(&row)?;
+            limits.insert(info.full_name.clone(), info);
+        }
+        for row in self.link.rows(self.statements.limit_shares.query()).await? {
+            if let Some(info) = limits.get_mut(column::<&str, _>(&row, 0)?) {
+                info.add_share(read_share(&row)?);
+            }
+        }
+        for row in self.link.rows(self.statements.limit_values.query()).await? {
+            let (limit, value) = parts_of_gate(column(&row, 0)?);
+            if let Some(info) = limits.get_mut(limit) {
+                info.values.push((value.to_owned(), read_bounds(&row, 1)?));
+            }
+        }
+        Ok(limits.into_values().collect())
+    }
+
+    /// Under the lock of the limit, as declarations are put in.
+    pub(super) async fn bound(&self, name: LimitName, bounds: Option<Bounds>) -> Result<bool> {
+        let books = Books { statements: &self.statements, now: self.now() };
+        let limits = [name.limit];
+        let mut transaction = self.link.begin().await?;
+        books.lock(&mut transaction, None, Some(&limits)).await?;
+        let done = match &name.gate {
+            Some(gate) => self.bound_gate(&mut transaction, &limits[0], gate, bounds).await?,
+            None => self.bound_limit(&mut transaction, &limits[0], name.task, bounds).await?,
+        };
+        let query = self.statements.drop_limit.query().bind(&limits[0]);
+        query.execute(&mut *transaction).await.map_err(database)?;
+        if name.gate.is_none() {
+            books.enforce(&mut transaction, &limits).await?;
+        }
+        transaction.commit().await.map_err(database)?;
+        if let Some(gate) = name.gate {
+            let holder = Holder { statements: &self.statements, lease: Lease(0), now: self.now() };
+            self.wake(&look(&self.link, &holder, &[gate]).await?).await?;
+        }
+        Ok(done)
+    }
+
+    async fn bound_limit(
+        &self,
+        connection: &mut PgConnection,
+        limit: &str,
+        task: Option<String>,
+        bounds: Option<Bounds>,
+    ) -> Result<bool> {
+        let query = match bounds.map(columns) {
+            Some((most, interval, burst)) => {
+                let query = self.statements.set_limit.query().bind(limit.to_owned()).bind(task);
+                query.bind(most).bind(interval).bind(burst).bind(self.now())
+            }
+            None => self.statements.clear_limit.query().bind(limit.to_owned()),
+        };
+        Ok(query.execute(connection).await.map_err(database)?.rows_affected() > 0)
+    }
+
+    async fn bound_gate(
+        &self,
+        connection: &mut PgConnection,
+        limit: &str,
+        gate: &str,
+        bounds: Option<Bounds>,
+    ) -> Result<bool> {
+        let query = match bounds.map(columns) {
+            Some((most, interval, burst)) => {
+                let query = self.statements.set_gate.query().bind(limit.to_owned()).bind(gate.to_owned());
+                query.bind(most).bind(interval).bind(burst)
+            }
+            None => self.statements.clear_gate.query().bind(gate.to_owned()),
+        };
+        Ok(query.execute(connection).await.map_err(database)?.rows_affected() > 0)
+    }
+}
+
+fn read_limit(row: &PgRow) -> Result<LimitInfo> {
+    let (is_declared, is_set): (bool, bool) = (column(row, 2)?, column(row, 6)?);
+    let declared = is_declared.then(|| read_bounds(row, 3)).transpose()?;
+    let set = is_set.then(|| read_bounds(row, 7)).transpose()?;
+    let mut info = LimitInfo::new(column(row, 0)?, column(row, 1)?, declared, set);
+    (info.busy, info.blocking) = (unsigned(column::<i64, _>(row, 10)?), unsigned(column::<i64, _>(row, 11)?));
+    Ok(info)
+}
+
+fn read_share(row: &PgRow) -> Result<LimitShare> {
+    let (units, waits_for) = (unsigned(column::<i32, _>(row, 3)?), unsigned(column::<i32, _>(row, 4)?));
+    Ok(LimitShare { worker: column(row, 2)?, measure: read_measure(column(row, 1)?), units, waits_for })
+}

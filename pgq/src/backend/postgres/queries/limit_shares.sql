@@ -1,0 +1,5 @@
+-- What live workers have of limits without a key.
+select share."limit", share.measure, worker.host || ':' || worker.pid, share.units, greatest(share.wish - share.units, 0)
+from @share as share
+join @worker as worker on worker.id = share.worker and worker.gone is null
+order by share."limit", share.measure, worker.started, worker.id

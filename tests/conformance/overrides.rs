@@ -1,0 +1,269 @@
+//! Limits at run time: what operators see of them, and set in place of what is declared.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pgq::backend::{Bounds, Declared, Limited, Session, Transition};
+use pgq::testing::Stepper;
+use pgq::{Allow, BoxError, Context, LimitInfo, LimitRef, Measure, Rate, Result};
+
+use super::limits::Door;
+use crate::world::{World, claim, end};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[pgq::task(concurrency = 2)]
+async fn dial(ctx: Context<Door>, _number: u32) -> std::result::Result<(), BoxError> {
+    ctx.pass().await
+}
+
+#[pgq::task(aliases = ["earlier"])]
+async fn roam(ctx: Context<Door>, _number: u32) -> std::result::Result<(), BoxError> {
+    ctx.pass().await
+}
+
+#[pgq::task(limit(concurrency = 1, key = "tenant"), limit(name = "stripe", rps = 50))]
+async fn meter(ctx: Context<Door>, tenant: String, number: u32) -> std::result::Result<(), BoxError> {
+    let _ = (tenant, number);
+    ctx.pass().await
+}
+
+async fn worker(world: &World, door: &Door) -> Result<Stepper> {
+    world.worker(pgq::tasks![dial, roam, meter], door.clone()).await
+}
+
+/// Starts what may be started; how many that was.
+async fn start(worker: &mut Stepper) -> Result<usize> {
+    let mut all = 0;
+    loop {
+        worker.session().promote(99).await?;
+        match worker.start().await? {
+            0 => return Ok(all),
+            some => all += some,
+        }
+    }
+}
+
+async fn info(world: &World, name: &str) -> Result<Option<LimitInfo>> {
+    Ok(world.client.limits().await?.into_iter().find(|limit| limit.name == name))
+}
+
+/// What is declared, set and in force of attempts at once.
+async fn at_once(world: &World, name: &str) -> Result<Option<[Option<u32>; 3]>> {
+    let most = |bounds: Bounds| bounds.concurrency;
+    let shown = |info: LimitInfo| [info.declared.and_then(most), info.set.and_then(most), info.bounds.concurrency];
+    Ok(info(world, name).await?.map(shown))
+}
+
+fn limited(task: &str, key: Option<&str>, most: u32) -> Declared {
+    let name = key.map_or_else(|| format!("task:{task}"), |key| format!("task:{task}[{key}]"));
+    let bounds = Bounds { concurrency: Some(most), rate: None };
+    let limit = Limited { name, task: Some(task.to_owned()), keyed: key.is_some(), bounds };
+    Declared { tasks: vec![task.to_owned()], schedules: Vec::new(), limits: vec![limit] }
+}
+
+async fn declaring(world: &World, declared: Declared) -> Result<Arc<dyn Session>> {
+    let session = world.session(&["dial", "meter"]).await?;
+    session.declare(declared).await?;
+    Ok(session)
+}
+
+fn meters(tenant: &str, numbers: std::ops::Range<u32>) -> Vec<MeterArgs> {
+    numbers.map(|number| MeterArgs { tenant: tenant.to_owned(), number }).collect()
+}
+
+pub(crate) async fn an_override_holds_until_it_is_cleared(world: World) -> Result<()> {
+    let session = declaring(&world, limited("dial", None, 2)).await?;
+    world.client.set_limit(LimitRef::of::<dial>(), Allow::at_once(7)).await?;
+    assert_eq!(at_once(&world, "dial").await?, Some([Some(2), Some(7), Some(7)]));
+    let newer = declaring(&world, limited("dial", None, 3)).await?;
+    assert_eq!(at_once(&world, "dial").await?, Some([Some(3), Some(7), Some(7)]));
+    let without = Declared { limits: Vec::new(), ..limited("dial", None, 3) };
+    declaring(&world, without).await?;
+    session.declare(limited("dial", None, 2)).await?;
+    newer.declare(limited("dial", None, 3)).await?;
+    assert_eq!(at_once(&world, "dial").await?, Some([None, Some(7), Some(7)]), "nobody declares it any more");
+    assert!(world.client.clear_limit(LimitRef::of::<dial>()).await?);
+    assert_eq!(at_once(&world, "dial").await?, None);
+    Ok(())
+}
+
+pub(crate) async fn a_cleared_limit_is_as_it_is_declared(world: World) -> Result<()> {
+    let door = Door::new();
+    let mut worker = worker(&world, &door).await?;
+    dial::enqueue_many(&world.client, 0..9).await?;
+    world.client.set_limit(LimitRef::of::<dial>(), Allow::at_once(5)).await?;
+    assert_eq!(start(&mut worker).await?, 5);
+    assert!(world.client.clear_limit(LimitRef::of::<dial>()).await?);
+    assert!(!world.client.clear_limit(LimitRef::of::<dial>()).await?);
+    assert_eq!(at_once(&world, "dial").await?, Some([Some(2), None, Some(2)]));
+    door.open(4);
+    while door.inside() > 1 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(start(&mut worker).await?, 1, "one of five runs still");
+    Ok(())
+}
+
+pub(crate) async fn a_lifted_limit_lets_all_start(world: World) -> Result<()> {
+    let door = Door::new();
+    let mut worker = worker(&world, &door).await?;
+    dial::enqueue_many(&world.client, 0..9).await?;
+    meter::enqueue_many(&world.client, meters("acme", 0..4)).await?;
+    assert_eq!(start(&mut worker).await?, 3);
+    world.client.set_limit(LimitRef::of::<dial>(), Allow::everything()).await?;
+    world.client.set_limit(LimitRef::of::<meter>().key("tenant"), Allow::everything()).await?;
+    assert_eq!(start(&mut worker).await?, 10);
+    Ok(())
+}
+
+pub(crate) async fn nothing_starts_where_none_is_allowed(world: World) -> Result<()> {
+    let door = Door::new();
+    let mut worker = worker(&world, &door).await?;
+    dial::enqueue_many(&world.client, 0..9).await?;
+    meter::enqueue_many(&world.client, meters("acme", 0..2)).await?;
+    world.client.set_limit(LimitRef::of::<dial>(), Allow::at_once(0)).await?;
+    world.client.set_limit(LimitRef::of::<meter>().key("tenant"), Allow::at_once(0)).await?;
+    assert_eq!(start(&mut worker).await?, 0);
+    world.client.clear_limit(LimitRef::of::<dial>()).await?;
+    world.client.clear_limit(LimitRef::of::<meter>().key("tenant")).await?;
+    assert_eq!(start(&mut worker).await?, 3);
+    world.client.set_limit(LimitRef::of::<dial>(), Allow::at_once(0)).await?;
+    door.open(9);
+    worker.settle().await?;
+    assert_eq!(worker.drain().await?, 1, "units that a worker has are none any more");
+    Ok(())
+}
+
+pub(crate) async fn a_task_without_a_limit_can_be_given_one(world: World) -> Result<()> {
+    let door = Door::new();
+    let (mut one, mut two) = (worker(&world, &door).await?, worker(&world, &door).await?);
+    roam::enqueue_many(&world.client, 0..3).await?;
+    assert_eq!(start(&mut one).await?, 3);
+    roam::enqueue_many(&world.client, 0..9).await?;
+    world.client.set_limit(LimitRef::task("earlier"), Allow::at_once(3)).await?;
+    assert_eq!(at_once(&world, "roam").await?, Some([None, Some(3), Some(3)]));
+    assert_eq!(start(&mut one).await?, 0, "what ran before counts");
+    door.open(3);
+    one.settle().await?;
+    assert_eq!(start(&mut one).await? + start(&mut two).await?, 3);
+    assert!(world.client.clear_limit(LimitRef::of::<roam>()).await?);
+    assert_eq!((at_once(&world, "roam").await?, start(&mut two).await?), (None, 6));
+    Ok(())
+}
+
+pub(crate) async fn a_rate_can_be_set(world: World) -> Result<()> {
+    let door = Door::new();
+    let mut worker = worker(&world, &door).await?;
+    door.open(99);
+    world.client.set_limit(LimitRef::of::<roam>(), Allow::everything().starts(60.0, SECOND * 60).burst(2)).await?;
+    roam::enqueue_many(&world.client, 0..9).await?;
+    assert_eq!(worker.drain().await?, 2);
+    world.clock.advance(SECOND);
+    assert_eq!(worker.drain().await?, 1);
+    let bounds = info(&world, "roam").await?.map(|info| info.bounds);
+    assert_eq!(bounds, Some(Bounds { concurrency: None, rate: Rate::every(SECOND, 2) }));
+    Ok(())
+}
+
+pub(crate) async fn one_value_can_be_allowed_more(world: World) -> Result<()> {
+    let door = Door::new();
+    let mut worker = worker(&world, &door).await?;
+    let vip = || LimitRef::of::<meter>().key("tenant").value("vip");
+    meter::enqueue_many(&world.client, meters("vip", 0..5)).await?;
+    assert_eq!(start(&mut worker).await?, 1);
+    world.client.set_limit(vip(), Allow::at_once(3)).await?;
+    meter::enqueue_many(&world.client, meters("acme", 0..5)).await?;
+    assert_eq!(start(&mut worker).await?, 3, "two more, and one of another");
+    let three = Bounds { concurrency: Some(3), rate: None };
+    let kept = info(&world, "meter[tenant]").await?.expect("it is declared");
+    assert_eq!((kept.values, kept.busy, kept.blocking), (vec![("vip".to_owned(), three)], 2, 2));
+    assert!(world.client.clear_limit(vip()).await? && !world.client.clear_limit(vip()).await?);
+    door.open(4);
+    worker.settle().await?;
+    assert_eq!(start(&mut worker).await?, 2);
+    Ok(())
+}
+
+pub(crate) async fn what_is_set_of_a_value_outlives_its_limits_declaration(world: World) -> Result<()> {
+    let vip = || LimitRef::of::<meter>().key("tenant").value("vip");
+    let session = declaring(&world, limited("meter", Some("tenant"), 1)).await?;
+    world.client.set_limit(vip(), Allow::at_once(2)).await?;
+    session.declare(Declared { limits: Vec::new(), ..limited("meter", None, 1) }).await?;
+    meter::enqueue_many(&world.client, meters("vip", 0..4)).await?;
+    assert_eq!(claim(&session, &["meter"], 9).await?.len(), 2);
+    assert!(world.client.clear_limit(vip()).await?);
+    assert_eq!(info(&world, "meter[tenant]").await?, None);
+    session.promote(9).await?;
+    assert_eq!(claim(&session, &["meter"], 9).await?.len(), 2);
+    Ok(())
+}
+
+pub(crate) async fn what_began_while_a_limit_was_lifted_counts(world: World) -> Result<()> {
+    let session = declaring(&world, limited("meter", Some("tenant"), 1)).await?;
+    let limit = || LimitRef::of::<meter>().key("tenant");
+    world.client.set_limit(limit(), Allow::everything()).await?;
+    meter::enqueue_many(&world.client, meters("acme", 0..5)).await?;
+    let won = claim(&session, &["meter"], 2).await?;
+    world.client.set_limit(limit(), Allow::at_once(2)).await?;
+    assert_eq!(claim(&session, &["meter"], 9).await?, []);
+    end(&session, &won[0], Transition::Complete).await?;
+    assert_eq!(claim(&session, &["meter"], 9).await?.len(), 1);
+    Ok(())
+}
+
+pub(crate) async fn limits_are_listed_with_who_has_what(world: World) -> Result<()> {
+    let door = Door::new();
+    let (mut one, mut two) = (worker(&world, &door).await?, worker(&world, &door).await?);
+    dial::enqueue_many(&world.client, 0..9).await?;
+    meter::enqueue_many(&world.client, meters("acme", 0..3)).await?;
+    assert_eq!((start(&mut one).await?, start(&mut two).await?), (3, 0));
+    let limits = world.client.limits().await?;
+    let names: Vec<_> =
+        limits.iter().map(|limit| (&*limit.name, limit.task.as_deref(), limit.key.as_deref())).collect();
+    let expected =
+        [("dial", Some("dial"), None), ("meter[tenant]", Some("meter"), Some("tenant")), ("stripe", None, None)];
+    assert_eq!(names, expected);
+    let [dials, tenants, stripe] = &limits[..] else { panic!("{limits:?}") };
+    assert_eq!((dials.in_use(Measure::Concurrency), dials.in_use(Measure::Rate)), (2, 0));
+    let mut shares: Vec<_> = dials.shares.iter().map(|share| (share.units, share.waits_for > 0)).collect();
+    shares.sort_unstable();
+    assert_eq!(shares, [(0, true), (2, false)]);
+    assert!(dials.shares.iter().all(|share| share.worker.contains(':')), "{:?}", dials.shares);
+    assert_eq!((stripe.in_use(Measure::Rate), tenants.busy, tenants.blocking), (50, 1, 1));
+    Ok(())
+}
+
+pub(crate) async fn an_unknown_limit_is_told_with_the_nearest_one(world: World) -> Result<()> {
+    let _worker = worker(&world, &Door::new()).await?;
+    for (limit, said) in [
+        (LimitRef::task("dail"), "did you mean `dial`"),
+        (LimitRef::shared("strip"), "did you mean `stripe`"),
+        (LimitRef::of::<meter>().key("tenants"), "did you mean `meter[tenant]`"),
+        (LimitRef::of::<meter>().value("acme"), "expected a key beside the value"),
+        (LimitRef::of::<roam>().key("region"), "`Client::limits` lists"),
+    ] {
+        let refused = world.client.set_limit(limit.clone(), Allow::at_once(1)).await.unwrap_err();
+        assert!(refused.is_invalid() && refused.to_string().contains(said), "{refused}");
+        let refused = world.client.clear_limit(limit).await.unwrap_err();
+        assert!(refused.is_invalid() && refused.to_string().contains(said), "{refused}");
+    }
+    Ok(())
+}
+
+pub(crate) async fn an_odd_bound_is_refused(world: World) -> Result<()> {
+    let _worker = worker(&world, &Door::new()).await?;
+    for (allow, said) in [
+        (Allow::at_once(1_000_001), "expected 0 to 1000000 attempts at once, got 1000001"),
+        (Allow::everything().starts(0.0, SECOND), "expected a rate from one start in 366 days"),
+        (Allow::everything().starts(f64::NAN, SECOND), "expected a rate"),
+        (Allow::everything().starts(1.0, Duration::ZERO), "expected a rate"),
+        (Allow::at_once(1).starts(1.0, SECOND).burst(0), "expected a burst of 1 to 1000000 starts, got 0"),
+        (Allow::at_once(1).burst(1), "expected `starts` beside `burst`"),
+    ] {
+        let refused = world.client.set_limit(LimitRef::of::<dial>(), allow).await.unwrap_err();
+        assert!(refused.is_invalid() && refused.to_string().contains(said), "{refused}");
+    }
+    assert_eq!(at_once(&world, "dial").await?, Some([Some(2), None, Some(2)]));
+    Ok(())
+}
