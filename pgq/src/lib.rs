@@ -11,8 +11,8 @@ pub mod testing;
 
 pub use backend::postgres::TxConnection;
 pub use backend::{
-    Cancellation, Deletion, Discarded, Edited, JobInfo, LimitInfo, LimitShare, Measure, Migrated, Pausable, Pause,
-    Retrial,
+    Cancellation, Deletion, Discarded, Edited, JobInfo, LimitInfo, LimitShare, LimitWait, Measure, Migrated, Pausable,
+    Pause, Retrial, WaitsFor,
 };
 pub use client::{
     Allow, AnyJob, AnyTask, Bulk, Client, ClientBuilder, Count, DeclaredTask, Edit, Enqueue, EnqueueMany, Handle,

@@ -30,6 +30,7 @@ mod shares;
 mod transaction;
 mod transactional;
 mod unique;
+mod waits;
 mod wake;
 
 /// Makes a test of every fact for each backend, by the name of the backend and the fact.
@@ -133,6 +134,14 @@ facts! {
         a_lower_bound_is_come_down_to
         a_want_of_none_is_only_looked_for
         a_group_of_wants_shares_its_room;
+    waits:
+        a_job_waits_for_its_time_and_then_for_a_worker
+        who_runs_or_has_finished_waits_for_nothing
+        the_worker_of_a_job_that_is_gone_has_no_name
+        a_job_of_a_paused_queue_or_task_waits_for_that
+        a_job_waits_for_those_that_have_passed_its_gate
+        a_job_waits_for_the_next_start_of_its_gates_rate
+        a_job_waits_for_the_workers_that_have_all_units;
     overrides:
         an_override_holds_until_it_is_cleared
         a_cleared_limit_is_as_it_is_declared

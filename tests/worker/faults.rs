@@ -10,7 +10,7 @@ use pgq::backend::{
     Discarded, Edited, Ended, Enqueued, Firing, Found, JobInfo, Lease, LimitInfo, LimitName, Maintain, Migrated,
     NewJob, Notice, Operate, Pausable, Pause, PoolName, PoolView, Portion, Produce, Promoted, Pruned, Pulse,
     Registration, Renewal, Rescued, Retrial, Scheduled, Search, Session, Ticked, Transaction, Verdict, Want, Watched,
-    Work,
+    Whereabouts, Work,
 };
 use pgq::testing::{ManualClock, stepper};
 use pgq::{Client, Context, Env, Error, JobId, Resources, Result, State, Timestamp, Worker};
@@ -182,6 +182,10 @@ impl Operate for Wayward {
 
     fn resume(&self, what: Pausable) -> Answer<'_, bool> {
         self.inner.resume(what)
+    }
+
+    fn whereabouts(&self, id: JobId) -> Answer<'_, Option<Whereabouts>> {
+        self.inner.whereabouts(id)
     }
 
     fn limits(&self) -> Answer<'_, Vec<LimitInfo>> {

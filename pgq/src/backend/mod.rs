@@ -16,6 +16,7 @@ pub(crate) mod memory;
 mod operator;
 pub(crate) mod postgres;
 mod schedule;
+mod waits;
 mod worker;
 
 pub use limit::{Ask, Bounds, Limited, Measure, PoolName, PoolView, Portion, Rate};
@@ -26,6 +27,8 @@ pub use operator::{
 };
 pub(crate) use postgres::database;
 pub use schedule::{Agenda, Firing, Kept, Scheduled, Ticked};
+pub(crate) use waits::NAMED;
+pub use waits::{LimitWait, WaitsFor, Whereabouts};
 pub use worker::{
     Batch, Cancelled, Claim, Declaration, Declared, Discarded, Ended, Group, Notice, Promoted, Pruned, Registration,
     Renewal, Rescued, Verdict, Want, Watched,
@@ -244,6 +247,9 @@ pub trait Operate: Send + Sync {
 
     /// What is paused.
     fn pauses(&self) -> Answer<'_, Vec<Pause>>;
+
+    /// Where a job stands, queued or finished, while it is kept.
+    fn whereabouts(&self, id: JobId) -> Answer<'_, Option<Whereabouts>>;
 
     /// All limits, by full name, with what is declared and set of them and what is in use.
     fn limits(&self) -> Answer<'_, Vec<LimitInfo>>;

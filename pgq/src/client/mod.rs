@@ -14,6 +14,7 @@ mod schedules;
 mod settings;
 mod tx;
 mod unique;
+mod waits;
 
 use std::fmt;
 use std::sync::Arc;

@@ -155,6 +155,12 @@ impl Declaration {
         limits.into_iter().flatten().filter_map(KeyedLimit::read)
     }
 
+    /// The limits without a key that it names, by their full names.
+    pub(crate) fn unkeyed_limits(&self) -> impl Iterator<Item = &str> {
+        let limits = self.options.get("limits").and_then(Value::as_array).into_iter().flatten();
+        limits.filter(|limit| KeyedLimit::read(limit).is_none()).filter_map(|limit| limit.get("name")?.as_str())
+    }
+
     fn list(&self, pointer: &str) -> impl Iterator<Item = &str> {
         self.options.pointer(pointer).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
     }

@@ -35,6 +35,11 @@ impl Gates {
         self.own.iter().filter(move |(name, _)| name.starts_with(&of))
     }
 
+    /// Who has passed a gate and runs.
+    pub(super) fn passed(&self, name: &str) -> BTreeSet<JobId> {
+        self.passes.get(name).into_iter().flatten().copied().collect()
+    }
+
     /// Of how many gates of a limit attempts run, and how many hold somebody up.
     pub(super) fn counts(&self, limit: &str) -> (u32, u32) {
         let of = format!("{limit}=");
@@ -72,12 +77,12 @@ impl Store {
     }
 
     /// What is set of a gate, or what its limit says. `None` where there is nothing to count.
-    fn gate_bounds(&self, name: &str) -> Option<Bounds> {
+    pub(super) fn gate_bounds(&self, name: &str) -> Option<Bounds> {
         let limit = self.limits.get(parts_of_gate(name).0).map(super::limit::Entry::bounds);
         self.gates.own.get(name).copied().or(limit)
     }
 
-    fn gate(&self, name: &str) -> Gate {
+    pub(super) fn gate(&self, name: &str) -> Gate {
         let running = self.gates.passes.get(name).map_or(0, HashSet::len);
         let rest = self.gates.rests.get(name).copied().unwrap_or(Timestamp::EPOCH);
         Gate { running: u32::try_from(running).unwrap_or(u32::MAX), rest }

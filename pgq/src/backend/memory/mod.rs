@@ -21,6 +21,7 @@ mod session;
 mod store;
 mod tx;
 mod unique;
+mod waits;
 mod wake;
 
 use std::fmt;

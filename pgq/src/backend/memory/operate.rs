@@ -10,7 +10,7 @@ use super::row::{Place, Row};
 use super::store::Store;
 use crate::backend::{
     Agenda, Answer, Bounds, Cancellation, Cancelled, Change, Declaration, Deletion, Edited, Found, JobInfo, LimitInfo,
-    LimitName, Migrated, Operate, Pausable, Pause, Retrial, Scheduled, Search, Ticked,
+    LimitName, Migrated, Operate, Pausable, Pause, Retrial, Scheduled, Search, Ticked, Whereabouts,
 };
 
 impl Operate for Memory {
@@ -63,6 +63,10 @@ impl Operate for Memory {
             let asked = |task: &&Declaration| name.as_ref().is_none_or(|name| task.is_named(name));
             store.declarations.values().filter(asked).cloned().collect()
         })
+    }
+
+    fn whereabouts(&self, id: JobId) -> Answer<'_, Option<Whereabouts>> {
+        self.answer(move |store| store.whereabouts(id))
     }
 
     fn limits(&self) -> Answer<'_, Vec<LimitInfo>> {

@@ -246,7 +246,7 @@ async fn read(
     Ok((Gatehouse::of(posts), at))
 }
 
-fn read_post(row: &PgRow) -> Result<(String, Post, Timestamp)> {
+pub(super) fn read_post(row: &PgRow) -> Result<(String, Post, Timestamp)> {
     let bounds = read_bounds(row, 1)?;
     let gate = Gate { running: unsigned(column::<i64, _>(row, 4)?), rest: instant(row, 5)? };
     let opens = column::<Option<Instant>, _>(row, 6)?.map(|opens| opens.0);

@@ -27,6 +27,7 @@ mod session;
 mod sight;
 mod tx;
 mod unique;
+mod waits;
 mod wake;
 mod witness;
 

@@ -15,7 +15,7 @@ use super::wake::Call;
 use super::{Postgres, migrate, schedule};
 use crate::backend::{
     Agenda, Answer, Bounds, Cancellation, Change, Declaration, Deletion, Edited, Found, JobInfo, LimitInfo, LimitName,
-    Migrated, Operate, Pausable, Pause, Retrial, Scheduled, Search, Ticked,
+    Migrated, Operate, Pausable, Pause, Retrial, Scheduled, Search, Ticked, Whereabouts,
 };
 use crate::error::Result;
 use crate::platform::{Clock, pause};
@@ -78,6 +78,10 @@ impl Operate for Postgres {
             let query = self.statements.declarations.query().bind(name);
             self.link.rows(query).await?.iter().map(declaration).collect()
         })
+    }
+
+    fn whereabouts(&self, id: JobId) -> Answer<'_, Option<Whereabouts>> {
+        Box::pin(self.locate(id))
     }
 
     fn limits(&self) -> Answer<'_, Vec<LimitInfo>> {

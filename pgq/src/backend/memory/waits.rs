@@ -1,0 +1,44 @@
+//! What a job waits for.
+
+use pgq_core::JobId;
+
+use super::row::{Lane, Place, Row};
+use super::store::Store;
+use crate::backend::{LimitWait, NAMED, WaitsFor, Whereabouts};
+
+impl Store {
+    pub(super) fn whereabouts(&self, id: JobId) -> Option<Whereabouts> {
+        let Some(row) = self.jobs.get(&id) else {
+            let kept = self.history.get(&id)?;
+            return Some(whereabouts(&kept.row, WaitsFor::Finished(kept.state)));
+        };
+        let waits_for = match row.place {
+            Place::Held(lease) => WaitsFor::Running(self.workers.get(&lease).map(|worker| worker.name.to_string())),
+            Place::Deferred(_) if row.run_at > self.now => WaitsFor::Due(row.run_at),
+            Place::Parked(gate) => match row.limit_keys.get(usize::from(gate)) {
+                Some(gate) => WaitsFor::Limit(self.gate_wait(gate)),
+                None => WaitsFor::Worker,
+            },
+            Place::Deferred(_) | Place::Ready => WaitsFor::Worker,
+        };
+        let beside = if waits_for == WaitsFor::Worker { self.running_of(&row.lane) } else { Vec::new() };
+        Some(Whereabouts { beside, ..whereabouts(row, waits_for) })
+    }
+
+    fn running_of(&self, lane: &Lane) -> Vec<JobId> {
+        let held = self.held.values().flatten();
+        let of_it = held.filter(|id| self.jobs.get(id).is_some_and(|row| row.lane == *lane));
+        of_it.take(NAMED as usize).copied().collect()
+    }
+
+    fn gate_wait(&self, name: &str) -> LimitWait {
+        let (bounds, gate) = (self.gate_bounds(name).unwrap_or_default(), self.gate(name));
+        let jobs = self.gates.passed(name).into_iter().take(NAMED as usize).collect();
+        LimitWait::at_gate(name, bounds, gate, self.now, jobs)
+    }
+}
+
+fn whereabouts(row: &Row, waits_for: WaitsFor) -> Whereabouts {
+    let (task, queue) = row.lane.names();
+    Whereabouts { task: task.to_owned(), queue: queue.to_owned(), waits_for, beside: Vec::new() }
+}

@@ -1,0 +1,80 @@
+//! What a job waits for, as operators ask.
+
+use pgq_core::limit::gate::Gate;
+use pgq_core::{JobId, State, Timestamp};
+
+use super::limit_info::{parts_of_gate, shown};
+use super::{Bounds, LimitInfo, LimitShare, Measure, Pause};
+
+/// What a job waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WaitsFor {
+    /// A worker that has room for it: nothing else is against its start.
+    Worker,
+    /// Its time.
+    Due(Timestamp),
+    /// That its queue or task is resumed.
+    Resume(Pause),
+    /// That a limit allows its start.
+    Limit(LimitWait),
+    /// Nothing: this worker runs it, as `host:pid`. One that is gone and whose jobs aren't freed yet has no name.
+    Running(Option<String>),
+    /// Nothing: it is finished, in this state.
+    Finished(State),
+}
+
+/// A limit that a job waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LimitWait {
+    /// What it is called, as in [`LimitInfo`].
+    pub limit: String,
+    /// The value of its key, where it has one.
+    pub value: Option<String>,
+    /// What is in force, of the limit or of the value.
+    pub bounds: Bounds,
+    /// How many attempts it counts that run; where it has no key, how many workers have set apart for theirs.
+    pub running: u32,
+    /// Jobs that run and hold it, 20 at most; where it has no key, those of the same task and queue.
+    pub jobs: Vec<JobId>,
+    /// The workers that have it, where it has no key.
+    pub shares: Vec<LimitShare>,
+    /// When its rate lets the next one start, where only that is against it. Where it has no key only the workers know.
+    pub next: Option<Timestamp>,
+}
+
+impl LimitWait {
+    /// Of a job that waits at a gate.
+    pub(crate) fn at_gate(name: &str, bounds: Bounds, gate: Gate, now: Timestamp, jobs: Vec<JobId>) -> Self {
+        let (limit, value) = parts_of_gate(name);
+        let next = gate.room(bounds, now).1;
+        let (limit, value) = (shown(limit).to_owned(), Some(value.to_owned()));
+        Self { limit, value, bounds, running: gate.running, jobs, shares: Vec::new(), next }
+    }
+
+    /// Of a job whose task has a limit without a key, if no unit of it is left.
+    pub(crate) fn for_units(info: LimitInfo, jobs: Vec<JobId>) -> Option<Self> {
+        let used_up = |measure: &Measure| measure.cap(info.bounds).is_some_and(|cap| info.in_use(*measure) >= cap);
+        let measure = Measure::ALL.into_iter().find(used_up)?;
+        let running = info.in_use(Measure::Concurrency);
+        let shares = info.shares.into_iter().filter(|share| share.measure == measure).collect();
+        Some(Self { limit: info.name, value: None, bounds: info.bounds, running, jobs, shares, next: None })
+    }
+}
+
+/// Where a job stands by itself: whatever holds up its whole task or queue is apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whereabouts {
+    /// Its task.
+    pub task: String,
+    /// Its queue.
+    pub queue: String,
+    /// What it waits for; a worker, where nothing of its own is against it.
+    pub waits_for: WaitsFor,
+    /// Some jobs of its task and queue that run, where it waits for a worker.
+    pub beside: Vec<JobId>,
+}
+
+/// The most jobs that are named.
+pub(crate) const NAMED: u32 = 20;

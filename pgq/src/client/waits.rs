@@ -1,0 +1,69 @@
+//! The operator's question: what is this job waiting for?
+
+use pgq_core::limit::of_task;
+
+use super::Client;
+use crate::JobId;
+use crate::backend::{LimitWait, Pausable, Pause, WaitsFor, Whereabouts};
+use crate::error::Result;
+
+impl Client {
+    /// What a job waits for: its time, a pause to end, a limit, or only a worker that has room for it. Of several things that hold
+    /// it up it is the first in this order. `None` once the job is no longer kept.
+    ///
+    /// A limit without a key is said to hold it up where workers have all units of it; who they are is in the answer. That no
+    /// worker runs the task at all, or that all are full, is not told apart from one that is just about to claim the job.
+    ///
+    /// ```
+    /// # use pgq::{Allow, LimitRef, WaitsFor};
+    /// # #[pgq::task]
+    /// # async fn send(to: String) -> Result<(), pgq::BoxError> { Ok(()) }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> pgq::Result<()> {
+    /// # let client = pgq::Client::memory();
+    /// # let worker = pgq::testing::stepper::<()>(&client, pgq::tasks![send], ()).await?;
+    /// # client.set_limit(LimitRef::of::<send>(), Allow::at_once(0)).await?;
+    /// # let id = send::enqueue(&client, "kim".to_owned()).await?.id();
+    /// match client.waits_for(id).await? {
+    ///     Some(WaitsFor::Limit(limit)) => println!("{}, which {:?} hold", limit.limit, limit.jobs),
+    ///     Some(WaitsFor::Due(at)) => println!("its time, {at}"),
+    ///     other => println!("{other:?}"),
+    /// }
+    /// # assert!(matches!(client.waits_for(id).await?, Some(WaitsFor::Limit(_))));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// The database can't be reached.
+    pub async fn waits_for(&self, id: JobId) -> Result<Option<WaitsFor>> {
+        let found = self.inner.backend.whereabouts(id).await.map_err(|error| error.about_job(id))?;
+        let Some(found) = found else { return Ok(None) };
+        if !matches!(found.waits_for, WaitsFor::Worker | WaitsFor::Limit(_)) {
+            return Ok(Some(found.waits_for));
+        }
+        if let Some(pause) = self.pause_of(&found).await? {
+            return Ok(Some(WaitsFor::Resume(pause)));
+        }
+        let limit = if found.waits_for == WaitsFor::Worker { self.used_up_limit(&found).await? } else { None };
+        Ok(Some(limit.map_or(found.waits_for, WaitsFor::Limit)))
+    }
+
+    async fn pause_of(&self, found: &Whereabouts) -> Result<Option<Pause>> {
+        let pauses = self.inner.backend.pauses().await?;
+        Ok(pauses.into_iter().find(|pause| match &pause.what {
+            Pausable::Queue(name) => *name == found.queue,
+            Pausable::Task(name) => *name == found.task,
+        }))
+    }
+
+    /// A limit without a key of the job's task of which no unit is left.
+    async fn used_up_limit(&self, found: &Whereabouts) -> Result<Option<LimitWait>> {
+        let declared = self.inner.backend.declarations(Some(found.task.clone())).await?;
+        let mut names: Vec<String> =
+            declared.iter().flat_map(|task| task.unkeyed_limits().map(ToOwned::to_owned)).collect();
+        // Limits go by the task's present name.
+        names.push(of_task(declared.first().map_or(&found.task, |task| &task.name)));
+        let limits = self.inner.backend.limits().await?.into_iter();
+        let mut limits = limits.filter(|info| names.contains(&info.full_name));
+        Ok(limits.find_map(|info| LimitWait::for_units(info, found.beside.clone())))
+    }
+}

@@ -1,0 +1,147 @@
+//! What a job waits for, as operators are told.
+
+use std::time::Duration;
+
+use pgq::testing::Stepper;
+use pgq::{Allow, BoxError, Context, JobId, LimitRef, LimitWait, Measure, Pausable, Result, State, WaitsFor};
+
+use super::limits::Door;
+use crate::world::{SPAN, World};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[pgq::task(concurrency = 2)]
+async fn knock(ctx: Context<Door>, _number: u32) -> std::result::Result<(), BoxError> {
+    ctx.pass().await
+}
+
+#[pgq::task(limit(concurrency = 1, key = "house"), limit(rps = 1, burst = 2, key = "street"))]
+async fn ring(ctx: Context<Door>, house: String, street: String) -> std::result::Result<(), BoxError> {
+    let _ = (house, street);
+    ctx.pass().await
+}
+
+#[pgq::task(limit(name = "stairs", concurrency = 1))]
+async fn climb(ctx: Context<Door>) -> std::result::Result<(), BoxError> {
+    ctx.pass().await
+}
+
+async fn worker(world: &World, door: &Door) -> Result<Stepper> {
+    world.worker(pgq::tasks![knock, ring, climb], door.clone()).await
+}
+
+/// Starts what may be started; how many that was.
+async fn start(worker: &mut Stepper) -> Result<usize> {
+    let mut all = 0;
+    loop {
+        match worker.start().await? {
+            0 => return Ok(all),
+            some => all += some,
+        }
+    }
+}
+
+/// The limit that a job waits for.
+async fn limit(world: &World, id: JobId) -> Result<LimitWait> {
+    match world.client.waits_for(id).await? {
+        Some(WaitsFor::Limit(limit)) => Ok(limit),
+        other => panic!("{other:?}"),
+    }
+}
+
+pub(crate) async fn a_job_waits_for_its_time_and_then_for_a_worker(world: World) -> Result<()> {
+    let job = climb::job(()).delay(SECOND).enqueue(&world.client).await?;
+    let due = world.job(job.id()).await?.run_at;
+    assert_eq!(world.client.waits_for(job.id()).await?, Some(WaitsFor::Due(due)));
+    world.clock.advance(SECOND);
+    assert_eq!(world.client.waits_for(job.id()).await?, Some(WaitsFor::Worker));
+    assert_eq!(world.client.waits_for(JobId(i64::MAX)).await?, None);
+    Ok(())
+}
+
+pub(crate) async fn who_runs_or_has_finished_waits_for_nothing(world: World) -> Result<()> {
+    let door = Door::new();
+    let mut worker = worker(&world, &door).await?;
+    let job = climb::enqueue(&world.client, ()).await?;
+    assert_eq!(start(&mut worker).await?, 1);
+    let Some(WaitsFor::Running(Some(name))) = world.client.waits_for(job.id()).await? else { panic!("it runs") };
+    assert!(name.contains(':'), "{name}");
+    door.open(1);
+    worker.settle().await?;
+    assert_eq!(world.client.waits_for(job.id()).await?, Some(WaitsFor::Finished(State::Completed)));
+    Ok(())
+}
+
+pub(crate) async fn the_worker_of_a_job_that_is_gone_has_no_name(world: World) -> Result<()> {
+    let door = Door::new();
+    let (mut dead, live) = (worker(&world, &door).await?, world.session(&["knock"]).await?);
+    let job = climb::enqueue(&world.client, ()).await?;
+    assert_eq!(start(&mut dead).await?, 1);
+    world.clock.advance(SPAN + SECOND);
+    live.attend().await?.renew().await?;
+    live.rescue(0).await?;
+    assert_eq!(world.client.waits_for(job.id()).await?, Some(WaitsFor::Running(None)));
+    Ok(())
+}
+
+pub(crate) async fn a_job_of_a_paused_queue_or_task_waits_for_that(world: World) -> Result<()> {
+    let job = climb::enqueue(&world.client, ()).await?;
+    for what in [Pausable::Queue("default".to_owned()), Pausable::Task("climb".to_owned())] {
+        world.client.pause(what.clone(), "wet paint", None).await?;
+        let Some(WaitsFor::Resume(pause)) = world.client.waits_for(job.id()).await? else { panic!("it is paused") };
+        assert_eq!((&pause.what, &*pause.reason), (&what, "wet paint"));
+        world.client.resume(what).await?;
+    }
+    assert_eq!(world.client.waits_for(job.id()).await?, Some(WaitsFor::Worker));
+    Ok(())
+}
+
+pub(crate) async fn a_job_waits_for_those_that_have_passed_its_gate(world: World) -> Result<()> {
+    let door = Door::new();
+    let mut worker = worker(&world, &door).await?;
+    let args = |house: &str| RingArgs { house: house.to_owned(), street: house.to_owned() };
+    let jobs = ring::enqueue_many(&world.client, [args("seven"), args("seven")]).await?;
+    assert_eq!(start(&mut worker).await?, 1);
+    let waits = limit(&world, jobs[1].id()).await?;
+    assert_eq!((&*waits.limit, waits.value.as_deref()), ("ring[house]", Some("seven")));
+    assert_eq!((waits.bounds.concurrency, waits.running, waits.jobs), (Some(1), 1, vec![jobs[0].id()]));
+    assert_eq!((waits.shares, waits.next), (vec![], None));
+    Ok(())
+}
+
+pub(crate) async fn a_job_waits_for_the_next_start_of_its_gates_rate(world: World) -> Result<()> {
+    let door = Door::new();
+    let mut worker = worker(&world, &door).await?;
+    door.open(9);
+    let args = |house: u32| RingArgs { house: house.to_string(), street: "elm".to_owned() };
+    let jobs = ring::enqueue_many(&world.client, (0..3).map(args)).await?;
+    assert_eq!(worker.drain().await?, 2);
+    let waits = limit(&world, jobs[2].id()).await?;
+    assert_eq!((&*waits.limit, waits.value.as_deref(), waits.running), ("ring[street]", Some("elm"), 0));
+    let next = waits.next.expect("it is known");
+    world.clock.advance(SECOND);
+    assert_eq!(next, world.job(jobs[0].id()).await?.run_at.saturating_add(SECOND));
+    assert_eq!(worker.drain().await?, 1);
+    Ok(())
+}
+
+pub(crate) async fn a_job_waits_for_the_workers_that_have_all_units(world: World) -> Result<()> {
+    let door = Door::new();
+    let mut worker = worker(&world, &door).await?;
+    let mut knocks = knock::enqueue_many(&world.client, 0..3).await?;
+    let climbs = climb::enqueue_many(&world.client, [(), ()]).await?;
+    assert_eq!(start(&mut worker).await?, 3);
+    let third = knocks.pop().expect("there are three").id();
+    let waits = limit(&world, third).await?;
+    assert_eq!((&*waits.limit, waits.value, waits.running), ("knock", None, 2));
+    assert_eq!(waits.jobs, knocks.iter().map(pgq::Handle::id).collect::<Vec<_>>());
+    let shares: Vec<_> = waits.shares.iter().map(|share| (share.measure, share.units)).collect();
+    assert_eq!(shares, [(Measure::Concurrency, 2)]);
+    let waits = limit(&world, climbs[1].id()).await?;
+    assert_eq!((&*waits.limit, waits.jobs), ("stairs", vec![climbs[0].id()]));
+    world.client.set_limit(LimitRef::of::<knock>(), Allow::at_once(3)).await?;
+    assert_eq!(world.client.waits_for(third).await?, Some(WaitsFor::Worker));
+    world.client.set_limit(LimitRef::of::<knock>(), Allow::at_once(0)).await?;
+    assert_eq!(limit(&world, third).await?.bounds.concurrency, Some(0));
+    Ok(())
+}
