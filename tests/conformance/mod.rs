@@ -146,6 +146,7 @@ facts! {
         an_override_holds_until_it_is_cleared
         a_cleared_limit_is_as_it_is_declared
         a_lifted_limit_lets_all_start
+        however_many_wait_none_is_left_behind_when_a_limit_is_lifted
         nothing_starts_where_none_is_allowed
         a_task_without_a_limit_can_be_given_one
         a_rate_can_be_set

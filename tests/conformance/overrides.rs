@@ -117,6 +117,23 @@ pub(crate) async fn a_lifted_limit_lets_all_start(world: World) -> Result<()> {
     Ok(())
 }
 
+pub(crate) async fn however_many_wait_none_is_left_behind_when_a_limit_is_lifted(world: World) -> Result<()> {
+    let session = declaring(&world, limited("meter", Some("tenant"), 1)).await?;
+    meter::enqueue_many(&world.client, meters("acme", 0..1_200)).await?;
+    let mut won = claim(&session, &["meter"], 500).await?.len();
+    for _ in 0..5 {
+        won += claim(&session, &["meter"], 500).await?.len();
+    }
+    assert_eq!(won, 1, "the others wait");
+    world.client.set_limit(LimitRef::of::<meter>().key("tenant"), Allow::everything()).await?;
+    for _ in 0..10 {
+        session.promote(1_000).await?;
+        won += claim(&session, &["meter"], 500).await?.len();
+    }
+    assert_eq!(won, 1_200);
+    Ok(())
+}
+
 pub(crate) async fn nothing_starts_where_none_is_allowed(world: World) -> Result<()> {
     let door = Door::new();
     let mut worker = worker(&world, &door).await?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgq::testing::{ManualClock, Stepper, stepper};
-use pgq::{Context, FailureKind, Result, State, Timestamp, Worker};
+use pgq::{Allow, Context, FailureKind, LimitRef, Result, State, Timestamp, Worker};
 use tokio::sync::mpsc;
 
 use super::faults::{Ear, Fault, greet, plan, standing, wayward, wayward_by};
@@ -124,6 +124,23 @@ async fn an_attempt_that_needs_no_fence_goes_on_while_nobody_declares_its_worker
     assert!(ends.try_recv().is_err(), "nobody told it to end");
     client.cancel(id, "enough").await?;
     worker.beat().await?;
+    worker.settle().await?;
+    assert!(ends.try_recv().is_ok());
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_attempt_of_a_task_that_was_given_a_limit_is_told_too() -> Result<()> {
+    let clock = clock();
+    let (client, faults) = wayward_by(&clock)?;
+    let (told, mut ends) = mpsc::unbounded_channel();
+    let mut worker = stepper(&client, pgq::tasks![unfenced], Ear { told }).await?;
+    client.set_limit(LimitRef::of::<unfenced>(), Allow::at_once(5)).await?;
+    unfenced::enqueue(&client, ()).await?;
+    assert_eq!(worker.start().await?, 1);
+    clock.advance(TENURE);
+    plan(&faults.renew, &[Fault::Refused]);
+    beat_in_vain(&mut worker).await;
     worker.settle().await?;
     assert!(ends.try_recv().is_ok());
     Ok(())

@@ -49,7 +49,8 @@ impl Running {
         let (name, blocks) = task.as_ref().map_or(("", false), |task| (task.entry.name, task.entry.blocking));
         let started = engine.platform.clock.now();
         let grip = engine.held.add(&job, name, started);
-        grip.alone().store(task.as_ref().is_some_and(|task| is_counted(&task.entry.options)), Ordering::SeqCst);
+        let is_counted = task.as_ref().is_some_and(|task| is_counted(&task.entry.options));
+        grip.alone().store(is_counted || engine.limits.counts(&job.task), Ordering::SeqCst);
         Self {
             place: if blocks { engine.blocking.reserve() } else { None },
             grip,

@@ -285,6 +285,14 @@ impl Limits {
         })
     }
 
+    /// Whether attempts of this task are counted while they run.
+    pub(super) fn counts(&self, task: &str) -> bool {
+        self.with(|state| {
+            let mut pools = state.of_task.get(task).into_iter().flatten().map(|pool| &state.pools[*pool]);
+            pools.any(|pool| pool.name.is_some() && !pool.is_rate() && pool.cap.is_some())
+        })
+    }
+
     /// Attempts of the task of this name have ended, so many.
     pub(super) fn ended(&self, task: &str) {
         let (ask, stir) = self.with(|state| {

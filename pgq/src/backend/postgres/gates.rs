@@ -39,6 +39,8 @@ use super::session::PgSession;
 use super::wake::Call;
 use crate::Result;
 
+/// So many of those who wait at a gate without bounds are counted, and go at once.
+const STEP: u32 = 1_000;
 /// The most gates that a worker remembers to exist.
 const KNOWN: usize = 100_000;
 
@@ -209,6 +211,8 @@ async fn unpark(holder: &Holder<'_>, connection: &mut PgConnection, gates: &[PgR
         let (name, post, now) = read_post(row)?;
         let waiting: u32 = unsigned(column::<i64, _>(row, 10)?);
         let (count, again) = release(&post, waiting, now);
+        // Where all may go they go in steps, and no attempt's end need tell of those that are left.
+        let again = if waiting == STEP && count == STEP { Some(now) } else { again };
         some |= count > 0 || again != post.opens;
         free.insert(name, i64::from(count));
         opens.push((column::<String, _>(row, 0)?, again));
