@@ -259,6 +259,8 @@ pub(crate) async fn an_unknown_limit_is_told_with_the_nearest_one(world: World) 
         (LimitRef::of::<meter>().key("tenants"), "did you mean `meter[tenant]`"),
         (LimitRef::of::<meter>().value("acme"), "expected a key beside the value"),
         (LimitRef::of::<roam>().key("region"), "`Client::limits` lists"),
+        (LimitRef::task("di\0al"), "expected a name of 1 to 128"),
+        (LimitRef::of::<meter>().key("ten\0ant"), "did you mean `meter[tenant]`"),
     ] {
         let refused = world.client.set_limit(limit.clone(), Allow::at_once(1)).await.unwrap_err();
         assert!(refused.is_invalid() && refused.to_string().contains(said), "{refused}");

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use pgq::{Client, Context, Discarded, Env, Resources, Result, State, Worker, WorkerBuilder};
+use pgq::{Allow, Client, Context, Discarded, Env, LimitRef, Resources, Result, State, Worker, WorkerBuilder};
 use tokio::sync::{Notify, mpsc};
 
 use super::refusal;
@@ -292,6 +292,40 @@ pub(super) async fn a_handler_that_blocks_the_runtime_keeps_its_lease(client: Cl
         assert_eq!((job.state, job.attempt, job.crashes), (State::Completed, 1, 0));
     }
     Ok(())
+}
+
+pub(super) async fn what_an_operator_has_stopped_stays_so_when_a_worker_starts(client: Client) -> Result<()> {
+    let (first, _) = app();
+    worker(&client, first).spawn().await?.stop().await?;
+    client.set_limit(LimitRef::of::<say>(), Allow::at_once(0)).await?;
+    let stopped = say::enqueue(&client, "a".to_owned()).await?.id();
+    gather::enqueue(&client, ()).await?;
+    let (app, mut ear) = app();
+    let worker = worker(&client, app).spawn().await?;
+    assert_eq!(ear.next().await, "1");
+    assert_eq!(client.get(stopped).await?.unwrap().state, State::Available);
+    client.clear_limit(LimitRef::of::<say>()).await?;
+    assert_eq!(ear.next().await, "a");
+    worker.stop().await
+}
+
+/// It knew of no limit, and so doesn't look for any by itself.
+pub(super) async fn a_running_worker_hears_of_a_limit_that_is_set(client: Client) -> Result<()> {
+    let (app, mut ear) = app();
+    let worker = worker(&client, app).spawn().await?;
+    say::enqueue(&client, "a".to_owned()).await?;
+    assert_eq!(ear.next().await, "a");
+    client.set_limit(LimitRef::of::<hold>(), Allow::at_once(1)).await?;
+    let has_share = async {
+        while client.limits().await?[0].shares.is_empty() {
+            hold::enqueue(&client, ()).await?;
+            assert_eq!(ear.next().await, "held");
+            ear.open.notify_one();
+        }
+        Ok::<_, pgq::Error>(())
+    };
+    tokio::time::timeout(Duration::from_secs(20), has_share).await.expect("it asks for its share")?;
+    worker.stop().await
 }
 
 #[pgq::schedule(every = "1s")]

@@ -165,6 +165,7 @@ mod tests {
     fn as_many_leave_a_gate_as_may_pass_it() {
         assert_eq!(release(&post(most(3), 1), 5, NOW), (2, Some(after(BACKSTOP))), "those who run tell");
         assert_eq!(release(&post(most(3), 1), 1, NOW), (1, None));
+        assert_eq!(release(&post(most(0), 0), 5, NOW), (0, Some(after(BACKSTOP))), "whoever lets some pass tells");
         assert_eq!(release(&post(Bounds::default(), 9), 5, NOW), (5, None));
         let rate = Rate::every(Duration::from_secs(3), 2);
         let bounds = Bounds { concurrency: None, rate };

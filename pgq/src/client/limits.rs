@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pgq_core::limit::{MAX_UNITS, gate_name};
 use pgq_core::suggest::nearest;
-use pgq_core::{Bounds, Rate};
+use pgq_core::{Bounds, Rate, literal};
 
 use super::Client;
 use crate::backend::{LimitInfo, LimitName, full_name};
@@ -204,6 +204,8 @@ impl Client {
     }
 
     async fn limit_named(&self, limit: &LimitRef) -> Result<LimitName> {
+        let (Owner::Task(name) | Owner::Tasks(name)) = &limit.owner;
+        literal::name(name).map_err(|error| Error::invalid(format!("the name of a limit: {error}")))?;
         let full_name = limit.full_name();
         let kept = self.inner.backend.limits().await?;
         let gate = limit.value.as_ref().map(|value| gate_name(&full_name, value));

@@ -88,6 +88,13 @@ const OPERATOR: &[Expected] = &[
     expected!("trigger", "Index Scan using job_pkey"),
     expected!("free_keys", "Index Scan using job_pkey", "Bitmap Heap Scan", "Tid Scan"),
     expected!("get", "Index Scan using job_pkey", "Index Scan using history_default_id_idx", "Bitmap Heap Scan"),
+    expected!(
+        "whereabouts",
+        "Index Scan using job_pkey",
+        "Index Scan using history_default_id_idx",
+        "Bitmap Heap Scan"
+    ),
+    expected!("beside", "Index Scan using job_ready"),
     expected!("failures", "Index Scan using failure_job", "Index Scan Backward using failure_job", "Bitmap Heap Scan"),
 ];
 
