@@ -13,6 +13,7 @@ create table @worker (
   visible boolean not null,               -- whether others can see its connections end
   gone timestamptz,
   freed timestamptz,
+  doubts int not null default 0,          -- how often it has handed back what it didn't know of
   edition bigint                          -- the set of declarations that it has
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 

@@ -118,7 +118,6 @@ async fn sleeper(client: &Client) -> std::sync::Arc<dyn Session> {
         span: std::time::Duration::from_mins(1),
         wants: vec![want("default", "touch", 1)],
         tasks: Vec::new(),
-        keyed: false,
     };
     let session = client.backend().register(worker).await.unwrap();
     session.doze(Some(std::time::Duration::from_mins(1))).await.unwrap();

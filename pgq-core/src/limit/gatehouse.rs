@@ -13,7 +13,7 @@ pub type Place = (i16, Timestamp, JobId);
 /// When to look again at a gate that holds somebody up though nobody who has passed it will tell.
 const LOOK: Duration = Duration::from_secs(1);
 /// When to look again where somebody will, unless he dies between his end and that.
-const BACKSTOP: Duration = Duration::from_secs(30);
+const BACKSTOP: Duration = Duration::from_secs(10);
 
 /// Gates, as they stand, by their names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -82,6 +82,13 @@ impl Gatehouse {
         Ok(())
     }
 
+    /// Whether somebody who has passed has to leave first.
+    #[must_use]
+    pub fn is_full(&self, name: &str) -> bool {
+        let is_full = |post: &Post| post.bounds.concurrency.is_some_and(|most| post.gate.running >= most);
+        self.0.get(name).is_some_and(is_full)
+    }
+
     /// The gates, as they stand now.
     pub fn posts(&self) -> impl Iterator<Item = (&str, &Post)> {
         self.0.iter().map(|(name, post)| (name.as_str(), post))
@@ -98,8 +105,12 @@ impl Gatehouse {
 #[must_use]
 pub fn release(post: &Post, waiting: u32, now: Timestamp) -> (u32, Option<Timestamp>) {
     let free = post.gate.room(post.bounds, now).0.min(waiting);
+    if waiting == 0 {
+        return (0, None);
+    }
     if free == waiting {
-        return (free, None);
+        // One of them may be locked by somebody just now, and stay.
+        return (free, Some(now.saturating_add(LOOK)));
     }
     let mut after = Post { gate: post.gate.entered(post.bounds, now, free), ..post.clone() };
     after.look_again(now);
@@ -164,9 +175,10 @@ mod tests {
     #[test]
     fn as_many_leave_a_gate_as_may_pass_it() {
         assert_eq!(release(&post(most(3), 1), 5, NOW), (2, Some(after(BACKSTOP))), "those who run tell");
-        assert_eq!(release(&post(most(3), 1), 1, NOW), (1, None));
+        assert_eq!(release(&post(most(3), 1), 0, NOW), (0, None));
+        assert_eq!(release(&post(most(3), 1), 1, NOW), (1, Some(after(LOOK))), "who was locked stays");
         assert_eq!(release(&post(most(0), 0), 5, NOW), (0, Some(after(BACKSTOP))), "whoever lets some pass tells");
-        assert_eq!(release(&post(Bounds::default(), 9), 5, NOW), (5, None));
+        assert_eq!(release(&post(Bounds::default(), 9), 5, NOW), (5, Some(after(LOOK))));
         let rate = Rate::every(Duration::from_secs(3), 2);
         let bounds = Bounds { concurrency: None, rate };
         assert_eq!(release(&post(bounds, 0), 5, NOW), (2, Some(after(Duration::from_secs(3)))));

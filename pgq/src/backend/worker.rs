@@ -26,8 +26,6 @@ pub struct Registration {
     pub wants: Vec<Want>,
     /// What its tasks declare.
     pub tasks: Vec<Declaration>,
-    /// Whether they have limits with keys.
-    pub keyed: bool,
 }
 
 /// What one task declares, for those who read along: operators, dashboards, code that doesn't know the type.

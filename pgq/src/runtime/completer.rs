@@ -110,6 +110,13 @@ pub(super) struct Completer {
     aside: Vec<(Ended, Mark)>,
 }
 
+/// What is set aside isn't forgotten with who has.
+impl Drop for Completer {
+    fn drop(&mut self) {
+        self.engine.outbox.put_back(std::mem::take(&mut self.aside).into_iter().map(|(ended, _)| ended));
+    }
+}
+
 impl Completer {
     pub(super) fn new(engine: Arc<Engine>) -> Self {
         Self { engine, lingered: false, aside: Vec::new() }
@@ -126,12 +133,13 @@ impl Completer {
     /// Writes what waits; how many stay because somebody had them locked.
     pub(super) async fn flush(&mut self) -> Result<usize> {
         let taken = Taken { ended: self.engine.outbox.take(), outbox: &self.engine.outbox };
-        self.lingered = false;
         if taken.ended.is_empty() {
             return Ok(0);
         }
         let Written { answered, refused } = write(&*self.engine.session, taken.ended.clone()).await?;
         taken.answered();
+        // Not after an error: who lingers then forgets how often it failed, and doesn't back off.
+        self.lingered = false;
         let count = self.sort_out(answered);
         self.aside.extend(refused.into_iter().map(|ended| (ended, self.engine.platform.clock.mark())));
         Ok(count)

@@ -127,7 +127,7 @@ impl Running {
         let mut handler = Paced::new(handler, self.grip.clone());
         tokio::select! {
             biased;
-            outcome = &mut handler => outcome,
+            outcome = &mut handler => self.unless_hurried(outcome),
             () = self.engine.halt.abort.cancelled() => Outcome::Released,
             timeout = self.timeout(task, &attempt) => {
                 let failure = Failure::new(FailureKind::Timeout, &format!("the handler took longer than {timeout:?}"));
@@ -138,6 +138,15 @@ impl Running {
                 self.end_early(handler, &token, failure).await
             }
             why = self.grip.cancelled() => self.end_cancelled(handler, &token, why).await,
+        }
+    }
+
+    /// A handler that was told to end because the worker stops, and ends with an error, has only done as it was told: its job is
+    /// handed back like that of one who didn't listen.
+    fn unless_hurried(&self, outcome: Outcome) -> Outcome {
+        match outcome {
+            Outcome::Failed(_) if self.engine.halt.hurry.is_cancelled() => Outcome::Released,
+            outcome => outcome,
         }
     }
 

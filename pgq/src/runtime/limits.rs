@@ -483,8 +483,11 @@ impl Offer {
                 for pool in of_task.get(task).into_iter().flatten() {
                     let pool = &mut pools[*pool];
                     pool.used = self.limits.clock.mark();
+                    let is_rate = pool.is_rate();
                     match &mut pool.bucket {
                         Some((bucket, _)) => bucket.take(),
+                        // A start is past at once, and nothing ends it.
+                        None if is_rate => {}
                         None => pool.held += 1,
                     }
                 }

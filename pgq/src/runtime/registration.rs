@@ -35,7 +35,6 @@ pub(super) fn introduce<R>(plan: &Plan<R>) -> Registration {
         span: plan.lease,
         wants: plan.wants.to_vec(),
         tasks: plan.program.iter().map(TaskEntry::declare).collect(),
-        keyed: plan.entries.iter().flat_map(limits_of).any(|limited| limited.keyed),
     }
 }
 

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::claimer::Claimer;
 use super::completer::Completer;
@@ -84,6 +84,9 @@ pub(super) struct Life {
     claiming: Vec<JoinHandle<()>>,
     completing: JoinHandle<()>,
     telling: JoinHandle<()>,
+    /// Where the runtime is dropped nobody ends the heartbeat, which has a thread of its own: a lease that beats for ever would
+    /// keep its jobs.
+    _beats_no_longer: DropGuard,
 }
 
 impl Life {
@@ -118,12 +121,12 @@ impl Life {
         }
         let completing = start(Completer::new(Arc::clone(&engine)), &engine, &close);
         let telling = start(Herald(Arc::clone(&engine)), &engine, &close);
-        Ok(Self { engine, claiming, completing, telling })
+        Ok(Self { engine, claiming, completing, telling, _beats_no_longer: close.drop_guard() })
     }
 
     /// Waits until it is over, and brings that about in order.
     async fn end(self, drain: Duration, stop: &Stopper) -> Result<()> {
-        let Self { engine, mut claiming, completing, telling } = self;
+        let Self { engine, mut claiming, completing, telling, _beats_no_longer } = self;
         let halt = engine.halt.clone();
         tokio::select! {
             () = halt.drain.cancelled() => {}

@@ -90,8 +90,12 @@ impl Store {
 
     fn post(&self, name: &str, but: JobId) -> Option<Post> {
         let bounds = self.gate_bounds(name)?;
-        let waiting = [&self.gates.parked, &self.gates.ready].into_iter().filter_map(|lists| lists.get(name));
-        let first = waiting.filter_map(|keys| keys.iter().find(|key| key.id != but)).min();
+        // One of another queue or task that is ready may wait for a worker that there is none of.
+        let lane = self.jobs.get(&but).map(|row| &row.lane);
+        let of_lane = |key: &&Key| self.jobs.get(&key.id).map(|row| &row.lane) == lane;
+        let parked = self.gates.parked.get(name).and_then(|keys| keys.iter().find(|key| key.id != but));
+        let ready = self.gates.ready.get(name).and_then(|keys| keys.iter().filter(of_lane).find(|key| key.id != but));
+        let first = parked.into_iter().chain(ready).min();
         let first = first.map(|key| (key.rank, key.run_at, key.id));
         let opens = self.gates.opens.get(name).copied();
         Some(Post { bounds, gate: self.gate(name), first, opens, used: false })

@@ -211,7 +211,6 @@ mod tests {
             span: Duration::from_secs(30),
             wants: wants.to_vec(),
             tasks: Vec::new(),
-            keyed: false,
         }
     }
 

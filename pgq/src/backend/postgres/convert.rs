@@ -59,8 +59,15 @@ const LENT: &str = "a statement isn't prepared where the driver thinks: a pooler
 
 /// An error of the driver: the connection's, or the server's answer.
 pub(crate) fn database(error: sqlx::Error) -> Error {
-    let unreachable =
-        matches!(error, sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed);
+    let unreachable = matches!(
+        error,
+        sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
+    );
     if unreachable {
         return Error::new(Kind::Unreachable, "the connection to the database failed").because(error);
     }
@@ -80,11 +87,12 @@ pub(crate) fn database(error: sqlx::Error) -> Error {
     Error::new(Kind::Database, "the database refused a statement").because(error)
 }
 
-/// Whether a statement that ended so may well succeed when it is tried again: rolled back for another's sake (class 40), short
-/// of something (53), an object in use (55), somebody stepped in (57), the system's own errors (58), a server that only reads
-/// for now (25006), a transaction that took too long (25P03, 25P04). Source: PostgreSQL's manual, appendix A.
+/// Whether a statement that ended so may well succeed when it is tried again: the connection broke, or a pooler says that its own
+/// did (class 08), rolled back for another's sake (40), short of something (53), an object in use (55), somebody stepped in (57),
+/// the system's own errors (58, XX), a server that only reads for now (25006), a transaction that took too long (25P03, 25P04).
+/// Source: PostgreSQL's manual, appendix A.
 fn is_passing(code: &str) -> bool {
-    ["25006", "25P03", "25P04", "40", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class))
+    ["08", "25006", "25P03", "25P04", "40", "53", "55", "57", "58", "XX"].iter().any(|class| code.starts_with(class))
 }
 
 /// A column of a row that one of our own statements returned.

@@ -22,7 +22,7 @@
 //! | whoever was to pass next, or has left and was to look | a gate that holds somebody up is looked at again in time |
 //! | a worker's link between an end and its pass | the end is written once more, and its pass taken away whatever comes of that |
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use pgq_core::limit::gate::Gate;
@@ -37,10 +37,12 @@ use super::limit::read_bounds;
 use super::link::Link;
 use super::session::PgSession;
 use super::wake::Call;
-use crate::Result;
+use crate::error::{Error, Kind, Result};
 
 /// So many of those who wait at a gate without bounds are counted, and go at once.
 const STEP: u32 = 1_000;
+/// Whoever freezes with gates locked is cut off soon: others wait for them.
+const CUT_OFF: &str = "set local idle_in_transaction_session_timeout = '3s'";
 /// The most gates that a worker remembers to exist.
 const KNOWN: usize = 100_000;
 
@@ -55,10 +57,11 @@ impl PgSession {
         names.sort();
         let ids: Vec<i64> = jobs.iter().map(|job| job.id.0).collect();
         let epochs: HashMap<JobId, u32> = jobs.iter().map(|job| (job.id, job.epoch)).collect();
-        let mut transaction = self.engine().begin().await?;
+        let lanes: BTreeSet<(String, String)> = jobs.iter().map(|job| (job.queue.clone(), job.task.clone())).collect();
+        let mut transaction = self.engine().begin_with(CUT_OFF).await?;
         self.lock_gates(&mut transaction, &names).await?;
         let holder = self.holder();
-        let (mut house, now) = read(&holder, &mut transaction, &names, &ids).await?;
+        let (mut house, now) = read(&holder, &mut transaction, &names, &ids, lanes).await?;
         let (mut through, mut held_up, mut passes) = (Vec::with_capacity(jobs.len()), Vec::new(), Vec::new());
         for job in jobs {
             let place = (job.priority.rank(), job.run_at, job.id);
@@ -71,13 +74,15 @@ impl PgSession {
                 Err(gate) => held_up.push((job.id, gate.to_owned())),
             }
         }
-        let mut parked: Vec<String> = held_up.iter().map(|(_, gate)| gate.clone()).collect();
+        // Of those where somebody has to leave first, as he may have left meanwhile. Who waits for his turn is called.
+        let parked = !held_up.is_empty();
+        let full = held_up.iter().map(|(_, gate)| gate.clone()).filter(|gate| house.is_full(gate));
+        let full: BTreeSet<String> = full.collect();
         let epochs = passes.iter().filter_map(|(id, _)| epochs.get(id).map(|epoch| epoch.cast_signed())).collect();
         self.write_passes(&mut transaction, passes, epochs, &house, held_up).await?;
         transaction.commit().await.map_err(database)?;
-        parked.dedup();
-        self.look_at(&parked).await?;
-        Ok((through, !parked.is_empty()))
+        self.look_at(&Vec::from_iter(full)).await?;
+        Ok((through, parked))
     }
 
     async fn lock_gates(&self, connection: &mut PgConnection, names: &[String]) -> Result<()> {
@@ -124,7 +129,12 @@ impl PgSession {
         }
         let (held, at) = columns(held_up);
         let query = self.statements.pass.query().bind(self.lease.0).bind(jobs).bind(gates).bind(names).bind(rests);
-        query.bind(opens).bind(held).bind(at).bind(epochs).execute(connection).await.map(drop).map_err(database)
+        let asked = epochs.len();
+        let row = query.bind(opens).bind(held).bind(at).bind(epochs).fetch_one(connection).await.map_err(database)?;
+        if unsigned::<_, usize>(column::<i64, _>(&row, 0)?) < asked {
+            return Err(Error::new(Kind::Interrupted, "the lease was lost before the gates of limit keys"));
+        }
+        Ok(())
     }
 
     /// Takes away what is counted at gates and doesn't run: of workers that are gone, or of this worker what it holds no longer.
@@ -156,17 +166,25 @@ impl PgSession {
 
     /// Lets those go who wait at gates that open; how many, and how long until the next gate opens.
     pub(super) async fn open_gates(&self, step: u32) -> Result<(u32, Option<Duration>)> {
-        let mut transaction = self.engine().begin().await?;
+        let mut next = self.next_gate().await?;
+        if next.is_none_or(|next| !next.is_zero()) {
+            return Ok((0, next));
+        }
+        let mut transaction = self.engine().begin_with(CUT_OFF).await?;
         let query = self.statements.due_gates.query().bind(i64::from(step)).bind(self.now());
         let due = query.fetch_all(&mut *transaction).await.map_err(database)?;
         let call = if due.is_empty() { Call::nobody() } else { unpark(&self.holder(), &mut transaction, &due).await? };
-        let query = self.statements.next_gate.query().bind(self.now());
-        let next = query.fetch_optional(&mut *transaction).await.map_err(database)?;
         transaction.commit().await.map_err(database)?;
         self.tell_of_ready(&call).await?;
-        let next = next.map(|row| column::<i64, _>(&row, 0)).transpose()?;
-        let next = next.map(|micros| Duration::from_micros(unsigned(micros.max(0))));
+        next = self.next_gate().await?;
         Ok((unsigned(call.jobs()), next))
+    }
+
+    /// How long until the next gate opens.
+    async fn next_gate(&self) -> Result<Option<Duration>> {
+        let rows = self.engine().rows(self.statements.next_gate.query().bind(self.now())).await?;
+        let micros: Option<i64> = rows.first().map(|row| column(row, 0)).transpose()?;
+        Ok(micros.map(|micros| Duration::from_micros(unsigned(micros.max(0)))))
     }
 }
 
@@ -187,7 +205,7 @@ pub(super) async fn look(link: &Link, holder: &Holder<'_>, gates: &[String]) -> 
     if gates.is_empty() {
         return Ok(Call::nobody());
     }
-    let mut transaction = link.begin().await?;
+    let mut transaction = link.begin_with(CUT_OFF).await?;
     let held = holder.statements.held_gates.query().bind(gates).fetch_all(&mut *transaction).await.map_err(database)?;
     let call = if held.is_empty() { Call::nobody() } else { unpark(holder, &mut transaction, &held).await? };
     transaction.commit().await.map_err(database)?;
@@ -205,6 +223,7 @@ fn gate_names(rows: &[PgRow]) -> Result<Vec<String>> {
 async fn unpark(holder: &Holder<'_>, connection: &mut PgConnection, gates: &[PgRow]) -> Result<Call> {
     let names = gate_names(gates)?;
     let query = holder.statements.gates.query().bind(&names).bind(Vec::<i64>::new()).bind(true).bind(holder.now);
+    let query = query.bind(Vec::<String>::new()).bind(Vec::<String>::new());
     let rows = query.fetch_all(&mut *connection).await.map_err(database)?;
     let (mut free, mut opens, mut some) = (BTreeMap::new(), Vec::new(), false);
     for row in &rows {
@@ -236,8 +255,11 @@ async fn read(
     connection: &mut PgConnection,
     names: &[String],
     candidates: &[i64],
+    lanes: BTreeSet<(String, String)>,
 ) -> Result<(Gatehouse, Timestamp)> {
+    let (queues, tasks): (Vec<_>, Vec<_>) = lanes.into_iter().unzip();
     let query = holder.statements.gates.query().bind(names).bind(candidates).bind(false).bind(holder.now);
+    let query = query.bind(queues).bind(tasks);
     let rows = query.fetch_all(connection).await.map_err(database)?;
     let (mut posts, mut at) = (Vec::with_capacity(rows.len()), Timestamp::EPOCH);
     for row in &rows {

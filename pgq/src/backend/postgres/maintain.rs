@@ -35,10 +35,8 @@ impl PgSession {
             self.passed().mark_behind();
         }
         self.call(&call).await?;
-        if self.keyed {
-            let (opened, opens) = self.open_gates(step).await?;
-            (moved, next) = (moved + opened, next.into_iter().chain(opens).min());
-        }
+        let (opened, opens) = self.open_gates(step).await?;
+        (moved, next) = (moved + opened, next.into_iter().chain(opens).min());
         Ok(Promoted { moved, next })
     }
 
@@ -63,9 +61,6 @@ impl PgSession {
             // They are as old as they were when somebody claimed them.
             self.passed().mark_behind();
         }
-        self.leave_lost(false).await?;
-        self.reclaim_shares().await?;
-        self.cancel_untold().await?;
         let (mut call, mut discarded) = (Call::nobody(), Vec::new());
         for row in &freed {
             let (ready, over): (bool, bool) = (column(row, 2)?, column(row, 4)?);
@@ -76,8 +71,19 @@ impl PgSession {
                 discarded.push(given_up(row)?);
             }
         }
-        self.call(&call).await?;
+        // What was freed stands, and is told whatever becomes of this: the next step does it again.
+        if let Err(error) = self.settle_lost(&call).await {
+            tracing::warn!(?error, "what else workers that are gone had isn't free yet");
+        }
         Ok(Rescued { gone, freed: unsigned(freed.len()), discarded })
+    }
+
+    /// What workers that are gone had besides their jobs.
+    async fn settle_lost(&self, call: &Call) -> Result<()> {
+        self.call(call).await?;
+        self.leave_lost(false).await?;
+        self.reclaim_shares().await?;
+        self.cancel_untold().await
     }
 
     /// A wish to cancel a running job outlives the worker that was told and died.
@@ -114,10 +120,8 @@ impl PgSession {
     }
 
     async fn prune_step(&self, step: u32) -> Result<Pruned> {
-        if self.keyed {
-            // Passes whose attempts have ended while that couldn't be said.
-            self.leave_lost(true).await?;
-        }
+        // Passes whose attempts have ended while that couldn't be said.
+        self.leave_lost(true).await?;
         let until = self.pruned_until().map(Instant);
         let query = self.statements.prune.query().bind(i64::from(step)).bind(self.now()).bind(until);
         let row = self.engine().row(query).await?;

@@ -198,12 +198,12 @@ async fn hot_statements_walk_their_index_whatever_the_planner_knows() {
 /// With 1,000,000 jobs and as many in history, each on tens of thousands of pages: what is touched grows with what is asked
 /// for, here a hundred jobs.
 async fn assert_pages(connection: &mut PgConnection) {
-    let claim = "7, '{default}', '{a}', '{100}', 100, 4000000, '{32768}', '{-infinity}', '{0}', null, false, false, 2, '{}', '{}', '{}'";
+    let claim = "7, '{default}', '{a}', '{100}', 100, 4000000, '{32768}', '{-infinity}', '{0}', null, false, false, 2, '{}', '{}', '{}', 0";
     assert_few(connection, 10_000, "claim", claim).await;
     assert_few(connection, 10_000, "promote", "100, null, 1").await;
     assert_few(connection, 10_000, "prune", "100, null, null").await;
     let gates = (1..=100).map(|n| format!("task:a[b]={n}")).collect::<Vec<_>>().join(",");
-    assert_few(connection, 10_000, "gates", &format!("'{{{gates}}}', '{{}}', true, null")).await;
+    assert_few(connection, 10_000, "gates", &format!("'{{{gates}}}', '{{}}', true, null, '{{}}', '{{}}'")).await;
     assert_few(connection, 10_000, "held_gates", &format!("'{{{gates}}}'")).await;
     connection.execute("reset all").await.unwrap();
     let ids = |from: u32| (from..from + 100).map(|id| id.to_string()).collect::<Vec<_>>().join(",");

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::error::Error as _;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -35,10 +36,10 @@ pub(super) struct PgSession {
     pub(super) witness: Arc<Witness>,
     passed: Mutex<Passed>,
     pruned_until: Mutex<Option<Timestamp>>,
-    /// Whether its tasks have limits with keys.
-    pub(super) keyed: bool,
     /// Gates that are known to exist.
     gates: Mutex<HashSet<String>>,
+    /// How often doubts were settled about what the lease holds.
+    doubts: AtomicI32,
 }
 
 /// The most bytes of payload of one claim, whatever it asks for; a single job may have more.
@@ -54,8 +55,8 @@ impl PgSession {
             witness: Arc::default(),
             passed: Mutex::default(),
             pruned_until: Mutex::default(),
-            keyed: worker.keyed,
             gates: Mutex::default(),
+            doubts: AtomicI32::new(0),
         };
         session.introduce(worker).await?;
         Ok(session)
@@ -166,7 +167,7 @@ impl PgSession {
         let query = query.bind(i64::from(claim.limit)).bind(MOST_BYTES).bind(ranks).bind(instants).bind(ids);
         let query = query.bind(self.now()).bind(loose).bind(claim.suspect).bind(i32::from(crash::SUSPECT));
         let (places, groups, rooms) = members(&claim.groups);
-        let query = query.bind(places).bind(groups).bind(rooms);
+        let query = query.bind(places).bind(groups).bind(rooms).bind(self.doubts.load(Ordering::SeqCst));
         let rows = self.engine().rows(query).await?;
         let Batch { jobs, again, blocked } = read_batch(&rows)?;
         if !loose {
@@ -217,20 +218,21 @@ impl PgSession {
 
     async fn release_others(&self, kept: &[(JobId, u32)]) -> Result<u32> {
         let mut transaction = self.begin_scan().await?;
-        self.settle(&mut transaction).await?;
+        let doubts = self.settle(&mut transaction).await?;
         let freed = self.release(&mut transaction, kept).await?;
         transaction.commit().await.map_err(database)?;
+        self.doubts.store(doubts, Ordering::SeqCst);
         self.call(&call_for(&freed)?).await?;
-        if self.keyed {
-            self.leave_lost(true).await?;
-        }
+        self.leave_lost(true).await?;
         Ok(unsigned(freed.len()))
     }
 
-    /// Waits for claims of this worker that are still in flight, so that what follows sees all of them.
-    async fn settle(&self, connection: &mut sqlx::PgConnection) -> Result<()> {
+    /// Waits for claims of this worker that are still in flight, so that what follows sees all of them; those that arrive later win
+    /// nothing. The count of doubts, from the commit on.
+    async fn settle(&self, connection: &mut sqlx::PgConnection) -> Result<i32> {
         let query = self.statements.settle.query().bind(self.lease.0);
-        query.execute(connection).await.map(drop).map_err(database)
+        let row = query.fetch_optional(connection).await.map_err(database)?;
+        row.map_or(Ok(0), |row| column(&row, 0))
     }
 
     async fn release(&self, connection: &mut sqlx::PgConnection, kept: &[(JobId, u32)]) -> Result<Vec<PgRow>> {

@@ -34,6 +34,7 @@ impl Postgres {
     async fn gate_wait(&self, gate: Option<String>) -> Result<WaitsFor> {
         let gates: Vec<String> = gate.into_iter().collect();
         let query = self.statements.gates.query().bind(&gates).bind(Vec::<i64>::new()).bind(false).bind(self.now());
+        let query = query.bind(Vec::<String>::new()).bind(Vec::<String>::new());
         let rows = self.link.rows(query).await?;
         let Some(row) = rows.first() else { return Ok(WaitsFor::Worker) };
         let (name, post, now) = read_post(row)?;

@@ -3,10 +3,11 @@
 -- the time; $11 whether to take from all tasks at once, whatever their heads' ranks: where somebody has locked what
 -- should come first, that is left to him; $12 whether a suspect may be among them, one at most: a job of $13 crashes or more;
 -- groups of tasks that share what room there is: $14 places of tasks, $15 numbers of groups, $16 their room. Of a task of
--- which none is wanted it is only answered that there is something.
+-- which none is wanted it is only answered that there is something. $17 how often the worker has settled doubts: a claim that a
+-- broken link delivers after that wins nothing.
 -- A worker that rescue is declaring gone (`for update`) waits here and then finds itself gone; one that is here first is
 -- left alone by rescue. So no claim can commit for a worker that was declared gone.
-with me as materialized (select from @worker where id = $1 and gone is null for key share),
+with me as materialized (select from @worker where id = $1 and gone is null and doubts = $17 for key share),
 paused as materialized (
   select kind, name from @pause where until is null or until > coalesce($10::timestamptz, statement_timestamp())),
 -- The first job of each task, looked at without a lock: one of a better rank than what was passed, or one behind that.

@@ -1,5 +1,6 @@
 -- The gates $1, locked before, as they stand: their bounds, how many run that have passed, the first job that waits for one that
--- lets one at a time through (the jobs $2 apart), and how many wait, if $3, counted as far as it matters; $4 the time.
+-- lets one at a time through (the jobs $2 apart), and how many wait, if $3, counted as far as it matters; $4 the time; $5 queues and $6
+-- tasks of the jobs that stand before them.
 select gate.name, bound.concurrency, bound.interval_ns, bound.burst, held.running, gate.rest, gate.opens,
        first.rank, first.run_at, first.id,
        (select count(*)
@@ -27,11 +28,15 @@ left join lateral (
      order by job.rank, job.run_at, job.id
      limit 1)
     union all
-    -- Who was claimed elsewhere and stands before the gate has his turn too; who has passed has had it.
+    -- Who was claimed elsewhere and stands before the gate has his turn too; who has passed has had it. One of the same queue and
+    -- task that is free is being claimed just now; one of others may wait for a worker that there is none of.
     (select rank, run_at, id from @job as job
      where bound.concurrency = 1 and not $3 and job.limit_key = gate.name and job.lane = 0 and job.id <> all ($2::bigint[])
-       and (job.lease is null or not exists (
-           select from @pass as pass where pass.job = job.id and pass.gate = gate.name and pass.epoch = job.epoch))
+       and case when job.lease is null
+                then job.crashes < 2 and (job.queue, job.task) in (select * from unnest($5::text[], $6::text[]))
+                else not exists (
+                  select from @pass as pass
+                  where pass.job = job.id and pass.gate = gate.name and pass.epoch = job.epoch) end
      order by job.rank, job.run_at, job.id
      limit 1)) as waits
   order by waits.rank, waits.run_at, waits.id

@@ -1,10 +1,16 @@
 -- Who has passed gates that were read under their locks, in the lease $1: $2 jobs, $3 gates, $9 epochs. What has changed of gates: $4 names,
 -- $5 when they are at rest, $6 when they open. Who is held up: $7 jobs, $8 the gate at which each waits; the attempt is
--- refunded, and the job keeps its place.
-with passed as (
+-- refunded, and the job keeps its place. Answers how many passes there are: fewer than were asked for where the worker was declared
+-- gone, or a job is no longer its own.
+with me as materialized (select from @worker where id = $1::bigint and gone is null for key share),
+passed as (
   insert into @pass (job, gate, epoch, lease)
-  select job, gate, epoch, $1::bigint from unnest($2::bigint[], $3::text[], $9::int[]) as passed (job, gate, epoch)
-  on conflict (gate, job) do update set epoch = excluded.epoch, lease = excluded.lease),
+  select job.id, asked.gate, asked.epoch, $1
+  from me, unnest($2::bigint[], $3::text[], $9::int[]) as asked (job, gate, epoch)
+  cross join lateral (
+    select id from @job where id = asked.job and lease = $1 and epoch = asked.epoch limit 1) as job
+  on conflict (gate, job) do update set epoch = excluded.epoch, lease = excluded.lease
+  returning 1),
 moved as (
   update @gate as gate
   set rest = moved.rest, opens = moved.opens
@@ -13,8 +19,10 @@ moved as (
 held as materialized (
   select held.gate, job.tid
   from unnest($7::bigint[], $8::text[]) as held (id, gate)
-  cross join lateral (select ctid as tid from @job where id = held.id and lease = $1 limit 1 for update) as job)
-update @job as job
-set lease = null, attempt = job.attempt - 1, lane = 2, limit_key = held.gate
-from held
-where job.ctid = held.tid
+  cross join lateral (select ctid as tid from @job where id = held.id and lease = $1 limit 1 for update) as job),
+parked as (
+  update @job as job
+  set lease = null, attempt = job.attempt - 1, lane = 2, limit_key = held.gate
+  from held
+  where job.ctid = held.tid)
+select count(*) from passed

@@ -1,2 +1,7 @@
--- Waits for claims of the worker $1 that are still in flight: they hold its row for key share.
-select from @worker where id = $1::bigint for update
+-- Waits for claims of the worker $1 that are still in flight, which hold its row for key share; those that come later with the
+-- count of before win nothing. Answers the count from now on.
+with settled as (select id from @worker where id = $1::bigint for update)
+update @worker as worker set doubts = worker.doubts + 1
+from settled
+where worker.id = settled.id
+returning worker.doubts
