@@ -155,7 +155,8 @@ facts! {
         what_began_while_a_limit_was_lifted_counts
         limits_are_listed_with_who_has_what
         an_unknown_limit_is_told_with_the_nearest_one
-        an_odd_bound_is_refused;
+        an_odd_bound_is_refused
+        whatever_is_set_and_cleared_no_job_is_left_behind;
     transaction:
         a_job_exists_once_its_transaction_is_committed
         a_job_of_a_rolled_back_transaction_never_existed

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pgq::backend::{Bounds, Declared, Limited, Session, Transition};
 use pgq::testing::Stepper;
-use pgq::{Allow, BoxError, Context, LimitInfo, LimitRef, Measure, Rate, Result};
+use pgq::{Allow, BoxError, Context, LimitInfo, LimitRef, Measure, Rate, Result, State};
 
 use super::limits::Door;
 use crate::world::{World, claim, end};
@@ -284,5 +284,61 @@ pub(crate) async fn an_odd_bound_is_refused(world: World) -> Result<()> {
         assert!(refused.is_invalid() && refused.to_string().contains(said), "{refused}");
     }
     assert_eq!(at_once(&world, "dial").await?, Some([Some(2), None, Some(2)]));
+    Ok(())
+}
+
+/// What may be set, one after the other.
+fn some_bounds(turn: u64) -> Allow {
+    let starts = Allow::everything().starts(5.0, SECOND);
+    [Allow::at_once(0), Allow::at_once(1), starts, Allow::everything(), Allow::at_once(3).starts(9.0, SECOND).burst(1)]
+        [(turn % 5) as usize]
+}
+
+fn some_limit(turn: u64) -> LimitRef {
+    let tenant = || LimitRef::of::<meter>().key("tenant");
+    match turn % 6 {
+        0 => LimitRef::of::<dial>(),
+        1 => LimitRef::of::<roam>(),
+        2 => LimitRef::shared("stripe"),
+        3 => tenant(),
+        4 => tenant().value("acme"),
+        _ => tenant().value("zeta"),
+    }
+}
+
+pub(crate) async fn whatever_is_set_and_cleared_no_job_is_left_behind(world: World) -> Result<()> {
+    let door = Door::new();
+    door.open(10_000);
+    let mut workers = [worker(&world, &door).await?, worker(&world, &door).await?];
+    let mut chance = 7_u64;
+    for _ in 0..120 {
+        chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let turn = chance >> 33;
+        match turn % 7 {
+            0 => drop(dial::enqueue_many(&world.client, 0..3).await?),
+            1 => drop(roam::enqueue_many(&world.client, 0..3).await?),
+            2 => drop(meter::enqueue_many(&world.client, meters("acme", 0..3)).await?),
+            3 => drop(meter::enqueue_many(&world.client, meters("zeta", 0..3)).await?),
+            4 => world.client.set_limit(some_limit(turn / 7), some_bounds(turn / 49)).await?,
+            5 => drop(world.client.clear_limit(some_limit(turn / 7)).await?),
+            _ => world.clock.advance(SECOND / 4),
+        }
+        workers[(turn / 343 % 2) as usize].step().await?;
+    }
+    for limit in 0..6 {
+        world.client.clear_limit(some_limit(limit)).await?;
+    }
+    for _ in 0..60 {
+        world.clock.advance(SECOND);
+        for worker in &mut workers {
+            worker.beat().await?;
+            worker.drain().await?;
+        }
+    }
+    let left = world.client.jobs().state(State::Available).count().await?.jobs;
+    let done = world.client.jobs().state(State::Completed).count().await?.jobs;
+    assert!(left == 0 && done > 100, "{left} left, {done} done");
+    let limits = world.client.limits().await?;
+    assert!(limits.iter().all(|limit| limit.set.is_none() && limit.values.is_empty() && limit.busy == 0), "{limits:?}");
     Ok(())
 }
