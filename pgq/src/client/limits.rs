@@ -163,7 +163,8 @@ impl Client {
         Ok(limits)
     }
 
-    /// Sets what a limit allows in place of what its declaration says, for all workers, within a second. It holds until it is
+    /// Sets what a limit allows in place of what its declaration says, for all workers, within a second; for
+    /// poll-only ones none of whose tasks had a limit without a key, within ten. It holds until it is
     /// [cleared](Client::clear_limit), whatever is deployed meanwhile. Attempts that run go on; where more run than are allowed,
     /// none starts until enough have ended.
     ///
