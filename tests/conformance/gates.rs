@@ -258,3 +258,24 @@ pub(crate) async fn what_waits_at_a_gate_holds_up_no_other_key(world: World) -> 
     assert_eq!(won.len(), 2, "after {claims} claims");
     Ok(())
 }
+
+pub(crate) async fn a_job_that_nobody_runs_holds_up_no_other_task_at_its_gate(world: World) -> Result<()> {
+    let door = Door::new();
+    let mut worker = world.worker(pgq::tasks![collect], door.clone()).await?;
+    pay::enqueue(&world.client, PayArgs { bank: "gls".to_owned(), sum: 1 }).await?;
+    collect::enqueue_many(&world.client, (1..3).map(|sum| CollectArgs { bank: "gls".to_owned(), sum })).await?;
+    door.open(9);
+    assert_eq!(worker.drain().await?, 2);
+    Ok(())
+}
+
+pub(crate) async fn nobody_who_waits_is_claimed_again_and_again(world: World) -> Result<()> {
+    let (one, two) = (gated(&world).await?, gated(&world).await?);
+    let jobs = post::enqueue_many(&world.client, (0..3).map(|number| PostArgs { account: 7, number })).await?;
+    assert_eq!(claim(&one, &["post"], 9).await?.len(), 1);
+    for _ in 0..5 {
+        assert_eq!(claim(&two, &["post"], 9).await?, []);
+    }
+    assert!(world.job(jobs[2].id()).await?.epoch <= 1);
+    Ok(())
+}

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pgq::testing::Stepper;
-use pgq::{BoxError, Context, Result};
+use pgq::{Allow, BoxError, Context, LimitRef, Result};
 use tokio::sync::Semaphore;
 
 use crate::world::{SPAN, World};
@@ -202,5 +202,25 @@ pub(crate) async fn workers_keep_a_rate_together(world: World) -> Result<()> {
         world.clock.advance(SECOND / 10);
     }
     assert!((19..=22).contains(&started), "{started} in ten seconds");
+    Ok(())
+}
+
+pub(crate) async fn a_rate_that_was_lifted_for_a_while_is_kept_again(world: World) -> Result<()> {
+    let door = Door::new();
+    let mut worker = worker(&world, &door).await?;
+    door.open(99);
+    let limit = LimitRef::of::<paced>();
+    paced::enqueue_many(&world.client, [(); 20]).await?;
+    assert_eq!(worker.drain().await?, 2);
+    world.client.set_limit(limit.clone(), Allow::everything()).await?;
+    assert_eq!(worker.drain().await?, 18);
+    world.client.clear_limit(limit).await?;
+    paced::enqueue_many(&world.client, [(); 9]).await?;
+    let mut started = 0;
+    for _ in 0..20 {
+        started += worker.drain().await?;
+        world.clock.advance(SECOND / 10);
+    }
+    assert!((3..=6).contains(&started), "{started} in two seconds");
     Ok(())
 }

@@ -109,7 +109,9 @@ facts! {
         a_retry_goes_behind_those_that_wait
         a_higher_bound_lets_more_through
         other_arguments_lead_to_another_gate
-        what_waits_at_a_gate_holds_up_no_other_key;
+        what_waits_at_a_gate_holds_up_no_other_key
+        a_job_that_nobody_runs_holds_up_no_other_task_at_its_gate
+        nobody_who_waits_is_claimed_again_and_again;
     limits:
         no_more_attempts_of_a_task_run_at_once_than_it_allows
         workers_that_starve_are_given_their_part
@@ -119,7 +121,8 @@ facts! {
         what_a_worker_runs_counts_until_it_is_gone
         what_a_worker_does_not_use_goes_back_within_a_second
         a_rate_lets_its_burst_start_and_then_one_at_a_time
-        workers_keep_a_rate_together;
+        workers_keep_a_rate_together
+        a_rate_that_was_lifted_for_a_while_is_kept_again;
     shares:
         nobody_has_more_of_a_limit_than_there_is
         what_is_given_back_goes_to_who_waits_and_he_is_told

@@ -100,3 +100,15 @@ async fn a_higher_priority_is_seen_at_once() {
     let high = world.put_one(with_priority("a", 9)).await.unwrap();
     assert_eq!(ids(&claim(&session, 1).await.jobs), [high]);
 }
+
+#[tokio::test]
+async fn a_claim_that_arrives_after_its_doubts_were_settled_wins_nothing() {
+    let world = World::postgres().await;
+    put(&world, 1).await;
+    let session = world.session(&["a"]).await.unwrap();
+    let late = "update pgq.worker set doubts = doubts + 1";
+    pgq::sqlx::query(late).execute(world.client.pool().unwrap()).await.unwrap();
+    assert_eq!(claim(&session, 9).await.jobs, [], "it is one of before");
+    session.release_all_but(Vec::new()).await.unwrap();
+    assert_eq!(claim(&session, 9).await.jobs.len(), 1);
+}

@@ -72,7 +72,7 @@ fn app() -> (App, Ear) {
 }
 
 fn worker(client: &Client, app: App) -> WorkerBuilder<App> {
-    let tasks = pgq::tasks![say, hold, stubborn, flaky, doomed, gather, block];
+    let tasks = pgq::tasks![say, hold, stubborn, obedient, flaky, doomed, gather, block];
     Worker::builder().client(client.clone()).tasks(tasks).resources(app)
 }
 
@@ -98,6 +98,14 @@ async fn hold(ctx: Context<App>) -> Result<(), pgq::BoxError> {
 async fn stubborn(ctx: Context<App>) -> Result<(), pgq::BoxError> {
     ctx.tell("started");
     std::future::pending().await
+}
+
+/// Ends when it is told to, with an error.
+#[pgq::task]
+async fn obedient(ctx: Context<App>) -> Result<(), pgq::BoxError> {
+    ctx.tell("started");
+    ctx.token().cancelled().await;
+    Err("told to end".into())
 }
 
 #[pgq::task(retry = fixed("50ms"))]
@@ -247,6 +255,17 @@ pub(super) async fn a_handler_that_outlives_the_drain_period_is_handed_back(clie
     Ok(())
 }
 
+pub(super) async fn a_handler_that_fails_because_its_worker_stops_is_handed_back(client: Client) -> Result<()> {
+    let (app, mut ear) = app();
+    let worker = worker(&client, app).drain_timeout(Duration::ZERO).spawn().await?;
+    let id = obedient::job(()).max_attempts(1).enqueue(&client).await?.id();
+    assert_eq!(ear.next().await, "started");
+    worker.stop().await?;
+    let job = client.get(id).await?.unwrap();
+    assert_eq!((job.state, job.attempt), (State::Available, 0));
+    Ok(())
+}
+
 pub(super) async fn a_stopping_worker_fires_the_tokens(client: Client) -> Result<()> {
     let (app, mut ear) = app();
     let worker = worker(&client, app).drain_timeout(Duration::ZERO).spawn().await?;
@@ -353,4 +372,27 @@ pub(super) async fn one_worker_makes_the_jobs_of_schedules_and_another_runs_them
     maker.stop().await?;
     assert_eq!(quiet.next().await, "closed", "it ran none");
     runner.stop().await
+}
+
+/// The heartbeat has a thread of its own, which would keep the lease for as long as the process lives.
+pub(super) async fn a_dropped_runtime_gives_up_its_lease(client: Client) -> Result<()> {
+    let (app, mut ear) = app();
+    let id = stubborn::enqueue(&client, ()).await?.id();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let builder = worker(&client, app).lease(Duration::from_secs(1));
+    let held = runtime.spawn(builder.spawn()).await.unwrap()?;
+    assert_eq!(ear.next().await, "started");
+    runtime.shutdown_background();
+    let mut other = pgq::testing::stepper(&client, pgq::tasks![refusal::idle], ()).await?;
+    let freed = async {
+        while client.get(id).await?.unwrap().state == State::Running {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            other.beat().await?;
+            other.rescue().await?;
+        }
+        Ok::<(), pgq::Error>(())
+    };
+    tokio::time::timeout(Duration::from_secs(20), freed).await.expect("it is freed")?;
+    drop(held);
+    Ok(())
 }
