@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pgq::backend::Transition;
+use pgq::backend::{Cancelled, Renewal, Transition};
 use pgq::{Cancellation, Context, FailureKind, JobId, Result, State};
 
 use crate::world::{SPAN, World, after, claim, end, job, notice, retry};
@@ -61,7 +61,6 @@ pub(crate) async fn the_holder_of_a_running_job_is_told(world: World) -> Result<
     assert!(notice(&mut pulse).await.told);
     let told = pgq::backend::Cancelled { id: won[0].id, epoch: 1, why: "enough".to_owned() };
     assert_eq!(pulse.renew().await?, pgq::backend::Renewal::Alive { cancelled: vec![told] });
-    assert_eq!(pulse.renew().await?, pgq::backend::Renewal::Alive { cancelled: Vec::new() });
     Ok(())
 }
 
@@ -93,5 +92,47 @@ pub(crate) async fn a_wish_to_cancel_outlives_the_worker_that_died(world: World)
     other.attend().await?.renew().await?;
     other.rescue(10).await?;
     assert_eq!(world.state(id).await?, State::Cancelled);
+    Ok(())
+}
+
+pub(crate) async fn a_wish_to_cancel_is_said_for_as_long_as_the_job_runs(world: World) -> Result<()> {
+    world.put_one(job("a")).await?;
+    let session = world.session(&["a"]).await?;
+    let mut pulse = session.attend().await?;
+    let won = claim(&session, &["a"], 1).await?;
+    world.client.cancel(won[0].id, "enough").await?;
+    let told = Cancelled { id: won[0].id, epoch: won[0].epoch, why: "enough".to_owned() };
+    for _ in 0..2 {
+        assert_eq!(pulse.renew().await?, Renewal::Alive { cancelled: vec![told.clone()] }, "an answer may be lost");
+    }
+    end(&session, &won[0], Transition::Complete).await?;
+    assert_eq!(pulse.renew().await?, Renewal::Alive { cancelled: Vec::new() });
+    session.rescue(9).await?;
+    assert_eq!(world.state(won[0].id).await?, State::Completed, "it came too late");
+    Ok(())
+}
+
+pub(crate) async fn a_wish_to_cancel_outlives_a_job_that_is_handed_back(world: World) -> Result<()> {
+    world.put_one(job("a")).await?;
+    let session = world.session(&["a"]).await?;
+    let won = claim(&session, &["a"], 1).await?;
+    world.client.cancel(won[0].id, "enough").await?;
+    session.release_all_but(Vec::new()).await?;
+    session.attend().await?.renew().await?;
+    session.rescue(9).await?;
+    assert_eq!(world.state(won[0].id).await?, State::Cancelled);
+    Ok(())
+}
+
+pub(crate) async fn a_job_that_is_retried_by_hand_is_not_cancelled_by_an_old_wish(world: World) -> Result<()> {
+    world.put_one(job("a")).await?;
+    let session = world.session(&["a"]).await?;
+    let won = claim(&session, &["a"], 1).await?;
+    world.client.cancel(won[0].id, "enough").await?;
+    end(&session, &won[0], Transition::Complete).await?;
+    world.client.retry(won[0].id).await?;
+    session.attend().await?.renew().await?;
+    session.rescue(9).await?;
+    assert_eq!(world.state(won[0].id).await?, State::Available);
     Ok(())
 }

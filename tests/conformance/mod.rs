@@ -239,7 +239,10 @@ facts! {
         thousands_are_cancelled_in_one_call_with_an_answer_for_each
         the_holder_of_a_running_job_is_told
         a_running_job_is_cancelled_when_its_handler_ends
-        a_wish_to_cancel_outlives_the_worker_that_died;
+        a_wish_to_cancel_outlives_the_worker_that_died
+        a_wish_to_cancel_is_said_for_as_long_as_the_job_runs
+        a_wish_to_cancel_outlives_a_job_that_is_handed_back
+        a_job_that_is_retried_by_hand_is_not_cancelled_by_an_old_wish;
     fence:
         a_stale_epoch_cannot_finish_a_job
         another_workers_lease_cannot_finish_a_job

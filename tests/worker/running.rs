@@ -382,17 +382,16 @@ pub(super) async fn a_dropped_runtime_gives_up_its_lease(client: Client) -> Resu
     let builder = worker(&client, app).lease(Duration::from_secs(1));
     let held = runtime.spawn(builder.spawn()).await.unwrap()?;
     assert_eq!(ear.next().await, "started");
-    runtime.shutdown_background();
     let mut other = pgq::testing::stepper(&client, pgq::tasks![refusal::idle], ()).await?;
+    runtime.shutdown_background();
     let freed = async {
-        while client.get(id).await?.unwrap().state == State::Running {
+        // The client's connections that were used on the dropped runtime fail once.
+        while !matches!(client.get(id).await, Ok(Some(job)) if job.state != State::Running) {
             tokio::time::sleep(Duration::from_millis(50)).await;
-            other.beat().await?;
-            other.rescue().await?;
+            let _ = (other.beat().await, other.rescue().await);
         }
-        Ok::<(), pgq::Error>(())
     };
-    tokio::time::timeout(Duration::from_secs(20), freed).await.expect("it is freed")?;
+    tokio::time::timeout(Duration::from_secs(20), freed).await.expect("it is freed");
     drop(held);
     Ok(())
 }

@@ -137,6 +137,9 @@ impl Store {
             return Retrial::Duplicate;
         }
         let Some(kept) = self.unarchive(id) else { return Retrial::Unknown };
+        // A wish that came too late isn't for what runs from now on.
+        self.workers.values_mut().for_each(|worker| worker.cancelled.retain(|wish| wish.id != id));
+        self.untold.retain(|wish| wish.id != id);
         let mut row = kept.row;
         row.grant(self.now);
         self.take_key(&row);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use pgq_core::{Lease, Timestamp};
 use tokio::sync::Notify;
 
-use super::row::Lane;
+use super::row::{Lane, Place};
 use super::store::Store;
 use crate::backend::{Cancelled, Notice, Registration, Renewal};
 
@@ -79,9 +79,21 @@ impl Store {
     }
 
     pub(super) fn renew(&mut self, lease: Lease) -> Renewal {
+        let now = self.now;
         let Some(worker) = self.workers.get_mut(&lease) else { return Renewal::Gone };
-        worker.beat = self.now;
-        Renewal::Alive { cancelled: mem::take(&mut worker.cancelled) }
+        worker.beat = now;
+        let wishes = mem::take(&mut worker.cancelled);
+        let runs = |wish: &Cancelled| {
+            self.jobs.get(&wish.id).is_some_and(|row| row.place == Place::Held(lease) && row.epoch == wish.epoch)
+        };
+        let (cancelled, over): (Vec<_>, Vec<_>) = wishes.into_iter().partition(runs);
+        if let Some(worker) = self.workers.get_mut(&lease) {
+            // Said with every beat for as long as they run: an answer may be lost.
+            worker.cancelled.clone_from(&cancelled);
+        }
+        // Whoever frees what is lost sees to these.
+        self.untold.extend(over);
+        Renewal::Alive { cancelled }
     }
 
     pub(super) fn doze(&mut self, lease: Lease, asleep: Option<Duration>) {

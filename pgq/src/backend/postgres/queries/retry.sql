@@ -20,7 +20,10 @@ back as (
   on conflict do nothing
   returning id, queue, task),
 gone as (
-  delete from @history where id = any (array(select id from back)))
+  delete from @history where id = any (array(select id from back))),
+-- A wish that came too late isn't for what runs from now on.
+unsaid as (
+  delete from @signal where job = any (array(select id from back)))
 select wanted.id, back.queue, back.task, back.id is not null as done, found.id is not null as finished,
        job.id is not null as queued
 from wanted

@@ -1,2 +1,9 @@
--- What workers that are gone were told and didn't hear.
-delete from @signal where worker = any (array(select id from @worker where gone is not null)) returning job, why
+-- Wishes to cancel claims that are no more: their worker is gone, or the attempt has ended without having heard.
+delete from @signal as signal
+where not exists (
+  select
+  from @worker as worker
+  cross join lateral (
+    select from @job where id = signal.job and lease = worker.id and epoch = signal.epoch limit 1) as running
+  where worker.id = signal.worker and worker.gone is null)
+returning job, why
