@@ -113,7 +113,8 @@ impl<R> Context<R> {
 
     /// The claim number of this run, as the `bigint` that PostgreSQL would keep it in. It grows with every claim over the
     /// life of a job (only a crash of the server may give one twice, to two runs), so a write of your own that says
-    /// `where fence < $1` can't be undone by a run that was overtaken and doesn't know it yet.
+    /// `where fence < $1` can't be undone by a run that was overtaken and doesn't know it yet. A run that writes more than once says
+    /// `where fence <= $1`; either way it looks at how many rows it has changed.
     ///
     /// An attempt that has asked for it, or whose task limits how many run at once, is told to end ([`token`](Self::token))
     /// when the worker's signs of life aren't accepted for four fifths of its lease, before anybody else may run the job.
@@ -194,7 +195,8 @@ impl<R> Context<R> {
     }
 
     /// The token that fires when the attempt should end early: its job was cancelled, its time is over, the worker stops, or
-    /// its lease is lost or, where that matters ([`fence`](Self::fence)), in doubt.
+    /// its lease is lost or, where that matters ([`fence`](Self::fence)), in doubt. Whoever hears it ends as soon as he can, with an
+    /// error where his work isn't done: of a worker that stops, the job is handed back then, and the attempt isn't counted.
     #[must_use]
     pub fn token(&self) -> &CancellationToken {
         &self.attempt.token
