@@ -233,3 +233,14 @@ pub(crate) async fn notice(pulse: &mut Box<dyn Pulse>) -> Notice {
     let heard = tokio::time::timeout(Duration::from_secs(10), pulse.notice()).await;
     heard.expect("a notice comes").expect("the pulse beats")
 }
+
+/// Starts what may be started, and waits for none of it; how many that was.
+pub(crate) async fn start(worker: &mut Stepper) -> Result<usize> {
+    let mut all = 0;
+    loop {
+        match worker.start().await? {
+            0 => return Ok(all),
+            some => all += some,
+        }
+    }
+}

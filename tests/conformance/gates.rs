@@ -7,7 +7,7 @@ use pgq::testing::Stepper;
 use pgq::{BoxError, Context, Edit, Result, State};
 
 use super::limits::Door;
-use crate::world::{SPAN, World, claim, end, ids, retry};
+use crate::world::{SPAN, World, claim, end, ids, retry, start};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -49,17 +49,6 @@ async fn collect(ctx: Context<Door>, bank: String, sum: u32) -> std::result::Res
 
 async fn worker(world: &World, door: &Door) -> Result<Stepper> {
     world.worker(pgq::tasks![bill, self::post, fetch, transfer, pay, collect], door.clone()).await
-}
-
-/// Starts what may be started; how many that was.
-async fn start(worker: &mut Stepper) -> Result<usize> {
-    let mut all = 0;
-    loop {
-        match worker.start().await? {
-            0 => return Ok(all),
-            some => all += some,
-        }
-    }
 }
 
 fn of(tenant: &str, numbers: std::ops::Range<u32>) -> Vec<BillArgs> {

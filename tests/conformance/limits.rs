@@ -8,7 +8,7 @@ use pgq::testing::Stepper;
 use pgq::{Allow, BoxError, Context, LimitRef, Result};
 use tokio::sync::Semaphore;
 
-use crate::world::{SPAN, World};
+use crate::world::{SPAN, World, start};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -79,17 +79,6 @@ async fn paced(ctx: Context<Door>) -> std::result::Result<(), BoxError> {
 
 async fn worker(world: &World, door: &Door) -> Result<Stepper> {
     world.worker(pgq::tasks![narrow, wide, local, print, bind, paced], door.clone()).await
-}
-
-/// Starts what may be started; how many that was.
-async fn start(worker: &mut Stepper) -> Result<usize> {
-    let mut all = 0;
-    loop {
-        match worker.start().await? {
-            0 => return Ok(all),
-            some => all += some,
-        }
-    }
 }
 
 pub(crate) async fn no_more_attempts_of_a_task_run_at_once_than_it_allows(world: World) -> Result<()> {

@@ -6,7 +6,7 @@ use pgq::testing::Stepper;
 use pgq::{Allow, BoxError, Context, JobId, LimitRef, LimitWait, Measure, Pausable, Result, State, WaitsFor};
 
 use super::limits::Door;
-use crate::world::{SPAN, World};
+use crate::world::{SPAN, World, start};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -28,17 +28,6 @@ async fn climb(ctx: Context<Door>) -> std::result::Result<(), BoxError> {
 
 async fn worker(world: &World, door: &Door) -> Result<Stepper> {
     world.worker(pgq::tasks![knock, ring, climb], door.clone()).await
-}
-
-/// Starts what may be started; how many that was.
-async fn start(worker: &mut Stepper) -> Result<usize> {
-    let mut all = 0;
-    loop {
-        match worker.start().await? {
-            0 => return Ok(all),
-            some => all += some,
-        }
-    }
 }
 
 /// The limit that a job waits for.

@@ -121,8 +121,8 @@ async fn every_row_is_the_one_that_was_asked_for() {
     compare_rows(client).await;
 }
 
+#[cfg(feature = "keeping-pooler")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-#[ignore = "needs PgBouncer 1.21 or newer with max_prepared_statements above 0"]
 async fn producers_need_not_be_poll_only_where_the_pooler_keeps_statements() {
     compare_rows(|database| Client::from_pool(bouncer::pool(database)).unwrap()).await;
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgq::backend::{Lease, Session, Transition, Verdict};
+use pgq::backend::{Bounds, Declared, Lease, Limited, NewJob, Session, Transition, Verdict};
 use pgq::sqlx::{self, Postgres, Transaction};
 use pgq::{JobId, State};
 
@@ -206,4 +206,24 @@ async fn a_row_of_another_version_is_parked_and_harms_no_other() {
     assert_eq!(ids(&won), put);
     assert_eq!(won.iter().map(|job| job.damage.is_some()).collect::<Vec<_>>(), [true, true, false]);
     assert_eq!(end(&session, &won[2], Transition::Complete).await.unwrap(), Verdict::Written);
+}
+
+#[tokio::test]
+async fn who_is_locked_when_its_gate_opens_is_ready_soon() {
+    let world = World::postgres().await;
+    let session = session(&world).await;
+    let bounds = Bounds { concurrency: Some(1), rate: None };
+    let limit = Limited { name: "task:a[key]".to_owned(), task: Some("a".to_owned()), keyed: true, bounds };
+    let declared = Declared { tasks: vec!["a".to_owned()], limits: vec![limit], ..Declared::default() };
+    session.declare(declared).await.unwrap();
+    let gated = || NewJob { limit_keys: vec!["task:a[key]=1".to_owned()], ..job("a") };
+    let put = world.put(vec![gated(), gated()]).await.unwrap();
+    let won = claim(&session, &["a"], 9).await.unwrap();
+    assert_eq!(ids(&won), put[..1]);
+    let held = lock_job(&world, put[1]).await;
+    end(&session, &won[0], Transition::Complete).await.unwrap();
+    held.rollback().await.unwrap();
+    world.clock.advance(Duration::from_secs(1));
+    session.promote(9).await.unwrap();
+    assert_eq!(ids(&claim(&session, &["a"], 9).await.unwrap()), put[1..]);
 }

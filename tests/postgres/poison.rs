@@ -71,7 +71,8 @@ async fn a_job_whose_follow_ups_the_database_refuses_is_discarded_and_none_of_th
 #[tokio::test]
 async fn a_refusal_that_passes_blames_nobody() {
     // The second is that of a server which only reads, as before a standby is promoted.
-    for code in ["disk_full", "read_only_sql_transaction"] {
+    // The third is what a pooler says when its own connection has broken.
+    for code in ["disk_full", "read_only_sql_transaction", "08P01"] {
         passing(code).await;
     }
 }

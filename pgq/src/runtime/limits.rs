@@ -27,17 +27,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use pgq_core::limit::Bucket;
-
+use super::pool::{IDLE, Pool, Room};
 use super::service::Signal;
 use crate::backend::{Ask, Group, Measure, PoolName, PoolView, Portion, Want};
-use crate::platform::{Clock, Mark};
+use crate::platform::Clock;
 use crate::task::TaskEntry;
-
-/// Units of which nothing was started for so long go back.
-const IDLE: Duration = Duration::from_secs(1);
-/// For how long one unit that others wait for stays where it is, so that short jobs don't pay a statement each.
-const SLICE: Duration = Duration::from_millis(20);
 
 #[derive(Debug)]
 pub(super) struct Limits {
@@ -62,156 +56,6 @@ struct State {
     running: HashMap<&'static str, u32>,
     /// As many as the worker could use of any pool.
     slots: u32,
-}
-
-#[derive(Debug)]
-struct Pool {
-    /// `None` for what one worker counts by itself.
-    name: Option<PoolName>,
-    /// How many units there are; `None` bounds nothing.
-    cap: Option<u32>,
-    units: u32,
-    /// Of these, what runs or a claim in flight may win.
-    held: u32,
-    bucket: Option<(Bucket, Mark)>,
-    down_to: Option<u32>,
-    /// There was a job, and no room for it.
-    blocked: bool,
-    /// What the backend was last asked for.
-    wished: u32,
-    /// What the backend has isn't what was last heard of it.
-    stale: bool,
-    /// Somebody was turned away for want of room here.
-    tight: bool,
-    /// The last use of it.
-    used: Mark,
-    /// Since when it has had the units that it has.
-    since: Mark,
-}
-
-/// What there is of a pool just now.
-enum Room {
-    Some(u32),
-    /// None here, and more may be had.
-    Elsewhere,
-    /// None until something ends, arrives, or so much time has passed.
-    Later(Option<Duration>),
-}
-
-impl Pool {
-    fn new(name: Option<PoolName>, cap: Option<u32>, clock: &Clock) -> Self {
-        let units = if name.is_none() { cap.unwrap_or(0) } else { 0 };
-        Self {
-            name,
-            cap,
-            units,
-            held: 0,
-            bucket: None,
-            down_to: None,
-            blocked: false,
-            wished: 0,
-            stale: false,
-            tight: false,
-            used: clock.mark(),
-            since: clock.mark(),
-        }
-    }
-
-    fn is_rate(&self) -> bool {
-        self.name.as_ref().is_some_and(|name| name.measure == Measure::Rate)
-    }
-
-    fn fill(&mut self, clock: &Clock) {
-        if let Some((bucket, mark)) = &mut self.bucket {
-            let now = clock.mark();
-            if bucket.tokens() == 0 {
-                // It isn't idle while it fills.
-                self.used = now.clone();
-            }
-            bucket.fill(mark.elapsed());
-            *mark = now;
-        }
-    }
-
-    /// How many units may be used, or have to be given back: the even part of one who has less than one is taken in turns.
-    fn bound(&self) -> u32 {
-        let part = match self.down_to {
-            Some(0) if self.since.elapsed() < SLICE => self.units,
-            Some(even) => self.units.min(even),
-            None => self.units,
-        };
-        self.cap.map_or(part, |cap| part.min(cap))
-    }
-
-    fn room(&self) -> Room {
-        let Some(cap) = self.cap else { return Room::Some(u32::MAX) };
-        let none = || if self.blocked || self.units >= cap || cap == 0 { Room::Later(None) } else { Room::Elsewhere };
-        if let Some((bucket, _)) = &self.bucket {
-            return match bucket.tokens().saturating_sub(self.held) {
-                0 if self.units == 0 => none(),
-                0 => Room::Later(bucket.next()),
-                tokens => Room::Some(tokens),
-            };
-        }
-        match self.bound().saturating_sub(self.held) {
-            0 => none(),
-            room => Room::Some(room),
-        }
-    }
-
-    /// What to say to the backend, where there is something to say.
-    fn ask(&mut self, slots: u32) -> Option<Ask> {
-        let cap = self.cap?;
-        let is_idle = self.used.elapsed() >= IDLE;
-        let in_use = if self.is_rate() && !is_idle { self.units } else { self.held };
-        if is_idle && self.units > self.held {
-            self.blocked = false;
-        }
-        let keep = if is_idle { in_use } else { self.bound().max(self.held) };
-        // Tokens of a claim in flight are reserved where they are.
-        let keep = if self.is_rate() && self.held > 0 { self.units } else { keep.min(self.units) };
-        // Of a rate it could use any part.
-        let most = if self.is_rate() { cap } else { slots.min(cap) };
-        let wish = if self.blocked { most } else { 0 };
-        let another = wish != self.wished && wish.max(self.wished) > keep;
-        (keep < self.units || another || self.stale).then(|| {
-            let micros = self.bucket.as_mut().map_or(0, |(bucket, _)| bucket.give(self.units - keep));
-            // What others have given meanwhile isn't known here yet: it is kept, unless something is given back.
-            let kept = if keep < self.units { keep } else { u32::MAX };
-            // Until there is an answer it is open what was heard.
-            (self.units, self.wished, self.stale) = (keep, wish, true);
-            Ask { keep: kept, micros, wish }
-        })
-    }
-
-    /// What the backend says. Units that came are used from now on.
-    fn take(&mut self, portion: Portion, clock: &Clock) {
-        self.cap = portion.cap;
-        self.down_to = portion.down_to;
-        self.stale = false;
-        if portion.units > self.units {
-            (self.used, self.since) = (clock.mark(), clock.mark());
-        }
-        self.blocked &= self.wished > portion.units;
-        if let Some(rate) = portion.rate {
-            let (bucket, _) = self.bucket.get_or_insert_with(|| (Bucket::new(rate, 0, 0), clock.mark()));
-            bucket.retune(rate);
-            let missing = portion.units.saturating_sub(bucket.units());
-            bucket.give(bucket.units().saturating_sub(portion.units));
-            bucket.receive(missing, portion.micros);
-        } else {
-            self.bucket = None;
-        }
-        self.units = portion.units;
-    }
-
-    /// How long until there may be something to say without anybody having called.
-    fn due(&self) -> Option<Duration> {
-        let idle = (self.units > self.held).then(|| IDLE.saturating_sub(self.used.elapsed()));
-        let slice = (self.down_to == Some(0)).then(|| SLICE.saturating_sub(self.since.elapsed()));
-        self.name.as_ref()?;
-        idle.into_iter().chain(slice.filter(|_| self.units > self.held)).min()
-    }
 }
 
 /// What a claim may ask for.

@@ -26,6 +26,7 @@ mod limits;
 mod maintenance;
 mod pace;
 mod plan;
+mod pool;
 mod registration;
 mod run;
 mod service;

@@ -17,12 +17,12 @@
 //!
 //! | Who dies | What follows |
 //! |---|---|
-//! | a worker whose claim stands before gates | its jobs are freed with the rest of its lease, as claimed and never begun |
+//! | a worker whose claim stands before gates | its jobs are freed with the rest of its lease, and counted a crash though none began |
 //! | a worker with passes | they are taken away when its jobs are freed, and those who wait become ready |
 //! | whoever was to pass next, or has left and was to look | a gate that holds somebody up is looked at again in time |
 //! | a worker's link between an end and its pass | the end is written once more, and its pass taken away whatever comes of that |
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use pgq_core::limit::gate::Gate;
@@ -56,7 +56,6 @@ impl PgSession {
         let mut names: Vec<String> = names.into_iter().map(ToOwned::to_owned).collect();
         names.sort();
         let ids: Vec<i64> = jobs.iter().map(|job| job.id.0).collect();
-        let epochs: HashMap<JobId, u32> = jobs.iter().map(|job| (job.id, job.epoch)).collect();
         let lanes: BTreeSet<(String, String)> = jobs.iter().map(|job| (job.queue.clone(), job.task.clone())).collect();
         let mut transaction = self.engine().begin_with(CUT_OFF).await?;
         self.lock_gates(&mut transaction, &names).await?;
@@ -68,7 +67,7 @@ impl PgSession {
             match house.pass(place, &job.limit_keys, now) {
                 Ok(()) => {
                     let counted = job.limit_keys.iter().filter(|name| house.counts(name));
-                    passes.extend(counted.map(|name| (job.id, name.clone())));
+                    passes.extend(counted.map(|gate| Passed { claim: (job.id, job.epoch), gate: gate.clone() }));
                     through.push(job);
                 }
                 Err(gate) => held_up.push((job.id, gate.to_owned())),
@@ -78,8 +77,7 @@ impl PgSession {
         let parked = !held_up.is_empty();
         let full = held_up.iter().map(|(_, gate)| gate.clone()).filter(|gate| house.is_full(gate));
         let full: BTreeSet<String> = full.collect();
-        let epochs = passes.iter().filter_map(|(id, _)| epochs.get(id).map(|epoch| epoch.cast_signed())).collect();
-        self.write_passes(&mut transaction, passes, epochs, &house, held_up).await?;
+        self.write_passes(&mut transaction, passes, &house, held_up).await?;
         transaction.commit().await.map_err(database)?;
         self.look_at(&Vec::from_iter(full)).await?;
         Ok((through, parked))
@@ -115,19 +113,18 @@ impl PgSession {
     async fn write_passes(
         &self,
         connection: &mut PgConnection,
-        passes: Vec<(JobId, String)>,
-        epochs: Vec<i32>,
+        passes: Vec<Passed>,
         house: &Gatehouse,
         held_up: Vec<(JobId, String)>,
     ) -> Result<()> {
-        let (jobs, gates) = columns(passes);
+        let (jobs, epochs, gates) = columns(passes);
         let (mut names, mut rests, mut opens) = (vec![], vec![], vec![]);
         for (name, post) in house.posts().filter(|(_, post)| post.used || post.opens.is_some()) {
             names.push(name);
             rests.push(Instant(post.gate.rest));
             opens.push(post.opens.map(Instant));
         }
-        let (held, at) = columns(held_up);
+        let (held, at): (Vec<i64>, Vec<String>) = held_up.into_iter().map(|(id, gate)| (id.0, gate)).unzip();
         let query = self.statements.pass.query().bind(self.lease.0).bind(jobs).bind(gates).bind(names).bind(rests);
         let asked = epochs.len();
         let row = query.bind(opens).bind(held).bind(at).bind(epochs).fetch_one(connection).await.map_err(database)?;
@@ -190,12 +187,7 @@ impl PgSession {
 
 /// These claims run no longer, whatever has become of their jobs; who is to be woken for those that are ready by that.
 pub(super) async fn leave(link: &Link, holder: &Holder<'_>, left: Vec<Passed>) -> Result<Call> {
-    let (mut ids, mut epochs, mut gates) = (vec![], vec![], vec![]);
-    for Passed { claim: (id, epoch), gate } in left {
-        ids.push(id.0);
-        epochs.push(epoch.cast_signed());
-        gates.push(gate);
-    }
+    let (ids, epochs, gates) = columns(left);
     let query = holder.statements.leave.query().bind(holder.lease.0).bind(ids).bind(epochs).bind(gates);
     look(link, holder, &gate_names(&link.rows(query).await?)?).await
 }
@@ -225,7 +217,7 @@ async fn unpark(holder: &Holder<'_>, connection: &mut PgConnection, gates: &[PgR
     let query = holder.statements.gates.query().bind(&names).bind(Vec::<i64>::new()).bind(true).bind(holder.now);
     let query = query.bind(Vec::<String>::new()).bind(Vec::<String>::new());
     let rows = query.fetch_all(&mut *connection).await.map_err(database)?;
-    let (mut free, mut opens, mut some) = (BTreeMap::new(), Vec::new(), false);
+    let (mut names, mut free, mut opens, mut some) = (vec![], vec![], vec![], false);
     for row in &rows {
         let (name, post, now) = read_post(row)?;
         let waiting: u32 = unsigned(column::<i64, _>(row, 10)?);
@@ -233,15 +225,13 @@ async fn unpark(holder: &Holder<'_>, connection: &mut PgConnection, gates: &[PgR
         // Where all may go they go in steps, and no attempt's end need tell of those that are left.
         let again = if waiting == STEP && count == STEP { Some(now) } else { again };
         some |= count > 0 || again != post.opens;
-        free.insert(name, i64::from(count));
-        opens.push((column::<String, _>(row, 0)?, again));
+        names.push(name);
+        free.push(i64::from(count));
+        opens.push(again.map(Instant));
     }
     if !some {
         return Ok(Call::nobody());
     }
-    opens.sort_by(|a, b| a.0.cmp(&b.0));
-    let opens: Vec<Option<Instant>> = opens.into_iter().map(|(_, again)| again.map(Instant)).collect();
-    let (names, free): (Vec<_>, Vec<_>) = free.into_iter().unzip();
     let query = holder.statements.unpark.query().bind(names).bind(free).bind(opens);
     let mut call = Call::nobody();
     for row in query.fetch_all(connection).await.map_err(database)? {
@@ -288,6 +278,6 @@ fn limit_of(gate: &str) -> &str {
     gate.split_once("]=").map_or(gate, |(limit, _)| &gate[..=limit.len()])
 }
 
-fn columns(pairs: Vec<(JobId, String)>) -> (Vec<i64>, Vec<String>) {
-    pairs.into_iter().map(|(id, name)| (id.0, name)).unzip()
+fn columns(passes: Vec<Passed>) -> (Vec<i64>, Vec<i32>, Vec<String>) {
+    passes.into_iter().map(|Passed { claim: (id, epoch), gate }| (id.0, epoch.cast_signed(), gate)).collect()
 }
