@@ -399,7 +399,8 @@ async fn tell(ctx: Context<Ear>) -> Result<(), pgq::BoxError> {
 }
 
 #[pgq::task]
-async fn wait(ctx: Context) -> Result<(), pgq::BoxError> {
+async fn wait(ctx: Context<Ear>) -> Result<(), pgq::BoxError> {
+    ctx.told.send(())?;
     ctx.cancelled().await;
     Ok(())
 }
@@ -535,6 +536,7 @@ async fn a_worker_that_was_declared_gone_fires_its_tokens_and_registers_anew() -
     let (told, mut runs) = mpsc::unbounded_channel();
     let builder = Worker::builder().client(client.clone()).tasks(pgq::tasks![wait, tell]).resources(Ear { told });
     let worker = builder.spawn().await?;
+    tokio::time::timeout(Duration::from_secs(20), runs.recv()).await.expect("it starts");
     plan(&faults.renew, &[Fault::Gone]);
     let told_to_end = async {
         while standing(&client, waiting).await?.0 != State::Completed {
