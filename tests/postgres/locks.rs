@@ -208,16 +208,29 @@ async fn a_row_of_another_version_is_parked_and_harms_no_other() {
     assert_eq!(end(&session, &won[2], Transition::Complete).await.unwrap(), Verdict::Written);
 }
 
-#[tokio::test]
-async fn who_is_locked_when_its_gate_opens_is_ready_soon() {
-    let world = World::postgres().await;
-    let session = session(&world).await;
+/// Of `a`, one at a time for each key, with these jobs.
+async fn one_at_a_time(world: &World, keys: &[&str]) -> (Arc<dyn Session>, Vec<JobId>) {
+    let session = session(world).await;
     let bounds = Bounds { concurrency: Some(1), rate: None };
     let limit = Limited { name: "task:a[key]".to_owned(), task: Some("a".to_owned()), keyed: true, bounds };
     let declared = Declared { tasks: vec!["a".to_owned()], limits: vec![limit], ..Declared::default() };
     session.declare(declared).await.unwrap();
-    let gated = || NewJob { limit_keys: vec!["task:a[key]=1".to_owned()], ..job("a") };
-    let put = world.put(vec![gated(), gated()]).await.unwrap();
+    let gated = |key: &&str| NewJob { limit_keys: vec![format!("task:a[key]={key}")], ..job("a") };
+    let put = world.put(keys.iter().map(gated).collect()).await.unwrap();
+    (session, put)
+}
+
+async fn lock_gate(world: &World, gate: &str) -> Tx {
+    let mut tx = world.client.pool().unwrap().begin().await.unwrap();
+    let query = sqlx::query("select from pgq.gate where name = $1 for update").bind(gate);
+    assert_eq!(query.execute(&mut *tx).await.unwrap().rows_affected(), 1);
+    tx
+}
+
+#[tokio::test]
+async fn who_is_locked_when_its_gate_opens_is_ready_soon() {
+    let world = World::postgres().await;
+    let (session, put) = one_at_a_time(&world, &["1", "1"]).await;
     let won = claim(&session, &["a"], 9).await.unwrap();
     assert_eq!(ids(&won), put[..1]);
     let held = lock_job(&world, put[1]).await;
@@ -226,4 +239,56 @@ async fn who_is_locked_when_its_gate_opens_is_ready_soon() {
     world.clock.advance(Duration::from_secs(1));
     session.promote(9).await.unwrap();
     assert_eq!(ids(&claim(&session, &["a"], 9).await.unwrap()), put[1..]);
+}
+
+#[tokio::test]
+async fn a_locked_gate_holds_up_only_those_who_have_to_pass_it() {
+    let world = World::postgres().await;
+    let (session, put) = one_at_a_time(&world, &["1", "2"]).await;
+    for job in claim(&session, &["a"], 9).await.unwrap() {
+        end(&session, &job, Transition::Complete).await.unwrap();
+    }
+    let gated = |key: &str| NewJob { limit_keys: vec![format!("task:a[key]={key}")], ..job("a") };
+    let put = [put, world.put(vec![gated("1"), gated("2"), gated("1")]).await.unwrap()].concat();
+    let held = lock_gate(&world, "task:a[key]=1").await;
+    assert_eq!(ids(&claim(&session, &["a"], 9).await.unwrap()), put[3..4]);
+    let back = world.job(put[2]).await.unwrap();
+    assert_eq!((back.state, back.attempt), (State::Available, 0), "it is handed back");
+    held.rollback().await.unwrap();
+    assert_eq!(ids(&claim(&session, &["a"], 9).await.unwrap()), put[2..3], "and keeps its place");
+}
+
+#[tokio::test]
+async fn an_end_waits_for_no_gate_that_somebody_holds() {
+    let world = World::postgres().await;
+    let (session, put) = one_at_a_time(&world, &["1", "1"]).await;
+    let won = claim(&session, &["a"], 9).await.unwrap();
+    let held = lock_gate(&world, "task:a[key]=1").await;
+    assert_eq!(end(&session, &won[0], Transition::Complete).await.unwrap(), Verdict::Written);
+    assert!(claim(&session, &["a"], 9).await.unwrap().is_empty(), "the next one waits");
+    held.rollback().await.unwrap();
+    session.promote(9).await.unwrap();
+    assert_eq!(ids(&claim(&session, &["a"], 9).await.unwrap()), put[1..]);
+}
+
+#[tokio::test]
+async fn who_stood_before_its_gates_when_its_worker_died_bears_no_blame() {
+    let world = World::postgres().await;
+    let (doomed, put) = one_at_a_time(&world, &["1", "2"]).await;
+    let other = session(&world).await;
+    let won = claim(&doomed, &["a"], 9).await.unwrap();
+    assert_eq!(ids(&won), put);
+    // As if it had died between its claim and its gates.
+    let pool = world.client.pool().unwrap();
+    sqlx::query("delete from pgq.pass where job = $1").bind(put[0].0).execute(pool).await.unwrap();
+    world.clock.advance(SPAN * 2);
+    other.attend().await.unwrap().renew().await.unwrap();
+    assert_eq!(other.rescue(9).await.unwrap().freed, 2);
+    let standing = [world.job(put[0]).await.unwrap(), world.job(put[1]).await.unwrap()];
+    assert_eq!(
+        standing.each_ref().map(|job| (job.state, job.attempt, job.crashes)),
+        [(State::Available, 0, 0), (State::Available, 1, 1)]
+    );
+    other.rescue(9).await.unwrap();
+    assert_eq!(ids(&claim(&other, &["a"], 9).await.unwrap()), put);
 }

@@ -17,7 +17,8 @@
 //!
 //! | Who dies | What follows |
 //! |---|---|
-//! | a worker whose claim stands before gates | its jobs are freed with the rest of its lease, and counted a crash though none began |
+//! | a worker whose claim stands before gates | its jobs are freed with the rest of its lease, and none counts an attempt or a crash |
+//! | a worker that freezes with gates locked | others wait for 200 ms and hand back what has to pass them, until its transaction is cut off after 3 s |
 //! | a worker with passes | they are taken away when its jobs are freed, and those who wait become ready |
 //! | whoever was to pass next, or has left and was to look | a gate that holds somebody up is looked at again in time |
 //! | a worker's link between an end and its pass | the end is written once more, and its pass taken away whatever comes of that |
@@ -28,8 +29,9 @@ use std::time::Duration;
 use pgq_core::limit::gate::Gate;
 use pgq_core::limit::gatehouse::{Gatehouse, Post, release};
 use pgq_core::{Claimed, JobId, Timestamp};
-use sqlx::PgConnection;
+use sqlx::error::DatabaseError;
 use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Postgres, Transaction};
 
 use super::convert::{Instant, column, database, instant, unsigned};
 use super::finish::{Holder, Passed};
@@ -43,6 +45,10 @@ use crate::error::{Error, Kind, Result};
 const STEP: u32 = 1_000;
 /// Whoever freezes with gates locked is cut off soon: others wait for them.
 const CUT_OFF: &str = "set local idle_in_transaction_session_timeout = '3s'";
+/// And so long they wait where there is other work to do meanwhile.
+const PATIENCE: &str = "set local idle_in_transaction_session_timeout = '3s'; set local lock_timeout = '200ms'";
+/// When to look once more at gates that somebody had locked.
+const LOOK: Duration = Duration::from_secs(1);
 /// The most gates that a worker remembers to exist.
 const KNOWN: usize = 100_000;
 
@@ -57,12 +63,16 @@ impl PgSession {
         names.sort();
         let ids: Vec<i64> = jobs.iter().map(|job| job.id.0).collect();
         let lanes: BTreeSet<(String, String)> = jobs.iter().map(|job| (job.queue.clone(), job.task.clone())).collect();
-        let mut transaction = self.engine().begin_with(CUT_OFF).await?;
-        self.lock_gates(&mut transaction, &names).await?;
+        let (mut transaction, locked) = self.lock_gates(&names).await?;
         let holder = self.holder();
-        let (mut house, now) = read(&holder, &mut transaction, &names, &ids, lanes).await?;
+        let (mut house, now) = read(&holder, &mut transaction, &locked, &ids, lanes).await?;
+        let locked: HashSet<String> = locked.into_iter().collect();
         let (mut through, mut held_up, mut passes) = (Vec::with_capacity(jobs.len()), Vec::new(), Vec::new());
         for job in jobs {
+            if !job.limit_keys.iter().all(|name| locked.contains(name)) {
+                held_up.push((job.id, None));
+                continue;
+            }
             let place = (job.priority.rank(), job.run_at, job.id);
             match house.pass(place, &job.limit_keys, now) {
                 Ok(()) => {
@@ -70,42 +80,61 @@ impl PgSession {
                     passes.extend(counted.map(|gate| Passed { claim: (job.id, job.epoch), gate: gate.clone() }));
                     through.push(job);
                 }
-                Err(gate) => held_up.push((job.id, gate.to_owned())),
+                Err(gate) => held_up.push((job.id, Some(gate.to_owned()))),
             }
         }
         // Of those where somebody has to leave first, as he may have left meanwhile. Who waits for his turn is called.
         let parked = !held_up.is_empty();
-        let full = held_up.iter().map(|(_, gate)| gate.clone()).filter(|gate| house.is_full(gate));
+        let back = held_up.iter().any(|(_, gate)| gate.is_none());
+        let full = held_up.iter().filter_map(|(_, gate)| gate.clone()).filter(|gate| house.is_full(gate));
         let full: BTreeSet<String> = full.collect();
         self.write_passes(&mut transaction, passes, &house, held_up).await?;
         transaction.commit().await.map_err(database)?;
+        if back {
+            self.passed().mark_behind();
+        }
         self.look_at(&Vec::from_iter(full)).await?;
         Ok((through, parked))
     }
 
-    async fn lock_gates(&self, connection: &mut PgConnection, names: &[String]) -> Result<()> {
-        let fresh: Vec<&String> =
-            self.known_gates(|known| names.iter().filter(|name| !known.contains(*name)).collect());
-        let mut fresh: Vec<String> = fresh.into_iter().cloned().collect();
+    /// A transaction in which these gates are locked, and which of them: those that somebody holds for long are left out.
+    async fn lock_gates(&self, names: &[String]) -> Result<(Transaction<'static, Postgres>, Vec<String>)> {
         loop {
-            if !fresh.is_empty() {
-                let limits: Vec<&str> = fresh.iter().map(|name| limit_of(name)).collect();
-                let query = self.statements.add_gates.query().bind(&fresh).bind(limits);
-                query.execute(&mut *connection).await.map_err(database)?;
-            }
+            self.add_gates(names).await?;
+            let mut transaction = self.engine().begin_with(PATIENCE).await?;
             let query = self.statements.lock_gates.query().bind(names);
-            let locked: i64 = column(&query.fetch_one(&mut *connection).await.map_err(database)?, 0)?;
-            if unsigned::<_, usize>(locked) >= names.len() {
-                break;
+            let locked = match query.fetch_all(&mut *transaction).await {
+                Ok(rows) => gate_names(&rows)?,
+                Err(error) if took_too_long(&error) => {
+                    transaction = self.engine().begin_with(PATIENCE).await?;
+                    let query = self.statements.lock_free_gates.query().bind(names);
+                    let rows = query.fetch_all(&mut *transaction).await.map_err(database)?;
+                    return Ok((transaction, gate_names(&rows)?));
+                }
+                Err(error) => return Err(database(error)),
+            };
+            if locked.len() >= names.len() {
+                return Ok((transaction, locked));
             }
             // Somebody has pruned one that was known.
-            fresh = names.to_vec();
+            self.known_gates(|known| known.retain(|name| !names.contains(name)));
         }
+    }
+
+    /// By a statement of its own, so that nobody waits for the rest of a transaction with a gate that is new.
+    async fn add_gates(&self, names: &[String]) -> Result<()> {
+        let fresh: Vec<&String> =
+            self.known_gates(|known| names.iter().filter(|name| !known.contains(*name)).collect());
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        let limits: Vec<&str> = fresh.iter().map(|name| limit_of(name)).collect();
+        self.engine().run(self.statements.add_gates.query().bind(&fresh).bind(limits)).await?;
         self.known_gates(|known| {
             if known.len() > KNOWN {
                 known.clear();
             }
-            known.extend(fresh);
+            known.extend(fresh.into_iter().cloned());
         });
         Ok(())
     }
@@ -115,7 +144,7 @@ impl PgSession {
         connection: &mut PgConnection,
         passes: Vec<Passed>,
         house: &Gatehouse,
-        held_up: Vec<(JobId, String)>,
+        held_up: Vec<(JobId, Option<String>)>,
     ) -> Result<()> {
         let (jobs, epochs, gates) = columns(passes);
         let (mut names, mut rests, mut opens) = (vec![], vec![], vec![]);
@@ -124,7 +153,7 @@ impl PgSession {
             rests.push(Instant(post.gate.rest));
             opens.push(post.opens.map(Instant));
         }
-        let (held, at): (Vec<i64>, Vec<String>) = held_up.into_iter().map(|(id, gate)| (id.0, gate)).unzip();
+        let (held, at): (Vec<i64>, Vec<Option<String>>) = held_up.into_iter().map(|(id, gate)| (id.0, gate)).unzip();
         let query = self.statements.pass.query().bind(self.lease.0).bind(jobs).bind(gates).bind(names).bind(rests);
         let asked = epochs.len();
         let row = query.bind(opens).bind(held).bind(at).bind(epochs).fetch_one(connection).await.map_err(database)?;
@@ -145,13 +174,23 @@ impl PgSession {
 
     /// These claims run no longer, whatever has become of their jobs.
     pub(super) async fn leave_gates(&self, left: Vec<Passed>) -> Result<()> {
-        let call = leave(&self.engine(), &self.holder(), left).await?;
-        self.tell_of_ready(&call).await
+        let left = take_away(&self.engine(), &self.holder(), left).await?;
+        self.look_at(&left).await
     }
 
+    /// Where somebody holds one of these gates for long they are looked at again later, with those that open.
     async fn look_at(&self, gates: &[String]) -> Result<()> {
-        let call = look(&self.engine(), &self.holder(), gates).await?;
-        self.tell_of_ready(&call).await
+        if let Some(call) = look(&self.engine(), &self.holder(), gates, PATIENCE).await? {
+            return self.tell_of_ready(&call).await;
+        }
+        self.unseen_gates(|unseen| unseen.extend(gates.iter().cloned()));
+        Ok(())
+    }
+
+    async fn look_again(&self) -> Result<Option<Duration>> {
+        let unseen = Vec::from_iter(self.unseen_gates(std::mem::take));
+        self.look_at(&unseen).await?;
+        Ok(self.unseen_gates(|unseen| (!unseen.is_empty()).then_some(LOOK)))
     }
 
     async fn tell_of_ready(&self, call: &Call) -> Result<()> {
@@ -163,9 +202,10 @@ impl PgSession {
 
     /// Lets those go who wait at gates that open; how many, and how long until the next gate opens.
     pub(super) async fn open_gates(&self, step: u32) -> Result<(u32, Option<Duration>)> {
+        let again = self.look_again().await?;
         let mut next = self.next_gate().await?;
         if next.is_none_or(|next| !next.is_zero()) {
-            return Ok((0, next));
+            return Ok((0, next.into_iter().chain(again).min()));
         }
         let mut transaction = self.engine().begin_with(CUT_OFF).await?;
         let query = self.statements.due_gates.query().bind(i64::from(step)).bind(self.now());
@@ -174,7 +214,7 @@ impl PgSession {
         transaction.commit().await.map_err(database)?;
         self.tell_of_ready(&call).await?;
         next = self.next_gate().await?;
-        Ok((unsigned(call.jobs()), next))
+        Ok((unsigned(call.jobs()), next.into_iter().chain(again).min()))
     }
 
     /// How long until the next gate opens.
@@ -187,21 +227,39 @@ impl PgSession {
 
 /// These claims run no longer, whatever has become of their jobs; who is to be woken for those that are ready by that.
 pub(super) async fn leave(link: &Link, holder: &Holder<'_>, left: Vec<Passed>) -> Result<Call> {
+    let left = take_away(link, holder, left).await?;
+    look_patiently(link, holder, &left).await
+}
+
+async fn take_away(link: &Link, holder: &Holder<'_>, left: Vec<Passed>) -> Result<Vec<String>> {
     let (ids, epochs, gates) = columns(left);
     let query = holder.statements.leave.query().bind(holder.lease.0).bind(ids).bind(epochs).bind(gates);
-    look(link, holder, &gate_names(&link.rows(query).await?)?).await
+    gate_names(&link.rows(query).await?)
 }
 
 /// Lets those go who may leave these gates, after the commit of what has changed there.
-pub(super) async fn look(link: &Link, holder: &Holder<'_>, gates: &[String]) -> Result<Call> {
+pub(super) async fn look_patiently(link: &Link, holder: &Holder<'_>, gates: &[String]) -> Result<Call> {
+    Ok(look(link, holder, gates, CUT_OFF).await?.unwrap_or_else(Call::nobody))
+}
+
+/// The same; `None` where somebody held one of them for longer than these settings wait.
+async fn look(link: &Link, holder: &Holder<'_>, gates: &[String], settings: &str) -> Result<Option<Call>> {
     if gates.is_empty() {
-        return Ok(Call::nobody());
+        return Ok(Some(Call::nobody()));
     }
-    let mut transaction = link.begin_with(CUT_OFF).await?;
-    let held = holder.statements.held_gates.query().bind(gates).fetch_all(&mut *transaction).await.map_err(database)?;
+    let mut transaction = link.begin_with(settings).await?;
+    let held = match holder.statements.held_gates.query().bind(gates).fetch_all(&mut *transaction).await {
+        Err(error) if took_too_long(&error) => return Ok(None),
+        held => held.map_err(database)?,
+    };
     let call = if held.is_empty() { Call::nobody() } else { unpark(holder, &mut transaction, &held).await? };
     transaction.commit().await.map_err(database)?;
-    Ok(call)
+    Ok(Some(call))
+}
+
+/// Whether it was given up because somebody else had something locked.
+fn took_too_long(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(DatabaseError::code).is_some_and(|code| code == "55P03")
 }
 
 fn gate_names(rows: &[PgRow]) -> Result<Vec<String>> {

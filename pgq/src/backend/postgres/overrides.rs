@@ -9,7 +9,7 @@ use sqlx::postgres::PgRow;
 use super::Postgres;
 use super::convert::{column, database, unsigned};
 use super::finish::Holder;
-use super::gates::look;
+use super::gates::look_patiently;
 use super::limit::{Books, columns, read_bounds, read_measure};
 use crate::Result;
 use crate::backend::{Bounds, LimitInfo, LimitName, LimitShare, parts_of_gate};
@@ -53,7 +53,7 @@ impl Postgres {
         transaction.commit().await.map_err(database)?;
         if let Some(gate) = name.gate {
             let holder = Holder { statements: &self.statements, lease: Lease(0), now: self.now() };
-            self.wake(&look(&self.link, &holder, &[gate]).await?).await?;
+            self.wake(&look_patiently(&self.link, &holder, &[gate]).await?).await?;
         }
         Ok(done)
     }

@@ -1,6 +1,6 @@
 //! A worker's session: connections of its own, a lease, and the verbs on both.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::error::Error as _;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -38,6 +38,8 @@ pub(super) struct PgSession {
     pruned_until: Mutex<Option<Timestamp>>,
     /// Gates that are known to exist.
     gates: Mutex<HashSet<String>>,
+    /// Gates that have to be looked at again, as somebody had them locked.
+    unseen: Mutex<BTreeSet<String>>,
     /// How often doubts were settled about what the lease holds.
     doubts: AtomicI32,
 }
@@ -56,6 +58,7 @@ impl PgSession {
             passed: Mutex::default(),
             pruned_until: Mutex::default(),
             gates: Mutex::default(),
+            unseen: Mutex::default(),
             doubts: AtomicI32::new(0),
         };
         session.introduce(worker).await?;
@@ -186,6 +189,11 @@ impl PgSession {
     /// The gates that are known to exist.
     pub(super) fn known_gates<T>(&self, look: impl FnOnce(&mut HashSet<String>) -> T) -> T {
         look(&mut self.gates.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The gates that have to be looked at again.
+    pub(super) fn unseen_gates<T>(&self, look: impl FnOnce(&mut BTreeSet<String>) -> T) -> T {
+        look(&mut self.unseen.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Where the next step of pruning begins; from the front where there is nothing to go by.

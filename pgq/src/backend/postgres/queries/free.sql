@@ -1,11 +1,22 @@
 -- Frees up to $1 jobs of workers that are gone, and notes which crashed; $2 the time. $3 with how many crashes a job is a
 -- suspect, $4 with how many it is discarded, $5 how long a suspect waits at first, in µs. The same decision as in the core,
--- for many at once.
+-- for many at once. A job that stood before its gates had not begun: it bears no blame, and its attempt is refunded.
 with found as materialized (
-  select job.ctid as tid, job.id, concat(worker.host, ':', worker.pid) as holder,
-         job.crashes + 1 >= $4::int or job.attempt >= job.max_attempts as over,
-         case when job.crashes + 1 >= $3::int then $5::bigint * power(3, job.crashes + 1 - $3)::bigint else 0 end as pause
-  from @job as job join @worker as worker on worker.id = job.lease
+  select job.ctid as tid, job.id, concat(worker.host, ':', worker.pid) as holder, begun,
+         begun and (job.crashes + 1 >= $4::int or job.attempt >= job.max_attempts) as over,
+         case when begun and job.crashes + 1 >= $3::int then $5::bigint * power(3, job.crashes + 1 - $3)::bigint
+              else 0 end as pause
+  from @job as job
+  join @worker as worker on worker.id = job.lease
+  cross join lateral (
+    select not exists (
+      select from jsonb_array_elements_text(
+        case jsonb_typeof(job.extra -> 'limit_keys') when 'array' then job.extra -> 'limit_keys' end) as key (name)
+      join @gate as gate on gate.name = key.name
+      where (gate.overridden or exists (select from @limit where name = gate."limit"))
+        and not exists (
+          select from @pass as pass
+          where pass.gate = gate.name and pass.job = job.id and pass.epoch = job.epoch)) as begun) as standing
   where job.lease = any (array(select id from @worker where gone is not null and freed is null))
     -- The scan isn't begun where nobody is gone, which is nearly always.
     and exists (select from @worker where gone is not null and freed is null)
@@ -14,13 +25,14 @@ with found as materialized (
 given as (select coalesce($2::timestamptz, clock_timestamp()) as now),
 freed as (
   update @job as job
-  set lease = null, crashes = job.crashes + 1, retrying = found.pause > 0,
+  set lease = null, attempt = job.attempt - (not found.begun)::int, crashes = job.crashes + found.begun::int,
+      retrying = found.pause > 0,
       lane = case when found.pause > 0 then 1 else 0 end,
       -- Nobody is to blame the first time, so it keeps its place.
       run_at = case when found.pause > 0 then now + found.pause * interval '1 microsecond' else job.run_at end
   from found, given
   where job.ctid = found.tid and not found.over
-  returning job.id, job.epoch, job.attempt, job.queue, job.task, found.holder, found.pause = 0 as ready),
+  returning job.id, job.epoch, job.attempt, job.queue, job.task, found.holder, found.begun, found.pause = 0 as ready),
 over as (
   delete from @job as job using found where job.ctid = found.tid and found.over returning job.*, found.holder),
 kept as (
@@ -55,7 +67,7 @@ trimmed as (
 failed as (
   insert into @failure (job, epoch, attempt, worker, ended, kind, message, chain)
   select id, epoch, attempt, holder, now, 'crashed', 'the worker ' || holder || ' fell silent while it held the job', '[]'
-  from given, (select id, epoch, attempt, holder from freed
+  from given, (select id, epoch, attempt, holder from freed where begun
                union all
                select id, epoch, attempt, holder from over join kept using (id, epoch, attempt)) as crashed)
 select queue, task, ready, id, false as over, attempt, holder from freed

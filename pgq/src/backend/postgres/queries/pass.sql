@@ -1,7 +1,7 @@
 -- Who has passed gates that were read under their locks, in the lease $1: $2 jobs, $3 gates, $9 epochs. What has changed of gates: $4 names,
--- $5 when they are at rest, $6 when they open. Who is held up: $7 jobs, $8 the gate at which each waits; the attempt is
--- refunded, and the job keeps its place. Answers how many passes there are: fewer than were asked for where the worker was declared
--- gone, or a job is no longer its own.
+-- $5 when they are at rest, $6 when they open. Who is held up: $7 jobs, $8 the gate at which each waits, or null where it is
+-- handed back; the attempt is refunded, and the job keeps its place. Answers how many passes there are: fewer than were asked
+-- for where the worker was declared gone, or a job is no longer its own.
 with me as materialized (select from @worker where id = $1::bigint and gone is null for key share),
 passed as (
   insert into @pass (job, gate, epoch, lease)
@@ -22,7 +22,8 @@ held as materialized (
   cross join lateral (select ctid as tid from @job where id = held.id and lease = $1 limit 1 for update) as job),
 parked as (
   update @job as job
-  set lease = null, attempt = job.attempt - 1, lane = 2, limit_key = held.gate
+  set lease = null, attempt = job.attempt - 1, lane = case when held.gate is null then 0 else 2 end,
+      limit_key = coalesce(held.gate, job.limit_key)
   from held
   where job.ctid = held.tid)
 select count(*) from passed
