@@ -164,6 +164,7 @@ async fn stop_during_a_claim() -> pgq::JobInfo {
     let lease: i64 = sqlx::query_scalar("select id from pgq.worker").fetch_one(pool).await.unwrap();
     // Only a sleeper is told of what is due soon.
     until(&world, "select count(*) from pgq.sleeper where asleep").await;
+    looked_once_more(&world).await;
     let delay = Duration::from_millis(300);
     let id = greet::job(()).delay(delay).enqueue(&world.client).await.unwrap().id();
     let verdict = lock_worker(&world, Lease(lease), LIKE_A_RESCUE).await;
@@ -182,6 +183,15 @@ async fn stop_during_a_claim() -> pgq::JobInfo {
     verdict.commit().await.unwrap();
     stopped.await.unwrap().unwrap();
     world.job(id).await.unwrap()
+}
+
+/// Who has fallen asleep looks once more some time later.
+async fn looked_once_more(world: &World) {
+    let pool = world.client.pool().unwrap();
+    let now: String = sqlx::query_scalar("select clock_timestamp()::text").fetch_one(pool).await.unwrap();
+    world.clock.advance(Duration::from_millis(200));
+    let claims = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";
+    until(world, &format!("{claims} and query like '%for key share%' and query_start > '{now}'")).await;
 }
 
 #[tokio::test]

@@ -15,4 +15,5 @@ mod sweep;
 mod targets;
 mod ticks;
 mod transactional;
+mod wakes;
 mod witness;

@@ -12,7 +12,9 @@
 //! ```
 //!
 //! A job that is committed before the claim of the third step is found by it; whoever commits later reads the flag and
-//! notifies. The notice can't be missed: LISTEN came first, and the signal's count is noted before the claim. Notices
+//! notifies. The notice can't be missed: LISTEN came first, and the signal's count is noted before the claim. A producer
+//! reads the flag with the very statement that inserts, and only where that took long once more after its commit; what was
+//! in flight when a worker fell asleep is found by another look, [`SETTLED`] later. Notices
 //! that slip through all the same (a stale read in somebody's long transaction, a lost connection) cost a second, the
 //! time between two looks.
 //!
@@ -37,8 +39,10 @@ use crate::platform::Mark;
 const POLL: Duration = Duration::from_secs(1);
 /// For how long the flag holds that says that a worker sleeps; it is renewed half-way.
 const DOZE: Duration = Duration::from_secs(10);
+/// When to look once more after falling asleep, for what was in flight then: producers that take half of that look at the flag again.
+const SETTLED: Duration = Duration::from_millis(100);
 /// After so much work without a pause a worker says that it is awake: sooner, every job in a trickle would cost a write.
-const BUSY: Duration = Duration::from_millis(100);
+const BUSY: Duration = Duration::from_secs(10);
 /// How long to let freed slots add up while there is a backlog, so that a claim wins more than one job.
 const LINGER: Duration = Duration::from_millis(2);
 /// The most jobs of one claim: beyond it the statement grows and the rate doesn't.
@@ -48,6 +52,8 @@ pub(super) struct Claimer {
     engine: Arc<Engine>,
     /// Since when the flag says that we sleep.
     dozing: Option<Mark>,
+    /// When the worker fell asleep, until a look has seen what was in flight then.
+    settling: Option<Mark>,
     /// Since when there was work without a pause.
     busy: Option<Mark>,
     /// The last claim won all that it asked for.
@@ -60,7 +66,7 @@ pub(super) struct Claimer {
 
 impl Claimer {
     pub(super) fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, dozing: None, busy: None, backlog: false, lingered: false, due: None }
+        Self { engine, dozing: None, settling: None, busy: None, backlog: false, lingered: false, due: None }
     }
 
     /// Claims once what may be started now; `None` where the lease is in doubt, and what was won meanwhile isn't to be started.
@@ -139,11 +145,15 @@ impl Claimer {
 
     async fn after_nothing(&mut self) -> Result<Next> {
         self.busy = None;
-        let fresh = self.dozing.as_ref().is_some_and(|mark| mark.elapsed() < DOZE / 2);
-        if fresh || !self.engine.hears() {
-            return Ok(Next::After(self.due.map_or(POLL, |due| due.min(POLL))));
+        let asleep = self.dozing.as_ref().map(Mark::elapsed);
+        if asleep.is_some_and(|asleep| asleep < DOZE / 2) || !self.engine.hears() {
+            let look = self.settling.as_ref().map_or(POLL, |fell| SETTLED.saturating_sub(fell.elapsed()));
+            return Ok(Next::After(self.due.map_or(look, |due| due.min(look))));
         }
         self.engine.session.doze(Some(DOZE)).await?;
+        if asleep.is_none_or(|asleep| asleep >= DOZE) {
+            self.settling = Some(self.engine.platform.clock.mark());
+        }
         self.dozing = Some(self.engine.platform.clock.mark());
         // What was committed before the flag notified nobody, so look once more.
         Ok(Next::Again)
@@ -165,6 +175,7 @@ impl Service for Claimer {
             }
             return Ok(wait);
         }
+        self.settling.take_if(|fell| fell.elapsed() >= SETTLED);
         let Some(batch) = self.claim().await? else { return Ok(Next::After(POLL)) };
         let nothing = batch.jobs.is_empty() && !batch.again;
         executor::start(&self.engine, batch.jobs);

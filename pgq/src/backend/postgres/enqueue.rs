@@ -10,13 +10,14 @@ use super::convert::{Instant, column, database, job_id, micros};
 use super::extra::Extra;
 use super::link::Link;
 use super::namespace::{Sql, Statements};
-use super::wake::{Call, wake};
+use super::wake::{Call, IN_FLIGHT, wake};
 use crate::Result;
 use crate::backend::Enqueued;
 use crate::platform::Clock;
 
 /// Enqueues in a transaction of our own: commit first, then read who sleeps, then notify. The other way round a worker
-/// could fall asleep in between.
+/// could fall asleep in between. Where nobody slept when it began and it was over soon, that is the worker's business, who looks
+/// once more some time after it has fallen asleep: while workers are busy an enqueue is one statement.
 pub(super) async fn commit(
     link: &Link,
     statements: &Statements,
@@ -34,9 +35,10 @@ pub(super) async fn commit(
         transaction.commit().await.map_err(database)?;
         (enqueued, link.wake(statements, clock, &call).await)
     } else {
-        let mut visit = link.visit().await?;
-        let enqueued = run(&mut visit, statements, clock, jobs, &Call::nobody()).await?;
-        let woken = wake(&mut visit, statements, clock, &call).await;
+        let (mut visit, began) = (link.visit().await?, clock.mark());
+        let (enqueued, asleep) = insert_plain(&mut visit, statements, clock, jobs, &call.asking()).await?;
+        let nobody = !asleep && call.is_for_work() && clock.fixed().is_none() && began.elapsed() < IN_FLIGHT;
+        let woken = if nobody { Ok(()) } else { wake(&mut visit, statements, clock, &call).await };
         visit.end().await?;
         (enqueued, woken)
     };
@@ -83,7 +85,7 @@ pub(super) async fn run(
     call: &Call,
 ) -> Result<Vec<Enqueued>> {
     if jobs.iter().all(|job| job.unique.is_none()) {
-        return insert_plain(connection, statements, clock, jobs, call).await;
+        return Ok(insert_plain(connection, statements, clock, jobs, call).await?.0);
     }
     let mut placed: Vec<Option<Enqueued>> = vec![None; jobs.len()];
     let (mut plain, mut plain_places, mut unique) = (Vec::new(), Vec::new(), Vec::new());
@@ -96,7 +98,7 @@ pub(super) async fn run(
         }
     }
     for (place, enqueued) in
-        plain_places.into_iter().zip(insert_plain(connection, statements, clock, plain, call).await?)
+        plain_places.into_iter().zip(insert_plain(connection, statements, clock, plain, call).await?.0)
     {
         placed[place] = Some(enqueued);
     }
@@ -106,20 +108,22 @@ pub(super) async fn run(
     Ok(placed.into_iter().flatten().collect())
 }
 
-/// One statement for all of them.
+/// One statement for all of them; whether somebody slept who may run one.
 async fn insert_plain(
     connection: &mut PgConnection,
     statements: &Statements,
     clock: &Clock,
     jobs: Vec<NewJob>,
     call: &Call,
-) -> Result<Vec<Enqueued>> {
+) -> Result<(Vec<Enqueued>, bool)> {
     if jobs.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), false));
     }
     let rows =
         Columns::of(jobs).bind(&statements.enqueue, clock, call).fetch_all(connection).await.map_err(database)?;
-    rows.iter().map(|row| job_id(row).map(|id| Enqueued { id, placement: Placement::New })).collect()
+    let asleep = rows.first().map_or(Ok(false), |row| column(row, 1))?;
+    let enqueued = rows.iter().map(|row| job_id(row).map(|id| Enqueued { id, placement: Placement::New }));
+    Ok((enqueued.collect::<Result<_>>()?, asleep))
 }
 
 /// The jobs turned on their side: an array for each column.

@@ -17,6 +17,9 @@ pub(super) const SOON: Duration = Duration::from_secs(1);
 /// An instant is compared by this process's clock, which may differ from the database's by so much; to wake somebody in
 /// vain is harmless.
 const SKEW: Duration = Duration::from_mins(1);
+/// Who enqueued within that time, while nobody slept when it began, wakes nobody: a worker that has fallen asleep meanwhile looks
+/// once more after twice that time.
+pub(super) const IN_FLIGHT: Duration = Duration::from_millis(50);
 /// One worker is woken for so many jobs; where they fill it, it finds more and others wake at their next look.
 const JOBS_PER_WORKER: usize = 16;
 
@@ -40,6 +43,8 @@ pub(super) struct Call {
     hashes: BTreeSet<i32>,
     jobs: usize,
     notice: Notice,
+    /// It is only asked who sleeps.
+    asking: bool,
 }
 
 impl Call {
@@ -63,6 +68,16 @@ impl Call {
             }
         }
         call
+    }
+
+    /// The same without waking anybody: it is answered whether somebody sleeps.
+    pub(super) fn asking(&self) -> Self {
+        Self { asking: true, ..self.clone() }
+    }
+
+    /// Whether it is for nothing but jobs that may run now.
+    pub(super) fn is_for_work(&self) -> bool {
+        self.notice == Notice { work: true, ..Notice::default() }
     }
 
     /// For so many jobs that may run.
@@ -104,6 +119,9 @@ impl Call {
     }
 
     pub(super) fn workers(&self) -> i64 {
+        if self.asking {
+            return 0;
+        }
         i64::try_from(self.jobs.div_ceil(JOBS_PER_WORKER)).unwrap_or(i64::MAX)
     }
 }

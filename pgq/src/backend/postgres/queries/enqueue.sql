@@ -1,7 +1,7 @@
 -- One job or many: all or none. $1 queues, $2 tasks, $3 ranks, $4 instants, $5 delays in µs (where there is no instant),
 -- $6 most attempts, $7 codecs, $8 headers, $9 payloads, $10 the time, or null for the database's, $11 hashes of what
--- sleepers may want, $12 how many to wake, $13 what for; $14 within how many µs of their time they have to begin, $15 what
--- few jobs have.
+-- sleepers may want, $12 how many of them to wake, $13 what for; $14 within how many µs of their time they have to begin, $15 what
+-- few jobs have. Answers also whether somebody sleeps who wants one.
 with entry as (
   select given.*, coalesce(at, now + delay * interval '1 microsecond') as run_at, now
   from unnest($1::text[], $2::text[], $3::smallint[], $4::timestamptz[], $5::bigint[], $6::smallint[], $7::smallint[],
@@ -22,10 +22,13 @@ woken as materialized (
   select pg_notify('pgq_' || lpad(to_hex(worker), 16, '0'), $13::text)
   from (
     select worker from @sleeper
-    where wants && $11::int[]
+    where $12::bigint > 0 and wants && $11::int[]
       and (asleep and until > coalesce($10, statement_timestamp())
            or current_setting('transaction_isolation') not in ('read committed', 'read uncommitted'))
     order by random()
     limit case when current_setting('transaction_isolation') in ('read committed', 'read uncommitted')
-               then $12::bigint end) as sleeping)
-select id from new, (select count(*) from woken) as notices
+               then $12 end) as sleeping)
+select id, exists (
+         select from @sleeper
+         where asleep and wants && $11 and until > coalesce($10, statement_timestamp())) as asleep
+from new, (select count(*) from woken) as notices
