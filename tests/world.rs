@@ -230,7 +230,7 @@ pub(crate) fn retry(after: Duration) -> Transition {
 
 /// The next notice. It is there, or something is wrong: the limit only bounds how long a failing test takes.
 pub(crate) async fn notice(pulse: &mut Box<dyn Pulse>) -> Notice {
-    let heard = tokio::time::timeout(Duration::from_secs(10), pulse.notice()).await;
+    let heard = tokio::time::timeout(Duration::from_secs(20), pulse.notice()).await;
     heard.expect("a notice comes").expect("the pulse beats")
 }
 

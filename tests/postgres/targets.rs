@@ -1,6 +1,9 @@
 //! Every place that a job can be enqueued on.
 
+use std::time::Duration;
+
 use pgq::backend::{Notice, Registration, Session};
+use pgq::sqlx::postgres::PgPoolOptions;
 use pgq::sqlx::{self, Acquire, Connection, PgConnection, PgPool};
 use pgq::{Client, JobId, Result, enqueue_many};
 
@@ -115,12 +118,12 @@ async fn sleeper(client: &Client) -> std::sync::Arc<dyn Session> {
         instance: pgq::backend::Uuid::nil(),
         host: String::new(),
         pid: 1,
-        span: std::time::Duration::from_mins(1),
+        span: Duration::from_mins(1),
         wants: vec![want("default", "touch", 1)],
         tasks: Vec::new(),
     };
     let session = client.backend().register(worker).await.unwrap();
-    session.doze(Some(std::time::Duration::from_mins(1))).await.unwrap();
+    session.doze(Some(Duration::from_mins(1))).await.unwrap();
     session
 }
 
@@ -136,6 +139,25 @@ async fn the_callers_commit_wakes_a_sleeper() {
     assert_eq!(notice(&mut pulse).await, Notice { work: true, soon: false, told: false, limits: false });
 }
 
+/// It has no other connection yet, and the one of the transaction is on its way back.
+#[tokio::test]
+async fn a_clients_commit_wakes_a_sleeper_however_long_it_takes_to_connect() {
+    let database = installed().await;
+    let slow = PgPoolOptions::new().after_connect(|_, _| {
+        Box::pin(async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            Ok(())
+        })
+    });
+    let client = Client::from_pool(slow.connect_with(database.options()).await.unwrap()).unwrap();
+    let session = sleeper(&client).await;
+    let mut pulse = session.attend().await.unwrap();
+    let tx = client.begin().await.unwrap();
+    touch::enqueue(&tx, 1).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(notice(&mut pulse).await, Notice { work: true, soon: false, told: false, limits: false });
+}
+
 #[tokio::test]
 async fn an_old_snapshot_wakes_also_who_fell_asleep_after_it() {
     let database = installed().await;
@@ -146,7 +168,7 @@ async fn an_old_snapshot_wakes_also_who_fell_asleep_after_it() {
     let mut tx = client.pool().unwrap().begin().await.unwrap();
     sqlx::query("set transaction isolation level repeatable read").execute(&mut *tx).await.unwrap();
     sqlx::query("select 1 from pgq.job").execute(&mut *tx).await.unwrap();
-    session.doze(Some(std::time::Duration::from_mins(1))).await.unwrap();
+    session.doze(Some(Duration::from_mins(1))).await.unwrap();
     touch::enqueue(&mut tx, 1).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(notice(&mut pulse).await, Notice { work: true, soon: false, told: false, limits: false });

@@ -13,13 +13,14 @@ use super::conclude::conclude;
 use super::convert::{Instant, database};
 use super::finish::{Holder, Passed, passed};
 use super::gates::leave;
+use super::link::{Link, Visit};
 use super::wake::{Call, wake};
 use super::{Postgres, enqueue};
 use crate::backend::{Answer, Ended, Enqueued, Transaction, Verdict};
 use crate::error::{Error, Result};
 use crate::platform::within;
 
-/// How long to wait for a connection to wake somebody on.
+/// How long to wait for somebody to give a connection back on which to wake somebody.
 const MOMENT: Duration = Duration::from_millis(100);
 /// How long to wait for a connection that is lent.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -109,15 +110,19 @@ async fn wake_after(backend: &Postgres, call: &Call) {
         return;
     }
     let woken = async {
-        // Not for a place in the queue of a busy pool: the commit stands, and its caller waits for this.
-        let Some(visit) = within(MOMENT, backend.link.visit()).await else { return Ok(()) };
-        let mut visit = visit?;
+        let Some(mut visit) = visit(&backend.link).await? else { return Ok(()) };
         wake(&mut visit, &backend.statements, &backend.clock, call).await?;
         visit.end().await
     };
     if let Err(error) = woken.await {
         tracing::debug!(?error, "nobody was woken for jobs that were enqueued");
     }
+}
+
+/// Not for a place in the queue of a busy pool: the commit stands, and its caller waits for this. Where the pool has room
+/// it takes as long as it takes to connect, as otherwise nobody would be woken where that is slow.
+async fn visit(link: &Link) -> Result<Option<Visit>> {
+    if link.is_used_up() { within(MOMENT, link.visit()).await.transpose() } else { link.visit().await.map(Some) }
 }
 
 /// The connection of a [`Tx`](crate::Tx), lent for SQL of one's own until it is dropped: pass `&mut *connection` to sqlx.
