@@ -40,8 +40,10 @@ impl Binaries {
     }
 
     /// Where `postgres` really is: it may be reached through a link that this one doesn't have.
-    pub(crate) fn pg_basebackup(&self) -> PathBuf {
-        self.postgres().canonicalize().unwrap_or_else(|_| self.postgres()).with_file_name("pg_basebackup")
+    /// Some packagings leave it out.
+    pub(crate) fn pg_basebackup(&self) -> Result<PathBuf, Error> {
+        let beside = self.postgres().canonicalize().unwrap_or_else(|_| self.postgres()).with_file_name("pg_basebackup");
+        if beside.exists() { Ok(beside) } else { Err(no_basebackup(&beside)) }
     }
 
     pub(crate) fn postgres(&self) -> PathBuf {
@@ -64,6 +66,15 @@ fn unfit(directory: &Path, why: &str) -> Error {
         "expected PostgreSQL's server binaries in {}, but {why}; PGQ_TEST_POSTGRES_BIN (or `Options::binaries`) names \
          the directory that holds initdb and postgres, and without it they are searched for",
         directory.display()
+    ))
+}
+
+fn no_basebackup(expected: &Path) -> Error {
+    Error::new(format!(
+        "a standby is made by `pg_basebackup`, which isn't there: expected {}. It comes with PostgreSQL's clients (Debian, \
+         Ubuntu: `apt-get install postgresql-client`; Fedora: `dnf install postgresql`; Alpine: `apk add \
+         postgresql-client`), in the server's own version; npm's embedded PostgreSQL doesn't have it",
+        expected.display()
     ))
 }
 
@@ -104,7 +115,15 @@ fn version(name: &str) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::version;
+    use super::{Binaries, version};
+
+    #[test]
+    fn a_missing_pg_basebackup_is_named_with_its_package() {
+        let error = Binaries("/nowhere/bin".into()).pg_basebackup().unwrap_err().to_string();
+        for word in ["`pg_basebackup`", "expected /nowhere/bin/pg_basebackup", "apt-get install postgresql-client"] {
+            assert!(error.contains(word), "{word} in {error}");
+        }
+    }
 
     #[test]
     fn versions_compare_as_numbers() {

@@ -23,7 +23,7 @@ pub(crate) fn copy(
     socket_directory: &Path,
     port: &str,
 ) -> Result<(), Error> {
-    let mut copy = account.command(binaries.pg_basebackup());
+    let mut copy = account.command(binaries.pg_basebackup()?);
     copy.arg("--pgdata").arg(data).arg("--host").arg(socket_directory).args(["--port", port, "--username", "postgres"]);
     copy.args(["--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync"]);
     Account::run(&mut copy, "pg_basebackup")
