@@ -46,6 +46,12 @@ async fn a_bad_flag_ends_it_with_2() {
 }
 
 #[tokio::test]
+async fn a_lease_that_nobody_could_hold_ends_it_with_2() {
+    let ending = ending(program(WORKER, &["--memory"]).env("PGQ_LEASE", "300ms")).await;
+    assert_says(&ending, 2, &["PGQ_LEASE: expected a lease of at least 1 s, got 300ms"]);
+}
+
+#[tokio::test]
 async fn a_task_that_is_not_there_ends_it_with_2() {
     let ending = ending(&mut program(WORKER, &["--memory", "--tasks", "gret"])).await;
     assert_says(&ending, 2, &["there is no task `gret`", "greet", "wait"]);
@@ -116,7 +122,9 @@ async fn help_lists_every_flag_and_exit_code() {
     let output = program(WORKER, &["--help"]).output().await.unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success());
-    for word in ["--database-url", "--memory", "--migrate", "--drain-timeout", "--drain ", "Exit codes", "SIGTERM"] {
+    for word in
+        ["--database-url", "--memory", "--migrate", "--drain-timeout", "--drain ", "--lease", "Exit codes", "SIGTERM"]
+    {
         assert!(text.contains(word), "{word} in {text}");
     }
 }

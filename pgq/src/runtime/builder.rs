@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::engine::Halt;
-use super::heartbeat::LEASE;
+use super::heartbeat::{LEASE, check_lease};
 use super::plan::{Duties, Endings, Plan};
 use super::registration::wants;
 use super::service::Signal;
@@ -216,9 +216,7 @@ impl<R: Resources> WorkerBuilder<R> {
         if self.blocking_slots == Some(0) {
             return Err(Error::invalid("expected at least 1 slot for blocking tasks, got 0"));
         }
-        if self.lease < Duration::from_secs(1) {
-            return Err(Error::invalid(format!("expected a lease of at least 1 s, got {:?}", self.lease)));
-        }
+        check_lease(self.lease)?;
         let tasks = self.tasks.map_or_else(Tasks::registered, Ok)?.checked()?;
         // A worker of some of them is of the same version of the program as one of all.
         let program = tasks.entries().copied().collect();

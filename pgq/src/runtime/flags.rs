@@ -7,6 +7,7 @@ use lexopt::prelude::*;
 use pgq_core::literal;
 
 use super::builder::{DRAIN, SLOTS};
+use super::heartbeat::{LEASE, check_lease};
 use crate::client::variable;
 use crate::error::{Error, Kind, Result};
 
@@ -26,6 +27,8 @@ Options (or the variable in brackets, where there is one):
                         unless named [PGQ_BLOCKING_SLOTS]
   --drain-timeout SPAN  how long running handlers may go on when the worker is asked
                         to stop, 25s unless named [PGQ_DRAIN_TIMEOUT]
+  --lease SPAN          for how long the worker may be silent before its jobs are given to
+                        others, 15s unless named, at least 1s [PGQ_LEASE]
   --poll-only           rest nothing on a session of the database, so that a pooler in
                         transaction mode may be between: look for new jobs every second
                         [PGQ_POLL_ONLY=1]
@@ -63,6 +66,7 @@ pub(super) struct Flags {
     pub(super) slots: usize,
     pub(super) blocking_slots: Option<usize>,
     pub(super) drain_timeout: Duration,
+    pub(super) lease: Duration,
     pub(super) poll_only: bool,
     pub(super) drain: bool,
     pub(super) shutdown_on_listener_failure: bool,
@@ -84,6 +88,7 @@ impl Flags {
         let slots = parsed("PGQ_SLOTS")?.map_or(Ok(SLOTS), |(name, text)| slots_of(&name, &text))?;
         let blocking_slots = parsed("PGQ_BLOCKING_SLOTS")?.map(|(name, text)| slots_of(&name, &text)).transpose()?;
         let drain_timeout = parsed("PGQ_DRAIN_TIMEOUT")?.map_or(Ok(DRAIN), |(name, text)| span(&name, &text))?;
+        let lease = parsed("PGQ_LEASE")?.map_or(Ok(LEASE), |(name, text)| lease_of(&name, &text))?;
         Ok(Self {
             database_url: variable("DATABASE_URL")?,
             memory: false,
@@ -95,6 +100,7 @@ impl Flags {
             slots,
             blocking_slots,
             drain_timeout,
+            lease,
             poll_only: false,
             drain: false,
             shutdown_on_listener_failure: false,
@@ -125,6 +131,7 @@ impl Flags {
                 Long("tasks-only") => self.tasks_only = true,
                 Long("schedules-only") => self.schedules_only = true,
                 Long("drain-timeout") => self.drain_timeout = span("--drain-timeout", &text(&mut parser)?)?,
+                Long("lease") => self.lease = lease_of("--lease", &text(&mut parser)?)?,
                 other => return Err(bad(other.unexpected())),
             }
         }
@@ -166,6 +173,10 @@ fn slots_of(name: &str, text: &str) -> Result<usize> {
 
 fn span(name: &str, text: &str) -> Result<Duration> {
     literal::duration(text).map_err(|error| Error::invalid(format!("{name}: {error}")))
+}
+
+fn lease_of(name: &str, text: &str) -> Result<Duration> {
+    check_lease(span(name, text)?).map_err(|error| Error::invalid(format!("{name}: {error}")))
 }
 
 /// The exit code of an error that ends a worker program; `HELP` lists them.
@@ -217,6 +228,7 @@ mod tests {
             (["--queues", ","], "--queues: expected names with commas between them, got \",\""),
             (["--slots", "0"], "--slots: expected a number from 1 to 100000, got \"0\""),
             (["--blocking-slots", "x"], "--blocking-slots: expected a number from 1 to 100000, got \"x\""),
+            (["--lease", "200ms"], "--lease: expected a lease of at least 1 s, got 200ms"),
             (["--memory", "--slots"], "expected a value after `--slots`: see --help"),
         ] {
             assert_eq!(parse(&arguments).unwrap_err().to_string(), message);

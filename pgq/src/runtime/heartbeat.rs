@@ -14,10 +14,20 @@ use crate::platform::{Mark, within};
 
 /// For how long a beat holds, unless told otherwise.
 pub(super) const LEASE: Duration = Duration::from_secs(15);
+/// A shorter one would run out in a moment's silence.
+const SHORTEST: Duration = Duration::from_secs(1);
 /// So many beats are in a lease: a dozen may be lost before it is.
 const BEATS: u32 = 15;
 /// The time between two beats while another worker is missed, who is lost after twice as long.
 const MISSING: Duration = Duration::from_millis(250);
+
+/// Whether a lease is one that a worker can hold.
+pub(super) fn check_lease(span: Duration) -> Result<Duration> {
+    if span < SHORTEST {
+        return Err(Error::invalid(format!("expected a lease of at least 1 s, got {span:?}")));
+    }
+    Ok(span)
+}
 
 pub(super) struct Heartbeat {
     engine: Arc<Engine>,

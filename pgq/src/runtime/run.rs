@@ -151,7 +151,8 @@ fn named_by_libpq() -> Result<bool> {
 }
 
 fn build<R: Resources>(client: Client, flags: Flags, tasks: Option<Tasks<R>>) -> super::WorkerBuilder<R> {
-    let mut builder = Worker::builder().client(client).slots(flags.slots).drain_timeout(flags.drain_timeout);
+    let mut builder = Worker::builder().client(client).slots(flags.slots);
+    builder = builder.drain_timeout(flags.drain_timeout).lease(flags.lease);
     if flags.drain {
         builder = builder.drain();
     }
