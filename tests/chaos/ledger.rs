@@ -4,12 +4,16 @@ use std::fmt;
 
 use pgq::sqlx::{self, PgPool, raw_sql};
 
+use crate::peaks::{Limit, Peak, peaks};
+
 /// Ours; pgq's tables stand beside them in their own schema. Nothing here is unique: it is counted. And a disk that is full
 /// when we say so.
 const TABLES: &str = "
     create table promise (job bigint not null, task text not null);
     create table run (job bigint not null, epoch bigint not null, worker text not null, crashes int not null,
-                      begun timestamptz not null, ended timestamptz, primary key (job, epoch));
+                      begun timestamptz not null, ended timestamptz,
+                      task text not null, key text, noted timestamptz not null, lease bigint,
+                      primary key (job, epoch));
     create table effect (job bigint not null);
     create table receipt (job bigint primary key, paid bigint not null);
     create table worker_process (worker text primary key, pid int not null);
@@ -23,7 +27,15 @@ const TABLES: &str = "
         end if;
         return new;
       end $$;
-    create trigger full_disk before insert on pgq.history_default for each row execute function refuse_when_full()";
+    create trigger full_disk before insert on pgq.history_default for each row execute function refuse_when_full();
+    create table lease_end (lease bigint primary key, at timestamptz not null);
+    create function note_lease_end() returns trigger language plpgsql as $$
+      begin
+        insert into public.lease_end values (new.id, new.gone);
+        return new;
+      end $$;
+    create trigger lease_end before update on pgq.worker for each row
+      when (old.gone is null and new.gone is not null) execute function note_lease_end()";
 
 pub(crate) async fn open(pool: &PgPool) -> anyhow::Result<()> {
     raw_sql(TABLES).execute(pool).await?;
@@ -45,8 +57,27 @@ pub(crate) struct Findings {
     pub(crate) recoveries: Recoveries,
     /// The same soon after everybody's connections had ended, when the first to come back may not have been seen by anybody.
     pub(crate) shaken: Recoveries,
+    pub(crate) peaks: Vec<Peak>,
     pub(crate) violations: Vec<String>,
 }
+
+const CONCURRENCY: &[Limit] = &[
+    Limit { what: "narrow", tasks: &["chaos.narrow"], most: 3 },
+    Limit { what: "tenants, each", tasks: &["chaos.tenants"], most: 2 },
+    Limit { what: "accounts, each", tasks: &["chaos.accounts"], most: 1 },
+];
+
+/// Limits are exact relative to leases: an attempt counts from when it was written down, under the lease that held its job then,
+/// until it ended or the lease did, whichever came first. (A claim that the server forgot in a crash, and one that is somebody
+/// else's by then, has no lease. What was written down under one is on disk, and so is the claim before it.) One that failed ended
+/// when its failure was written; of one that left nothing it is only known that its job ran again.
+const SPANS: &str = "
+    select run.task, run.key, run.noted as begun,
+           coalesce(least(run.ended, lease_end.at,
+                          (select min(ended) from pgq.failure where failure.job = run.job and failure.epoch = run.epoch)),
+                    (select min(noted) from run as later where later.job = run.job and later.epoch > run.epoch)) as ended
+    from run left join lease_end using (lease)
+    where run.key is not null and run.lease is not null";
 
 /// A count that has to be zero, and what it counts.
 const RULES: &[(&str, &str)] = &[
@@ -95,6 +126,8 @@ pub(crate) async fn check(pool: &PgPool) -> anyhow::Result<Findings> {
             violations.push(format!("{found} {what}"));
         }
     }
+    let peaks = peaks(pool, SPANS, CONCURRENCY).await?;
+    violations.extend(peaks.iter().filter_map(Peak::violation));
     // Who crashed for the first time runs again at once; from the second time on there is a pause.
     let recoveries: Vec<(f64, bool)> = sqlx::query_as(
         "select (extract(epoch from next.begun - kill.at) * 1000)::float8,
@@ -105,6 +138,8 @@ pub(crate) async fn check(pool: &PgPool) -> anyhow::Result<Findings> {
          join run on run.worker = worker_process.worker and run.begun < kill.at and run.ended is null
          join lateral (select begun, crashes from run as later where later.job = run.job and later.epoch > run.epoch
                        order by epoch limit 1) as next on next.crashes = 1 and next.begun > kill.at
+         -- Who is limited may have to wait for others.
+         where run.key is null
          order by 1",
     )
     .fetch_all(pool)
@@ -119,6 +154,7 @@ pub(crate) async fn check(pool: &PgPool) -> anyhow::Result<Findings> {
         discarded: count("select count(*) from pgq.history where state = 6").await?,
         recoveries: recoveries.into(),
         shaken: shaken.into(),
+        peaks,
         violations,
     })
 }
@@ -166,6 +202,7 @@ impl fmt::Display for Findings {
         line(f, "  of these discarded", &self.discarded)?;
         line(f, "  run to their end more than once", &self.duplicates)?;
         self.recoveries.write(f, "recoveries after a kill, measured")?;
-        self.shaken.write(f, "  soon after or before an outage")
+        self.shaken.write(f, "  soon after or before an outage")?;
+        self.peaks.iter().try_for_each(|peak| write!(f, "{peak}"))
     }
 }

@@ -8,14 +8,14 @@
 //! cargo run --release --bin chaos -- --lease 15                      what workers have by default; here it is 3 seconds
 //! ```
 //!
-//! Workers are killed, and stopped for longer than their lease. Everybody's connections are cut; the links of one worker go
+//! Four worker processes run jobs, two others promise them. Workers are killed, and stopped for longer than their lease. Everybody's connections are cut; the links of one worker go
 //! silent and stay open; a crowd takes all connections of the server. The server is killed, restarted, killed while a standby
 //! takes its place, made read-only, and refuses rows of history as with a full disk. Each is done once, as far as the time
 //! goes, and then by chance.
 //!
 //! It ends with 1 where the accounts don't agree: a job that was promised (its enqueue was committed) and has no end or two,
-//! an effect of the attempt's transaction that isn't there exactly once, an attempt that began after its successor, something
-//! that is stuck.
+//! an effect of the attempt's transaction that isn't there exactly once, an attempt that began after its successor, more
+//! attempts at once than a limit allows while their leases last, something that is stuck.
 //!
 //! That it would notice is shown by breaking what it watches. With the conditions on `lease` and `epoch` taken out of the part
 //! `held` of `finish.sql`, 60 s of mostly stops (seed 3) ended with `VIOLATED: 13 jobs that were promised and have no end`: a
@@ -28,18 +28,20 @@ mod ledger;
 mod links;
 mod monkey;
 mod outages;
+#[path = "../peaks.rs"]
+mod peaks;
+mod producer;
 #[path = "../proxy.rs"]
 mod proxy;
 mod tasks;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use lexopt::prelude::*;
 use pgq::Client;
-use pgq::sqlx::{self, PgPool};
+use pgq::sqlx::PgPool;
 use pgq_testdb::{Options, Server};
 
 use crate::ledger::Findings;
@@ -48,6 +50,8 @@ use crate::monkey::{Monkey, Odds};
 
 /// How many workers there are at a time.
 const WORKERS: usize = 4;
+/// And how many who enqueue.
+const PRODUCERS: usize = 2;
 /// For how long what is left may take when nothing is broken any more: the longest pause of a suspect, and then some.
 const SETTLE: Duration = Duration::from_secs(150);
 
@@ -58,12 +62,13 @@ struct Plan {
     seed: u64,
     json: bool,
     worker: Option<String>,
+    producer: Option<String>,
 }
 
 impl Plan {
     fn read() -> anyhow::Result<Self> {
         let (span, lease) = (Duration::from_hours(1), Duration::from_secs(3));
-        let mut plan = Self { span, odds: monkey::ALL, lease, seed: 1, json: false, worker: None };
+        let mut plan = Self { span, odds: monkey::ALL, lease, seed: 1, json: false, worker: None, producer: None };
         let mut parser = lexopt::Parser::from_env();
         while let Some(argument) = parser.next()? {
             match argument {
@@ -84,6 +89,7 @@ impl Plan {
                 Long("seed") => plan.seed = parser.value()?.parse()?,
                 Long("json") => plan.json = true,
                 Long("worker") => plan.worker = Some(parser.value()?.string()?),
+                Long("producer") => plan.producer = Some(parser.value()?.string()?),
                 other => return Err(other.unexpected().into()),
             }
         }
@@ -96,6 +102,9 @@ async fn main() -> anyhow::Result<()> {
     let plan = Plan::read()?;
     if let Some(url) = &plan.worker {
         return tasks::run_worker(url).await;
+    }
+    if let Some(url) = &plan.producer {
+        return producer::run(url).await;
     }
     let (findings, done, left) = run(&plan).await?;
     report(&plan, &findings, &done, left);
@@ -113,53 +122,22 @@ async fn run(plan: &Plan) -> anyhow::Result<(Findings, Done, u32)> {
     let server = tokio::task::spawn_blocking(|| Server::start(options)).await??;
     let links = Links::to(&server.url().parse()?).await?;
     let pool = PgPool::connect_with(links.ours.options().application_name(outages::OURS)).await?;
-    let client = Client::from_pool(pool.clone())?;
-    client.migrate().await?;
+    Client::from_pool(pool.clone())?.migrate().await?;
     ledger::open(&pool).await?;
     let mut monkey = Monkey::new(Arc::new(server), links, pool.clone(), plan);
     monkey.revive().await?;
-    let enough = Arc::new(AtomicBool::new(false));
-    let producing = tokio::spawn(produce(client, pool.clone(), Arc::clone(&enough)));
+    monkey.produce()?;
     let until = Instant::now() + plan.span;
     while Instant::now() < until {
         let pause = 300 + monkey.draw(900);
         tokio::time::sleep(Duration::from_millis(pause)).await;
         monkey.strike().await?;
     }
-    enough.store(true, Ordering::SeqCst);
-    producing.await?;
     monkey.calm().await?;
     settle(&pool).await;
     let left = monkey.send_home().await?;
     let done = monkey.done.iter().map(|(what, times)| (*what, *times)).collect();
     Ok((ledger::check(&pool).await.context("the accounts can't be read")?, done, left))
-}
-
-/// Promises jobs, each in a transaction of its own with the note of the promise. What isn't committed was never promised.
-async fn produce(client: Client, pool: PgPool, enough: Arc<AtomicBool>) {
-    let mut nth = 0;
-    while !enough.load(Ordering::SeqCst) {
-        if promise(&client, &pool, nth).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        nth += 10;
-        tokio::time::sleep(Duration::from_millis(40)).await;
-    }
-}
-
-async fn promise(client: &Client, pool: &PgPool, first: i64) -> anyhow::Result<()> {
-    let mut tx = pool.begin().await?;
-    let plain = pgq::enqueue_many(client.on(&mut tx), (first..first + 6).map(|nth| tasks::plain::job(nth).into()));
-    let plain = plain.await?;
-    let paid =
-        pgq::enqueue_many(client.on(&mut tx), (first..first + 4).map(|nth| tasks::paid::job(nth).into())).await?;
-    for (task, handles) in [("chaos.plain", plain), ("chaos.paid", paid)] {
-        let jobs: Vec<i64> = handles.iter().map(|handle| handle.id().0).collect();
-        let note = sqlx::query("insert into promise (job, task) select job, $2 from unnest($1::bigint[]) as job");
-        note.bind(jobs).bind(task).execute(&mut *tx).await?;
-    }
-    tx.commit().await?;
-    Ok(())
 }
 
 /// Until nothing is left to do, for a while.

@@ -9,12 +9,14 @@ use pgq::sqlx::{self, PgPool};
 use pgq_testdb::Server;
 
 use crate::links::Links;
+use crate::proxy::Proxy;
 use crate::tasks::{LEASE, NAME};
 
 /// What can be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Strike {
     KillWorker,
+    KillProducer,
     StopWorker,
     CutConnections,
     Freeze,
@@ -29,7 +31,8 @@ pub(crate) enum Strike {
 /// How often of a hundred each is done.
 pub(crate) type Odds = &'static [(Strike, u64)];
 pub(crate) const ALL: Odds = &[
-    (Strike::KillWorker, 43),
+    (Strike::KillWorker, 39),
+    (Strike::KillProducer, 4),
     (Strike::StopWorker, 13),
     (Strike::CutConnections, 8),
     (Strike::Freeze, 8),
@@ -66,6 +69,7 @@ pub(crate) struct Monkey {
     /// Our own connections, which nobody cuts but who ends the server.
     pub(crate) pool: PgPool,
     workers: Vec<Option<Child>>,
+    producers: Vec<Child>,
     lease: Duration,
     started: u32,
     odds: Odds,
@@ -86,6 +90,7 @@ impl Monkey {
             links,
             pool,
             workers,
+            producers: Vec::new(),
             lease: plan.lease,
             started,
             odds: plan.odds,
@@ -104,13 +109,11 @@ impl Monkey {
             {
                 continue;
             }
-            let options = if place == apart { self.links.apart.options() } else { self.links.shared.options() };
-            let url = format!("postgres://postgres@{}:{}/postgres", options.get_host(), options.get_port());
+            let link = if place == apart { &self.links.apart } else { &self.links.shared };
             self.started += 1;
-            let mut command = Command::new(std::env::current_exe()?);
-            command.args(["--worker", &url]).env(NAME, self.started.to_string()).stdin(Stdio::null());
-            command.env(LEASE, self.lease.as_secs().to_string());
-            let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+            let mut command = ourselves("--worker", link)?;
+            command.env(NAME, self.started.to_string()).env(LEASE, self.lease.as_secs().to_string());
+            let child = command.spawn()?;
             let note = sqlx::query("insert into worker_process (worker, pid) values ($1, $2)");
             let note = note.bind(self.started.to_string()).bind(child.id().cast_signed());
             let _ = note.execute(&self.pool).await;
@@ -119,10 +122,19 @@ impl Monkey {
         Ok(())
     }
 
+    /// As many as there are to be.
+    pub(crate) fn produce(&mut self) -> anyhow::Result<()> {
+        while self.producers.len() < crate::PRODUCERS {
+            self.producers.push(ourselves("--producer", &self.links.ours)?.spawn()?);
+        }
+        Ok(())
+    }
+
     /// One bad thing: each once, in some order, and then as the odds are.
     pub(crate) async fn strike(&mut self) -> anyhow::Result<()> {
         let what = match self.next() {
             Strike::KillWorker => self.kill_worker().await?,
+            Strike::KillProducer => self.kill_producer()?,
             Strike::StopWorker => self.stop_worker().await?,
             Strike::CutConnections => self.cut_connections().await?,
             Strike::Freeze => self.freeze(),
@@ -158,8 +170,7 @@ impl Monkey {
         let place = self.pick();
         let apart = self.workers.len() - 1;
         if let Some(mut child) = self.workers[place].take() {
-            child.kill()?;
-            child.wait()?;
+            kill(&mut child)?;
             if place != apart {
                 let kill = sqlx::query("insert into kill (pid, at) values ($1, clock_timestamp())");
                 let _ = kill.bind(child.id().cast_signed()).execute(&self.pool).await;
@@ -168,6 +179,13 @@ impl Monkey {
         let pause = self.draw(500);
         tokio::time::sleep(Duration::from_millis(pause)).await;
         Ok("workers killed")
+    }
+
+    /// In the middle of whatever it does: what it had committed counts.
+    fn kill_producer(&mut self) -> anyhow::Result<&'static str> {
+        kill(&mut self.producers.remove(0))?;
+        self.produce()?;
+        Ok("producers killed")
     }
 
     /// For longer than its lease, now and then.
@@ -179,8 +197,9 @@ impl Monkey {
         Ok("workers stopped and continued")
     }
 
-    /// Nothing is broken any more.
+    /// Nothing is broken any more, and nothing promised.
     pub(crate) async fn calm(&mut self) -> anyhow::Result<()> {
+        self.producers.iter_mut().try_for_each(kill)?;
         for place in 0..self.workers.len() {
             self.signal(place, "-CONT")?;
         }
@@ -229,9 +248,22 @@ impl Monkey {
 
 impl Drop for Monkey {
     fn drop(&mut self) {
-        for child in self.workers.iter_mut().flatten() {
-            let _ = child.kill();
-            let _ = child.wait();
+        for child in self.workers.iter_mut().flatten().chain(&mut self.producers) {
+            let _ = kill(child);
         }
     }
+}
+
+/// This program in another part, which it plays by a link.
+fn ourselves(part: &str, link: &Proxy) -> std::io::Result<Command> {
+    let options = link.options();
+    let url = format!("postgres://postgres@{}:{}/postgres", options.get_host(), options.get_port());
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args([part, &url]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    Ok(command)
+}
+
+fn kill(child: &mut Child) -> std::io::Result<()> {
+    child.kill()?;
+    child.wait().map(drop)
 }

@@ -35,16 +35,36 @@ async fn note_begin(_: Context, next: Next) -> Outcome {
 
 impl Site {
     async fn begin(&self, ctx: &Context<Self>) -> Result<(), BoxError> {
+        self.note(ctx, None).await
+    }
+
+    /// With the lease that holds the job, if that is this worker's.
+    async fn note(&self, ctx: &Context<Self>, key: Option<&str>) -> Result<(), BoxError> {
         let begun = BEGUN.get().duration_since(SystemTime::UNIX_EPOCH)?.as_secs_f64();
-        let run = "insert into run (job, epoch, worker, crashes, begun) values ($1, $2, $3, $4, to_timestamp($5))";
+        let run = "
+            insert into run (job, epoch, worker, crashes, begun, task, key, noted, lease)
+            values ($1, $2, $3, $4, to_timestamp($5), $6, $7, clock_timestamp(),
+                    (select worker.id from pgq.job join pgq.worker on worker.id = job.lease
+                     where job.id = $1 and job.epoch = $2 and worker.pid = $8))";
         let run = sqlx::query(run).bind(ctx.job_id().0).bind(ctx.fence()).bind(&self.worker);
-        run.bind(i32::from(ctx.crashes())).bind(begun).execute(&self.pool).await?;
+        let run = run.bind(i32::from(ctx.crashes())).bind(begun).bind(ctx.task()).bind(key);
+        run.bind(std::process::id().cast_signed()).execute(&self.pool).await?;
         Ok(())
     }
 
     async fn end(&self, ctx: &Context<Self>) -> Result<(), BoxError> {
         let run = "update run set ended = clock_timestamp() where job = $1 and epoch = $2";
         sqlx::query(run).bind(ctx.job_id().0).bind(ctx.fence()).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// What a limit counts: an attempt that takes note of its end, however long that takes, as it runs until it has.
+    async fn limited(&self, ctx: &Context<Self>, key: &str, nth: i64) -> Result<(), BoxError> {
+        self.note(ctx, Some(key)).await?;
+        work(nth).await;
+        while self.end(ctx).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
         Ok(())
     }
 }
@@ -87,10 +107,26 @@ async fn receipt(ctx: Context<Site>, paid: i64) -> Result<(), BoxError> {
     ctx.end(&ctx).await
 }
 
+#[pgq::task(name = "chaos.narrow", concurrency = 3, retry = fixed("200ms", attempts = 1_000))]
+pub(crate) async fn narrow(ctx: Context<Site>, nth: i64) -> Result<(), BoxError> {
+    ctx.limited(&ctx, "", nth).await
+}
+
+#[pgq::task(name = "chaos.tenants", limit(concurrency = 2, key = "tenant"), retry = fixed("200ms", attempts = 1_000))]
+pub(crate) async fn tenants(ctx: Context<Site>, tenant: String, nth: i64) -> Result<(), BoxError> {
+    ctx.limited(&ctx, &tenant, nth).await
+}
+
+#[pgq::task(name = "chaos.accounts", limit(concurrency = 1, key = "account"), retry = fixed("200ms", attempts = 1_000))]
+pub(crate) async fn accounts(ctx: Context<Site>, account: i64, nth: i64) -> Result<(), BoxError> {
+    ctx.limited(&ctx, &account.to_string(), nth).await
+}
+
 /// A worker until it is told to end, or worse.
 pub(crate) async fn run_worker(url: &str) -> anyhow::Result<()> {
     let client = Client::builder()?.connect(Some(url)).await?;
-    let builder = Worker::<Site>::builder().client(client).tasks(pgq::tasks![plain, paid, receipt]);
+    let tasks = pgq::tasks![plain, paid, receipt, narrow, tenants, accounts];
+    let builder = Worker::<Site>::builder().client(client).tasks(tasks);
     let lease = Duration::from_secs(std::env::var(LEASE)?.parse()?);
     builder.slots(8).lease(lease).layer(note_begin).spawn().await?.until_terminated().await?;
     Ok(())

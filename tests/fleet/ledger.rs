@@ -4,6 +4,8 @@ use std::fmt;
 
 use pgq::sqlx::{self, PgPool, raw_sql};
 
+use crate::peaks::{Limit, Peak, peaks};
+
 const TABLES: &str = "
     create table run (job bigint not null, epoch bigint not null, task text not null, key text not null, pid int not null,
                       begun timestamptz not null, ended timestamptz, primary key (job, epoch));
@@ -27,37 +29,34 @@ pub(crate) async fn unfinished(pool: &PgPool) -> Result<i64, sqlx::Error> {
 pub(crate) struct Findings {
     attempts: i64,
     deaths: i64,
-    /// The most at once, of those that there may be.
-    peaks: Vec<(&'static str, i64, i64)>,
+    peaks: Vec<Peak>,
     pub(crate) violations: Vec<String>,
 }
 
-/// Limits of how many at once: what it is called, whose attempts count, and how many there may be for each key.
-const CONCURRENCY: &[(&str, &[&str], i64)] = &[
-    ("narrow", &["narrow"], 3),
-    ("serial", &["serial"], 1),
-    ("tenants, each", &["tenants"], 2),
-    ("accounts, each", &["accounts"], 1),
-    ("print", &["print"], 4),
-    ("press: print and bind", &["print", "bind"], 5),
+const CONCURRENCY: &[Limit] = &[
+    Limit { what: "narrow", tasks: &["narrow"], most: 3 },
+    Limit { what: "serial", tasks: &["serial"], most: 1 },
+    Limit { what: "tenants, each", tasks: &["tenants"], most: 2 },
+    Limit { what: "accounts, each", tasks: &["accounts"], most: 1 },
+    Limit { what: "print", tasks: &["print"], most: 4 },
+    Limit { what: "press: print and bind", tasks: &["print", "bind"], most: 5 },
 ];
+
+/// An attempt whose worker was killed ran until then.
+const SPANS: &str = "
+    select run.task, run.key, run.begun, coalesce(run.ended, death.at) as ended from run left join death using (pid)";
 
 /// Limits of how many in how long: which task's, how many a second for each key, and in one moment.
 const RATES: &[(&str, f64, f64)] = &[("paced", 40.0, 5.0), ("hosts", 10.0, 2.0)];
 
 pub(crate) async fn check(pool: &PgPool) -> anyhow::Result<Findings> {
-    let (mut violations, mut peaks) = (Vec::new(), Vec::new());
+    let mut violations = Vec::new();
     let left = unfinished(pool).await?;
     if left > 0 {
         violations.push(format!("{left} jobs were left behind"));
     }
-    for (what, tasks, most) in CONCURRENCY {
-        let peak = peak(pool, tasks).await?;
-        peaks.push((*what, peak, *most));
-        if peak > *most {
-            violations.push(format!("{peak} at once of {what}, which may be {most}"));
-        }
-    }
+    let peaks = peaks(pool, SPANS, CONCURRENCY).await?;
+    violations.extend(peaks.iter().filter_map(Peak::violation));
     for (task, rate, burst) in RATES {
         let excess = excess(pool, task, *rate, *burst).await?;
         if excess > 0 {
@@ -71,22 +70,6 @@ pub(crate) async fn check(pool: &PgPool) -> anyhow::Result<Findings> {
     let count = async |query: &'static str| sqlx::query_scalar::<_, i64>(query).fetch_one(pool).await;
     let (attempts, deaths) = (count("select count(*) from run").await?, count("select count(*) from death").await?);
     Ok(Findings { attempts, deaths, peaks, violations })
-}
-
-/// The most attempts that ran at one moment. One whose worker was killed ran until then.
-async fn peak(pool: &PgPool, tasks: &[&str]) -> anyhow::Result<i64> {
-    let query = "
-        with span as (
-          select run.key, run.begun, coalesce(run.ended, death.at) as ended
-          from run left join death using (pid)
-          where run.task = any ($1)),
-        change as (
-          select key, begun as at, 1 as count from span
-          union all
-          select key, ended, -1 from span where ended is not null)
-        select coalesce(max(running), 0)::bigint
-        from (select sum(count) over (partition by key order by at, count) as running from change) as moment";
-    Ok(sqlx::query_scalar(query).bind(tasks).fetch_one(pool).await?)
 }
 
 /// By how many starts the worst window is beyond `burst + rate * t`.
@@ -125,9 +108,6 @@ impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "  {:<38} {:>9}", "attempts", self.attempts)?;
         writeln!(f, "  {:<38} {:>9}", "workers killed", self.deaths)?;
-        for (what, peak, most) in &self.peaks {
-            writeln!(f, "  {:<38} {peak:>5} of {most}", format!("most at once, {what}"))?;
-        }
-        Ok(())
+        self.peaks.iter().try_for_each(|peak| write!(f, "{peak}"))
     }
 }

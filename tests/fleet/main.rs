@@ -12,6 +12,8 @@
 //! out of `lock_limits.sql`, it ends with violations.
 
 mod ledger;
+#[path = "../peaks.rs"]
+mod peaks;
 mod tasks;
 
 use std::process::{Child, Command, Stdio};
