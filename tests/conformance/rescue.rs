@@ -26,6 +26,20 @@ pub(crate) async fn jobs_of_a_silent_worker_run_elsewhere(world: World) -> Resul
     Ok(())
 }
 
+pub(crate) async fn who_rescues_is_told_when_the_next_lease_is_over(world: World) -> Result<()> {
+    let _silent = world.session(&["a"]).await?;
+    let other = world.session(&["a"]).await?;
+    let third = Duration::from_secs(10);
+    world.clock.advance(third);
+    let mut later = world.session(&["a"]).await?.attend().await?;
+    assert_eq!(other.rescue(10).await?.next, Some(SPAN - third));
+    world.clock.advance(SPAN - third + MOMENT);
+    later.renew().await?;
+    let rescued = other.rescue(10).await?;
+    assert_eq!((rescued.gone, rescued.next), (1, Some(SPAN)), "its own doesn't count");
+    Ok(())
+}
+
 pub(crate) async fn a_beat_keeps_the_lease(world: World) -> Result<()> {
     world.put_one(job("a")).await?;
     let (holder, other) = (world.session(&["a"]).await?, world.session(&["a"]).await?);

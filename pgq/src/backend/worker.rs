@@ -227,6 +227,8 @@ pub struct Rescued {
     pub freed: u32,
     /// Those among them that were discarded: workers died with them too often, or their attempts are used up.
     pub discarded: Vec<Discarded>,
+    /// How long the lease of another worker lasts that will be over first, if none of them gives a sign of life.
+    pub next: Option<Duration>,
 }
 
 /// A job that was given up.

@@ -39,8 +39,11 @@ impl Service for Promoter {
 /// Frees the jobs of workers that are gone.
 pub(super) struct Rescuer(pub(super) Arc<Engine>);
 
-/// The longest time between two looks for workers that are gone; half a lease, where that is less.
+/// The longest time between two looks for workers that are gone; half a lease, where that is less. When the lease of one who is
+/// silent is over that is known, and then somebody looks.
 const RESCUE: Duration = Duration::from_secs(3);
+/// A lease is over when more time than it has gone by.
+const MOMENT: Duration = Duration::from_millis(1);
 
 impl Service for Rescuer {
     const NAME: &'static str = "rescuer";
@@ -60,7 +63,8 @@ impl Service for Rescuer {
             tracing::error!(job = %job.id, task = job.task, "job discarded: its workers died with it");
             self.0.discards.tell(job);
         }
-        Ok(if more { Next::Again } else { Next::After(RESCUE.min(self.0.lease / 2)) })
+        let until_next = rescued.next.map_or(RESCUE, |next| next.saturating_add(MOMENT));
+        Ok(if more { Next::Again } else { Next::After(until_next.min(RESCUE).min(self.0.lease / 2)) })
     }
 }
 

@@ -17,8 +17,10 @@ impl Maintain for Session {
     }
 
     fn rescue(&self, step: u32) -> Answer<'_, Rescued> {
-        self.memory
-            .answer(move |store| Rescued { gone: store.declare_gone(self.lease, self.started), ..store.free(step) })
+        self.memory.answer(move |store| {
+            let gone = store.declare_gone(self.lease, self.started);
+            Rescued { gone, next: store.next_end(self.lease, self.started), ..store.free(step) }
+        })
     }
 
     /// Rescue goes by the workers that there are, so nothing is ever left over.
@@ -87,6 +89,12 @@ impl Store {
         self.untold.extend(untold);
         self.reclaim_shares();
         gone
+    }
+
+    /// How long until the first lease of others is over.
+    fn next_end(&self, asker: Lease, since: Timestamp) -> Option<Duration> {
+        let others = self.workers.iter().filter(|(lease, _)| **lease != asker);
+        others.map(|(_, worker)| worker.beat.max(since).saturating_add(worker.span).since(self.now)).min()
     }
 
     /// Frees what is held by leases without a worker.

@@ -40,14 +40,17 @@ impl PgSession {
         Ok(Promoted { moved, next })
     }
 
-    async fn declare_gone(&self) -> Result<u32> {
-        let Word::Of(span) = self.witness.word() else { return Ok(0) };
+    /// How many are gone, and how long until the next one may be.
+    async fn declare_gone(&self) -> Result<(u32, Option<Duration>)> {
+        let Word::Of(span) = self.witness.word() else { return Ok((0, None)) };
         let query = self.statements.declare_gone.query().bind(self.lease.0).bind(self.now()).bind(span.map(micros));
-        Ok(unsigned(self.engine().rows(query).await?.len()))
+        let row = self.engine().row(query).await?;
+        let next = column::<Option<i64>, _>(&row, 1)?.map(|micros| Duration::from_micros(unsigned(micros)));
+        Ok((unsigned(column::<i64, _>(&row, 0)?), next))
     }
 
     async fn rescue_step(&self, step: u32) -> Result<Rescued> {
-        let gone = self.declare_gone().await?;
+        let (gone, next) = self.declare_gone().await?;
         let mut transaction = self.begin_scan().await?;
         let query = self.statements.free.query().bind(i64::from(step)).bind(self.now());
         let query = query.bind(i32::from(crash::SUSPECT)).bind(i32::from(crash::MOST)).bind(micros(crash::PAUSE));
@@ -75,7 +78,7 @@ impl PgSession {
         if let Err(error) = self.settle_lost(&call).await {
             tracing::warn!(?error, "what else workers that are gone had isn't free yet");
         }
-        Ok(Rescued { gone, freed: unsigned(freed.len()), discarded })
+        Ok(Rescued { gone, freed: unsigned(freed.len()), discarded, next })
     }
 
     /// What workers that are gone had besides their jobs.

@@ -2,18 +2,28 @@
 -- have been accepted in µs, null where none has failed. A beat counts from no earlier than the start of the asker, of this
 -- connection of his and of those beats, so that a server which was away, or refused beats, for longer than a lease kills
 -- nobody when it returns: everybody has a lease's time to beat again. Nobody declares himself gone: after a pause of the
--- whole process the next beat is as near as this.
+-- whole process the next beat is as near as this. How many are gone, and how many µs until the next one may be.
 --
 -- `for update` conflicts with the `for key share` of a claim in flight, which an update alone would not: such a worker is
 -- left for the next time, and a claim that comes later waits here and then finds the worker gone.
-with silent as materialized (
-  select other.id
-  from coalesce($2::timestamptz, clock_timestamp()) as now, @worker as me, @worker as other,
+with asker as materialized (
+  select me.id, now, greatest(me.started, seen.since, now - $3::bigint * interval '1 microsecond') as since
+  from coalesce($2::timestamptz, clock_timestamp()) as now, @worker as me,
        (select case when $2 is null then backend_start end as since from pg_stat_activity where pid = pg_backend_pid())
          as seen
-  where me.id = $1::bigint and other.gone is null and other.id <> me.id
-    and now - greatest(other.beat, me.started, seen.since, now - $3::bigint * interval '1 microsecond') > other.span
+  where me.id = $1::bigint),
+silent as materialized (
+  select other.id
+  from asker, @worker as other
+  where other.gone is null and other.id <> asker.id and asker.now - greatest(other.beat, asker.since) > other.span
   for update of other skip locked),
-asleep as (delete from @sleeper using silent where worker = silent.id)
-update @worker as worker set gone = coalesce($2, clock_timestamp()) from silent where worker.id = silent.id
-returning worker.id
+asleep as (delete from @sleeper using silent where worker = silent.id),
+gone as (
+  update @worker as worker set gone = coalesce($2, clock_timestamp()) from silent where worker.id = silent.id
+  returning worker.id),
+-- A lease that is over and wasn't declared so belongs to a claim in flight, and tells nothing of when.
+lasting as (
+  select other.span - (asker.now - greatest(other.beat, asker.since)) as rest
+  from asker, @worker as other
+  where other.gone is null and other.id <> asker.id)
+select (select count(*) from gone), (select (extract(epoch from min(rest)) * 1000000)::bigint from lasting where rest >= interval '0')
