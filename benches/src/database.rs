@@ -7,6 +7,8 @@ use pgq::Client;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, PgPool};
 
+use crate::counts;
+
 /// What a throw-away server has that a fresh installation has not. A checkpoint in the middle of a round would charge one
 /// side for what both wrote.
 const SETTINGS: [(&str, &str); 3] =
@@ -28,7 +30,9 @@ impl Server {
         eprintln!("starting a throw-away server (fsync on)");
         let options = pgq_testdb::Options::default().fsync(true);
         let options = SETTINGS.iter().fold(options, |options, (name, value)| options.setting(*name, *value));
-        let own = pgq_testdb::Server::start(options)?;
+        let counting = options.clone().setting("shared_preload_libraries", counts::EXTENSION);
+        // Not every installation has the extension.
+        let own = pgq_testdb::Server::start(counting).or_else(|_| pgq_testdb::Server::start(options))?;
         Ok(Self { url: own.url(), throw_away: Some(own) })
     }
 

@@ -54,6 +54,18 @@ pub(crate) async fn hog(_ctx: Context<Meter>, _payload: String) -> Result<(), Bo
     std::future::pending().await
 }
 
+/// One at a time of each value over the fleet, and the first one stays.
+#[pgq::task(keep = none, limit(concurrency = 1, key = key))]
+pub(crate) async fn hog_keyed(_ctx: Context<Meter>, _payload: String) -> Result<(), BoxError> {
+    std::future::pending().await
+}
+
+/// One a second over the fleet.
+#[pgq::task(keep = none, rps = 1)]
+pub(crate) async fn drip(_ctx: Context<Meter>, _payload: String) -> Result<(), BoxError> {
+    Ok(())
+}
+
 /// One at a time over the fleet; tells when it started.
 #[pgq::task(keep = none, concurrency = 1)]
 pub(crate) async fn baton(ctx: Context<Starts>, _payload: String) -> Result<(), BoxError> {

@@ -6,6 +6,7 @@
 mod args;
 mod bench;
 mod conditions;
+mod counts;
 mod database;
 mod figures;
 mod load;

@@ -77,8 +77,13 @@ async fn paced(ctx: Context<Door>) -> std::result::Result<(), BoxError> {
     ctx.pass().await
 }
 
+#[pgq::task(rps = 1)]
+async fn slow(ctx: Context<Door>) -> std::result::Result<(), BoxError> {
+    ctx.pass().await
+}
+
 async fn worker(world: &World, door: &Door) -> Result<Stepper> {
-    world.worker(pgq::tasks![narrow, wide, local, print, bind, paced], door.clone()).await
+    world.worker(pgq::tasks![narrow, wide, local, print, bind, paced, slow], door.clone()).await
 }
 
 pub(crate) async fn no_more_attempts_of_a_task_run_at_once_than_it_allows(world: World) -> Result<()> {
@@ -191,6 +196,24 @@ pub(crate) async fn workers_keep_a_rate_together(world: World) -> Result<()> {
         world.clock.advance(SECOND / 10);
     }
     assert!((19..=22).contains(&started), "{started} in ten seconds");
+    Ok(())
+}
+
+pub(crate) async fn a_rate_that_is_used_up_stays_for_a_while_and_then_goes_round(world: World) -> Result<()> {
+    let door = Door::new();
+    let (mut one, mut two) = (worker(&world, &door).await?, worker(&world, &door).await?);
+    door.open(99);
+    slow::enqueue_many(&world.client, [(); 50]).await?;
+    let (mut first, mut second) = (vec![], vec![]);
+    for _ in 0..12 {
+        first.push(one.drain().await?);
+        second.push(two.drain().await?);
+        world.clock.advance(SECOND);
+    }
+    assert_eq!((&first[..4], &second[..4]), (&[1; 4][..], &[0; 4][..]));
+    let (first, second): (usize, usize) = (first.iter().sum(), second.iter().sum());
+    // Where it goes round from the one who has looked last to the one who has looked first, that is seen with the next look.
+    assert!((11..=12).contains(&(first + second)) && second >= 4, "{first} and {second}");
     Ok(())
 }
 

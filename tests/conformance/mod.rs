@@ -122,6 +122,7 @@ facts! {
         what_a_worker_does_not_use_goes_back_within_a_second
         a_rate_lets_its_burst_start_and_then_one_at_a_time
         workers_keep_a_rate_together
+        a_rate_that_is_used_up_stays_for_a_while_and_then_goes_round
         a_rate_that_was_lifted_for_a_while_is_kept_again;
     shares:
         nobody_has_more_of_a_limit_than_there_is

@@ -60,33 +60,24 @@ async fn drain_raw(bench: &Bench) -> Result<f64> {
 
 /// Drains jobs of a task that leaves so many rows of history behind.
 pub(super) async fn drain<T: Task<Args = String>>(bench: &Bench, history: u32) -> Result<f64> {
-    drain_beside::<T>(bench, history, 0).await
-}
-
-/// The same beside so many jobs of another task that a limit holds up.
-pub(super) async fn drain_beside<T: Task<Args = String>>(bench: &Bench, history: u32, blocked: u32) -> Result<f64> {
     let fresh = bench.server.fresh().await?;
     let pool = fresh.pool(2).await?;
     let client = client(&pool)?;
-    if blocked > 0 {
-        load::fill::<load::hog>(&client, blocked).await?;
-    }
     let last = load::fill::<T>(&client, bench.jobs).await?;
     // What was filled in is on disk, where this may be asked for: more of it isn't to slow what is measured.
     let _ = sqlx::query("checkpoint").execute(&pool).await;
 
     let meter = Meter::new(bench.jobs);
     let app = App { meter: meter.clone(), ..App::silent() };
-    let tasks = [T::NAME, load::hog::NAME];
-    let builder = Worker::builder().client(client).only(tasks).tasks_only().slots(bench.slots).drain_timeout(Duration::ZERO);
+    let builder = Worker::builder().client(client).only([T::NAME]).tasks_only().slots(bench.slots).drain_timeout(Duration::ZERO);
     let worker = builder.resources(app).spawn().await?;
     let start = Instant::now();
     meter.all().await;
-    written(&pool, last, T::NAME).await?;
+    written(&pool, last).await?;
     let rate = per_second(bench.jobs, start.elapsed());
 
     worker.stop().await?;
-    check(&pool, history, blocked).await?;
+    check(&pool, history).await?;
     pool.close().await;
     fresh.drop().await?;
     Ok(rate)
@@ -94,18 +85,18 @@ pub(super) async fn drain_beside<T: Task<Args = String>>(bench: &Bench, history:
 
 /// Waits until the last ends are written too. Looks at the end of the queue only: a look at all of it would cost more
 /// than the writes.
-async fn written(pool: &PgPool, last: i64, task: &str) -> Result<()> {
-    let query = "select exists (select from pgq.job where id > $1 and task = $2)";
-    while sqlx::query_scalar(query).bind(last - 10_000).bind(task).fetch_one(pool).await? {
+async fn written(pool: &PgPool, last: i64) -> Result<()> {
+    let query = "select exists (select from pgq.job where id > $1)";
+    while sqlx::query_scalar(query).bind(last - 10_000).fetch_one(pool).await? {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     Ok(())
 }
 
-async fn check(pool: &PgPool, history: u32, blocked: u32) -> Result<()> {
+async fn check(pool: &PgPool, history: u32) -> Result<()> {
     let query = "select (select count(*) from pgq.job), (select count(*) from pgq.history)";
     let (jobs, kept): (i64, i64) = sqlx::query_as(query).fetch_one(pool).await?;
-    ensure!(jobs == i64::from(blocked), "expected a queue of {blocked} jobs after the drain, got {jobs}");
+    ensure!(jobs == 0, "expected an empty queue after the drain, got {jobs} jobs");
     ensure!(kept == i64::from(history), "expected {history} rows of history, got {kept}");
     Ok(())
 }

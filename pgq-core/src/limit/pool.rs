@@ -68,10 +68,19 @@ pub struct Balanced {
     pub tell: Vec<Lease>,
 }
 
+/// What a worker was told of its share.
+#[derive(Clone, Copy)]
+struct Told {
+    lease: Lease,
+    units: u32,
+    down_to: Option<u32>,
+}
+
 impl Pool {
     /// What one worker says, and what follows for all. It may have had no share.
     #[must_use]
     pub fn balance(mut self, lease: Lease, ask: Ask, now: Timestamp) -> Balanced {
+        let before = self.told();
         let mut free = self.free(now);
         let mut mine = self.take(lease, now);
         if !mine.stake.waits() {
@@ -84,25 +93,34 @@ impl Pool {
         }
         mine.stake.wish = ask.wish.max(mine.stake.units);
         self.shares.push(mine);
-        self.settle(Some(lease), free, now)
+        self.settle(Some(lease), &before, free, now)
     }
 
     /// What follows for all where there are other bounds, or a share is gone.
     #[must_use]
     pub fn redivide(self, now: Timestamp) -> Balanced {
         let free = self.free(now);
-        self.settle(None, free, now)
+        // Under the bounds of before they were told something else.
+        let before: Vec<_> = self.told().into_iter().map(|told| Told { down_to: None, ..told }).collect();
+        self.settle(None, &before, free, now)
     }
 
-    fn settle(mut self, asker: Option<Lease>, mut free: Option<Bucket>, now: Timestamp) -> Balanced {
-        let before: Vec<(Lease, u32)> = self.shares.iter().map(|share| (share.lease, share.stake.units)).collect();
+    /// What each knows by now, or will when he has heard.
+    fn told(&self) -> Vec<Told> {
+        let told = |share: &Share| Told { lease: share.lease, units: share.stake.units, down_to: self.down_to(share) };
+        self.shares.iter().map(told).collect()
+    }
+
+    fn settle(mut self, asker: Option<Lease>, before: &[Told], mut free: Option<Bucket>, now: Timestamp) -> Balanced {
         self.distribute(free.as_mut());
         self.rate = free.map(|free| (free.rate(), free.micros(), now));
-        let grown =
-            |share: &&Share| before.iter().any(|(lease, units)| share.lease == *lease && share.stake.units > *units);
-        let told = |share: &&Share| grown(share) || self.down_to(share).is_some();
+        let news = |share: &&Share| {
+            let told = before.iter().find(|told| told.lease == share.lease);
+            let (units, down_to) = told.map_or((0, None), |told| (told.units, told.down_to));
+            share.stake.units > units || self.down_to(share).is_some_and(|down| Some(down) != down_to)
+        };
         let others = self.shares.iter().filter(|share| Some(share.lease) != asker);
-        let tell = others.filter(told).map(|share| share.lease).collect();
+        let tell = others.filter(news).map(|share| share.lease).collect();
         let micros = asker.map_or(0, |lease| self.fetch(lease));
         let portion = asker.map(|lease| Portion { micros, ..self.portion(lease) }).unwrap_or_default();
         self.shares.retain(|share| share.stake.units > 0 || share.stake.waits());
@@ -201,6 +219,16 @@ mod tests {
         let even = back.pool.balance(A, Ask { keep: 3, micros: 0, wish: 3 }, NOW);
         assert_eq!((even.portion.units, even.portion.down_to), (3, None));
         assert_eq!(even.pool.balance(B, wish(9), NOW).portion.units, 2);
+    }
+
+    #[test]
+    fn who_has_to_come_down_is_told_so_once() {
+        let pool = slots(1).balance(A, wish(1), NOW).pool;
+        let first = pool.balance(B, wish(1), NOW);
+        assert_eq!(first.tell, [A]);
+        let again = first.pool.balance(Lease(3), wish(1), after(1));
+        assert_eq!(again.tell, []);
+        assert_eq!(again.pool.redivide(after(2)).tell, [A], "after a change he is told whatever he knew");
     }
 
     #[test]

@@ -19,7 +19,7 @@
 //! |---|---|
 //! | a worker that has units | they are others' once it is declared gone, which is when its jobs are |
 //! | a worker that waits | the units that it was given meanwhile go on with those that it had |
-//! | the one who tells | who waits looks once a second |
+//! | the one who tells | he tells with his commit, or hasn't done anything; whoever hears nothing looks once a second |
 //! | the database | what is counted stands, and is asked for again |
 
 use std::collections::HashMap;
@@ -320,6 +320,7 @@ impl Offer {
     pub(super) fn won<'t>(self, tasks: impl Iterator<Item = &'t str>, blocked: &[usize]) {
         let ask = self.limits.with(|state| {
             let State { pools, of_task, tasks: names, running, .. } = state;
+            let mut ask = false;
             for task in tasks {
                 if let Some(name) = names.get(task) {
                     *running.entry(name).or_default() += 1;
@@ -329,14 +330,17 @@ impl Offer {
                     pool.used = self.limits.clock.mark();
                     let is_rate = pool.is_rate();
                     match &mut pool.bucket {
-                        Some((bucket, _)) => bucket.take(),
+                        Some((bucket, _)) => {
+                            bucket.take();
+                            pool.served = pool.served.saturating_add(1);
+                            ask |= pool.down_to == Some(0) && pool.turn().is_zero();
+                        }
                         // A start is past at once, and nothing ends it.
                         None if is_rate => {}
                         None => pool.held += 1,
                     }
                 }
             }
-            let mut ask = false;
             for want in blocked.iter().filter_map(|place| self.wants.get(*place)) {
                 // One after the other, in one order everywhere: nobody waits with what another one waits for.
                 let mut all = of_task.get(&*want.task).into_iter().flatten();

@@ -11,6 +11,8 @@ use crate::platform::{Clock, Mark};
 pub(super) const IDLE: Duration = Duration::from_secs(1);
 /// For how long one unit that others wait for stays where it is, so that short jobs don't pay a statement each.
 const SLICE: Duration = Duration::from_millis(20);
+/// The same of a unit of a rate that is used up: it would go round with nothing in it, and whoever has it starts jobs for all.
+const TURN: Duration = Duration::from_secs(5);
 
 /// A part of a pool.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ pub(super) struct Pool {
     pub(super) stale: bool,
     /// Somebody was turned away for want of room here.
     pub(super) tight: bool,
+    /// How many were started with the units of a rate that it has.
+    pub(super) served: u32,
     /// The last use of it.
     pub(super) used: Mark,
     /// Since when it has had the units that it has.
@@ -61,6 +65,7 @@ impl Pool {
             wished: 0,
             stale: false,
             tight: false,
+            served: 0,
             used: clock.mark(),
             since: clock.mark(),
         }
@@ -82,10 +87,20 @@ impl Pool {
         }
     }
 
+    /// For how much longer units stay of which others have none, as there are fewer than those who wait.
+    pub(super) fn turn(&self) -> Duration {
+        let Some((bucket, _)) = &self.bucket else { return SLICE.saturating_sub(self.since.elapsed()) };
+        // `used` says since when there has been a token that nobody takes.
+        let untaken = if bucket.tokens() > 0 { SLICE.saturating_sub(self.used.elapsed()) } else { TURN };
+        // One that takes longer to fill stays until it has let one start.
+        let rest = if self.served > 0 { TURN.saturating_sub(self.since.elapsed()) } else { TURN };
+        untaken.min(rest)
+    }
+
     /// How many units may be used, or have to be given back: the even part of one who has less than one is taken in turns.
     pub(super) fn bound(&self) -> u32 {
         let part = match self.down_to {
-            Some(0) if self.since.elapsed() < SLICE => self.units,
+            Some(0) if !self.turn().is_zero() => self.units,
             Some(even) => self.units.min(even),
             None => self.units,
         };
@@ -139,7 +154,7 @@ impl Pool {
         self.down_to = portion.down_to;
         self.stale = false;
         if portion.units > self.units {
-            (self.used, self.since) = (clock.mark(), clock.mark());
+            (self.used, self.since, self.served) = (clock.mark(), clock.mark(), 0);
         }
         self.blocked &= self.wished > portion.units;
         if let Some(rate) = portion.rate {
@@ -157,8 +172,8 @@ impl Pool {
     /// How long until there may be something to say without anybody having called.
     pub(super) fn due(&self) -> Option<Duration> {
         let idle = (self.units > self.held).then(|| IDLE.saturating_sub(self.used.elapsed()));
-        let slice = (self.down_to == Some(0)).then(|| SLICE.saturating_sub(self.since.elapsed()));
+        let turn = (self.down_to == Some(0)).then(|| self.turn());
         self.name.as_ref()?;
-        idle.into_iter().chain(slice.filter(|_| self.units > self.held)).min()
+        idle.into_iter().chain(turn.filter(|_| self.units > self.held)).min()
     }
 }

@@ -8,8 +8,10 @@ use super::service::{Next, Service, Signal};
 use crate::Result;
 use crate::platform::Mark;
 
-/// The time between two looks at the pools, where nobody calls.
+/// The time between two looks at the pools, where notices don't reach this worker.
 const LOOK: Duration = Duration::from_secs(1);
+/// The same where they do: whoever changes something that concerns this worker says so in the transaction that does.
+const BACKSTOP: Duration = Duration::from_secs(5);
 /// The time between two looks where this worker knows of no limit, and notices don't reach it. Also between two attempts to put in
 /// what its code says, where something else stands.
 const RARELY: Duration = Duration::from_secs(10);
@@ -26,7 +28,12 @@ impl Sharer {
     }
 
     fn is_look_due(&self) -> bool {
-        self.engine.limits.hear() || self.looked.as_ref().is_none_or(|mark| mark.elapsed() >= LOOK)
+        let apart = self.apart();
+        self.engine.limits.hear() || self.looked.as_ref().is_none_or(|mark| mark.elapsed() >= apart)
+    }
+
+    fn apart(&self) -> Duration {
+        if self.engine.hears() { BACKSTOP } else { LOOK }
     }
 
     async fn look(&mut self) -> Result<()> {
@@ -68,7 +75,7 @@ impl Service for Sharer {
         }
         self.say().await?;
         Ok(match self.engine.limits.due() {
-            Some(due) => Next::After(due.min(LOOK)),
+            Some(due) => Next::After(due.min(self.apart())),
             None if self.engine.hears() => Next::OnSignal,
             None => Next::After(RARELY),
         })

@@ -1,5 +1,8 @@
 //! What limits cost that aren't reached, and how long what they hold up takes to start elsewhere.
 
+mod blocked;
+mod saturated;
+
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -7,7 +10,7 @@ use pgq::{Client, Task, Worker};
 use tokio::sync::mpsc;
 use tokio::time::{Duration, sleep, timeout};
 
-use super::drain::{drain, drain_beside};
+use super::drain::drain;
 use crate::bench::Bench;
 use crate::database::client;
 use crate::figures::{Section, median, millis, percentile, ratio, section};
@@ -16,25 +19,22 @@ use crate::load::{self, App, Starts, baton};
 pub(super) const ABOUT: &str =
     "drains with limits on that aren't reached, beside one without, and from an end on one worker to the start on another";
 
-/// So many times the jobs that are drained wait beside them, of a task that a limit holds up.
-const BLOCKED: u32 = 5;
 /// A start is missing long before.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
-    let (mut off, mut on, mut keyed, mut beside) = (vec![], vec![], vec![], vec![]);
+    let (mut off, mut on, mut keyed) = (vec![], vec![], vec![]);
     for round in 1..=bench.rounds {
-        for turn in [0, 1, 2, 3].map(|turn| if round % 2 == 1 { turn } else { 3 - turn }) {
+        for turn in [0, 1, 2].map(|turn| if round % 2 == 1 { turn } else { 2 - turn }) {
             match turn {
-                3 => beside.push(drain_beside::<load::noop>(bench, 0, bench.jobs * BLOCKED).await?),
                 0 => off.push(drain::<load::noop>(bench, 0).await?),
                 1 => on.push(drain::<load::noop_limited>(bench, 0).await?),
                 _ => keyed.push(drain::<load::noop_keyed>(bench, 0).await?),
             }
         }
         let last = |rates: &[f64]| rates.last().copied().unwrap_or_default();
-        let (off, on, keyed, beside) = (last(&off), last(&on), last(&keyed), last(&beside));
-        eprintln!("  round {round}: off {off:.0}/s, on {on:.0}/s, with keys {keyed:.0}/s, beside blocked ones {beside:.0}/s");
+        let (off, on, keyed) = (last(&off), last(&on), last(&keyed));
+        eprintln!("  round {round}: off {off:.0}/s, on {on:.0}/s, with keys {keyed:.0}/s");
     }
     let figures = [
         ("off_per_s", median(&off)),
@@ -42,12 +42,10 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
         ("ratio_on", ratio(&on, &off)),
         ("keyed_per_s", median(&keyed)),
         ("ratio_keyed", ratio(&keyed, &off)),
-        ("beside_blocked_per_s", median(&beside)),
-        ("ratio_beside_blocked", ratio(&beside, &off)),
     ];
     let handover = handover(bench).await?;
     let waits = [("p50_ms", percentile(&handover, 50)), ("p99_ms", percentile(&handover, 99))];
-    Ok(vec![section("limits", figures), section("limits_handover", waits)])
+    Ok(vec![section("limits", figures), blocked::run(bench).await?, section("limits_handover", waits), saturated::run(bench).await?])
 }
 
 /// Two workers of one slot each, one job at a time over both: from the start of a job, which does nothing, to that of the next.

@@ -1,0 +1,63 @@
+//! How many statements a fleet sends while all that there is to do is held up by a limit.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use pgq::{Client, Task, Worker};
+use tokio::time::sleep;
+
+use crate::bench::Bench;
+use crate::counts::Cost;
+use crate::database::client;
+use crate::figures::{Section, section};
+use crate::load::{self, App};
+
+const WORKERS: u32 = 10;
+/// Jobs that wait.
+const BACKLOG: u32 = 1_000;
+/// Until all have found out that there is nothing for them.
+const SETTLES: Duration = Duration::from_secs(3);
+
+/// All statements of a worker in a second, each `begin` among them: where there is no job at all, and where there are many that a
+/// limit holds up. What the second has beyond the first is the limit's.
+pub(super) async fn run(bench: &Bench) -> Result<Section> {
+    Ok(section(
+        "limits_saturated",
+        [
+            ("idle", statements::<load::noop>(bench, 0).await?),
+            ("concurrency", statements::<load::hog>(bench, BACKLOG).await?),
+            ("rate", statements::<load::drip>(bench, BACKLOG).await?),
+            ("with_key", statements::<load::hog_keyed>(bench, BACKLOG).await?),
+        ],
+    ))
+}
+
+async fn statements<T: Task<Args = String>>(bench: &Bench, backlog: u32) -> Result<f64> {
+    let fresh = bench.server.fresh().await?;
+    let pool = fresh.pool(2).await?;
+    let client = client(&pool)?;
+    if backlog > 0 {
+        load::fill::<T>(&client, backlog).await?;
+    }
+    let mut fleet = Vec::new();
+    for _ in 0..WORKERS {
+        fleet.push(worker::<T>(client.clone()).await?);
+    }
+    sleep(SETTLES).await;
+    let before = Cost::read(&pool).await?;
+    let span = Duration::from_secs(5 * bench.seconds);
+    sleep(span).await;
+    let after = Cost::read(&pool).await?;
+    for worker in fleet {
+        worker.stop().await?;
+    }
+    pool.close().await;
+    fresh.drop().await?;
+    let seconds = f64::from(WORKERS) * span.as_secs_f64();
+    Ok(before.zip(after).map_or(f64::NAN, |(before, after)| after.since(&before, seconds).statements))
+}
+
+async fn worker<T: Task<Args = String>>(client: Client) -> Result<Worker<App>> {
+    let builder = Worker::builder().client(client).only([T::NAME]).tasks_only().slots(10).drain_timeout(Duration::ZERO);
+    Ok(builder.resources(App::silent()).spawn().await?)
+}
