@@ -210,6 +210,7 @@ pub(crate) fn ended(job: &Claimed, transition: Transition) -> Ended {
         ran: RAN,
         transition,
         keep,
+        steps: None,
         follow_ups: Vec::new(),
         limit_keys: job.limit_keys.clone(),
     }

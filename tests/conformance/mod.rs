@@ -22,6 +22,7 @@ mod operate;
 mod order;
 mod overrides;
 mod pause;
+mod progress;
 mod rescue;
 mod retention;
 mod retry;
@@ -325,6 +326,14 @@ facts! {
         a_second_pause_takes_the_place_of_the_first
         resuming_wakes_a_sleeper
         an_odd_reason_is_refused;
+    progress:
+        progress_is_seen_while_an_attempt_runs
+        the_last_progress_is_written_with_the_end
+        a_new_attempt_begins_without_progress
+        progress_stays_with_its_job
+        odd_progress_is_kept_as_it_is_said
+        a_late_holders_progress_is_refused
+        an_attempt_that_was_overtaken_hears_of_it_by_its_progress;
     schedules:
         each_tick_is_fired_once_and_tells_of_the_one_before
         two_workers_make_one_job_of_a_tick

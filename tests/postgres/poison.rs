@@ -105,3 +105,33 @@ async fn an_end_that_is_refused_in_any_form_is_left_aside() {
     assert_eq!(states, [State::Completed]);
     assert_eq!(outcome(&client, &[accursed]).await.0, [State::Running]);
 }
+
+#[pgq::task]
+async fn creep(ctx: Context) -> Result<(), pgq::BoxError> {
+    ctx.progress(1, 2);
+    ctx.cancelled().await;
+    Ok(())
+}
+
+const STILL: &str = "
+    create function refuse() returns trigger language plpgsql as $$ begin raise exception 'stand still'; end $$;
+    create trigger refuse before update of progress on pgq.job for each row
+        when (new.progress is not null and new.headers ? 'still') execute function refuse()";
+
+#[tokio::test]
+async fn progress_that_the_database_refuses_holds_up_no_other() {
+    let database = installed().await;
+    let pool = database.pool().await.unwrap();
+    raw_sql(STILL).execute(&pool).await.unwrap();
+    let client = Client::from_pool(pool).unwrap();
+    let mut ids = Vec::new();
+    for tag in ["quick", "still", "quick"] {
+        ids.push(creep::job(()).tag(tag).enqueue(&client).await.unwrap().id());
+    }
+    let mut worker = stepper::<()>(&client, pgq::tasks![creep], ()).await.unwrap();
+    assert_eq!(worker.start().await.unwrap(), 3);
+    worker.tell().await.unwrap();
+    for (id, is_told) in ids.into_iter().zip([true, false, true]) {
+        assert_eq!(client.get(id).await.unwrap().unwrap().progress.is_some(), is_told);
+    }
+}

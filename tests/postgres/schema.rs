@@ -125,3 +125,18 @@ async fn the_view_tells_which_tick_of_which_schedule_made_a_job() {
     let rows: Vec<(Option<String>, Option<bool>)> = sqlx::query_as(query).fetch_all(pool).await.unwrap();
     assert_eq!(rows, [(None, None), (Some("nightly".to_owned()), Some(true))]);
 }
+
+/// Else a claim, and telling how far an attempt has come, would be no heap-only update.
+#[tokio::test]
+async fn what_changes_while_a_job_runs_stands_in_no_index() {
+    let database = installed().await;
+    let pool = database.pool().await.unwrap();
+    // Keys, expressions and predicates alike.
+    let query = "select distinct attname::text from pg_depend
+                 join pg_index on indexrelid = objid
+                 join pg_attribute on attrelid = refobjid and attnum = refobjsubid
+                 where indrelid = 'pgq.job'::regclass and refobjid = indrelid
+                   and attname in ('lease', 'epoch', 'attempt', 'crashes', 'id', 'progress', 'progress_total', 'progress_at')";
+    let indexed: Vec<String> = sqlx::query_scalar(query).fetch_all(&pool).await.unwrap();
+    assert_eq!(indexed, ["id"]);
+}

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pgq::backend::{
-    Agenda, Answer, Ask, Backend, Batch, Bounds, Cancellation, Change, Claim, Declaration, Declared, Deletion,
+    Advance, Agenda, Answer, Ask, Backend, Batch, Bounds, Cancellation, Change, Claim, Declaration, Declared, Deletion,
     Discarded, Edited, Ended, Enqueued, Firing, Found, JobInfo, Lease, LimitInfo, LimitName, Maintain, Migrated,
     NewJob, Notice, Operate, Pausable, Pause, PoolName, PoolView, Portion, Produce, Promoted, Pruned, Pulse,
     Registration, Renewal, Rescued, Retrial, Scheduled, Search, Session, Ticked, Transaction, Verdict, Want, Watched,
@@ -262,6 +262,10 @@ impl Work for Unsteady {
 
     fn doze(&self, asleep: Option<Duration>) -> Answer<'_, ()> {
         self.inner.doze(asleep)
+    }
+
+    fn advance(&self, advances: Vec<Advance>) -> Answer<'_, Vec<Verdict>> {
+        self.inner.advance(advances)
     }
 
     fn finish(&self, ended: Vec<Ended>) -> Answer<'_, Vec<Verdict>> {

@@ -59,6 +59,7 @@ facts! {
     resources_are_closed_at_the_end
     what_is_discarded_is_told_before_resources_are_closed
     a_handler_that_blocks_the_runtime_keeps_its_lease
+    progress_is_written_while_a_handler_runs
     what_an_operator_has_stopped_stays_so_when_a_worker_starts;
     where_notices_come:
         an_idle_worker_hears_of_a_new_job

@@ -72,7 +72,7 @@ fn app() -> (App, Ear) {
 }
 
 fn worker(client: &Client, app: App) -> WorkerBuilder<App> {
-    let tasks = pgq::tasks![say, hold, stubborn, obedient, flaky, doomed, gather, block];
+    let tasks = pgq::tasks![say, hold, stubborn, obedient, flaky, doomed, gather, block, measure];
     Worker::builder().client(client.clone()).tasks(tasks).resources(app)
 }
 
@@ -90,6 +90,19 @@ async fn hold(ctx: Context<App>) -> Result<(), pgq::BoxError> {
         () = ctx.open.notified() => {}
         () = ctx.cancelled() => ctx.tell("cancelled"),
     }
+    Ok(())
+}
+
+/// Runs until everybody can see how far it has come.
+#[pgq::task]
+async fn measure(ctx: Context<App>) -> Result<(), pgq::BoxError> {
+    let mut seen = None;
+    while seen.is_none() {
+        ctx.progress(1, 2);
+        tokio::task::yield_now().await;
+        seen = ctx.client().get(ctx.job_id()).await?.and_then(|job| job.progress);
+    }
+    ctx.tell(format!("{:?}", seen.and_then(|progress| progress.fraction())));
     Ok(())
 }
 
@@ -394,4 +407,12 @@ pub(super) async fn a_dropped_runtime_gives_up_its_lease(client: Client) -> Resu
     tokio::time::timeout(Duration::from_secs(20), freed).await.expect("it is freed");
     drop(held);
     Ok(())
+}
+
+pub(super) async fn progress_is_written_while_a_handler_runs(client: Client) -> Result<()> {
+    let (app, mut ear) = app();
+    let worker = worker(&client, app).spawn().await?;
+    measure::enqueue(&client, ()).await?;
+    assert_eq!(ear.next().await, "Some(0.5)");
+    worker.stop().await
 }

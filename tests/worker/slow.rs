@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use pgq::testing::ManualClock;
 use pgq::{Client, Context, Result, Timestamp, Worker};
+use tokio::sync::Semaphore;
 
 use crate::log::Log;
 
@@ -17,6 +18,18 @@ async fn hog() -> std::result::Result<(), pgq::BoxError> {
 #[pgq::task]
 async fn brood(ctx: Context) -> std::result::Result<(), pgq::BoxError> {
     ctx.cancelled().await;
+    Ok(())
+}
+
+static STEPS: Semaphore = Semaphore::const_new(0);
+
+/// Makes some progress whenever there is a step to take.
+#[pgq::task]
+async fn plod(ctx: Context) -> std::result::Result<(), pgq::BoxError> {
+    for done in 1.. {
+        STEPS.acquire().await?.forget();
+        ctx.progress(done, 0);
+    }
     Ok(())
 }
 
@@ -54,6 +67,29 @@ async fn an_attempt_that_runs_for_long_is_named_every_ten_minutes() -> Result<()
         worker.beat().await?;
         assert_eq!(log.about("runs for long").len(), times, "{minutes} minutes later");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_attempt_that_gets_on_is_not_named_as_one_that_runs_for_long() -> Result<()> {
+    let log = Log::default();
+    let _listening = tracing::subscriber::set_default(log.clone());
+    let clock = ManualClock::at(Timestamp::EPOCH);
+    let client = Client::builder()?.clock(clock.clone()).memory();
+    plod::enqueue(&client, ()).await?;
+    let builder = Worker::<()>::builder().client(client).tasks(pgq::tasks![plod]).lease(Duration::from_hours(9));
+    let mut worker = builder.stepper().await?;
+    assert_eq!(worker.start().await?, 1);
+    // It gets on for a while, and then stands still.
+    for (minutes, steps, times) in [(9, 1, 0), (9, 1, 0), (9, 1, 0), (9, 0, 0), (1, 0, 1), (10, 0, 2), (1, 1, 2)] {
+        clock.advance(Duration::from_mins(minutes));
+        STEPS.add_permits(steps);
+        tokio::task::yield_now().await;
+        worker.beat().await?;
+        assert_eq!(log.about("runs for long").len(), times, "{minutes} minutes later");
+    }
+    let told = log.about("runs for long");
+    assert!(told[0].contains("ran=2220s") && told[0].contains("still=600s"), "{told:?}");
     Ok(())
 }
 

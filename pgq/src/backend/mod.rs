@@ -15,6 +15,7 @@ mod limit_info;
 pub(crate) mod memory;
 mod operator;
 pub(crate) mod postgres;
+mod progress;
 mod schedule;
 mod waits;
 mod worker;
@@ -26,6 +27,7 @@ pub use operator::{
     Cancellation, Change, Deletion, Edited, FailedAttempt, Found, JobInfo, Migrated, Pausable, Pause, Retrial, Search,
 };
 pub(crate) use postgres::database;
+pub use progress::{Advance, Progress, Steps};
 pub use schedule::{Agenda, Firing, Kept, Scheduled, Ticked};
 pub(crate) use waits::NAMED;
 pub use waits::{LimitWait, WaitsFor, Whereabouts};
@@ -132,6 +134,9 @@ pub trait Work: Send + Sync {
     /// Says for how long producers shall wake this worker, or with `None` that it is awake. The answer comes once every
     /// later enqueue can see it, so that a claim which begins afterwards misses nothing.
     fn doze(&self, asleep: Option<Duration>) -> Answer<'_, ()>;
+
+    /// Writes how far attempts have come, each fenced on (id, lease, epoch); one verdict for each, in order.
+    fn advance(&self, advances: Vec<Advance>) -> Answer<'_, Vec<Verdict>>;
 
     /// Writes how attempts ended, each fenced on (id, lease, epoch); one verdict for each, in order.
     fn finish(&self, ended: Vec<Ended>) -> Answer<'_, Vec<Verdict>>;

@@ -2,6 +2,7 @@
 
 use pgq_core::{Codec, FailureKind, Filter, Headers, JobId, Priority, State, Tick, Timestamp, When};
 
+use super::progress::Progress;
 use crate::Result;
 use crate::task::to_json;
 
@@ -162,6 +163,8 @@ pub struct JobInfo {
     pub run_at: Timestamp,
     /// When it was finished, where it was.
     pub finished: Option<Timestamp>,
+    /// How far the attempt that runs has come, or else the last one came, if its handler said so.
+    pub progress: Option<Progress>,
     /// Text that travels along.
     pub headers: Headers,
     /// The tick that made it, and of which schedule, where one did.

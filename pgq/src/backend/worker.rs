@@ -7,6 +7,7 @@ use pgq_core::{Claimed, Failure, JobId, Lease, NewJob, Transition};
 use uuid::Uuid;
 
 use super::limit::Limited;
+use super::progress::Steps;
 use super::schedule::Scheduled;
 
 /// A worker that introduces itself.
@@ -130,6 +131,8 @@ pub struct Ended {
     pub transition: Transition,
     /// For how long history keeps it, where it is finished; zero keeps nothing.
     pub keep: Duration,
+    /// How far it came, where that isn't written yet.
+    pub steps: Option<Steps>,
     /// What is enqueued in the same step, where it is completed.
     pub follow_ups: Vec<NewJob>,
     /// The gates that it had to pass.

@@ -133,8 +133,8 @@ impl Running {
                 let failure = Failure::new(FailureKind::Timeout, &format!("the handler took longer than {timeout:?}"));
                 self.end_early(handler, &token, failure).await
             }
-            () = self.grip.doubted() => {
-                let failure = Failure::new(FailureKind::LostLease, "the worker's signs of life weren't accepted in time");
+            why = self.grip.doubted() => {
+                let failure = Failure::new(FailureKind::LostLease, why);
                 self.end_early(handler, &token, failure).await
             }
             why = self.grip.cancelled() => self.end_cancelled(handler, &token, why).await,
@@ -203,6 +203,7 @@ impl Running {
             tick: self.job.tick.take(),
             token: self.engine.halt.hurry.child_token(),
             alone: self.grip.alone(),
+            gauge: self.grip.gauge(),
             client: self.engine.client.clone(),
             follow_ups: Arc::clone(&self.follow_ups),
             kept: Arc::clone(&self.kept),
@@ -232,7 +233,8 @@ impl Running {
         let follow_ups = self.follow_ups.take();
         let follow_ups = if transition == Transition::Complete { follow_ups } else { Vec::new() };
         let limit_keys = self.job.limit_keys.clone();
-        Ended { id: self.job.id, epoch: self.job.epoch, ran, transition, keep, follow_ups, limit_keys }
+        let steps = self.grip.gauge().unwritten();
+        Ended { id: self.job.id, epoch: self.job.epoch, ran, transition, keep, steps, follow_ups, limit_keys }
     }
 
     /// The slot is free before the end is written, so that the next job needn't wait for the flush.

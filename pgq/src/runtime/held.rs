@@ -8,7 +8,8 @@ use pgq_core::{Claimed, JobId, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use super::pace::{Manners, Pace};
-use crate::backend::Cancelled;
+use crate::backend::{Advance, Cancelled};
+use crate::task::Gauge;
 
 #[derive(Debug, Default)]
 pub(super) struct Held {
@@ -25,9 +26,12 @@ pub(super) struct Grip(Arc<Inner>);
 struct Inner {
     why: OnceLock<String>,
     cancelled: CancellationToken,
+    /// Fires too when it is lost.
     doubted: CancellationToken,
+    lost: AtomicBool,
     /// Whether it matters that no other attempt runs beside it.
     alone: Arc<AtomicBool>,
+    gauge: Arc<Gauge>,
     suspect: bool,
     /// A tick of a schedule made the job.
     ticked: bool,
@@ -48,14 +52,28 @@ impl Grip {
         self.0.why.get().cloned().unwrap_or_default()
     }
 
-    /// Waits until the lease is in doubt, where that matters.
-    pub(super) async fn doubted(&self) {
+    /// Waits until the lease is in doubt, where that matters, or lost; which of the two, in words.
+    pub(super) async fn doubted(&self) -> &'static str {
         self.0.doubted.cancelled().await;
+        if self.0.lost.load(Ordering::SeqCst) {
+            return "the job is no longer this worker's";
+        }
+        "the worker's signs of life weren't accepted in time"
+    }
+
+    /// The job is somebody else's by now.
+    pub(super) fn lose(&self) {
+        self.0.lost.store(true, Ordering::SeqCst);
+        self.0.doubted.cancel();
     }
 
     /// Set once it matters that no other attempt runs beside it.
     pub(super) fn alone(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.0.alone)
+    }
+
+    pub(super) fn gauge(&self) -> Arc<Gauge> {
+        Arc::clone(&self.0.gauge)
     }
 
     pub(super) fn pace(&self) -> &Pace {
@@ -66,10 +84,12 @@ impl Grip {
 impl Held {
     /// Takes note of a job of a task that was claimed.
     pub(super) fn add(&self, job: &Claimed, task: &'static str, now: Timestamp) -> Grip {
-        let pace = Pace::new(job.id, task, job.attempt, now, &self.manners);
+        let gauge = Arc::default();
+        let pace = Pace::new(job.id, task, job.attempt, now, &gauge, &self.manners);
         let (why, suspect, ticked) = (OnceLock::new(), job.is_suspect(), job.tick.is_some());
         let (cancelled, doubted, alone) = (CancellationToken::new(), CancellationToken::new(), Arc::default());
-        let grip = Grip(Arc::new(Inner { why, cancelled, doubted, alone, suspect, ticked, pace }));
+        let lost = AtomicBool::new(false);
+        let grip = Grip(Arc::new(Inner { why, cancelled, doubted, lost, alone, gauge, suspect, ticked, pace }));
         self.suspects.fetch_add(suspect.into(), Ordering::SeqCst);
         self.with(|held| held.insert((job.id, job.epoch), grip.clone()));
         grip
@@ -101,6 +121,14 @@ impl Held {
     pub(super) fn doubt(&self) -> usize {
         let told = |grip: &&Grip| grip.0.alone.load(Ordering::SeqCst) && !grip.0.doubted.is_cancelled();
         self.with(|held| held.values().filter(told).map(|grip| grip.0.doubted.cancel()).count())
+    }
+
+    /// How far those have come of which something else is written.
+    pub(super) fn advances(&self) -> Vec<(Advance, Grip)> {
+        let advance = |(&(id, epoch), grip): (&(JobId, u32), &Grip)| {
+            grip.0.gauge.unwritten().map(|steps| (Advance { id, epoch, steps }, grip.clone()))
+        };
+        self.with(|held| held.iter().filter_map(advance).collect())
     }
 
     /// Tells of those that take long.

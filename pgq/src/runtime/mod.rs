@@ -34,6 +34,7 @@ mod sharer;
 mod shutdown;
 mod slots;
 mod stepper;
+mod teller;
 mod tenure;
 mod ticker;
 mod worker;

@@ -16,7 +16,9 @@ use pgq_core::{JobId, Outcome, Timestamp};
 
 use super::guard::Guarded;
 use super::held::Grip;
+use crate::backend::Steps;
 use crate::platform::uptime;
+use crate::task::Gauge;
 
 /// A poll that takes longer holds up a thread.
 const LONGEST: Duration = Duration::from_secs(1);
@@ -24,7 +26,7 @@ const LONGEST: Duration = Duration::from_secs(1);
 const STUCK: Duration = Duration::from_secs(5);
 /// A task is told of once in so much time.
 const QUIET: Duration = Duration::from_mins(1);
-/// An attempt is told of each time it has run for so long again.
+/// An attempt is told of each time it has run for so long again without progress.
 const LONG: Duration = Duration::from_mins(10);
 
 /// How an attempt gets on.
@@ -36,8 +38,11 @@ pub(super) struct Pace {
     started: Timestamp,
     /// Since when it is polled, in µs of [`uptime`]; 0 where it isn't.
     polled: AtomicU64,
-    /// How often it was told that it runs for long.
+    /// How often it was told that it runs for long, since its last progress.
     told: AtomicU32,
+    gauge: Arc<Gauge>,
+    /// How far it had come when it was looked at, and since when.
+    seen: Mutex<(Option<Steps>, Timestamp)>,
     manners: Arc<Manners>,
 }
 
@@ -63,10 +68,12 @@ impl Pace {
         task: &'static str,
         attempt: u16,
         started: Timestamp,
+        gauge: &Arc<Gauge>,
         manners: &Arc<Manners>,
     ) -> Self {
         let (polled, told) = (AtomicU64::new(0), AtomicU32::new(0));
-        Self { job, task, attempt, started, polled, told, manners: Arc::clone(manners) }
+        let (gauge, seen) = (Arc::clone(gauge), Mutex::new((None, started)));
+        Self { job, task, attempt, started, polled, told, gauge, seen, manners: Arc::clone(manners) }
     }
 
     /// Its task, and which attempt it is.
@@ -97,11 +104,23 @@ impl Pace {
         if !since.is_zero() && for_now > STUCK && self.manners.allow(task, up) {
             tracing::warn!(%job, task, attempt, ?for_now, "{HELD_UP}");
         }
-        let ran = now.since(self.started);
-        let times = u32::try_from(ran.as_micros() / LONG.as_micros()).unwrap_or(u32::MAX);
+        let (ran, still) = (now.since(self.started), self.stands_still(now));
+        let times = u32::try_from(still.as_micros() / LONG.as_micros()).unwrap_or(u32::MAX);
         if self.told.fetch_max(times, Ordering::Relaxed) < times {
-            tracing::info!(%job, task, attempt, ?ran, "an attempt runs for long");
+            tracing::info!(%job, task, attempt, ?ran, ?still, "an attempt runs for long");
         }
+    }
+
+    /// For how long it has made no progress. What comes between two looks is seen by the second: so a handler that says how far
+    /// it is needn't read a clock.
+    fn stands_still(&self, now: Timestamp) -> Duration {
+        let said = self.gauge.said();
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if said != seen.0 {
+            *seen = (said, now);
+            self.told.store(0, Ordering::Relaxed);
+        }
+        now.since(seen.1)
     }
 }
 

@@ -28,6 +28,7 @@ use super::maintenance::{Promoter, Pruner, Rescuer, Sweeper};
 use super::plan::{Duties, Plan};
 use super::service::{Service, backoff, drive};
 use super::sharer::Sharer;
+use super::teller::Teller;
 use super::tenure::Keeper;
 use super::ticker::Ticker;
 use crate::error::{Error, Kind, Result};
@@ -82,7 +83,7 @@ impl Stopper {
 pub(super) struct Life {
     engine: Arc<Engine>,
     claiming: Vec<JoinHandle<()>>,
-    completing: JoinHandle<()>,
+    completing: Vec<JoinHandle<()>>,
     telling: JoinHandle<()>,
     /// Where the runtime is dropped nobody ends the heartbeat, which has a thread of its own: a lease that beats for ever would
     /// keep its jobs.
@@ -119,14 +120,17 @@ impl Life {
         if plan.endings.drain {
             claiming.push(start(Drainer::new(Arc::clone(&engine), stop.clone()), &engine, &drain));
         }
-        let completing = start(Completer::new(Arc::clone(&engine)), &engine, &close);
+        let completing = vec![
+            start(Completer::new(Arc::clone(&engine)), &engine, &close),
+            start(Teller(Arc::clone(&engine)), &engine, &close),
+        ];
         let telling = start(Herald(Arc::clone(&engine)), &engine, &close);
         Ok(Self { engine, claiming, completing, telling, _beats_no_longer: close.drop_guard() })
     }
 
     /// Waits until it is over, and brings that about in order.
     async fn end(self, drain: Duration, stop: &Stopper) -> Result<()> {
-        let Self { engine, mut claiming, completing, telling, _beats_no_longer } = self;
+        let Self { engine, mut claiming, mut completing, telling, _beats_no_longer } = self;
         let halt = engine.halt.clone();
         tokio::select! {
             () = halt.drain.cancelled() => {}
@@ -136,13 +140,8 @@ impl Life {
         // Each ends after the turn that it is in. A statement that gets no answer must not hold up the end: after the drain
         // period, or a moment after somebody insisted, its service is dropped, and what it may have claimed is handed back
         // with the rest.
-        let services = async {
-            for service in &mut claiming {
-                let _ = service.await;
-            }
-        };
         tokio::select! {
-            () = services => {}
+            () = all(&mut claiming) => {}
             () = engine.platform.clock.sleep(drain.max(GRACE)) => {}
             () = insisted_for_a_moment(stop) => {}
         }
@@ -154,7 +153,7 @@ impl Life {
         wind_down(&engine, drain, stop).await;
         stop.left_handlers.fetch_or(halt.abort.is_cancelled(), Ordering::SeqCst);
         halt.close.cancel();
-        let _ = within(LAST_WRITES, completing).await;
+        let _ = within(LAST_WRITES, all(&mut completing)).await;
         let ended = last_writes(&engine).await;
         let _ = within(LAST_WORDS, async {
             let _ = telling.await;
@@ -162,6 +161,13 @@ impl Life {
         })
         .await;
         ended
+    }
+}
+
+/// Waits until all of them have ended.
+async fn all(services: &mut [JoinHandle<()>]) {
+    for service in services {
+        let _ = service.await;
     }
 }
 

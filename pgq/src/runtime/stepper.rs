@@ -11,6 +11,7 @@ use super::executor;
 use super::maintenance::{Promoter, Pruner, Rescuer, Sweeper};
 use super::service::{Next, Service};
 use super::sharer::Sharer;
+use super::teller::Teller;
 use super::tenure::Keeper;
 use super::ticker::Ticker;
 use crate::Timestamp;
@@ -204,6 +205,15 @@ impl Stepper {
             }
         }
         Ok(())
+    }
+
+    /// Writes how far the attempts that run have come, as a worker that runs by itself does once a second, and tells those to end
+    /// whose job is somebody else's by now.
+    ///
+    /// # Errors
+    /// The database can't be reached.
+    pub async fn tell(&mut self) -> Result<()> {
+        Teller(Arc::clone(&self.engine)).turn().await.map(drop)
     }
 
     /// The session, for what no turn does.

@@ -52,12 +52,12 @@ impl Written {
     }
 }
 
-/// The same end without texts of the handler's and without follow-ups. A job whose follow-ups are refused hasn't completed:
+/// The same end without what the handler said and without follow-ups. A job whose follow-ups are refused hasn't completed:
 /// it is discarded, since another attempt would most likely leave the same ones.
 fn plain(ended: &Ended, error: &Error) -> Ended {
     let said =
         |failure: &Failure| Failure::new(failure.kind(), &format!("how it failed could not be written: {error:?}"));
-    let mut plain = Ended { follow_ups: Vec::new(), ..ended.clone() };
+    let mut plain = Ended { follow_ups: Vec::new(), steps: None, ..ended.clone() };
     match &mut plain.transition {
         Transition::Retry { failure, .. } | Transition::Discard { failure } | Transition::Cancel { failure } => {
             *failure = said(failure);

@@ -10,7 +10,8 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::resources::Provides;
-use super::{Blocking, FollowUps, Kept, Place, Provide};
+use super::{Blocking, FollowUps, Gauge, Kept, Place, Provide};
+use crate::backend::Steps;
 use crate::{AnyJob, Client, Result};
 
 /// The context of one attempt. It derefs to the resources `R` that the task asks for; `Context` alone is `Context<()>`.
@@ -36,6 +37,8 @@ pub(crate) struct Attempt {
     pub(crate) token: CancellationToken,
     /// Set once it matters that no other attempt runs beside it.
     pub(crate) alone: Arc<AtomicBool>,
+    /// How far its handler says that it has come.
+    pub(crate) gauge: Arc<Gauge>,
     pub(crate) client: Client,
     pub(crate) follow_ups: Arc<FollowUps>,
     pub(crate) kept: Arc<Kept>,
@@ -195,7 +198,7 @@ impl<R> Context<R> {
     }
 
     /// The token that fires when the attempt should end early: its job was cancelled, its time is over, the worker stops, or
-    /// its lease is lost or, where that matters ([`fence`](Self::fence)), in doubt. Whoever hears it ends as soon as he can, with an
+    /// its lease is lost, or, where that matters ([`fence`](Self::fence)), in doubt. Whoever hears it ends as soon as he can, with an
     /// error where his work isn't done: of a worker that stops, the job is handed back then, and the attempt isn't counted.
     #[must_use]
     pub fn token(&self) -> &CancellationToken {
@@ -211,6 +214,40 @@ impl<R> Context<R> {
     /// Waits until the attempt should end early.
     pub async fn cancelled(&self) {
         self.attempt.token.cancelled().await;
+    }
+
+    /// Says how far this attempt has come: so much is done, of so much, in whatever the handler counts. It takes no time worth
+    /// mentioning and can't fail, so a loop may say so on every round.
+    ///
+    /// The worker writes what was said last to the database about once a second, for all its attempts together, and with the
+    /// end of the attempt, where [`JobInfo::progress`](crate::JobInfo::progress) and the view `jobs` have it. The next attempt
+    /// begins without. An attempt whose progress changes isn't named in the log as one that runs for long.
+    ///
+    /// A `total` of 0 says that nobody knows it. What is done may be more than the total, or less than before: both are kept as
+    /// they are said, up to 2^63 - 1, and [`Progress::fraction`](crate::Progress::fraction) never exceeds 1.
+    ///
+    /// It is for who watches, not for going on from there: what a worker's last second has seen may be lost with it.
+    ///
+    /// ```
+    /// #[pgq::task]
+    /// async fn import(ctx: pgq::Context, rows: Vec<String>) -> Result<(), pgq::BoxError> {
+    ///     for (done, row) in (1..).zip(&rows) {
+    ///         println!("{row}");
+    ///         ctx.progress(done, rows.len() as u64);
+    ///     }
+    ///     Ok(())
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> pgq::Result<()> {
+    /// # let client = pgq::Client::memory();
+    /// # let id = import::enqueue(&client, vec!["a".to_owned(), "b".to_owned()]).await?.id();
+    /// # let mut worker = pgq::testing::stepper::<()>(&client, pgq::tasks![import], ()).await?;
+    /// # worker.drain().await?;
+    /// let progress = client.get(id).await?.and_then(|job| job.progress);
+    /// assert_eq!(progress.and_then(|progress| progress.fraction()), Some(1.0));
+    /// # Ok(()) }
+    /// ```
+    pub fn progress(&self, done: u64, total: u64) {
+        self.attempt.gauge.say(Steps::new(done, total));
     }
 
     /// Enqueues a job together with the completion of this one: in one commit, once the handler has returned `Ok`. Of an attempt

@@ -82,6 +82,7 @@ pub fn context<R: Send + Sync + 'static>(resources: R) -> Context<R> {
         tick: None,
         token: CancellationToken::new(),
         alone: Arc::default(),
+        gauge: Arc::default(),
         client: Client::memory(),
         follow_ups: Arc::default(),
         kept: Arc::default(),

@@ -1,19 +1,30 @@
-//! How attempts end.
+//! How attempts get on, and end.
 
 use std::time::Duration;
 
-use pgq_core::{Lease, State, Transition};
+use pgq_core::{JobId, Lease, State, Transition};
 
 use super::row::{Place, Row};
 use super::store::Store;
-use crate::backend::{Ended, Verdict};
+use crate::backend::{Advance, Ended, Verdict};
 
 impl Store {
+    /// Writes how far a job's attempt has come, if it is still this claim's.
+    pub(super) fn advance(&mut self, lease: Lease, advance: &Advance) -> Verdict {
+        let is_held = self.is_held(lease, advance.id, advance.epoch);
+        let Some(row) = self.jobs.get_mut(&advance.id).filter(|_| is_held) else { return Verdict::Lost };
+        row.advance(advance.steps, self.now);
+        Verdict::Written
+    }
+
     /// Writes what becomes of a job, if it is still this claim's.
     pub(super) fn finish(&mut self, lease: Lease, ended: &Ended) -> Verdict {
         let Some(mut row) = self.take_held(lease, ended) else { return Verdict::Lost };
         if let Some(failure) = ended.transition.failure() {
             row.note(failure, Some(ended.ran), self.now);
+        }
+        if let Some(steps) = ended.steps {
+            row.advance(steps, self.now);
         }
         self.settle(row, &ended.transition, ended.keep);
         for job in &ended.follow_ups {
@@ -23,9 +34,11 @@ impl Store {
     }
 
     fn take_held(&mut self, lease: Lease, ended: &Ended) -> Option<Row> {
-        let row = self.jobs.get(&ended.id)?;
-        let stands = row.place == Place::Held(lease) && row.epoch == ended.epoch;
-        if stands { self.remove(ended.id) } else { None }
+        if self.is_held(lease, ended.id, ended.epoch) { self.remove(ended.id) } else { None }
+    }
+
+    fn is_held(&self, lease: Lease, id: JobId, epoch: u32) -> bool {
+        self.jobs.get(&id).is_some_and(|row| row.place == Place::Held(lease) && row.epoch == epoch)
     }
 
     fn settle(&mut self, mut row: Row, transition: &Transition, keep: Duration) {

@@ -118,7 +118,7 @@ impl Store {
             }
         }
         let Some(gate) = held_up.and_then(|gate| names.iter().position(|name| name == gate)) else { return true };
-        self.change(id, |row| row.place = Place::Parked(u8::try_from(gate).unwrap_or(u8::MAX)));
+        self.change(id, |row| row.park(u8::try_from(gate).unwrap_or(u8::MAX)));
         false
     }
 

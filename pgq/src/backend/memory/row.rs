@@ -9,7 +9,7 @@ use pgq_core::{
     Claimed, Failure, Headers, JobId, Lease, NewJob, OnConflict, Priority, State, Tick, Timestamp, Unique, When,
 };
 
-use crate::backend::{Change, Discarded, FailedAttempt, JobInfo, Want};
+use crate::backend::{Change, Discarded, FailedAttempt, JobInfo, Progress, Steps, Want};
 
 /// A queue and task: what wants name, and what ready jobs are listed by.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -82,6 +82,8 @@ pub(super) struct Row {
     payload: Vec<u8>,
     /// Who claimed it last, as `host:pid`.
     holder: Arc<str>,
+    /// How far its last attempt has come.
+    progress: Option<Progress>,
     pub(super) failures: Vec<FailedAttempt>,
 }
 
@@ -108,6 +110,7 @@ impl Row {
             limit_keys: job.limit_keys,
             payload: job.payload,
             holder: Arc::default(),
+            progress: None,
             failures: Vec::new(),
         };
         row.wait_until(due(job.when, now), State::Scheduled, now);
@@ -127,8 +130,8 @@ impl Row {
     /// Takes over what another one carries; what has happened to it stays.
     pub(super) fn replace(&mut self, other: Self) {
         let (id, created, attempt, crashes, epoch) = (self.id, self.created, self.attempt, self.crashes, self.epoch);
-        let failures = std::mem::take(&mut self.failures);
-        *self = Self { id, epoch, attempt, crashes, created, failures, ..other };
+        let (progress, failures) = (self.progress, std::mem::take(&mut self.failures));
+        *self = Self { id, epoch, attempt, crashes, created, progress, failures, ..other };
         self.max_attempts = self.max_attempts.max(attempt + 1);
     }
 
@@ -186,6 +189,7 @@ impl Row {
         self.holder = Arc::clone(holder);
         self.epoch = self.epoch.saturating_add(1);
         self.attempt = self.attempt.saturating_add(1);
+        self.progress = None;
         self.claimed(now)
     }
 
@@ -251,6 +255,16 @@ impl Row {
         self.expires_at = None;
     }
 
+    /// A claim was held up at the gate of this one of its limit keys.
+    pub(super) fn park(&mut self, gate: u8) {
+        self.place = Place::Parked(gate);
+        self.progress = None;
+    }
+
+    pub(super) fn advance(&mut self, steps: Steps, now: Timestamp) {
+        self.progress = Some(steps.at(now));
+    }
+
     /// `ran` for how long, where that is known.
     pub(super) fn note(&mut self, failure: &Failure, ran: Option<Duration>, now: Timestamp) {
         let is_held = matches!(self.place, Place::Held(_));
@@ -312,6 +326,7 @@ impl Row {
             created: self.created,
             run_at: self.run_at,
             finished,
+            progress: self.progress,
             headers: self.headers.clone(),
             tick: self.tick.clone(),
             codec: self.codec,

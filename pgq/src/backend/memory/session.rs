@@ -11,7 +11,8 @@ use super::Memory;
 use super::row::{Lane, Place, Row};
 use super::store::Store;
 use crate::backend::{
-    Answer, Ask, Batch, Claim, Ended, Notice, PoolName, PoolView, Portion, Pulse, Renewal, Verdict, Want, Watched, Work,
+    Advance, Answer, Ask, Batch, Claim, Ended, Notice, PoolName, PoolView, Portion, Pulse, Renewal, Verdict, Want,
+    Watched, Work,
 };
 
 /// A worker's end. It is `Memory` with a lease: what it may do stands in the store.
@@ -41,6 +42,10 @@ impl Work for Session {
 
     fn doze(&self, asleep: Option<Duration>) -> Answer<'_, ()> {
         self.memory.answer(move |store| store.doze(self.lease, asleep))
+    }
+
+    fn advance(&self, advances: Vec<Advance>) -> Answer<'_, Vec<Verdict>> {
+        self.memory.answer(move |store| advances.iter().map(|advance| store.advance(self.lease, advance)).collect())
     }
 
     fn finish(&self, ended: Vec<Ended>) -> Answer<'_, Vec<Verdict>> {

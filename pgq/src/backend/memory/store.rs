@@ -231,6 +231,7 @@ mod tests {
                 ran: Duration::ZERO,
                 transition,
                 keep,
+                steps: None,
                 follow_ups: Vec::new(),
                 limit_keys: Vec::new(),
             };

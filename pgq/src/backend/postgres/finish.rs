@@ -9,6 +9,7 @@ use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 
+use super::advance::Reached;
 use super::convert::{Instant, column, database, job_id, micros, unsigned};
 use super::enqueue;
 use super::namespace::Statements;
@@ -90,6 +91,7 @@ pub(super) struct Holder<'a> {
 pub(super) async fn end(holder: &Holder<'_>, connection: &mut PgConnection, ended: Vec<Ended>) -> Result<Vec<Claim>> {
     let (mut ids, mut epochs, mut states, mut keep) = (vec![], vec![], vec![], vec![]);
     let (mut failures, mut forgotten) = (Failures::default(), Vec::new());
+    let reached = Reached::of(&ended);
     for Ended { id, epoch, ran, transition, keep: span, .. } in ended {
         let span = micros(span);
         ids.push(id.0);
@@ -111,7 +113,9 @@ pub(super) async fn end(holder: &Holder<'_>, connection: &mut PgConnection, ende
         .bind(failures.chains)
         .bind(failures.epochs)
         .bind(failures.ran)
-        .bind(forgotten);
+        .bind(forgotten)
+        .bind(reached.done)
+        .bind(reached.totals);
     query.fetch_all(connection).await.map_err(database)?.iter().map(claim).collect()
 }
 
@@ -149,7 +153,7 @@ async fn put_back(
     call: &mut Call,
 ) -> Result<Vec<Claim>> {
     let (mut ids, mut epochs, mut delays, mut refunds, mut retrying) = (vec![], vec![], vec![], vec![], vec![]);
-    let mut failures = Failures::default();
+    let (mut failures, reached) = (Failures::default(), Reached::of(&ended));
     for Ended { id, epoch, ran, transition, .. } in ended {
         let failed = transition.failure().is_some();
         ids.push(id.0);
@@ -167,7 +171,9 @@ async fn put_back(
         .bind(failures.messages)
         .bind(failures.chains)
         .bind(failures.epochs)
-        .bind(failures.ran);
+        .bind(failures.ran)
+        .bind(reached.done)
+        .bind(reached.totals);
     let rows = query.fetch_all(connection).await.map_err(database)?;
     for row in &rows {
         let (ready, soon) = (column(row, 4)?, column(row, 5)?);
@@ -184,7 +190,7 @@ async fn put_back(
 /// One claim of a job.
 type Claim = (JobId, u32);
 
-fn claim(row: &PgRow) -> Result<Claim> {
+pub(super) fn claim(row: &PgRow) -> Result<Claim> {
     Ok((job_id(row)?, unsigned(column::<i32, _>(row, 1)?)))
 }
 

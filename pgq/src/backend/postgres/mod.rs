@@ -1,5 +1,6 @@
 //! The PostgreSQL adapter: one verb, one statement, one file in `queries/`.
 
+mod advance;
 mod begin;
 mod change;
 mod conclude;

@@ -38,6 +38,7 @@ const ENGINE: &[Expected] = &[
         "Index Scan using failure_job",
         "Index Scan Backward using failure_job"
     ),
+    expected!("advance", "Index Scan using job_pkey", "Tid Scan"),
     expected!("look", "Index Scan using job_pkey"),
     expected!("lock_gates", "Index Scan using gate_pkey"),
     expected!(

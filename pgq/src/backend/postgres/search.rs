@@ -12,7 +12,7 @@ use super::convert::{Instant, column, database, instant, job_id, micros, unsigne
 use super::extra::Extra;
 use super::session::read_headers;
 use crate::Result;
-use crate::backend::{FailedAttempt, Found, JobInfo, Search};
+use crate::backend::{FailedAttempt, Found, JobInfo, Progress, Search, Steps};
 
 impl Postgres {
     pub(super) async fn search(&self, search: Search) -> Result<Found> {
@@ -105,10 +105,17 @@ fn read_job(id: JobId, row: &PgRow, failures: Vec<FailedAttempt>) -> Result<JobI
         headers: read_headers(row, 12)?,
         codec: column(row, 13)?,
         payload: column(row, 14)?,
+        progress: read_progress(row)?,
         // What can't be read is told where the job is to run.
         tick: column::<Option<Json<Extra>>, _>(row, 15).ok().flatten().and_then(|extra| extra.tick()),
         failures,
     })
+}
+
+fn read_progress(row: &PgRow) -> Result<Option<Progress>> {
+    let (done, total) = (column::<Option<i64>, _>(row, 16)?, column::<Option<i64>, _>(row, 17)?);
+    let (Some(done), Some(told)) = (done, column::<Option<Instant>, _>(row, 18)?) else { return Ok(None) };
+    Ok(Some(Steps::new(unsigned(done), unsigned(total.unwrap_or_default())).at(told.0)))
 }
 
 fn read_failure(row: &PgRow) -> Result<FailedAttempt> {

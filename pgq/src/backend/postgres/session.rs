@@ -23,8 +23,8 @@ use super::wake::{Call, hash};
 use super::witness::Witness;
 use crate::Result;
 use crate::backend::{
-    Answer, Ask, Batch, Claim, Declaration, Ended, Group, PoolName, PoolView, Portion, Pulse, Registration, Verdict,
-    Want, Work,
+    Advance, Answer, Ask, Batch, Claim, Declaration, Ended, Group, PoolName, PoolView, Portion, Pulse, Registration,
+    Verdict, Want, Work,
 };
 use crate::platform::Clock;
 
@@ -270,6 +270,10 @@ impl Work for PgSession {
 
     fn doze(&self, asleep: Option<Duration>) -> Answer<'_, ()> {
         Box::pin(self.set_asleep(asleep))
+    }
+
+    fn advance(&self, advances: Vec<Advance>) -> Answer<'_, Vec<Verdict>> {
+        Box::pin(super::advance::advance(self, advances))
     }
 
     fn finish(&self, ended: Vec<Ended>) -> Answer<'_, Vec<Verdict>> {

@@ -10,10 +10,12 @@ gone as (
   delete from @job where ctid = any (array(select tid from found where lease is null)) returning *),
 kept as (
   insert into @history (id, expires, finished, created, run_at, parent, epoch, state, attempt, crashes, max_attempts,
-                        rank, version, codec, queue, task, unique_key, headers, extra, payload)
+                        rank, version, codec, queue, task, unique_key, headers, extra, payload,
+                        progress, progress_total, progress_at)
   select gone.id, now + keep * interval '1 microsecond', now, gone.created, gone.run_at, gone.parent, gone.epoch, 5,
          gone.attempt, gone.crashes, gone.max_attempts, gone.rank, gone.version, gone.codec, gone.queue, gone.task,
-         gone.unique_key, gone.headers, gone.extra, gone.payload
+         gone.unique_key, gone.headers, gone.extra, gone.payload,
+         gone.progress, gone.progress_total, gone.progress_at
   from gone left join @task as task on task.name = gone.task,
        coalesce($3::timestamptz, statement_timestamp()) as now,
        -- What the task declares; a week where no worker has declared it.

@@ -87,7 +87,8 @@ picked as materialized (
 -- By ctid: `id in (select … limit)` plans badly, and the rows are locked, so their ctids stand.
 claimed as (
   update @job
-  set lease = $1, epoch = epoch + 1, attempt = least(attempt, 32766) + 1
+  set lease = $1, epoch = epoch + 1, attempt = least(attempt, 32766) + 1,
+      progress = null, progress_total = null, progress_at = null
   where ctid = any ((select tids from picked)::tid[])
   returning id, epoch, attempt, max_attempts, crashes, queue, task, codec, rank, run_at, created, headers, payload,
             expires_at <= coalesce($10, statement_timestamp()) as expired, extra)

@@ -1,9 +1,11 @@
 -- Attempts that ended for good. $1 lease, $2 ids, $3 epochs, $4 states, $5 how long to keep in µs, $6 the time; $7 ids,
 -- $8 kinds, $9 messages, $10 chains, $11 epochs, $12 how long they ran in µs, of the failures among them; $13 ids of those
--- that are not kept and may have failed before. After a lost answer two ends of one job may stand in a batch, hence the
+-- that are not kept and may have failed before; $14, $15 how far all of them came, or nothing where none has said so: arrays
+-- that are shorter are filled up with nulls. After a lost answer two ends of one job may stand in a batch, hence the
 -- epoch in every join.
 with ended as materialized (
-  select * from unnest($2::bigint[], $3::int[], $4::smallint[], $5::bigint[]) as ended (id, epoch, state, keep)),
+  select * from unnest($2::bigint[], $3::int[], $4::smallint[], $5::bigint[], $14::bigint[], $15::bigint[])
+                  as ended (id, epoch, state, keep, progress, progress_total)),
 -- Never waits for a lock: a claim in flight holds stray ones, and what isn't returned is looked at again.
 -- A look-up for each: a join that was planned while the table was empty walks all of it.
 held as materialized (
@@ -19,10 +21,13 @@ gone as (
   delete from @job where ctid = any ((select tids from held)::tid[]) returning *),
 kept as (
   insert into @history (id, expires, finished, created, run_at, lease, parent, epoch, state, attempt, crashes,
-                        max_attempts, rank, version, codec, queue, task, unique_key, headers, extra, payload)
+                        max_attempts, rank, version, codec, queue, task, unique_key, headers, extra, payload,
+                        progress, progress_total, progress_at)
   select gone.id, now + ended.keep * interval '1 microsecond', now, gone.created, gone.run_at, gone.lease, gone.parent,
          gone.epoch, ended.state, gone.attempt, gone.crashes, gone.max_attempts, gone.rank, gone.version, gone.codec,
-         gone.queue, gone.task, gone.unique_key, gone.headers, gone.extra, gone.payload
+         gone.queue, gone.task, gone.unique_key, gone.headers, gone.extra, gone.payload,
+         coalesce(ended.progress, gone.progress), coalesce(ended.progress_total, gone.progress_total),
+         case when ended.progress is null then gone.progress_at else now end
   from gone join ended on ended.id = gone.id and ended.epoch = gone.epoch,
        coalesce($6::timestamptz, statement_timestamp()) as now
   where ended.keep > 0),

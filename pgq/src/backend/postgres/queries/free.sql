@@ -37,10 +37,12 @@ over as (
   delete from @job as job using found where job.ctid = found.tid and found.over returning job.*, found.holder),
 kept as (
   insert into @history (id, expires, finished, created, run_at, lease, parent, epoch, state, attempt, crashes,
-                        max_attempts, rank, version, codec, queue, task, unique_key, headers, extra, payload)
+                        max_attempts, rank, version, codec, queue, task, unique_key, headers, extra, payload,
+                        progress, progress_total, progress_at)
   select over.id, now + keep * interval '1 microsecond', now, over.created, over.run_at, over.lease, over.parent,
          over.epoch, 6, over.attempt, over.crashes + 1, over.max_attempts, over.rank, over.version, over.codec,
-         over.queue, over.task, over.unique_key, over.headers, over.extra, over.payload
+         over.queue, over.task, over.unique_key, over.headers, over.extra, over.payload,
+         over.progress, over.progress_total, over.progress_at
   from over left join @task as task on task.name = over.task, given,
        -- What the task declares; a week where no worker has declared it.
        coalesce((task.options #>> '{keep,discarded}')::bigint, 604800000000) as keep

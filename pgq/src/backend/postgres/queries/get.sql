@@ -5,11 +5,11 @@ select id, task, queue,
               then case when retrying then 3 else 0 end
             else 1 end::smallint as state,
        rank, attempt, max_attempts, epoch, crashes, created, run_at, null::timestamptz as finished, headers, codec, payload,
-       extra
+       extra, progress, progress_total, progress_at
 from @job
 where id = any ($1::bigint[]) and lane <> 3
 union all
 select id, task, queue, state, rank, attempt, max_attempts, epoch, crashes, created, run_at, finished, headers, codec,
-       payload, extra
+       payload, extra, progress, progress_total, progress_at
 from @history
 where id = any ($1)

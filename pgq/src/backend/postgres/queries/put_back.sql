@@ -1,9 +1,10 @@
 -- Attempts whose jobs run again. $1 lease, $2 ids, $3 epochs, $4 delays in µs (null keeps the job's place), $5 attempts
 -- refunded, $6 whether it waits for a retry, $7 the time; $8 ids, $9 kinds, $10 messages, $11 chains, $12
--- epochs, $13 how long they ran in µs, of the failures.
+-- epochs, $13 how long they ran in µs, of the failures; $14, $15 how far all came, as in finish.sql.
 with ended as materialized (
-  select * from unnest($2::bigint[], $3::int[], $4::bigint[], $5::smallint[], $6::boolean[])
-                  as ended (id, epoch, delay, refund, retrying)),
+  select * from unnest($2::bigint[], $3::int[], $4::bigint[], $5::smallint[], $6::boolean[], $14::bigint[],
+                       $15::bigint[])
+                  as ended (id, epoch, delay, refund, retrying, progress, progress_total)),
 held as materialized (
   -- A look-up for each: a join that was planned while the table was empty walks all of it.
   select job.tid, job.attempt, ended.*
@@ -21,9 +22,13 @@ back as (
       -- Whoever ended by himself killed nobody; what is handed back did neither.
       crashes = case when held.delay is null then job.crashes else 0 end,
       lane = case when held.delay > 0 then 1 else 0 end,
+      progress = coalesce(held.progress, job.progress),
+      progress_total = coalesce(held.progress_total, job.progress_total),
+      progress_at = case when held.progress is null then job.progress_at
+                         else coalesce($7::timestamptz, statement_timestamp()) end,
       -- It has begun, and in time.
       expires_at = null,
-      run_at = coalesce(coalesce($7::timestamptz, statement_timestamp()) + held.delay * interval '1 microsecond',
+      run_at = coalesce(coalesce($7, statement_timestamp()) + held.delay * interval '1 microsecond',
                         job.run_at)
   from held
   where job.ctid = held.tid

@@ -9,12 +9,12 @@ found as materialized (
   cross join lateral (select * from @history as history where history.id = wanted.id limit 1) as history),
 back as (
   insert into @job (id, run_at, created, parent, epoch, attempt, max_attempts, lane, rank, version, codec, queue, task,
-                    unique_key, headers, extra, payload, limit_key)
+                    unique_key, headers, extra, payload, limit_key, progress, progress_total, progress_at)
   select found.id, coalesce($2::timestamptz, statement_timestamp()), found.created, found.parent, found.epoch,
          found.attempt, least(found.attempt + found.granted, 32767), 0, found.rank, found.version, found.codec,
          found.queue, found.task, found.unique_key, found.headers,
          coalesce(found.extra, '{}') || jsonb_build_object('granted', found.granted), found.payload,
-         found.extra #>> '{limit_keys,0}'
+         found.extra #>> '{limit_keys,0}', found.progress, found.progress_total, found.progress_at
   from found
   order by found.task, found.unique_key, found.id
   on conflict do nothing
