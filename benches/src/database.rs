@@ -14,8 +14,11 @@ use crate::counts;
 const SETTINGS: [(&str, &str); 3] =
     [("shared_buffers", "512MB"), ("max_wal_size", "8GB"), ("checkpoint_timeout", "30min")];
 
+/// The tables of the baseline.
+const BASELINE: &str = include_str!("raw/schema.sql");
+
 /// The server that is measured on.
-pub(crate) struct Server {
+pub struct Server {
     url: String,
     /// Stopped and removed with this value.
     throw_away: Option<pgq_testdb::Server>,
@@ -23,7 +26,7 @@ pub(crate) struct Server {
 
 impl Server {
     /// The one at `url`, or a throw-away one that is as durable as one in production.
-    pub(crate) fn start(url: Option<&str>) -> Result<Self> {
+    pub fn start(url: Option<&str>) -> Result<Self> {
         if let Some(url) = url {
             return Ok(Self { url: url.to_owned(), throw_away: None });
         }
@@ -36,7 +39,14 @@ impl Server {
         Ok(Self { url: own.url(), throw_away: Some(own) })
     }
 
-    pub(crate) async fn connect(&self) -> Result<Admin> {
+    /// How it is reached: not to be shown, it may hold a password.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A connection that creates databases on it.
+    pub async fn connect(&self) -> Result<Admin> {
         // The parser's own message could quote the URL, and with it a password.
         let options: PgConnectOptions = self
             .url
@@ -48,25 +58,46 @@ impl Server {
 }
 
 /// A connection that creates and drops databases.
-pub(crate) struct Admin {
-    pub(crate) pool: PgPool,
-    pub(crate) options: PgConnectOptions,
+pub struct Admin {
+    /// The connection.
+    pub pool: PgPool,
+    /// Where it leads to.
+    pub options: PgConnectOptions,
     /// Whether the server is ours alone.
-    pub(crate) own: bool,
+    pub own: bool,
 }
 
 impl Admin {
     /// A database that nobody has used, with pgq's tables and the baseline's.
-    pub(crate) async fn fresh(&self) -> Result<Fresh<'_>> {
+    pub async fn fresh(&self) -> Result<Fresh<'_>> {
+        let fresh = self.empty().await?;
+        let pool = fresh.pool(1).await?;
+        client(&pool)?.migrate().await?;
+        sqlx::raw_sql(BASELINE).execute(&pool).await?;
+        pool.close().await;
+        Ok(fresh)
+    }
+
+    /// A database that nobody has used and that has nothing in it.
+    pub async fn empty(&self) -> Result<Fresh<'_>> {
         static COUNT: AtomicU32 = AtomicU32::new(1);
         let name = format!("pgq_bench_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         self.run(format!("create database {name} template template0")).await?;
-        let fresh = Fresh { admin: self, options: self.options.clone().database(&name), name };
-        let pool = fresh.pool(1).await?;
-        client(&pool)?.migrate().await?;
-        sqlx::raw_sql(crate::raw::SCHEMA).execute(&pool).await?;
-        pool.close().await;
-        Ok(fresh)
+        Ok(Fresh { admin: self, options: self.options.clone().database(&name), name })
+    }
+
+    /// What the server says of one of its settings.
+    pub async fn setting(&self, name: &str) -> Result<String> {
+        Ok(sqlx::query_scalar("select current_setting($1)").bind(name).fetch_one(&self.pool).await?)
+    }
+
+    /// How the server is reached.
+    #[must_use]
+    pub fn transport(&self) -> String {
+        match self.options.get_socket() {
+            Some(_) => "unix socket".to_owned(),
+            None => format!("tcp to {}", self.options.get_host()),
+        }
     }
 
     async fn run(&self, statement: String) -> Result<()> {
@@ -77,30 +108,33 @@ impl Admin {
 }
 
 /// A database for one round.
-pub(crate) struct Fresh<'a> {
+pub struct Fresh<'a> {
     admin: &'a Admin,
     options: PgConnectOptions,
     name: String,
 }
 
 impl Fresh<'_> {
-    pub(crate) fn options(&self) -> &PgConnectOptions {
+    /// How it is reached.
+    #[must_use]
+    pub fn options(&self) -> &PgConnectOptions {
         &self.options
     }
 
     /// A pool whose connections are all open: opening one costs as much as ten jobs.
-    pub(crate) async fn pool(&self, size: u32) -> Result<PgPool> {
+    pub async fn pool(&self, size: u32) -> Result<PgPool> {
         let pool = PgPoolOptions::new().max_connections(size).min_connections(size);
         let pool = pool.test_before_acquire(false).connect_with(self.options.clone()).await?;
         Ok(pool)
     }
 
-    pub(crate) async fn drop(self) -> Result<()> {
+    /// Removes it, with all who are connected to it.
+    pub async fn drop(self) -> Result<()> {
         self.admin.run(format!("drop database {} with (force)", self.name)).await
     }
 }
 
 /// The client of pgq that is measured, whatever the environment says of schema and prefix.
-pub(crate) fn client(pool: &PgPool) -> Result<Client> {
+pub fn client(pool: &PgPool) -> Result<Client> {
     Ok(Client::builder()?.namespace("pgq", "")?.pool(pool.clone()))
 }

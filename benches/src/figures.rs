@@ -3,26 +3,34 @@
 use std::time::Duration;
 
 /// The figures of one measurement, or of one part of it, by name.
-pub(crate) struct Section {
-    pub(crate) name: &'static str,
-    pub(crate) figures: Vec<(&'static str, f64)>,
+pub struct Section {
+    /// What they are of.
+    pub name: &'static str,
+    /// Name and value of each.
+    pub figures: Vec<(&'static str, f64)>,
 }
 
 /// `figures` under a name.
-pub(crate) fn section(name: &'static str, figures: impl IntoIterator<Item = (&'static str, f64)>) -> Section {
+#[must_use]
+pub fn section(name: &'static str, figures: impl IntoIterator<Item = (&'static str, f64)>) -> Section {
     Section { name, figures: figures.into_iter().collect() }
 }
 
 /// So many in a second.
-pub(crate) fn per_second(count: u32, took: Duration) -> f64 {
+#[must_use]
+pub fn per_second(count: u32, took: Duration) -> f64 {
     f64::from(count) / took.as_secs_f64()
 }
 
-pub(crate) fn millis(span: Duration) -> f64 {
+/// A span in milliseconds.
+#[must_use]
+pub fn millis(span: Duration) -> f64 {
     span.as_secs_f64() * 1_000.0
 }
 
-pub(crate) fn median(values: &[f64]) -> f64 {
+/// The value in the middle, or between the two that are.
+#[must_use]
+pub fn median(values: &[f64]) -> f64 {
     let values = sorted(values);
     match (values.len(), values.len() / 2) {
         (0, _) => f64::NAN,
@@ -32,14 +40,16 @@ pub(crate) fn median(values: &[f64]) -> f64 {
 }
 
 /// The value that `percent` of all are no larger than.
-pub(crate) fn percentile(values: &[f64], percent: usize) -> f64 {
+#[must_use]
+pub fn percentile(values: &[f64], percent: usize) -> f64 {
     let values = sorted(values);
     let place = (values.len() * percent).div_ceil(100).max(1) - 1;
     values.get(place).copied().unwrap_or(f64::NAN)
 }
 
 /// The median of the rounds' own ratios: what slowed a whole round down doesn't count.
-pub(crate) fn ratio(ours: &[f64], raw: &[f64]) -> f64 {
+#[must_use]
+pub fn ratio(ours: &[f64], raw: &[f64]) -> f64 {
     median(&ours.iter().zip(raw).map(|(ours, raw)| ours / raw).collect::<Vec<_>>())
 }
 

@@ -7,8 +7,6 @@ mod args;
 mod bench;
 mod conditions;
 mod counts;
-mod database;
-mod figures;
 mod load;
 mod measure;
 mod raw;
@@ -17,6 +15,7 @@ mod report;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use pgq_benches::{database, figures, machine};
 
 use crate::args::{Args, Command};
 use crate::bench::Bench;

@@ -8,7 +8,6 @@ use sqlx::{ConnectOptions, Executor, PgConnection, PgExecutor, Row};
 
 pub(crate) use drain::{SHAPE, drain};
 
-pub(crate) const SCHEMA: &str = include_str!("schema.sql");
 const CLAIM: &str = include_str!("claim.sql");
 const FINISH: &str = include_str!("finish.sql");
 const ENQUEUE: &str = include_str!("enqueue.sql");
