@@ -4,29 +4,30 @@ use anyhow::Result;
 use sqlx::{PgPool, Row};
 
 /// The extension that counts. A server may be without it, and then nothing is counted.
-pub(crate) const EXTENSION: &str = "pg_stat_statements";
+pub const EXTENSION: &str = "pg_stat_statements";
 
 /// Says of a statement that it is the bench's own, and isn't to be counted.
+#[macro_export]
 macro_rules! own {
     ($statement:literal) => {
         concat!("/* bench */ ", $statement)
     };
 }
-pub(crate) use own;
 
 /// What statements have cost, altogether.
 #[derive(Clone, Copy)]
-pub(crate) struct Cost {
-    pub(crate) statements: f64,
+pub struct Cost {
+    /// How many of them.
+    pub statements: f64,
     /// Pages that were looked at, in memory or not.
-    pub(crate) buffers: f64,
+    pub buffers: f64,
     /// Bytes.
-    pub(crate) wal: f64,
+    pub wal: f64,
 }
 
 impl Cost {
     /// Up to now, in the pool's database; `None` where the server counts nothing.
-    pub(crate) async fn read(pool: &PgPool) -> Result<Option<Self>> {
+    pub async fn read(pool: &PgPool) -> Result<Option<Self>> {
         let counts = own!("select current_setting('shared_preload_libraries') like '%pg_stat_statements%'");
         if !sqlx::query_scalar(counts).fetch_one(pool).await? {
             return Ok(None);
@@ -44,7 +45,8 @@ impl Cost {
     }
 
     /// What has come since `before`, of each of so many.
-    pub(crate) fn since(&self, before: &Self, count: f64) -> Self {
+    #[must_use]
+    pub fn since(&self, before: &Self, count: f64) -> Self {
         Self {
             statements: (self.statements - before.statements) / count,
             buffers: (self.buffers - before.buffers) / count,

@@ -6,7 +6,6 @@
 mod args;
 mod bench;
 mod conditions;
-mod counts;
 mod load;
 mod measure;
 mod raw;
@@ -15,7 +14,7 @@ mod report;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use pgq_benches::{database, figures, machine};
+use pgq_benches::{counts, database, figures, machine};
 
 use crate::args::{Args, Command};
 use crate::bench::Bench;

@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use pgq::{Client, Task, Worker};
+use pgq_benches::own;
 use sqlx::PgPool;
 
 use crate::bench::Bench;
-use crate::counts::{Cost, own};
+use crate::counts::Cost;
 use crate::database::client;
 use crate::figures::{Section, median, per_second, ratio, section};
 use crate::load::{self, App, Meter};
