@@ -6,7 +6,7 @@ use std::time::Duration;
 use pgq::Client;
 use pgq_testdb::Database;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
 use crate::world::installed;
 
@@ -78,6 +78,27 @@ async fn an_unreachable_database_ends_it_with_4_and_hides_the_password() {
 }
 
 #[tokio::test]
+async fn a_program_that_restarts_waits_for_its_database_until_it_is_asked_to_stop() {
+    let flags = ["--database-url", "postgres://someone:s3cret@127.0.0.1:1/nowhere", "--restart"];
+    let mut worker = Running::start(&mut program(WORKER, &flags));
+    let line = worker.complaint().await;
+    assert!(line.starts_with("pgq: trying again in ") && line.contains("can't be reached"), "{line}");
+    worker.signal("TERM").await;
+    let (code, said) = worker.ending().await;
+    assert!(code == 0 && !said.contains("s3cret") && !line.contains("s3cret"), "{said}");
+}
+
+#[tokio::test]
+async fn what_no_restart_mends_ends_a_program_that_restarts() {
+    let database = Database::create().await.unwrap();
+    let nowhere = database.url().replace(database.name(), "nowhere");
+    let refused = ending(&mut program(WORKER, &["--database-url", &nowhere, "--restart"])).await;
+    assert_says(&refused, 4, &["`nowhere`", "does not exist"]);
+    let absent = ending(&mut program(WORKER, &["--database-url", database.url(), "--restart"])).await;
+    assert_says(&absent, 5, &["--migrate"]);
+}
+
+#[tokio::test]
 async fn absent_tables_end_it_with_5() {
     let database = Database::create().await.unwrap();
     let ending = ending(&mut program(WORKER, &["--database-url", database.url()])).await;
@@ -122,9 +143,17 @@ async fn help_lists_every_flag_and_exit_code() {
     let output = program(WORKER, &["--help"]).output().await.unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success());
-    for word in
-        ["--database-url", "--memory", "--migrate", "--drain-timeout", "--drain ", "--lease", "Exit codes", "SIGTERM"]
-    {
+    for word in [
+        "--database-url",
+        "--memory",
+        "--migrate",
+        "--drain-timeout",
+        "--drain ",
+        "--lease",
+        "--restart",
+        "Exit codes",
+        "SIGTERM",
+    ] {
         assert!(text.contains(word), "{word} in {text}");
     }
 }
@@ -169,17 +198,25 @@ async fn a_handler_that_cannot_be_stopped_is_left_behind() {
 pub(crate) struct Running {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
+    complaints: Lines<BufReader<ChildStderr>>,
 }
 
 impl Running {
     pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, lines }
+        let complaints = BufReader::new(child.stderr.take().unwrap()).lines();
+        Self { child, lines, complaints }
     }
 
     pub(crate) async fn line(&mut self) -> String {
         let line = tokio::time::timeout(Duration::from_secs(30), self.lines.next_line()).await;
+        line.expect("it says something").unwrap().expect("it still runs")
+    }
+
+    /// The next line on standard error.
+    pub(crate) async fn complaint(&mut self) -> String {
+        let line = tokio::time::timeout(Duration::from_secs(30), self.complaints.next_line()).await;
         line.expect("it says something").unwrap().expect("it still runs")
     }
 
@@ -190,9 +227,20 @@ impl Running {
     }
 
     pub(crate) async fn ending(self) -> (i32, String) {
-        let output = tokio::time::timeout(Duration::from_secs(30), self.child.wait_with_output()).await;
-        let output = output.expect("it ends").unwrap();
-        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+        let Self { child, mut complaints, lines: _lines } = self;
+        // Read, so that it isn't held up by a full pipe.
+        let said = async {
+            let mut said = String::new();
+            while let Some(line) = complaints.next_line().await.unwrap() {
+                said += &line;
+                said.push('\n');
+            }
+            said
+        };
+        let ended =
+            tokio::time::timeout(Duration::from_secs(30), async { tokio::join!(child.wait_with_output(), said) });
+        let (output, said) = ended.await.expect("it ends");
+        (output.unwrap().status.code().unwrap(), said)
     }
 }
 

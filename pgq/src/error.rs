@@ -44,6 +44,10 @@ pub(crate) enum Kind {
     NoDatabase,
     /// The server can't be reached, or refused the connection.
     Unreachable,
+    /// The server lets nobody in just now, as it is full or starting up.
+    Crowded,
+    /// The server doesn't let us in: no such database or role, or a password that is wrong.
+    NotAdmitted,
     /// The server refused a statement.
     Database,
     /// The server couldn't do a statement just now, as of a lock, a deadlock, a full disk or its own end.
@@ -87,6 +91,21 @@ impl Error {
     /// Whether the server understood, and will refuse the same again.
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(self.kind(), Kind::Database | Kind::SchemaAbsent)
+    }
+
+    /// Whether there is no connection: nothing was done.
+    pub(crate) fn is_unconnected(&self) -> bool {
+        matches!(self.kind(), Kind::Unreachable | Kind::Crowded | Kind::NotAdmitted)
+    }
+
+    /// Whether the server said something that passes by itself.
+    pub(crate) fn is_passing(&self) -> bool {
+        matches!(self.kind(), Kind::Overtaxed | Kind::Crowded)
+    }
+
+    /// Whether what surrounds a worker was to blame, so that it may begin well another time: nothing in how it was made.
+    pub(crate) fn may_be_mended(&self) -> bool {
+        self.is_passing() || matches!(self.kind(), Kind::Unreachable | Kind::Init | Kind::Interrupted | Kind::Deaf)
     }
 
     pub(crate) fn because(mut self, source: impl Into<BoxError>) -> Self {
@@ -185,7 +204,7 @@ impl Error {
     /// tells which.
     #[must_use]
     pub fn is_database(&self) -> bool {
-        matches!(self.kind(), Kind::Unreachable | Kind::Database | Kind::Overtaxed)
+        self.is_unconnected() || matches!(self.kind(), Kind::Database | Kind::Overtaxed)
     }
 
     /// The schema isn't installed, or is of another version than this crate.

@@ -3,6 +3,7 @@
 mod cancelled;
 mod claims;
 mod clocks;
+mod crowded;
 mod locks;
 mod namespace;
 mod outage;

@@ -14,7 +14,9 @@ use pgq::backend::{
 };
 use pgq::testing::{ManualClock, stepper};
 use pgq::{Client, Context, Env, Error, JobId, Resources, Result, State, Timestamp, Worker};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
+
+use super::said::Said;
 
 /// What goes wrong, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,13 +42,17 @@ pub(super) enum Fault {
 pub(super) struct Faults {
     /// What a late answer moves on.
     clock: Option<ManualClock>,
+    /// By the database's code of an error.
+    pub(super) register: Mutex<VecDeque<&'static str>>,
+    /// Told of each session that couldn't be opened.
+    pub(super) refused: Notify,
     pub(super) claim: Mutex<VecDeque<Fault>>,
     finish: Mutex<VecDeque<Fault>>,
     conclude: Mutex<VecDeque<Fault>>,
     pub(super) renew: Mutex<VecDeque<Fault>>,
     fire: Mutex<VecDeque<Fault>>,
     reconnects: AtomicUsize,
-    sessions: AtomicUsize,
+    pub(super) sessions: AtomicUsize,
 }
 
 fn next(faults: &Mutex<VecDeque<Fault>>) -> Option<Fault> {
@@ -86,6 +92,11 @@ pub(super) fn wayward_by(clock: &ManualClock) -> Result<(Client, Arc<Faults>)> {
 impl Backend for Wayward {
     fn register(&self, worker: Registration) -> Answer<'_, Arc<dyn Session>> {
         Box::pin(async move {
+            let refusal = self.faults.register.lock().unwrap().pop_front();
+            if let Some(code) = refusal {
+                self.faults.refused.notify_one();
+                return Err(Said(code).into());
+            }
             let inner = self.inner.register(worker).await?;
             self.faults.sessions.fetch_add(1, Ordering::SeqCst);
             Ok(Arc::new(Unsteady { inner, faults: Arc::clone(&self.faults) }) as Arc<dyn Session>)

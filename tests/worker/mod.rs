@@ -2,9 +2,11 @@
 
 mod doubt;
 mod faults;
+mod patience;
 mod places;
 mod refusal;
 mod running;
+mod said;
 mod slow;
 mod told;
 mod waiting;

@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use super::engine::Halt;
 use super::heartbeat::{LEASE, check_lease};
-use super::plan::{Duties, Endings, Plan};
+use super::outline::Outline;
+use super::patience::Patience;
+use super::plan::{Duties, Endings};
 use super::registration::wants;
-use super::service::Signal;
 use super::stepper::Stepper;
 use super::worker::Worker;
 use crate::Client;
 use crate::error::{Error, Result};
-use crate::task::{Blocking, Env, Layer, Resources, TaskEntry, Tasks};
+use crate::task::{Layer, Resources, TaskEntry, Tasks};
 
 /// How many attempts a worker runs at once, unless told otherwise.
 pub(super) const SLOTS: usize = 50;
@@ -22,6 +23,7 @@ pub(super) const SLOTS: usize = 50;
 pub(super) const DRAIN: Duration = Duration::from_secs(25);
 
 /// What a worker is made of.
+#[expect(clippy::struct_excessive_bools, reason = "one for each wish without a value")]
 #[must_use = "a worker runs once it is spawned"]
 pub struct WorkerBuilder<R: Resources> {
     client: Option<Client>,
@@ -38,6 +40,7 @@ pub struct WorkerBuilder<R: Resources> {
     schedules_only: bool,
     layers: Vec<Arc<dyn Layer>>,
     resources: Option<R>,
+    aloud: bool,
 }
 
 impl<R: Resources> WorkerBuilder<R> {
@@ -57,6 +60,7 @@ impl<R: Resources> WorkerBuilder<R> {
             schedules_only: false,
             layers: Vec::new(),
             resources: None,
+            aloud: false,
         }
     }
 
@@ -162,7 +166,28 @@ impl<R: Resources> WorkerBuilder<R> {
         self
     }
 
-    /// Starts it. Everything that can be wrong is found before the first claim.
+    /// Begins anew inside the process, after a pause that grows, where the worker would end because of what surrounds it: a
+    /// database that can't be reached when it starts, resources that can't be made, new jobs that can't be heard of
+    /// ([`shutdown_on_listener_failure`](WorkerBuilder::shutdown_on_listener_failure)). [`spawn`](WorkerBuilder::spawn) then
+    /// waits until it could start. What no new beginning mends ends it all the same: options that aren't valid, a wrong
+    /// password, tables that are absent or of another version, a resource that a task misses. It never begins anew after it was
+    /// asked to stop, and where it [drains](WorkerBuilder::drain), after that.
+    ///
+    /// Before it begins anew, what runs may go on for the drain period and is then handed back. Its resources are kept: it is its
+    /// connections, its lease and all that it knows of jobs that are new.
+    pub fn restart(mut self) -> Self {
+        self.endings.restart = true;
+        self
+    }
+
+    /// Of a program: tells standard error what it waits for.
+    pub(super) fn aloud(mut self) -> Self {
+        self.aloud = true;
+        self
+    }
+
+    /// Starts it. Everything that can be wrong is found before the first claim. A server that is full, starts up, or has to
+    /// undo what was asked of it for somebody else's sake is asked again for up to 30 s.
     ///
     /// # Errors
     /// No task, two of one name, a resource that a task misses, a queue's or task's name that isn't valid, a schema
@@ -171,14 +196,9 @@ impl<R: Resources> WorkerBuilder<R> {
     /// not be made.
     pub async fn spawn(self) -> Result<Worker<R>> {
         let drain = self.drain;
-        let doubt = match &self.client {
-            Some(client) => client.backend().self_test().await?,
-            None => None,
-        };
-        if let Some(doubt) = &doubt {
-            tracing::warn!("{doubt}");
-        }
-        Worker::start(self.plan().await?, drain, doubt).await
+        let outline = self.outline()?;
+        let doubt = outline.self_test().await?;
+        Worker::start(outline.plan().await?, drain, doubt).await
     }
 
     /// The same worker, but for a test that takes every turn by hand; [`testing::stepper`](crate::testing::stepper) is the
@@ -187,7 +207,7 @@ impl<R: Resources> WorkerBuilder<R> {
     /// # Errors
     /// As [`WorkerBuilder::spawn`].
     pub async fn stepper(self) -> Result<Stepper> {
-        Ok(Stepper::new(self.plan().await?.open(Halt::default()).await?))
+        Ok(Stepper::new(self.outline()?.plan().await?.open(Halt::default()).await?))
     }
 
     fn duties(&self) -> Result<Duties> {
@@ -202,9 +222,10 @@ impl<R: Resources> WorkerBuilder<R> {
         }
     }
 
-    async fn plan(self) -> Result<Plan<R>> {
+    /// Refuses what can't be meant.
+    fn outline(self) -> Result<Outline<R>> {
         let duties = self.duties()?;
-        let client = self.client.ok_or_else(|| Error::invalid("a worker needs a client: `.client(client)`"))?;
+        let client = self.client.clone().ok_or_else(|| Error::invalid("a worker needs a client: `.client(client)`"))?;
         if client.is_poll_only() && self.endings.deaf {
             return Err(Error::invalid(
                 "expected a worker that hears of new jobs, to stop when it can't: this one is poll-only",
@@ -226,35 +247,21 @@ impl<R: Resources> WorkerBuilder<R> {
         if duties == Duties::Schedules {
             wants.clear();
         }
-        client.check().await?;
-        let resources = Arc::new(match self.resources {
-            Some(resources) => resources,
-            None => R::init(&Env::new(client.clone())).await?,
-        });
-        let layers: Vec<_> = self.layers.into_iter().chain(resources.layers()).collect();
-        let stir = Signal::new();
-        let freed = stir.clone();
-        Ok(Plan {
-            tasks: tasks.bind(&resources, &layers),
-            instance: client.platform().instance(),
-            blocking: Blocking::new(
-                self.blocking_slots.unwrap_or(self.slots),
-                client.platform().clock.clone(),
-                move || {
-                    freed.raise();
-                },
-            ),
+        Ok(Outline {
+            patience: Patience::new(client.platform(), self.endings.restart, self.aloud),
+            client,
+            program,
+            tasks,
+            entries,
+            wants,
             slots: self.slots,
-            stir,
-            wants: wants.into(),
+            blocking_slots: self.blocking_slots.unwrap_or(self.slots),
             lease: self.lease,
             endings: self.endings,
             duties,
             prunes_schedules: self.prune_schedules,
-            client,
-            resources,
-            entries,
-            program,
+            layers: self.layers,
+            resources: self.resources,
         })
     }
 }

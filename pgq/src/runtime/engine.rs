@@ -69,6 +69,8 @@ pub(super) struct Halt {
     pub(super) abort: CancellationToken,
     /// The services that outlive the handlers end too.
     pub(super) close: CancellationToken,
+    /// New jobs can't be heard of, and the worker isn't to live with that.
+    pub(super) deaf: CancellationToken,
     /// The worker was declared gone: what it holds is others' now.
     pub(super) lost: CancellationToken,
 }

@@ -36,6 +36,11 @@ Options (or the variable in brackets, where there is one):
   --shutdown-on-listener-failure
                         stop when new jobs can't be heard of, instead of looking for
                         them every second until they can
+  --restart             begin anew inside the process, after a pause that grows, where the
+                        worker would end because of what surrounds it: a database that can't be
+                        reached when it starts, resources that can't be made, new jobs that
+                        can't be heard of; not after it was asked to stop, nor where nothing
+                        would be better then, as with a wrong password or absent tables
   --tasks-only          run jobs, and leave it to others to make those of schedules
   --schedules-only      make the jobs of schedules, and leave it to others to run them
   --prune-schedules     delete schedules that no worker has declared for ten minutes
@@ -70,6 +75,7 @@ pub(super) struct Flags {
     pub(super) poll_only: bool,
     pub(super) drain: bool,
     pub(super) shutdown_on_listener_failure: bool,
+    pub(super) restart: bool,
     pub(super) prune_schedules: bool,
     pub(super) tasks_only: bool,
     pub(super) schedules_only: bool,
@@ -104,6 +110,7 @@ impl Flags {
             poll_only: false,
             drain: false,
             shutdown_on_listener_failure: false,
+            restart: false,
             prune_schedules: false,
             tasks_only: false,
             schedules_only: false,
@@ -127,6 +134,7 @@ impl Flags {
                 Long("poll-only") => self.poll_only = true,
                 Long("drain") => self.drain = true,
                 Long("shutdown-on-listener-failure") => self.shutdown_on_listener_failure = true,
+                Long("restart") => self.restart = true,
                 Long("prune-schedules") => self.prune_schedules = true,
                 Long("tasks-only") => self.tasks_only = true,
                 Long("schedules-only") => self.schedules_only = true,
@@ -190,7 +198,7 @@ pub(super) fn exit_code(error: &Error) -> i32 {
         | Kind::Duplicate { .. } => 1,
         Kind::Invalid => 2,
         Kind::NoDatabase => 3,
-        Kind::Unreachable => 4,
+        Kind::Unreachable | Kind::Crowded | Kind::NotAdmitted => 4,
         Kind::SchemaAbsent => 5,
         Kind::SchemaMismatch => 6,
         Kind::NoTasks => 7,

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use super::engine::Engine;
 use super::service::{Next, Service, Signal};
-use super::shutdown::Stopper;
 use crate::backend::{Notice, Pulse, Renewal};
 use crate::error::{Error, Kind, Result};
 use crate::platform::{Mark, within};
@@ -35,14 +34,14 @@ pub(super) struct Heartbeat {
     last: Option<Mark>,
     /// Another worker was there and isn't now.
     missing: bool,
-    /// Who is asked to stop when nothing can be heard.
-    deaf: Option<Stopper>,
+    /// Whether its worker's session ends when nothing can be heard.
+    must_hear: bool,
     signal: Signal,
 }
 
 impl Heartbeat {
-    pub(super) fn new(engine: Arc<Engine>, deaf: Option<Stopper>) -> Self {
-        Self { engine, pulse: None, last: None, missing: false, deaf, signal: Signal::new() }
+    pub(super) fn new(engine: Arc<Engine>, must_hear: bool) -> Self {
+        Self { engine, pulse: None, last: None, missing: false, must_hear, signal: Signal::new() }
     }
 
     async fn open(&mut self) -> Result<()> {
@@ -152,9 +151,11 @@ impl Service for Heartbeat {
         let heard = if self.pulse.is_none() { self.open().await } else { self.listen().await };
         if let Err(error) = heard {
             self.close();
-            if let Some(stopper) = &self.deaf {
+            let halt = &self.engine.halt;
+            if self.must_hear && !halt.drain.is_cancelled() {
                 tracing::error!(?error, "new jobs can't be heard of: this worker stops, as it was told to");
-                stopper.ask_as_deaf();
+                halt.deaf.cancel();
+                halt.drain.cancel();
             }
             return Err(error);
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::engine::{Engine, Halt};
+use super::patience::Patience;
 use super::registration::{Declared, declared, introduce};
 use super::service::Signal;
 use super::tenure::Tenure;
@@ -28,6 +29,7 @@ pub(super) struct Plan<R> {
     pub(super) stir: Signal,
     pub(super) lease: Duration,
     pub(super) endings: Endings,
+    pub(super) patience: Patience,
     pub(super) duties: Duties,
     /// Whether orphaned schedules are deleted.
     pub(super) prunes_schedules: bool,
@@ -42,6 +44,8 @@ pub(super) struct Endings {
     pub(super) drain: bool,
     /// When notices don't reach it any more.
     pub(super) deaf: bool,
+    /// When it could begin anew instead, it does.
+    pub(super) restart: bool,
 }
 
 /// What a worker does beside what every worker does for all.

@@ -6,10 +6,11 @@ use std::pin::Pin;
 
 use super::banner::banner;
 use super::flags::{Flags, HELP, exit_code};
+use super::patience::Patience;
 use super::worker::Worker;
 use crate::client::{Settings, variable};
 use crate::error::{Error, Kind, Result};
-use crate::platform::Terminations;
+use crate::platform::{Platform, Terminations};
 use crate::task::{Resources, Tasks};
 use crate::{Client, set_namespace, set_poll_only};
 
@@ -69,7 +70,7 @@ async fn to_end<R: Resources>(tasks: Option<Tasks<R>>) -> Result<()> {
 }
 
 #[expect(clippy::print_stderr, reason = "a program speaks to whoever started it")]
-fn say(line: &str) {
+pub(super) fn say(line: &str) {
     eprintln!("{}", line.trim_end());
 }
 
@@ -101,8 +102,9 @@ async fn try_run<R: Resources>(tasks: Option<Tasks<R>>) -> Result<Ended> {
 }
 
 async fn start<R: Resources>(flags: Flags, tasks: Option<Tasks<R>>) -> Result<Worker<R>> {
-    let client = connect(&flags).await?;
-    let place = client.backend().describe().await?;
+    let patience = Patience::new(&Platform::system(), flags.restart, true);
+    let client = patience.with(|| connect(&flags)).await?;
+    let place = patience.with(|| client.backend().describe()).await?;
     let clock = client.platform().clock.clone();
     let worker = build(client, flags, tasks).spawn().await?;
     say(&banner(&place, worker.tasks(), worker.duties(), clock.now()));
@@ -152,9 +154,12 @@ fn named_by_libpq() -> Result<bool> {
 
 fn build<R: Resources>(client: Client, flags: Flags, tasks: Option<Tasks<R>>) -> super::WorkerBuilder<R> {
     let mut builder = Worker::builder().client(client).slots(flags.slots);
-    builder = builder.drain_timeout(flags.drain_timeout).lease(flags.lease);
+    builder = builder.drain_timeout(flags.drain_timeout).lease(flags.lease).aloud();
     if flags.drain {
         builder = builder.drain();
+    }
+    if flags.restart {
+        builder = builder.restart();
     }
     if flags.shutdown_on_listener_failure {
         builder = builder.shutdown_on_listener_failure();

@@ -9,7 +9,8 @@
 //!
 //! Each step is bounded, also where the database gives no answer or a handler blocks its thread: what is left then is freed
 //! when the lease is over. Whoever insists skips the drain period. A worker that was declared gone skips it too, as what it
-//! runs is others' by now, and then registers anew.
+//! runs is others' by now, and then registers anew. Who restarts goes as far as `the worker is known no longer` where it can't
+//! hear of new jobs, and begins anew after a pause; its resources are kept.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,7 +49,6 @@ pub struct Stopper {
     asked: CancellationToken,
     hand_back: CancellationToken,
     left_handlers: Arc<AtomicBool>,
-    deaf: Arc<AtomicBool>,
 }
 
 impl Stopper {
@@ -61,12 +61,6 @@ impl Stopper {
     pub fn insist(&self) {
         self.asked.cancel();
         self.hand_back.cancel();
-    }
-
-    /// New jobs can't be heard of, and the worker isn't to live with that.
-    pub(super) fn ask_as_deaf(&self) {
-        self.deaf.store(true, Ordering::SeqCst);
-        self.ask();
     }
 
     /// Whether handlers were left behind that hadn't ended.
@@ -96,9 +90,9 @@ impl Life {
         let (close, drain) = (engine.halt.close.clone(), engine.halt.drain.clone());
         spawn_thread("pgq-heartbeat", {
             let (engine, close) = (Arc::clone(&engine), close.clone());
-            let deaf = plan.endings.deaf.then(|| stop.clone());
+            let must_hear = plan.endings.deaf;
             move || async move {
-                let heartbeat = Heartbeat::new(Arc::clone(&engine), deaf);
+                let heartbeat = Heartbeat::new(Arc::clone(&engine), must_hear);
                 let keeper = Keeper(Arc::clone(&engine));
                 tokio::join!(drive(heartbeat, Arc::clone(&engine), close.clone()), drive(keeper, engine, close));
             }
@@ -160,6 +154,13 @@ impl Life {
             engine.discards.flush().await;
         })
         .await;
+        if halt.deaf.is_cancelled() && !stop.is_asked() {
+            let deaf = Error::new(Kind::Deaf, "new jobs couldn't be heard of: the connection that listens failed");
+            return Err(match ended {
+                Ok(()) => deaf,
+                Err(error) => deaf.because(error),
+            });
+        }
         ended
     }
 }
@@ -186,23 +187,41 @@ pub(super) struct Supervisor<R> {
 impl<R: Resources> Supervisor<R> {
     pub(super) async fn supervise(self) -> Result<()> {
         let Self { plan, mut life, drain, stop } = self;
+        let mut restarts = 0;
         let ended = loop {
+            let began = plan.client.platform().clock.mark();
             let ended = life.end(drain, &stop).await;
-            if stop.is_asked() {
-                break ended;
-            }
-            // What it held is others' by now, and what it knew was refused or written.
-            match again(&plan, &stop).await {
-                Some(next) => life = next,
+            let next = match ended {
+                _ if stop.is_asked() => break ended,
+                Err(error) if error.kind() == Kind::Deaf && !plan.endings.restart => break Err(error),
+                Err(error) if error.kind() == Kind::Deaf => {
+                    restarts = if began.elapsed() > plan.lease { 1 } else { restarts + 1 };
+                    restart(&plan, &stop, &error, restarts).await
+                }
+                // What it held is others' by now, and what it knew was refused or written.
+                _ => again(&plan, &stop).await.map(Ok),
+            };
+            match next {
+                Some(Ok(next)) => life = next,
+                Some(Err(error)) => break Err(error),
                 None => break Ok(()),
             }
         };
         plan.resources.close().await;
-        if stop.deaf.load(Ordering::SeqCst) {
-            return ended
-                .and(Err(Error::new(Kind::Deaf, "new jobs couldn't be heard of: the connection that listens failed")));
-        }
         ended
+    }
+}
+
+/// A worker that ended by an error begins anew, after a pause that grows with each time in a row; `None` where it is asked to
+/// stop meanwhile.
+async fn restart<R: Resources>(plan: &Plan<R>, stop: &Stopper, error: &Error, times: u32) -> Option<Result<Life>> {
+    let life = async {
+        plan.patience.rest(error, times).await;
+        plan.patience.with(|| Life::begin(plan, stop)).await
+    };
+    tokio::select! {
+        life = life => Some(life),
+        () = stop.asked.cancelled() => None,
     }
 }
 

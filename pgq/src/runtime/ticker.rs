@@ -31,7 +31,7 @@ use super::engine::Engine;
 use super::plan::Duties;
 use super::service::{Next, Service, Signal};
 use crate::backend::{Agenda, Firing, Kept, Ticked};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::platform::Mark;
 
 /// Makes the jobs of schedules, where that isn't left to others, and sees to it that what this worker declares counts.
@@ -239,7 +239,7 @@ impl Ticker {
         while let Some(step) = left.pop() {
             match self.engine.session.fire(step.clone()).await {
                 Ok(fired) => contested |= self.fired(&step, &fired, due),
-                Err(error) if error.kind() == Kind::Unreachable => return Err(error),
+                Err(error) if error.is_unconnected() => return Err(error),
                 // Halved until the one that is refused is alone.
                 Err(error) => match step.split_at(step.len() / 2) {
                     ([], rest) => {

@@ -35,7 +35,7 @@ impl<R: Resources> Worker<R> {
     /// Starts the services of a worker that is ready.
     pub(super) async fn start(plan: Plan<R>, drain: Duration, doubt: Option<String>) -> Result<Self> {
         let (stop, tasks, duties) = (Stopper::default(), plan.entries.clone(), plan.duties);
-        let life = Life::begin(&plan, &stop).await?;
+        let life = plan.patience.with(|| Life::begin(&plan, &stop)).await?;
         let schedules = plan.program.iter().filter(|task| task.options.schedule().is_some()).count();
         if duties == Duties::Tasks && schedules > 0 {
             tracing::info!(

@@ -33,7 +33,8 @@ use crate::{Client, Result};
 )]
 pub trait Resources: Provider {
     /// Builds them. An error stops the worker before it claims anything; [`Error::init`](crate::Error::init) makes one
-    /// of any error.
+    /// of any error. It is called again where the database said what passes by itself, as that it is full, and where a worker
+    /// [restarts](crate::WorkerBuilder::restart) after any such error; never once it has succeeded.
     fn init(env: &Env) -> impl Future<Output = Result<Self>> + Send;
 
     /// Layers around every attempt of the worker, the outermost first; none unless said otherwise. What one task has of its

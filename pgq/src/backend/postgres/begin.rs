@@ -6,7 +6,7 @@
 
 use sqlx::{PgPool, Postgres, SqlSafeStr, Transaction};
 
-use super::convert::database;
+use super::connect::unconnected;
 use crate::error::{Error, Kind, Result};
 use crate::platform::spawn;
 
@@ -16,8 +16,14 @@ pub(super) async fn begin_with(
     statement: impl SqlSafeStr + Send + 'static,
 ) -> Result<Transaction<'static, Postgres>> {
     let pool = pool.clone();
-    match spawn(async move { pool.begin_with(statement).await }).await {
-        Ok(begun) => begun.map_err(database),
+    let begun = spawn(async move {
+        match pool.begin_with(statement).await {
+            Ok(begun) => Ok(begun),
+            Err(error) => Err(unconnected(&pool, error).await),
+        }
+    });
+    match begun.await {
+        Ok(begun) => begun,
         Err(error) => Err(Error::new(Kind::Interrupted, "the runtime ended while a transaction began").because(error)),
     }
 }

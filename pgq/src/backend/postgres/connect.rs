@@ -4,9 +4,11 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use pgq_core::Lease;
+use sqlx::error::DatabaseError;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool};
 
+use super::convert::{database, is_passing};
 use super::link::Link;
 use crate::error::{Error, Kind, Result};
 use crate::platform::within;
@@ -31,12 +33,15 @@ const EXPECTED_URL: &str = "expected a database URL such as postgres://user:pass
 /// for half a minute before it says that there is none.
 pub(crate) async fn connect(options: &PgConnectOptions) -> Result<PgPool> {
     let first = within(CONNECT_TIMEOUT, options.connect()).await.unwrap_or(Err(sqlx::Error::PoolTimedOut));
-    first.map_err(|error| unreachable(options, error))?.close().await.map_err(super::convert::database)?;
+    first.map_err(|error| unreachable(options, error))?.close().await.map_err(database)?;
     Ok(PgPoolOptions::new().max_connections(10).connect_lazy_with(options.clone()))
 }
 
 /// How long to wait for a server before saying that it can't be reached.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long one more try may take, which only asks why there is no connection.
+const ONE_MORE: Duration = Duration::from_secs(1);
 
 macro_rules! engine_settings {
     ($scope:literal) => {
@@ -117,6 +122,19 @@ fn prepare(connection: &mut PgConnection, set_up: String) -> BoxFuture<'_, sqlx:
 
 type BoxFuture<'f, T> = Pin<Box<dyn Future<Output = T> + Send + 'f>>;
 
+/// Why a pool has no connection for us. It tries again for as long as it may, and says then that it took too long: one more
+/// try, of ours, tells why.
+pub(super) async fn unconnected(pool: &PgPool, error: sqlx::Error) -> Error {
+    if !matches!(error, sqlx::Error::PoolTimedOut) {
+        return database(error);
+    }
+    let options = pool.connect_options();
+    match within(ONE_MORE, options.connect()).await {
+        Some(Err(why)) => unreachable(&options, why),
+        _ => database(error),
+    }
+}
+
 /// The error of a server that can't be reached: where we looked for it, never with which password.
 pub(super) fn unreachable(options: &PgConnectOptions, error: sqlx::Error) -> Error {
     let place = match options.get_socket() {
@@ -125,5 +143,13 @@ pub(super) fn unreachable(options: &PgConnectOptions, error: sqlx::Error) -> Err
     };
     let database = options.get_database().unwrap_or(options.get_username());
     let message = format!("the database `{database}` at {place} can't be reached as `{}`", options.get_username());
-    Error::new(Kind::Unreachable, message).because(error)
+    Error::new(why_unreachable(&error), message).because(error)
+}
+
+fn why_unreachable(error: &sqlx::Error) -> Kind {
+    match error.as_database_error().and_then(DatabaseError::code) {
+        Some(code) if is_passing(&code) => Kind::Crowded,
+        Some(_) => Kind::NotAdmitted,
+        None => Kind::Unreachable,
+    }
 }

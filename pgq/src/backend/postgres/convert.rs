@@ -91,7 +91,7 @@ pub(crate) fn database(error: sqlx::Error) -> Error {
 /// did (class 08), rolled back for another's sake (40), short of something (53), an object in use (55), somebody stepped in (57),
 /// the system's own errors (58, XX), a server that only reads for now (25006), a transaction that took too long (25P03, 25P04).
 /// Source: PostgreSQL's manual, appendix A.
-fn is_passing(code: &str) -> bool {
+pub(super) fn is_passing(code: &str) -> bool {
     ["08", "25006", "25P03", "25P04", "40", "53", "55", "57", "58", "XX"].iter().any(|class| code.starts_with(class))
 }
 

@@ -20,6 +20,7 @@ use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Transaction};
 
 use super::begin::begin_with;
+use super::connect::unconnected;
 use super::convert::database;
 use super::namespace::Statements;
 use super::wake::{Call, wake};
@@ -95,7 +96,10 @@ impl Link {
     /// A connection for a few statements: over a direct link each stands by itself, over a poll-only one all or none.
     pub(super) async fn visit(&self) -> Result<Visit> {
         match self.around {
-            None => Ok(Visit::Direct(self.pool.acquire().await.map_err(database)?)),
+            None => match self.pool.acquire().await {
+                Ok(connection) => Ok(Visit::Direct(connection)),
+                Err(error) => Err(unconnected(&self.pool, error).await),
+            },
             Some(_) => Ok(Visit::Around(self.begin().await?)),
         }
     }

@@ -7,7 +7,7 @@ use sqlx::Postgres;
 use sqlx::postgres::{PgArguments, PgListener, PgRow};
 use sqlx::query::Query;
 
-use super::connect::pulse_link;
+use super::connect::{pulse_link, unconnected};
 use super::convert::{Instant, column, database, instant, unsigned};
 use super::link::Link;
 use super::namespace::Statements;
@@ -50,7 +50,10 @@ impl PgPulse {
         let voice = if link.is_poll_only() {
             Voice::Deaf(link)
         } else {
-            let mut listener = PgListener::connect_with(link.pool()).await.map_err(database)?;
+            let mut listener = match PgListener::connect_with(link.pool()).await {
+                Ok(listener) => listener,
+                Err(error) => return Err(unconnected(link.pool(), error).await),
+            };
             // Whoever lost it has to be told: notices were lost too, and perhaps the server has forgotten something.
             listener.eager_reconnect(false);
             listener.listen(&channel(session.lease)).await.map_err(database)?;
