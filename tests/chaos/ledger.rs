@@ -5,6 +5,7 @@ use std::fmt;
 use pgq::sqlx::{self, PgPool, raw_sql};
 
 use crate::peaks::{Limit, Peak, peaks};
+use crate::recoveries::{Recoveries, recoveries};
 
 /// Ours; pgq's tables stand beside them in their own schema. Nothing here is unique: it is counted. And a disk that is full
 /// when we say so.
@@ -53,7 +54,7 @@ pub(crate) struct Findings {
     pub(crate) jobs: i64,
     pub(crate) duplicates: i64,
     pub(crate) discarded: i64,
-    /// Of jobs whose worker was killed, from the kill to their next begin, in ms.
+    /// Of jobs whose worker was killed.
     pub(crate) recoveries: Recoveries,
     /// The same soon after everybody's connections had ended, when the first to come back may not have been seen by anybody.
     pub(crate) shaken: Recoveries,
@@ -128,23 +129,8 @@ pub(crate) async fn check(pool: &PgPool) -> anyhow::Result<Findings> {
     }
     let peaks = peaks(pool, SPANS, CONCURRENCY).await?;
     violations.extend(peaks.iter().filter_map(Peak::violation));
-    // Who crashed for the first time runs again at once; from the second time on there is a pause.
-    let recoveries: Vec<(f64, bool)> = sqlx::query_as(
-        "select (extract(epoch from next.begun - kill.at) * 1000)::float8,
-                exists (select from shake
-                        where shake.at between kill.at - interval '8 seconds' and kill.at + interval '3 seconds')
-         from kill
-         join worker_process using (pid)
-         join run on run.worker = worker_process.worker and run.begun < kill.at and run.ended is null
-         join lateral (select begun, crashes from run as later where later.job = run.job and later.epoch > run.epoch
-                       order by epoch limit 1) as next on next.crashes = 1 and next.begun > kill.at
-         -- Who is limited may have to wait for others.
-         where run.key is null
-         order by 1",
-    )
-    .fetch_all(pool)
-    .await?;
-    let (shaken, recoveries): (Vec<_>, Vec<_>) = recoveries.into_iter().partition(|(_, shaken)| *shaken);
+    let (shaken, recoveries) = recoveries(pool).await?;
+    violations.extend(recoveries.violation());
     Ok(Findings {
         jobs: count("select count(*) from promise").await?,
         duplicates: count(
@@ -152,46 +138,11 @@ pub(crate) async fn check(pool: &PgPool) -> anyhow::Result<Findings> {
         )
         .await?,
         discarded: count("select count(*) from pgq.history where state = 6").await?,
-        recoveries: recoveries.into(),
-        shaken: shaken.into(),
+        recoveries,
+        shaken,
         peaks,
         violations,
     })
-}
-
-/// Spans in ms, in order.
-#[derive(Debug)]
-pub(crate) struct Recoveries(Vec<f64>);
-
-impl From<Vec<(f64, bool)>> for Recoveries {
-    fn from(spans: Vec<(f64, bool)>) -> Self {
-        Self(spans.into_iter().map(|(span, _)| span).collect())
-    }
-}
-
-impl Recoveries {
-    /// The longest of the quickest share of them.
-    pub(crate) fn longest(&self, share: f64) -> Option<f64> {
-        let last = self.0.len().checked_sub(1)?;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            clippy::cast_precision_loss,
-            reason = "an index"
-        )]
-        let at = (last as f64 * share).round() as usize;
-        self.0.get(at).copied()
-    }
-
-    fn write(&self, f: &mut fmt::Formatter<'_>, what: &str) -> fmt::Result {
-        writeln!(f, "  {what:<38} {:>9}", self.0.len())?;
-        for (what, share) in [("  p50, ms", 0.5), ("  p99, ms", 0.99), ("  longest, ms", 1.0)] {
-            if let Some(span) = self.longest(share) {
-                writeln!(f, "  {what:<38} {span:>9.0}")?;
-            }
-        }
-        Ok(())
-    }
 }
 
 impl fmt::Display for Findings {
@@ -203,6 +154,7 @@ impl fmt::Display for Findings {
         line(f, "  run to their end more than once", &self.duplicates)?;
         self.recoveries.write(f, "recoveries after a kill, measured")?;
         self.shaken.write(f, "  soon after or before an outage")?;
+        self.shaken.explain(f)?;
         self.peaks.iter().try_for_each(|peak| write!(f, "{peak}"))
     }
 }

@@ -20,9 +20,13 @@
 //! That it would notice is shown by breaking what it watches. With the conditions on `lease` and `epoch` taken out of the part
 //! `held` of `finish.sql`, 60 s of mostly stops (seed 3) ended with `VIOLATED: 13 jobs that were promised and have no end`: a
 //! worker that comes back after its lease ends a job which somebody else runs by then. With them, it ends well.
+//!
+//! It ends with 1 too where 99 of 100 jobs of killed workers don't run elsewhere within 2 s, away from outages; how many were
+//! measured is told. Who is killed soon before or after an outage, when nobody has seen it since, is left to its lease, which
+//! each outage gives to everybody anew: the table says what the longest such wait was made of. In 70 s of crashes, a fifth of
+//! them the server's (seed 9), the longest of 163 was 7.8 s: 3.9 s of outages, 3.4 s of a lease of 3 s, 0.6 s in the queue.
 //! 60 s of mostly kills, with the lease that workers have by default, had 254 jobs run again elsewhere after 0.7 s (p50) and
-//! 1.4 s (p99), on 4 cores that others used too. Who is killed soon after an outage, before anybody has seen it back, is left
-//! to its lease.
+//! 1.4 s (p99), on 4 cores that others used too.
 
 mod ledger;
 mod links;
@@ -33,6 +37,7 @@ mod peaks;
 mod producer;
 #[path = "../proxy.rs"]
 mod proxy;
+mod recoveries;
 mod tasks;
 
 use std::sync::Arc;
@@ -157,7 +162,8 @@ fn report(plan: &Plan, findings: &Findings, done: &Done, left: u32) {
             "seconds": plan.span.as_secs(), "seed": plan.seed, "done": done, "jobs": findings.jobs,
             "duplicates": findings.duplicates, "discarded": findings.discarded,
             "recovery_p50_ms": findings.recoveries.longest(0.5), "recovery_p99_ms": findings.recoveries.longest(0.99),
-            "recovery_longest_ms": findings.recoveries.longest(1.0),
+            "recovery_longest_ms": findings.recoveries.longest(1.0), "recoveries": findings.recoveries.count(),
+            "recoveries_near_outage": findings.shaken.count(),
             "recovery_near_outage_p99_ms": findings.shaken.longest(0.99), "violations": findings.violations,
             "workers_that_did_not_end_well": left,
         });
