@@ -33,6 +33,7 @@ mod transactional;
 mod unique;
 mod waits;
 mod wake;
+mod zombies;
 
 /// Makes a test of every fact for each backend, by the name of the backend and the fact.
 macro_rules! facts {
@@ -125,6 +126,11 @@ facts! {
         workers_keep_a_rate_together
         a_rate_that_is_used_up_stays_for_a_while_and_then_goes_round
         a_rate_that_was_lifted_for_a_while_is_kept_again;
+    zombies:
+        what_a_zombie_ends_frees_no_place_at_a_gate
+        what_a_zombie_ends_frees_nothing_of_a_limit
+        what_a_zombie_hands_back_frees_no_place_at_a_gate
+        an_end_that_is_told_again_frees_no_place_that_was_taken_since;
     shares:
         nobody_has_more_of_a_limit_than_there_is
         what_is_given_back_goes_to_who_waits_and_he_is_told
