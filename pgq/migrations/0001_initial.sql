@@ -113,6 +113,7 @@ create table @gate (
   "limit" text collate "C" not null,
   rest timestamptz not null default '-infinity', -- when its rate has forgotten all the starts that it let through
   opens timestamptz,                      -- when to look whether it lets through who waits, where no attempt's end will tell
+  since timestamptz not null,             -- when it was put in: one that is in use goes now and then too, and is put in again
   -- What an operator has set in place of its limit's bounds.
   overridden boolean not null default false,
   own_concurrency int,
@@ -121,6 +122,7 @@ create table @gate (
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
 create index @@gate_opens on @gate (opens) where opens is not null;
+create index @@gate_idle on @gate (since) where opens is null and not overridden;
 create index @@gate_overridden on @gate ("limit", name) where overridden;
 
 -- Running attempts that have passed a gate.

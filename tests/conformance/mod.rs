@@ -14,6 +14,7 @@ mod finish;
 mod follow_ups;
 mod gates;
 mod handlers;
+mod idle_gates;
 mod layers;
 mod life;
 mod limit_keys;
@@ -131,6 +132,11 @@ facts! {
         what_a_zombie_ends_frees_nothing_of_a_limit
         what_a_zombie_hands_back_frees_no_place_at_a_gate
         an_end_that_is_told_again_frees_no_place_that_was_taken_since;
+    idle_gates:
+        a_gate_at_rest_is_forgotten_and_back_when_it_is_needed
+        a_gate_that_somebody_has_passed_or_waits_at_is_kept
+        a_rate_that_has_starts_to_forget_is_kept
+        what_is_set_of_a_value_is_kept;
     shares:
         nobody_has_more_of_a_limit_than_there_is
         what_is_given_back_goes_to_who_waits_and_he_is_told

@@ -1,9 +1,13 @@
 //! Limits as workers and backends speak of them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use pgq_core::limit::pool::{Ask, Portion};
 pub use pgq_core::{Bounds, Rate};
+
+/// How old the gate of a limit key has to be that is forgotten once it is at rest.
+pub(crate) const GATE_AGE: Duration = Duration::from_hours(1);
 
 /// What is counted of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

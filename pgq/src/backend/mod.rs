@@ -20,6 +20,7 @@ mod schedule;
 mod waits;
 mod worker;
 
+pub(crate) use limit::GATE_AGE;
 pub use limit::{Ask, Bounds, Limited, Measure, PoolName, PoolView, Portion, Rate};
 pub use limit_info::{LimitInfo, LimitName, LimitShare};
 pub(crate) use limit_info::{full_name, parts_of_gate};

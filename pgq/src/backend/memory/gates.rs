@@ -9,13 +9,15 @@ use pgq_core::{Bounds, JobId, Timestamp};
 
 use super::row::{Key, Place, Row};
 use super::store::Store;
-use crate::backend::parts_of_gate;
+use crate::backend::{GATE_AGE, parts_of_gate};
 
 /// What is known of gates, by their names.
 #[derive(Default)]
 pub(super) struct Gates {
     /// What an operator has set in place of their limits' bounds.
     pub(super) own: BTreeMap<String, Bounds>,
+    /// Since when each is known.
+    pub(super) since: BTreeMap<String, Timestamp>,
     rests: HashMap<String, Timestamp>,
     opens: HashMap<String, Timestamp>,
     /// Who has passed and runs.
@@ -50,7 +52,35 @@ impl Gates {
     }
 }
 
+impl Gates {
+    /// Nobody runs behind it or waits at it, and its rate has forgotten all its starts.
+    fn is_at_rest(&self, name: &str, now: Timestamp) -> bool {
+        let rests = self.rests.get(name).is_none_or(|rest| *rest <= now);
+        let used = self.passes.get(name).is_some_and(|passes| !passes.is_empty());
+        rests && !used && !self.parked.contains_key(name) && !self.opens.contains_key(name)
+    }
+
+    fn forget(&mut self, name: &str) {
+        self.since.remove(name);
+        self.rests.remove(name);
+        self.passes.remove(name);
+    }
+}
+
 impl Store {
+    /// Forgets gates that are old and at rest, so many at most; how many.
+    pub(super) fn prune_gates(&mut self, step: u32) -> u64 {
+        let (now, gates) = (self.now, &self.gates);
+        let idle = gates.since.iter().filter(|(name, since)| {
+            since.saturating_add(GATE_AGE) <= now && !gates.own.contains_key(*name) && gates.is_at_rest(name, now)
+        });
+        let idle: Vec<String> = idle.map(|(name, _)| name.clone()).take(step as usize).collect();
+        for name in &idle {
+            self.gates.forget(name);
+        }
+        idle.len() as u64
+    }
+
     pub(super) fn list_gated(&mut self, row: &Row) {
         match row.place {
             Place::Ready => put(&mut self.gates.ready, row.limit_keys.first(), row.key()),
@@ -105,6 +135,9 @@ impl Store {
     pub(super) fn pass_gates(&mut self, id: JobId) -> bool {
         let Some(row) = self.jobs.get(&id).filter(|row| !row.limit_keys.is_empty()) else { return true };
         let (names, key) = (row.limit_keys.clone(), row.key());
+        for name in &names {
+            self.gates.since.entry(name.clone()).or_insert(self.now);
+        }
         let posts = names.iter().filter_map(|name| self.post(name, id).map(|post| (name.clone(), post)));
         let mut house = Gatehouse::of(posts);
         let held_up = house.pass((key.rank, key.run_at, id), &names, self.now).err();

@@ -147,6 +147,6 @@ impl Store {
             self.history.remove(&first.1);
             rows += 1;
         }
-        Pruned { rows }
+        Pruned { rows: rows + self.prune_gates(step) }
     }
 }

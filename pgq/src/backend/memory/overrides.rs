@@ -52,7 +52,10 @@ impl Store {
     fn set_gate(&mut self, limit: &str, gate: &str, bounds: Option<Bounds>) -> bool {
         let exists = self.limits.get(limit).is_some_and(|entry| entry.keyed);
         match bounds {
-            Some(bounds) if exists => self.gates.own.insert(gate.to_owned(), bounds),
+            Some(bounds) if exists => {
+                self.gates.since.entry(gate.to_owned()).or_insert(self.now);
+                self.gates.own.insert(gate.to_owned(), bounds)
+            }
             Some(_) => return false,
             None => return self.gates.own.remove(gate).is_some(),
         };

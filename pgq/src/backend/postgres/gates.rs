@@ -129,7 +129,7 @@ impl PgSession {
             return Ok(());
         }
         let limits: Vec<&str> = fresh.iter().map(|name| limit_of(name)).collect();
-        self.engine().run(self.statements.add_gates.query().bind(&fresh).bind(limits)).await?;
+        self.engine().run(self.statements.add_gates.query().bind(&fresh).bind(limits).bind(self.now())).await?;
         self.known_gates(|known| {
             if known.len() > KNOWN {
                 known.clear();

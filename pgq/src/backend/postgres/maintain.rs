@@ -12,7 +12,7 @@ use super::session::PgSession;
 use super::wake::Call;
 use super::witness::Word;
 use crate::Result;
-use crate::backend::{Agenda, Answer, Declared, Discarded, Firing, Maintain, Promoted, Pruned, Rescued};
+use crate::backend::{Agenda, Answer, Declared, Discarded, Firing, GATE_AGE, Maintain, Promoted, Pruned, Rescued};
 
 /// How often the fleet looks for leases for which no worker answers: that reads all jobs.
 const SWEEP: Duration = Duration::from_mins(1);
@@ -132,6 +132,22 @@ impl PgSession {
         let until = column::<Option<Instant>, _>(&row, 1)?.map(|until| until.0);
         // After the last step the next one begins from the front, where somebody may have had rows locked.
         self.prune_from(until.filter(|_| pruned.rows >= u64::from(step)));
+        Ok(Pruned { rows: pruned.rows + self.prune_gates(step).await? })
+    }
+
+    /// Whoever stands before a gate puts it in if there is none, so one that is at rest may go at any time. Who has parked somebody
+    /// there since it was picked has said when it opens, or is seen by the second statement.
+    async fn prune_gates(&self, step: u32) -> Result<u64> {
+        let mut transaction = self.engine().begin().await?;
+        let query = self.statements.idle_gates.query().bind(i64::from(step)).bind(self.now()).bind(micros(GATE_AGE));
+        let idle = query.fetch_all(&mut *transaction).await.map_err(database)?;
+        if idle.is_empty() {
+            return Ok(0);
+        }
+        let idle: Vec<String> = idle.iter().map(|row| column(row, 0)).collect::<Result<_>>()?;
+        let query = self.statements.prune_gates.query().bind(idle);
+        let pruned = query.execute(&mut *transaction).await.map_err(database)?.rows_affected();
+        transaction.commit().await.map_err(database)?;
         Ok(pruned)
     }
 }

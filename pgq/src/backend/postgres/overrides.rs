@@ -85,7 +85,7 @@ impl Postgres {
         let query = match bounds.map(columns) {
             Some((most, interval, burst)) => {
                 let query = self.statements.set_gate.query().bind(limit.to_owned()).bind(gate.to_owned());
-                query.bind(most).bind(interval).bind(burst)
+                query.bind(most).bind(interval).bind(burst).bind(self.now())
             }
             None => self.statements.clear_gate.query().bind(gate.to_owned()),
         };

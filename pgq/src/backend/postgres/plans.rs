@@ -55,6 +55,20 @@ const ENGINE: &[Expected] = &[
     expected!("leave", "Index Scan using pass_pkey"),
     expected!("unpark", "Index Scan using gate_pkey", "Index Scan using job_parked", "Tid Scan"),
     expected!("due_gates", "Index Scan using gate_opens"),
+    expected!(
+        "idle_gates",
+        "Index Scan using gate_idle",
+        "Index Only Scan using pass_pkey",
+        "Index Scan using pass_pkey"
+    ),
+    expected!(
+        "prune_gates",
+        "Index Scan using pass_pkey",
+        "Index Scan using gate_pkey",
+        "Index Only Scan using pass_pkey",
+        "Index Only Scan using job_parked",
+        "Tid Scan"
+    ),
     expected!("expire", "Index Scan using job_expires", "Index Scan using task_pkey", "Tid Scan"),
     expected!("promote", "Index Scan using job_deferred", "Index Only Scan using job_deferred", "Tid Scan"),
     expected!(
@@ -170,7 +184,7 @@ const FILL: &str = "
       select n, now() + (n - 5001000) * interval '1 second', now(), now(), now(), 1, 4 + n % 3, 1, 0, 20, 0, 1, 0, 'default',
              'a', 'x'
       from generate_series(5000001, 6000000) as n;
-    insert into pgq.gate (name, \"limit\") select 'task:a[b]=' || n, 'task:a[b]' from generate_series(1, 100000) as n;
+    insert into pgq.gate (name, \"limit\", since) select 'task:a[b]=' || n, 'task:a[b]', now() from generate_series(1, 100000) as n;
     insert into pgq.job (queue, task, rank, run_at, created, lane, max_attempts, codec, payload, limit_key)
       select 'default', 'a', 0, now(), now(), 2, 20, 0, 'x', 'task:a[b]=' || n % 100000 from generate_series(1, 300000) as n;
     insert into pgq.failure (job, epoch, attempt, ended, kind, message, chain)
