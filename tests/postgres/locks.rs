@@ -134,7 +134,7 @@ async fn until(world: &World, query: &str) {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    let waited = tokio::time::timeout(Duration::from_secs(10), waits).await;
+    let waited = tokio::time::timeout(Duration::from_secs(20), waits).await;
     waited.unwrap_or_else(|_| panic!("it never comes about: {query}"));
 }
 

@@ -1,6 +1,8 @@
 //! Clients and workers that rest nothing on a session of the database. That all else is as ever, the conformance suite tells; that
 //! it is so through a real pooler, `pooler`.
 
+use std::time::Duration;
+
 use pgq::backend::{Renewal, Watched};
 use pgq::sqlx::postgres::PgPoolOptions;
 use pgq::sqlx::{self, Connection, Executor, PgConnection, PgPool};
@@ -57,7 +59,7 @@ async fn a_poll_only_worker_locks_nothing_and_is_not_declared_gone_by_sight() {
     assert_eq!(locks.fetch_one(world.hearing.pool().unwrap()).await.unwrap(), 0);
     for _ in 0..3 {
         assert_eq!(others.watch().await.unwrap(), Watched::default(), "it was never there to be missed");
-        world.clock.advance(std::time::Duration::from_secs(1));
+        world.clock.advance(Duration::from_secs(1));
     }
     assert_eq!(pulse.renew().await.unwrap(), Renewal::Alive { cancelled: Vec::new() });
     assert_eq!(pulse.watch().await.unwrap(), Watched::default());
@@ -90,7 +92,9 @@ async fn who_is_not_poll_only_is_told_where_listen_is_swallowed() {
     let database = installed().await;
     let pool = PgPool::connect_lazy_with(without_notices(database.options()).await.unwrap());
     let direct = Client::from_pool(database.pool().await.unwrap()).unwrap();
-    assert_eq!(direct.backend().self_test().await.unwrap(), None, "the server itself delivers");
+    // On a machine that is held up a notice may be late now and then, which isn't what this is about.
+    let delivers = async { while direct.backend().self_test().await.unwrap().is_some() {} };
+    tokio::time::timeout(Duration::from_secs(20), delivers).await.expect("the server itself delivers");
     let poll_only = Client::builder().unwrap().poll_only().pool(pool.clone());
     assert_eq!(poll_only.backend().self_test().await.unwrap(), None, "nobody listens");
     let log = Log::default();

@@ -33,7 +33,7 @@ async fn connections_are_down_to(pool: &PgPool, count: usize) {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), down).await.expect("connections end");
+    tokio::time::timeout(Duration::from_secs(20), down).await.expect("connections end");
 }
 
 #[tokio::test]

@@ -26,6 +26,15 @@ async fn fenced(ctx: Context<Ear>) -> Result<(), pgq::BoxError> {
     Ok(ctx.told.send(())?)
 }
 
+/// The same, and tells that it runs.
+#[pgq::task]
+async fn watched(ctx: Context<Ear>) -> Result<(), pgq::BoxError> {
+    let _ = ctx.fence();
+    ctx.told.send(())?;
+    ctx.cancelled().await;
+    Ok(ctx.told.send(())?)
+}
+
 #[pgq::task]
 async fn transactional(ctx: Context<Ear>, _tx: &pgq::Tx) -> Result<(), pgq::BoxError> {
     ctx.cancelled().await;
@@ -168,11 +177,12 @@ async fn an_attempt_that_does_not_heed_a_doubt_has_failed() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_keeps_watch_over_its_lease_by_itself() -> Result<()> {
     let (client, faults) = wayward()?;
-    plan(&faults.renew, &[Fault::Refused; 1_000]);
-    let (told, mut ends) = mpsc::unbounded_channel();
-    let builder = Worker::builder().client(client.clone()).tasks(pgq::tasks![fenced]).resources(Ear { told });
+    let (told, mut says) = mpsc::unbounded_channel();
+    let builder = Worker::builder().client(client.clone()).tasks(pgq::tasks![watched]).resources(Ear { told });
     let worker = builder.lease(Duration::from_secs(1)).spawn().await?;
-    fenced::enqueue(&client, ()).await?;
-    tokio::time::timeout(Duration::from_secs(20), ends.recv()).await.expect("it is told to end");
+    watched::enqueue(&client, ()).await?;
+    tokio::time::timeout(Duration::from_secs(20), says.recv()).await.expect("it starts");
+    plan(&faults.renew, &[Fault::Refused; 1_000]);
+    tokio::time::timeout(Duration::from_secs(20), says.recv()).await.expect("it is told to end");
     worker.stop().await
 }

@@ -14,7 +14,7 @@ use pgq::backend::{
 };
 use pgq::testing::{ManualClock, stepper};
 use pgq::{Client, Context, Env, Error, JobId, Resources, Result, State, Timestamp, Worker};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::said::Said;
 
@@ -53,6 +53,8 @@ pub(super) struct Faults {
     fire: Mutex<VecDeque<Fault>>,
     reconnects: AtomicUsize,
     pub(super) sessions: AtomicUsize,
+    /// How many signs of life were accepted.
+    pub(super) renewed: watch::Sender<usize>,
 }
 
 fn next(faults: &Mutex<VecDeque<Fault>>) -> Option<Fault> {
@@ -84,9 +86,14 @@ pub(super) fn wayward() -> Result<(Client, Arc<Faults>)> {
 /// The same under a clock that only the test moves.
 pub(super) fn wayward_by(clock: &ManualClock) -> Result<(Client, Arc<Faults>)> {
     let faults = Arc::new(Faults { clock: Some(clock.clone()), ..Faults::default() });
-    let inner = Arc::clone(Client::builder()?.clock(clock.clone()).memory().backend());
-    let backend = Arc::new(Wayward { inner, faults: Arc::clone(&faults) });
-    Ok((Client::builder()?.clock(clock.clone()).backend(backend), faults))
+    let inner = Client::builder()?.clock(clock.clone()).memory();
+    Ok((wayward_over(&inner, clock, &faults)?, faults))
+}
+
+/// A client on another's backend, to which this happens.
+pub(super) fn wayward_over(inner: &Client, clock: &ManualClock, faults: &Arc<Faults>) -> Result<Client> {
+    let backend = Wayward { inner: Arc::clone(inner.backend()), faults: Arc::clone(faults) };
+    Ok(Client::builder()?.clock(clock.clone()).backend(Arc::new(backend)))
 }
 
 impl Backend for Wayward {
@@ -372,7 +379,11 @@ impl Pulse for Flutter {
         match next(&self.faults.renew) {
             Some(Fault::Gone) => Box::pin(async { Ok(Renewal::Gone) }),
             Some(_) => Box::pin(async { Err(away()) }),
-            None => self.inner.renew(),
+            None => Box::pin(async {
+                let renewal = self.inner.renew().await?;
+                self.faults.renewed.send_modify(|times| *times += 1);
+                Ok(renewal)
+            }),
         }
     }
 

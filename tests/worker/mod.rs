@@ -2,6 +2,7 @@
 
 mod doubt;
 mod faults;
+mod leases;
 mod patience;
 mod places;
 mod refusal;
@@ -55,12 +56,10 @@ facts! {
     stopping_waits_for_handlers_that_end
     a_handler_that_outlives_the_drain_period_is_handed_back
     a_handler_that_fails_because_its_worker_stops_is_handed_back
-    a_dropped_runtime_gives_up_its_lease
     a_stopping_worker_fires_the_tokens
     two_workers_share_the_jobs
     resources_are_closed_at_the_end
     what_is_discarded_is_told_before_resources_are_closed
-    a_handler_that_blocks_the_runtime_keeps_its_lease
     progress_is_written_while_a_handler_runs
     what_an_operator_has_stopped_stays_so_when_a_worker_starts;
     where_notices_come:

@@ -5,8 +5,6 @@ use std::time::Duration;
 use pgq::{Allow, Client, Context, Discarded, Env, LimitRef, Resources, Result, State, Worker, WorkerBuilder};
 use tokio::sync::{Notify, mpsc};
 
-use super::refusal;
-
 /// What the handlers of these tests tell, and wait for.
 #[derive(pgq::Provide)]
 pub(super) struct App {
@@ -72,7 +70,7 @@ fn app() -> (App, Ear) {
 }
 
 fn worker(client: &Client, app: App) -> WorkerBuilder<App> {
-    let tasks = pgq::tasks![say, hold, stubborn, obedient, flaky, doomed, gather, block, measure];
+    let tasks = pgq::tasks![say, hold, stubborn, obedient, flaky, doomed, gather, measure];
     Worker::builder().client(client.clone()).tasks(tasks).resources(app)
 }
 
@@ -143,15 +141,6 @@ async fn gather(ctx: Context<App>) -> Result<(), pgq::BoxError> {
     tokio::task::yield_now().await;
     now.fetch_sub(1, Ordering::SeqCst);
     ctx.tell(most.load(Ordering::SeqCst).to_string());
-    Ok(())
-}
-
-/// Holds up a thread of the runtime for longer than a lease of a second lasts.
-#[pgq::task]
-async fn block(ctx: Context<App>) -> Result<(), pgq::BoxError> {
-    ctx.tell("blocking");
-    std::thread::sleep(Duration::from_millis(1_500));
-    ctx.tell("done");
     Ok(())
 }
 
@@ -309,23 +298,6 @@ pub(super) async fn resources_are_closed_at_the_end(client: Client) -> Result<()
     Ok(())
 }
 
-pub(super) async fn a_handler_that_blocks_the_runtime_keeps_its_lease(client: Client) -> Result<()> {
-    let (app, mut ear) = app();
-    let worker = worker(&client, app).lease(Duration::from_secs(1)).spawn().await?;
-    let mut other = pgq::testing::stepper(&client, pgq::tasks![refusal::idle], ()).await?;
-    let ids = block::enqueue_many(&client, [(); 4]).await?;
-    let mut told = ear.take(8).await;
-    told.sort_unstable();
-    assert_eq!(told, ["blocking"; 4].into_iter().chain(["done"; 4]).collect::<Vec<_>>());
-    other.rescue().await?;
-    worker.stop().await?;
-    for handle in ids {
-        let job = client.get(handle.id()).await?.unwrap();
-        assert_eq!((job.state, job.attempt, job.crashes), (State::Completed, 1, 0));
-    }
-    Ok(())
-}
-
 pub(super) async fn what_an_operator_has_stopped_stays_so_when_a_worker_starts(client: Client) -> Result<()> {
     let (first, _) = app();
     worker(&client, first).spawn().await?.stop().await?;
@@ -385,28 +357,6 @@ pub(super) async fn one_worker_makes_the_jobs_of_schedules_and_another_runs_them
     maker.stop().await?;
     assert_eq!(quiet.next().await, "closed", "it ran none");
     runner.stop().await
-}
-
-/// The heartbeat has a thread of its own, which would keep the lease for as long as the process lives.
-pub(super) async fn a_dropped_runtime_gives_up_its_lease(client: Client) -> Result<()> {
-    let (app, mut ear) = app();
-    let id = stubborn::enqueue(&client, ()).await?.id();
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let builder = worker(&client, app).lease(Duration::from_secs(1));
-    let held = runtime.spawn(builder.spawn()).await.unwrap()?;
-    assert_eq!(ear.next().await, "started");
-    let mut other = pgq::testing::stepper(&client, pgq::tasks![refusal::idle], ()).await?;
-    runtime.shutdown_background();
-    let freed = async {
-        // The client's connections that were used on the dropped runtime fail once.
-        while !matches!(client.get(id).await, Ok(Some(job)) if job.state != State::Running) {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            let _ = (other.beat().await, other.rescue().await);
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), freed).await.expect("it is freed");
-    drop(held);
-    Ok(())
 }
 
 pub(super) async fn progress_is_written_while_a_handler_runs(client: Client) -> Result<()> {
