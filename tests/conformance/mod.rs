@@ -343,6 +343,8 @@ facts! {
         the_last_progress_is_written_with_the_end
         a_new_attempt_begins_without_progress
         progress_stays_with_its_job
+        what_died_with_its_worker_keeps_its_progress
+        the_last_progress_is_in_the_commit_of_a_handlers_transaction
         odd_progress_is_kept_as_it_is_said
         a_late_holders_progress_is_refused
         an_attempt_that_was_overtaken_hears_of_it_by_its_progress;

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgq::backend::{Advance, Claimed, Ended, Session, Steps, Transition, Verdict};
+use pgq::backend::{Advance, Claimed, Ended, NewJob, Session, Steps, Transition, Verdict};
 use pgq::testing::Stepper;
 use pgq::{Context, Env, Error, JobId, Resources, Result, State};
 use tokio::sync::{Mutex, mpsc};
 
 use crate::log::Log;
-use crate::world::{World, claim, end, ended, failure, job, retry};
+use crate::world::{SPAN, World, claim, end, ended, failure, job, retry};
 
 fn advance(claimed: &Claimed, done: u64, total: u64) -> Advance {
     Advance { id: claimed.id, epoch: claimed.epoch, steps: Steps::new(done, total) }
@@ -33,6 +33,12 @@ async fn climb(ctx: Context<Ladder>) -> std::result::Result<(), pgq::BoxError> {
         ctx.said.send(())?;
     }
     Err("a step is missing".into())
+}
+
+#[pgq::task]
+async fn leap(ctx: Context, _tx: &pgq::Tx) -> std::result::Result<(), pgq::BoxError> {
+    ctx.progress(2, 2);
+    Ok(())
 }
 
 #[derive(pgq::Provide)]
@@ -136,6 +142,29 @@ pub(crate) async fn progress_stays_with_its_job(world: World) -> Result<()> {
         world.client.retry(id).await?;
         assert_eq!((world.state(id).await?, seen(&world, id).await?), (State::Available, Some((3, 10))));
     }
+    Ok(())
+}
+
+pub(crate) async fn what_died_with_its_worker_keeps_its_progress(world: World) -> Result<()> {
+    let again = world.put_one(job("a")).await?;
+    let over = world.put_one(NewJob { max_attempts: 1, ..job("a") }).await?;
+    let (silent, other) = (world.session(&["a"]).await?, world.session(&["a"]).await?);
+    for won in claim(&silent, &["a"], 2).await? {
+        tell(&silent, &won, 3, 10).await?;
+    }
+    world.clock.advance(SPAN + Duration::from_micros(1));
+    other.attend().await?.renew().await?;
+    other.rescue(10).await?;
+    for (id, state) in [(again, State::Available), (over, State::Discarded)] {
+        assert_eq!((world.state(id).await?, seen(&world, id).await?), (state, Some((3, 10))));
+    }
+    Ok(())
+}
+
+pub(crate) async fn the_last_progress_is_in_the_commit_of_a_handlers_transaction(world: World) -> Result<()> {
+    let id = leap::enqueue(&world.client, ()).await?.id();
+    world.worker::<()>(pgq::tasks![leap], ()).await?.step().await?;
+    assert_eq!((world.state(id).await?, seen(&world, id).await?), (State::Completed, Some((2, 2))));
     Ok(())
 }
 

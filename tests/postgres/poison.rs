@@ -130,7 +130,10 @@ async fn progress_that_the_database_refuses_holds_up_no_other() {
     }
     let mut worker = stepper::<()>(&client, pgq::tasks![creep], ()).await.unwrap();
     assert_eq!(worker.start().await.unwrap(), 3);
-    worker.tell().await.unwrap();
+    // The server says that it refuses a statement before it lets go of the rows, which the next one then passes over.
+    for _ in 0..10 {
+        worker.tell().await.unwrap();
+    }
     for (id, is_told) in ids.into_iter().zip([true, false, true]) {
         assert_eq!(client.get(id).await.unwrap().unwrap().progress.is_some(), is_told);
     }

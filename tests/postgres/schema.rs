@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgq::Client;
-use pgq::backend::{Migrated, Transition};
+use pgq::backend::{Advance, Migrated, Steps, Transition};
 use pgq::sqlx::{self, Row};
 use pgq_testdb::Database;
 
@@ -124,6 +124,21 @@ async fn the_view_tells_which_tick_of_which_schedule_made_a_job() {
     let query = "select schedule, tick = '2026-01-01 00:00:00+00' from pgq.jobs order by id";
     let rows: Vec<(Option<String>, Option<bool>)> = sqlx::query_as(query).fetch_all(pool).await.unwrap();
     assert_eq!(rows, [(None, None), (Some("nightly".to_owned()), Some(true))]);
+}
+
+#[tokio::test]
+async fn the_view_tells_how_far_attempts_have_come() {
+    let world = World::postgres().await;
+    world.put((0..3).map(|_| job("a")).collect()).await.unwrap();
+    let session = world.session(&["a"]).await.unwrap();
+    let won = claim(&session, &["a"], 2).await.unwrap();
+    let advance = |place: usize, steps| Advance { id: won[place].id, epoch: won[place].epoch, steps };
+    session.advance(vec![advance(0, Steps::new(2, 2)), advance(1, Steps::new(1, 2))]).await.unwrap();
+    end(&session, &won[0], Transition::Complete).await.unwrap();
+    let query = "select progress, progress_total, progress_at = '2026-01-01 00:00:00+00' from pgq.jobs order by id";
+    let rows: Vec<(Option<i64>, Option<i64>, Option<bool>)> =
+        sqlx::query_as(query).fetch_all(world.client.pool().unwrap()).await.unwrap();
+    assert_eq!(rows, [(Some(2), Some(2), Some(true)), (Some(1), Some(2), Some(true)), (None, None, None)]);
 }
 
 /// Else a claim, and telling how far an attempt has come, would be no heap-only update.
