@@ -5,6 +5,7 @@ mod claims;
 mod clocks;
 mod crowded;
 mod locks;
+mod names;
 mod namespace;
 mod outage;
 mod poison;

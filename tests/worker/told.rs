@@ -1,4 +1,4 @@
-//! What the log says of schedules.
+//! What the log says of schedules, queues, and workers that are gone.
 
 use std::time::Duration;
 
@@ -71,5 +71,52 @@ async fn a_schedule_whose_last_tick_is_to_come_is_told_of_once() -> Result<()> {
     let told = log.about("the clock was set back");
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].starts_with("WARN") && told[0].contains("last=1970-01-01T01:00:00Z"), "{told:?}");
+    Ok(())
+}
+
+#[pgq::task(queue = "told.mail")]
+async fn post() -> std::result::Result<(), pgq::BoxError> {
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_queue_that_no_task_has_is_told_of_once_and_served() -> Result<()> {
+    let log = Log::default();
+    let _listening = tracing::subscriber::set_default(log.clone());
+    let client = Client::memory();
+    let queues = ["told.mial", "told.mail", "elsewhere", "told.mial"];
+    let builder = pgq::Worker::<()>::builder().client(client.clone()).tasks(pgq::tasks![post]).queues(queues);
+    let mut worker = builder.stepper().await?;
+    let told = log.about("no task of this program has the queue");
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].starts_with("WARN") && told[0].contains("`elsewhere`; "), "{told:?}");
+    assert!(told[1].contains("`told.mial`, did you mean `told.mail`?"), "{told:?}");
+    post::job(()).queue("elsewhere").enqueue(&client).await?;
+    assert_eq!(worker.step().await?, 1);
+    Ok(())
+}
+
+/// Never ends.
+#[pgq::task]
+async fn stay() -> std::result::Result<(), pgq::BoxError> {
+    std::future::pending().await
+}
+
+#[tokio::test]
+async fn who_is_gone_is_told_of_with_the_first_of_its_jobs() -> Result<()> {
+    let log = Log::default();
+    let _listening = tracing::subscriber::set_default(log.clone());
+    let (client, clock) = scene()?;
+    stay::enqueue_many(&client, vec![(); 7]).await?;
+    let mut gone = pgq::testing::stepper::<()>(&client, pgq::tasks![stay], ()).await?;
+    assert_eq!(gone.start().await?, 7);
+    let mut other = pgq::testing::stepper::<()>(&client, pgq::tasks![stay], ()).await?;
+    clock.advance(Duration::from_mins(1));
+    other.rescue().await?;
+    let told = log.about("a worker is gone");
+    assert_eq!(told.len(), 1, "{told:?}");
+    for part in ["WARN", "worker=", "lease=", "jobs=\"stay 1, stay 2, stay 3, stay 4, stay 5, 2 more\""] {
+        assert!(told[0].contains(part), "{part} in {told:?}");
+    }
     Ok(())
 }

@@ -33,8 +33,8 @@ pub use schedule::{Agenda, Firing, Kept, Scheduled, Ticked};
 pub(crate) use waits::NAMED;
 pub use waits::{LimitWait, WaitsFor, Whereabouts};
 pub use worker::{
-    Batch, Cancelled, Claim, Declaration, Declared, Discarded, Ended, Group, Notice, Promoted, Pruned, Registration,
-    Renewal, Rescued, Verdict, Want, Watched,
+    Batch, Cancelled, Claim, Declaration, Declared, Discarded, Ended, Group, Lost, Notice, Promoted, Pruned,
+    Registration, Renewal, Rescued, Verdict, Want, Watched,
 };
 
 use std::future::Future;

@@ -228,10 +228,25 @@ pub struct Rescued {
     pub gone: u32,
     /// How many jobs they held that are held no longer.
     pub freed: u32,
+    /// Which.
+    pub lost: Vec<Lost>,
     /// Those among them that were discarded: workers died with them too often, or their attempts are used up.
     pub discarded: Vec<Discarded>,
     /// How long the lease of another worker lasts that will be over first, if none of them gives a sign of life.
     pub next: Option<Duration>,
+}
+
+/// A job whose worker is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// Which job.
+    pub id: JobId,
+    /// The task.
+    pub task: String,
+    /// Whose it was.
+    pub lease: Lease,
+    /// The worker's name, as failures have it.
+    pub worker: String,
 }
 
 /// A job that was given up.

@@ -9,7 +9,8 @@ use super::heartbeat::{LEASE, check_lease};
 use super::outline::Outline;
 use super::patience::Patience;
 use super::plan::{Duties, Endings};
-use super::registration::wants;
+use super::registration::{queues_without_tasks, wants};
+use super::run::say;
 use super::stepper::Stepper;
 use super::worker::Worker;
 use crate::Client;
@@ -240,9 +241,15 @@ impl<R: Resources> WorkerBuilder<R> {
         check_lease(self.lease)?;
         let tasks = self.tasks.map_or_else(Tasks::registered, Ok)?.checked()?;
         // A worker of some of them is of the same version of the program as one of all.
-        let program = tasks.entries().copied().collect();
+        let program: Vec<TaskEntry> = tasks.entries().copied().collect();
         let tasks = self.only.iter().try_fold(tasks, |tasks, names| tasks.only(names))?;
         let entries: Vec<TaskEntry> = tasks.entries().copied().collect();
+        for doubt in queues_without_tasks(self.queues.as_deref(), &program) {
+            tracing::warn!("{doubt}");
+            if self.aloud && !tracing::dispatcher::has_been_set() {
+                say(&format!("pgq: {doubt}"));
+            }
+        }
         let mut wants = wants(&entries, self.queues.as_deref(), self.slots)?;
         if duties == Duties::Schedules {
             wants.clear();

@@ -1,12 +1,16 @@
 //! What any worker does for all: promote what is due, rescue what was lost, prune what is old. There is no leader, and
 //! none is needed: whoever comes first does the step, and the others find nothing left of it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+
+use pgq_core::JobId;
 
 use super::engine::Engine;
 use super::service::{Next, Service, Signal};
 use crate::Result;
+use crate::backend::{Lease, Lost};
 
 /// How many rows one step moves.
 const STEP: u32 = 1_000;
@@ -58,6 +62,7 @@ impl Service for Rescuer {
             tracing::warn!(workers = rescued.gone, jobs = rescued.freed, "workers are gone, and their jobs freed");
             self.0.stir.raise();
         }
+        by_worker(&rescued.lost).for_each(|lost| tell_of(&lost));
         let more = rescued.freed >= STEP;
         for job in rescued.discarded {
             tracing::error!(job = %job.id, task = job.task, "job discarded: its workers died with it");
@@ -66,6 +71,28 @@ impl Service for Rescuer {
         let until_next = rescued.next.map_or(RESCUE, |next| next.saturating_add(MOMENT));
         Ok(if more { Next::Again } else { Next::After(until_next.min(RESCUE).min(self.0.lease / 2)) })
     }
+}
+
+/// What each of the workers had, the oldest job first.
+fn by_worker(lost: &[Lost]) -> impl Iterator<Item = Vec<&Lost>> {
+    let mut workers: BTreeMap<Lease, BTreeMap<JobId, &Lost>> = BTreeMap::new();
+    for one in lost {
+        workers.entry(one.lease).or_default().insert(one.id, one);
+    }
+    workers.into_values().map(|lost| lost.into_values().collect())
+}
+
+/// How many jobs of a worker are named.
+const NAMED: usize = 5;
+
+/// Of jobs that were one worker's.
+fn tell_of(lost: &[&Lost]) {
+    let Some(Lost { lease, worker, .. }) = lost.first() else { return };
+    let mut jobs: Vec<String> = lost.iter().take(NAMED).map(|lost| format!("{} {}", lost.task, lost.id)).collect();
+    if lost.len() > NAMED {
+        jobs.push(format!("{} more", lost.len() - NAMED));
+    }
+    tracing::warn!(worker, lease = lease.0, jobs = jobs.join(", "), "a worker is gone, which had these jobs");
 }
 
 /// Finds what rescue can't see: jobs under a lease for which no worker answers.

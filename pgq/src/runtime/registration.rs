@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use pgq_core::suggest::nearest;
 use pgq_core::{Bounds, Cadence, Limit, limit, literal};
 
 use super::plan::Plan;
@@ -24,6 +25,19 @@ pub(super) fn wants(tasks: &[TaskEntry], queues: Option<&[String]>, slots: usize
         }
     }
     Ok(wants)
+}
+
+/// What to say of queues that are served and that no task of the program has. It may be meant: a job may be put into any queue.
+pub(super) fn queues_without_tasks(queues: Option<&[String]>, program: &[TaskEntry]) -> Vec<String> {
+    let known: BTreeSet<&str> = program.iter().map(|task| task.options.queue()).collect();
+    let known: Vec<&str> = known.into_iter().collect();
+    let unknown: BTreeSet<&String> =
+        queues.into_iter().flatten().filter(|name| !known.contains(&name.as_str())).collect();
+    let doubt = |name: &String| {
+        let meant = nearest(name, &known).map(|meant| format!(", did you mean `{meant}`?")).unwrap_or_default();
+        format!("no task of this program has the queue `{name}`{meant}; what is put into it by name is served")
+    };
+    unknown.into_iter().map(doubt).collect()
 }
 
 pub(super) fn introduce<R>(plan: &Plan<R>) -> Registration {

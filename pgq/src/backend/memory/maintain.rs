@@ -100,10 +100,12 @@ impl Store {
     /// Frees what is held by leases without a worker.
     fn free(&mut self, step: u32) -> Rescued {
         let orphaned = self.held.iter().filter(|(lease, _)| !self.workers.contains_key(lease));
-        let ids: Vec<JobId> = orphaned.flat_map(|(_, ids)| ids).take(step as usize).copied().collect();
+        let held = orphaned.flat_map(|(lease, ids)| ids.iter().map(|id| (*lease, *id)));
+        let held: Vec<(Lease, JobId)> = held.take(step as usize).collect();
         let mut rescued = Rescued::default();
-        for id in ids {
+        for (lease, id) in held {
             rescued.freed += 1;
+            rescued.lost.extend(self.jobs.get(&id).map(|row| row.lost_by(lease)));
             rescued.discarded.extend(self.free_one(id));
         }
         for Cancelled { id, why, .. } in mem::take(&mut self.untold) {

@@ -9,7 +9,7 @@ use pgq_core::{
     Claimed, Failure, Headers, JobId, Lease, NewJob, OnConflict, Priority, State, Tick, Timestamp, Unique, When,
 };
 
-use crate::backend::{Change, Discarded, FailedAttempt, JobInfo, Progress, Steps, Want};
+use crate::backend::{Change, Discarded, FailedAttempt, JobInfo, Lost, Progress, Steps, Want};
 
 /// A queue and task: what wants name, and what ready jobs are listed by.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -208,6 +208,11 @@ impl Row {
         self.max_attempts = self.attempt.saturating_add(self.granted).min(i16::MAX.unsigned_abs());
         (self.crashes, self.expires_at) = (0, None);
         self.wait_until(now, State::Available, now);
+    }
+
+    /// It was this lease's, whose worker is gone.
+    pub(super) fn lost_by(&self, lease: Lease) -> Lost {
+        Lost { id: self.id, task: self.lane.task.to_string(), lease, worker: self.holder.to_string() }
     }
 
     /// Its holder died with it. It runs again, or is to be discarded.

@@ -1,5 +1,7 @@
 //! Connections: how one is described, and how the engine's own are set up.
 
+use std::ffi::OsStr;
+use std::path::Path;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -24,7 +26,27 @@ pub(crate) fn options(url: Option<&str>) -> Result<PgConnectOptions> {
         None => PgConnectOptions::new(),
     };
     // Poolers refuse what they don't know of a connection's start. Since PostgreSQL 12 floats are exact without it.
-    Ok(options.extra_float_digits(None))
+    Ok(named(options.extra_float_digits(None), NAME))
+}
+
+/// What the server calls the connections of a client.
+const NAME: &str = "pgq";
+/// So many bytes of a name are kept.
+const LONGEST_NAME: usize = 63;
+
+/// Says who it is, unless somebody has named it.
+fn named(options: PgConnectOptions, name: &str) -> PgConnectOptions {
+    let other = |name: &str| name != NAME;
+    let theirs = options.get_application_name().is_some_and(other)
+        || options.get_options().is_some_and(|options| options.contains("application_name"));
+    if theirs { options } else { options.application_name(&name[..name.floor_char_boundary(LONGEST_NAME)]) }
+}
+
+/// What the server calls the connections of a worker: by the program that it is in.
+fn worker_name() -> String {
+    let program = std::env::current_exe().ok();
+    let program = program.as_deref().and_then(Path::file_stem).map(OsStr::to_string_lossy);
+    program.map_or_else(|| format!("{NAME} worker"), |program| format!("{NAME} worker {program}"))
 }
 
 const EXPECTED_URL: &str = "expected a database URL such as postgres://user:password@host:5432/database";
@@ -103,12 +125,13 @@ fn own_link(like: &Link, lease: Lease, connections: u32, settings: &'static str)
         .max_lifetime(None)
         // A broken connection shows itself in the statement, which is tried again; a ping would double the trips.
         .test_before_acquire(false);
+    let options = named(like.options(), &worker_name());
     if like.is_poll_only() {
-        return Link::poll_only(pool.connect_lazy_with(like.options()), ENGINE_BEGIN);
+        return Link::poll_only(pool.connect_lazy_with(options), ENGINE_BEGIN);
     }
     let set_up = format!("{settings}; {}", presence(lease));
     let pool = pool.after_connect(move |connection, _| prepare(connection, set_up.clone()));
-    Link::direct(pool.connect_lazy_with(like.options()))
+    Link::direct(pool.connect_lazy_with(options))
 }
 
 /// While a connection lives, its worker is seen to be there.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pgq_core::{Failure, JobId, crash};
+use pgq_core::{Failure, JobId, Lease, crash};
 use sqlx::postgres::PgRow;
 
 use super::convert::{Instant, column, database, job_id, micros, unsigned};
@@ -12,7 +12,9 @@ use super::session::PgSession;
 use super::wake::Call;
 use super::witness::Word;
 use crate::Result;
-use crate::backend::{Agenda, Answer, Declared, Discarded, Firing, GATE_AGE, Maintain, Promoted, Pruned, Rescued};
+use crate::backend::{
+    Agenda, Answer, Declared, Discarded, Firing, GATE_AGE, Lost, Maintain, Promoted, Pruned, Rescued,
+};
 
 /// How often the fleet looks for leases for which no worker answers: that reads all jobs.
 const SWEEP: Duration = Duration::from_mins(1);
@@ -64,12 +66,13 @@ impl PgSession {
             // They are as old as they were when somebody claimed them.
             self.passed().mark_behind();
         }
-        let (mut call, mut discarded) = (Call::nobody(), Vec::new());
+        let (mut call, mut discarded, mut lost) = (Call::nobody(), Vec::new(), Vec::new());
         for row in &freed {
             let (ready, over): (bool, bool) = (column(row, 2)?, column(row, 4)?);
             if ready {
                 call.add(column(row, 0)?, column(row, 1)?, 1);
             }
+            lost.push(lost_job(row)?);
             if over {
                 discarded.push(given_up(row)?);
             }
@@ -78,7 +81,7 @@ impl PgSession {
         if let Err(error) = self.settle_lost(&call).await {
             tracing::warn!(?error, "what else workers that are gone had isn't free yet");
         }
-        Ok(Rescued { gone, freed: unsigned(freed.len()), discarded, next })
+        Ok(Rescued { gone, freed: unsigned(freed.len()), lost, discarded, next })
     }
 
     /// What workers that are gone had besides their jobs.
@@ -188,6 +191,11 @@ impl Maintain for PgSession {
     fn fire(&self, firings: Vec<Firing>) -> Answer<'_, Vec<bool>> {
         Box::pin(self.fire_ticks(firings))
     }
+}
+
+fn lost_job(row: &PgRow) -> Result<Lost> {
+    let (id, lease) = (JobId(column(row, 3)?), Lease(column(row, 7)?));
+    Ok(Lost { id, task: column(row, 1)?, lease, worker: column(row, 6)? })
 }
 
 /// A job whose workers died with it too often.

@@ -2,7 +2,7 @@
 -- suspect, $4 with how many it is discarded, $5 how long a suspect waits at first, in µs. The same decision as in the core,
 -- for many at once. A job that stood before its gates had not begun: it bears no blame, and its attempt is refunded.
 with found as materialized (
-  select job.ctid as tid, job.id, concat(worker.host, ':', worker.pid) as holder, begun,
+  select job.ctid as tid, job.id, job.lease, concat(worker.host, ':', worker.pid) as holder, begun,
          begun and (job.crashes + 1 >= $4::int or job.attempt >= job.max_attempts) as over,
          case when begun and job.crashes + 1 >= $3::int then $5::bigint * power(3, job.crashes + 1 - $3)::bigint
               else 0 end as pause
@@ -32,7 +32,7 @@ freed as (
       run_at = case when found.pause > 0 then now + found.pause * interval '1 microsecond' else job.run_at end
   from found, given
   where job.ctid = found.tid and not found.over
-  returning job.id, job.epoch, job.attempt, job.queue, job.task, found.holder, found.begun, found.pause = 0 as ready),
+  returning job.id, job.epoch, job.attempt, job.queue, job.task, found.lease as was_of, found.holder, found.begun, found.pause = 0 as ready),
 over as (
   delete from @job as job using found where job.ctid = found.tid and found.over returning job.*, found.holder),
 kept as (
@@ -72,6 +72,6 @@ failed as (
   from given, (select id, epoch, attempt, holder from freed where begun
                union all
                select id, epoch, attempt, holder from over join kept using (id, epoch, attempt)) as crashed)
-select queue, task, ready, id, false as over, attempt, holder from freed
+select queue, task, ready, id, false as over, attempt, holder, was_of from freed
 union all
-select queue, task, false, id, true, attempt, holder from over
+select queue, task, false, id, true, attempt, holder, lease from over
