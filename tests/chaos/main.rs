@@ -28,6 +28,8 @@
 //! 60 s of mostly kills, with the lease that workers have by default, had 254 jobs run again elsewhere after 0.7 s (p50) and
 //! 1.4 s (p99), on 4 cores that others used too.
 
+#[path = "../asked.rs"]
+mod asked;
 mod ledger;
 mod links;
 mod monkey;
@@ -44,7 +46,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use lexopt::prelude::*;
+use lexopt::ValueExt as _;
 use pgq::Client;
 use pgq::sqlx::PgPool;
 use pgq_testdb::{Options, Server};
@@ -60,6 +62,18 @@ const PRODUCERS: usize = 2;
 /// For how long what is left may take when nothing is broken any more: the longest pause of a suspect, and then some.
 const SETTLE: Duration = Duration::from_secs(150);
 
+const HELP: &str = "\
+Breaks workers, producers, servers and links under load, and then checks the accounts.
+
+  --quick          for 45 seconds; an hour unless named
+  --seconds N      for so long
+  --mostly WHAT    kills, stops, crashes or outages
+  --lease N        of workers, in seconds, 3 unless named
+  --seed N         what chance does, 1 unless named
+  --json           print the result as JSON
+
+It ends with 1 where the accounts don't agree.";
+
 struct Plan {
     span: Duration,
     odds: Odds,
@@ -74,12 +88,11 @@ impl Plan {
     fn read() -> anyhow::Result<Self> {
         let (span, lease) = (Duration::from_hours(1), Duration::from_secs(3));
         let mut plan = Self { span, odds: monkey::ALL, lease, seed: 1, json: false, worker: None, producer: None };
-        let mut parser = lexopt::Parser::from_env();
-        while let Some(argument) = parser.next()? {
-            match argument {
-                Long("quick") => plan.span = Duration::from_secs(45),
-                Long("seconds") => plan.span = Duration::from_secs(parser.value()?.parse()?),
-                Long("mostly") => {
+        asked::options(HELP, |name, parser| {
+            match name {
+                "quick" => plan.span = Duration::from_secs(45),
+                "seconds" => plan.span = Duration::from_secs(parser.value()?.parse()?),
+                "mostly" => {
                     plan.odds = match parser.value()?.string()?.as_str() {
                         "kills" => monkey::KILLS,
                         "stops" => monkey::STOPS,
@@ -90,14 +103,15 @@ impl Plan {
                         }
                     };
                 }
-                Long("lease") => plan.lease = Duration::from_secs(parser.value()?.parse()?),
-                Long("seed") => plan.seed = parser.value()?.parse()?,
-                Long("json") => plan.json = true,
-                Long("worker") => plan.worker = Some(parser.value()?.string()?),
-                Long("producer") => plan.producer = Some(parser.value()?.string()?),
-                other => return Err(other.unexpected().into()),
+                "lease" => plan.lease = Duration::from_secs(parser.value()?.parse()?),
+                "seed" => plan.seed = parser.value()?.parse()?,
+                "json" => plan.json = true,
+                "worker" => plan.worker = Some(parser.value()?.string()?),
+                "producer" => plan.producer = Some(parser.value()?.string()?),
+                _ => return Ok(false),
             }
-        }
+            Ok(true)
+        })?;
         Ok(plan)
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use pgq::sqlx::{self, PgPool};
 use pgq_testdb::Server;
 
+use crate::asked::Chance;
 use crate::links::Links;
 use crate::proxy::Proxy;
 use crate::tasks::{LEASE, NAME};
@@ -75,7 +76,7 @@ pub(crate) struct Monkey {
     odds: Odds,
     /// What is still to be done once, before chance has its way.
     first: Vec<Strike>,
-    chance: u64,
+    chance: Chance,
     /// What was done, and how often.
     pub(crate) done: BTreeMap<&'static str, u32>,
 }
@@ -95,7 +96,7 @@ impl Monkey {
             started,
             odds: plan.odds,
             first,
-            chance: plan.seed,
+            chance: Chance::new(plan.seed),
             done,
         }
     }
@@ -237,12 +238,9 @@ impl Monkey {
         usize::try_from(self.draw(self.workers.len() as u64)).unwrap_or_default()
     }
 
-    /// Below `most`, by a generator that repeats itself for a seed (`SplitMix64`; Steele, Lea, Flood 2014).
+    /// Below `most`.
     pub(crate) fn draw(&mut self, most: u64) -> u64 {
-        self.chance = self.chance.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.chance ^ (self.chance >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % most.max(1)
+        self.chance.draw(most)
     }
 }
 

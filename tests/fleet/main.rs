@@ -11,6 +11,8 @@
 //! That it would notice is shown by breaking what it watches: without `for update` in `lock_gates.sql`, or with `for update` taken
 //! out of `lock_limits.sql`, it ends with violations.
 
+#[path = "../asked.rs"]
+mod asked;
 mod ledger;
 #[path = "../peaks.rs"]
 mod peaks;
@@ -20,15 +22,25 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use lexopt::prelude::*;
+use lexopt::ValueExt as _;
 use pgq::Client;
 use pgq::sqlx::{self, PgPool};
 use pgq_testdb::{Options, Server};
+
+use crate::asked::Chance;
 
 /// How many workers there are at a time.
 const WORKERS: usize = 8;
 /// For how long what is left may take once nobody is killed any more.
 const SETTLE: Duration = Duration::from_mins(2);
+
+const HELP: &str = "\
+Kills and replaces workers whose tasks have limits, and then checks that every limit was kept.
+
+  --seconds N    for how long, 60 unless named
+  --seed N       what chance does, 1 unless named
+
+It ends with 1 where a limit wasn't kept, or a job is left behind.";
 
 struct Plan {
     span: Duration,
@@ -39,15 +51,15 @@ struct Plan {
 impl Plan {
     fn read() -> anyhow::Result<Self> {
         let mut plan = Self { span: Duration::from_mins(1), seed: 1, worker: None };
-        let mut parser = lexopt::Parser::from_env();
-        while let Some(argument) = parser.next()? {
-            match argument {
-                Long("seconds") => plan.span = Duration::from_secs(parser.value()?.parse()?),
-                Long("seed") => plan.seed = parser.value()?.parse()?,
-                Long("worker") => plan.worker = Some(parser.value()?.string()?),
-                other => return Err(other.unexpected().into()),
+        asked::options(HELP, |name, parser| {
+            match name {
+                "seconds" => plan.span = Duration::from_secs(parser.value()?.parse()?),
+                "seed" => plan.seed = parser.value()?.parse()?,
+                "worker" => plan.worker = Some(parser.value()?.string()?),
+                _ => return Ok(false),
             }
-        }
+            Ok(true)
+        })?;
         Ok(plan)
     }
 }
@@ -76,13 +88,19 @@ async fn run(plan: &Plan) -> anyhow::Result<ledger::Findings> {
     client.migrate().await?;
     ledger::open(&pool).await?;
     tasks::enqueue(&client, plan.span).await?;
-    let mut fleet = Fleet { url: server.url(), pool: pool.clone(), workers: Vec::new(), started: 0, chance: plan.seed };
+    let mut fleet = Fleet {
+        url: server.url(),
+        pool: pool.clone(),
+        workers: Vec::new(),
+        started: 0,
+        chance: Chance::new(plan.seed),
+    };
     for _ in 0..WORKERS {
         fleet.start()?;
     }
     let until = Instant::now() + plan.span;
     while Instant::now() < until {
-        let pause = 100 + fleet.draw(400);
+        let pause = 100 + fleet.chance.draw(400);
         tokio::time::sleep(Duration::from_millis(pause)).await;
         fleet.replace_one().await?;
     }
@@ -104,7 +122,7 @@ struct Fleet {
     pool: PgPool,
     workers: Vec<Child>,
     started: u32,
-    chance: u64,
+    chance: Chance,
 }
 
 impl Fleet {
@@ -119,7 +137,7 @@ impl Fleet {
 
     /// Kills the oldest or another one and notes when, and starts one in its place.
     async fn replace_one(&mut self) -> anyhow::Result<()> {
-        let place = usize::try_from(self.draw(WORKERS as u64))?;
+        let place = usize::try_from(self.chance.draw(WORKERS as u64))?;
         let mut victim = self.workers.remove(place);
         let killed = victim.kill();
         victim.wait()?;
@@ -127,14 +145,6 @@ impl Fleet {
         let died = sqlx::query("insert into death (pid, at) values ($1, clock_timestamp())");
         died.bind(victim.id().cast_signed()).execute(&self.pool).await?;
         self.start()
-    }
-
-    /// Splitmix64, by Steele, Lea and Flood.
-    fn draw(&mut self, most: u64) -> u64 {
-        self.chance = self.chance.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.chance ^ (self.chance >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % most
     }
 }
 
