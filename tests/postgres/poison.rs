@@ -1,8 +1,10 @@
 //! Ends that the database refuses, here by triggers of the user's.
 
+use std::time::Duration;
+
 use pgq::sqlx::{self, PgPool, raw_sql};
 use pgq::testing::stepper;
-use pgq::{Client, Context, JobId, State};
+use pgq::{Client, Context, JobId, State, Worker};
 use pgq_testdb::Database;
 
 use crate::world::installed;
@@ -137,4 +139,32 @@ async fn progress_that_the_database_refuses_holds_up_no_other() {
     for (id, is_told) in ids.into_iter().zip([true, false, true]) {
         assert_eq!(client.get(id).await.unwrap().unwrap().progress.is_some(), is_told);
     }
+}
+
+/// Refuses every end, and counts how often: what a sequence has given out no rollback takes back.
+const REFUSE_ALL: &str = "
+    create sequence refusals minvalue 0;
+    create function refuse_and_count() returns trigger language plpgsql as $$
+      begin
+        perform nextval('public.refusals');
+        raise exception 'not here';
+      end $$;
+    create trigger refuse_all before insert on pgq.history for each row execute function refuse_and_count()";
+
+#[tokio::test]
+async fn an_end_that_was_left_aside_is_written_when_its_worker_stops() {
+    let (_database, pool, client) = scene().await;
+    raw_sql(REFUSE_ALL).execute(&pool).await.unwrap();
+    let worker = Worker::<()>::builder().client(client.clone()).tasks(pgq::tasks![act]).resources(());
+    let worker = worker.spawn().await.unwrap();
+    let id = act::enqueue(&client, "well".to_owned()).await.unwrap().id();
+    // As it is, and without its details.
+    let twice = async {
+        let given = "select last_value from refusals";
+        while sqlx::query_scalar::<_, i64>(given).fetch_one(&pool).await.unwrap() < 1 {}
+    };
+    tokio::time::timeout(Duration::from_secs(20), twice).await.expect("both forms are refused");
+    sqlx::query("drop trigger refuse_all on pgq.history").execute(&pool).await.unwrap();
+    worker.stop().await.unwrap();
+    assert_eq!(outcome(&client, &[id]).await.0, [State::Completed]);
 }
