@@ -12,7 +12,7 @@ const BOUND: f64 = 2_000.0;
 struct Recovery {
     /// Until they ran again.
     span: f64,
-    /// Until the last outage before that was over, where there was one.
+    /// Until the last outage was over, where there was one meanwhile.
     back: f64,
     /// Until somebody said that their worker was gone.
     gone: f64,
@@ -20,7 +20,7 @@ struct Recovery {
 }
 
 /// Those soon after or before an outage, and the others. Who crashed for the first time runs again at once; from the second time
-/// on there is a pause. Who is limited may have to wait for others.
+/// on there is a pause. Who is limited may have to wait for others, and an attempt that had failed by itself was not waiting.
 pub(crate) async fn recoveries(pool: &PgPool) -> Result<(Recoveries, Recoveries), sqlx::Error> {
     let query = "
         with recovery as (
@@ -30,10 +30,12 @@ pub(crate) async fn recoveries(pool: &PgPool) -> Result<(Recoveries, Recoveries)
           join run on run.worker = worker_process.worker and run.begun < kill.at and run.ended is null and run.key is null
           join lease_end on lease_end.lease = run.lease and lease_end.at > kill.at
           join lateral (select begun, crashes from run as later where later.job = run.job and later.epoch > run.epoch
-                        order by epoch limit 1) as next on next.crashes = 1 and next.begun > kill.at),
+                        order by epoch limit 1) as next on next.crashes = 1 and next.begun > kill.at
+          where exists (select from pgq.failure
+                        where failure.job = run.job and failure.epoch = run.epoch and failure.kind = 'crashed')),
         seen as (
           select at, begun, gone,
-                 (select greatest(max(shake.at), recovery.at) from shake where shake.at < recovery.gone) as back,
+                 (select greatest(max(shake.at), recovery.at) from shake where shake.at < recovery.begun) as back,
                  exists (select from shake
                          where shake.at between recovery.at - interval '8 seconds' and recovery.at + interval '3 seconds')
                    as shaken
@@ -92,7 +94,8 @@ impl Recoveries {
     /// What the longest of them waited for.
     pub(crate) fn explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(Recovery { span, back, gone, .. }) = self.at(1.0) else { return Ok(()) };
-        let parts = [("outages", back), ("the lease, then", gone - back), ("its turn", span - gone)];
+        let parts =
+            [("outages", back), ("the lease, then", (gone - back).max(0.0)), ("its turn", span - gone.max(back))];
         parts
             .iter()
             .try_for_each(|(what, part)| writeln!(f, "  {:<38} {part:>9.0}", format!("    of these for {what}")))
