@@ -165,6 +165,7 @@ facts! {
         a_lifted_limit_lets_all_start
         however_many_wait_none_is_left_behind_when_a_limit_is_lifted
         nothing_starts_where_none_is_allowed
+        after_a_rollback_limits_are_as_the_old_version_says
         a_task_without_a_limit_can_be_given_one
         a_rate_can_be_set
         one_value_can_be_allowed_more

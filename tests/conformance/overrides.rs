@@ -152,6 +152,29 @@ pub(crate) async fn nothing_starts_where_none_is_allowed(world: World) -> Result
     Ok(())
 }
 
+pub(crate) async fn after_a_rollback_limits_are_as_the_old_version_says(world: World) -> Result<()> {
+    let mut old = worker(&world, &Door::new()).await?;
+    let mut new = Vec::new();
+    for (task, key) in [("meter", Some("tenant")), ("dial", None), ("roam", None), ("roam", Some("number"))] {
+        new.push(declaring(&world, limited(task, key, 5)).await?);
+    }
+    let limits = ["meter[tenant]", "dial", "roam", "roam[number]"];
+    let old_has = [at_once(&world, "meter[tenant]").await?, at_once(&world, "roam[number]").await?];
+    assert_eq!(old_has, [Some([Some(5), None, Some(5)]); 2]);
+    old.share().await?;
+    assert_eq!(at_once(&world, "meter[tenant]").await?, old_has[0], "the new one has the last word");
+    for session in new {
+        session.deregister(true).await?;
+    }
+    world.clock.advance(Duration::from_secs(10));
+    old.share().await?;
+    let declared = |most| Some([Some(most), None, Some(most)]);
+    for (limit, most) in limits.into_iter().zip([declared(1), declared(2), None, None]) {
+        assert_eq!(at_once(&world, limit).await?, most, "{limit}");
+    }
+    Ok(())
+}
+
 pub(crate) async fn a_task_without_a_limit_can_be_given_one(world: World) -> Result<()> {
     let door = Door::new();
     let (mut one, mut two) = (worker(&world, &door).await?, worker(&world, &door).await?);

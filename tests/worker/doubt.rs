@@ -155,6 +155,35 @@ async fn an_attempt_of_a_task_that_was_given_a_limit_is_told_too() -> Result<()>
     Ok(())
 }
 
+#[pgq::task(limit(rps = 1, burst = 9, key = "who"))]
+async fn paced_by_key(ctx: Context<Ear>, who: String, number: u32) -> Result<(), pgq::BoxError> {
+    let _ = (who, number);
+    ctx.cancelled().await;
+    Ok(ctx.told.send(())?)
+}
+
+#[tokio::test]
+async fn an_attempt_behind_a_gate_that_was_given_a_bound_is_told_too() -> Result<()> {
+    let clock = clock();
+    let (client, faults) = wayward_by(&clock)?;
+    let (told, mut ends) = mpsc::unbounded_channel();
+    let mut worker = stepper(&client, pgq::tasks![paced_by_key], Ear { told }).await?;
+    let args = |number| PacedByKeyArgs { who: "kim".to_owned(), number };
+    paced_by_key::enqueue(&client, args(1)).await?;
+    assert_eq!(worker.start().await?, 1);
+    client.set_limit(LimitRef::of::<paced_by_key>().key("who").value("kim"), Allow::at_once(5)).await?;
+    worker.share().await?;
+    paced_by_key::enqueue(&client, args(2)).await?;
+    assert_eq!(worker.start().await?, 1);
+    clock.advance(TENURE);
+    plan(&faults.renew, &[Fault::Refused]);
+    beat_in_vain(&mut worker).await;
+    tokio::task::yield_now().await;
+    assert!(ends.try_recv().is_ok(), "the second one");
+    assert!(ends.try_recv().is_err(), "a rate is past once it has started");
+    Ok(())
+}
+
 #[tokio::test]
 async fn an_attempt_that_does_not_heed_a_doubt_has_failed() -> Result<()> {
     let clock = clock();

@@ -153,6 +153,13 @@ pub fn of_task(task: &str) -> String {
     format!("task:{task}")
 }
 
+/// The task whose own limit has this full name.
+#[must_use]
+pub fn task_of(full_name: &str) -> Option<&str> {
+    let name = full_name.strip_prefix("task:")?;
+    Some(name.split_once('[').map_or(name, |(task, _)| task))
+}
+
 /// The name of a limit that tasks share.
 #[must_use]
 pub fn shared(name: &str) -> String {
@@ -195,5 +202,8 @@ mod tests {
         assert_eq!(limit(None, tenant).full_name("send"), "task:send[tenant]");
         assert_eq!(limit(Some("stripe"), None).full_name("send"), "shared:stripe");
         assert_eq!(limit(Some("stripe"), tenant).full_name("send"), "shared:stripe[tenant]");
+        for (name, task) in [("task:send", Some("send")), ("task:a:b[c]", Some("a:b")), ("shared:stripe", None)] {
+            assert_eq!(task_of(name), task, "{name}");
+        }
     }
 }

@@ -40,12 +40,15 @@ pub struct Limited {
     pub bounds: Bounds,
 }
 
-/// A pool as a worker sees it.
+/// A pool as a worker sees it; also one of a limit with a key, which isn't divided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolView {
     /// Which one.
     pub pool: PoolName,
-    /// What the worker has of it. Tokens stay where they are until it asks.
+    /// Whether each value of a key is counted by itself.
+    pub keyed: bool,
+    /// What the worker has of it. Tokens stay where they are until it asks. Where it has a key nobody has anything, and `cap` says
+    /// whether it is bounded, for all values or for one.
     pub portion: Portion,
     /// The number of the set of declarations that bounds it; `None` where nobody declares it any more.
     pub edition: Option<i64>,

@@ -21,8 +21,12 @@
 //! | a worker that waits | the units that it was given meanwhile go on with those that it had |
 //! | the one who tells | he tells with his commit, or hasn't done anything; whoever hears nothing looks once a second |
 //! | the database | what is counted stands, and is asked for again |
+//!
+//! **Which declaration counts** where the code of workers disagrees is as with schedules (`ticker.rs`): of the sets that live workers
+//! have and that speak of a limit, the one that was seen last. A worker that finds anything else of its tasks, also a limit that
+//! it doesn't know of, puts in what its code says every ten seconds, which counts once the newer ones have left.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -52,6 +56,10 @@ struct State {
     of_task: HashMap<&'static str, Vec<usize>>,
     /// All that the worker runs, with the name that limits go by.
     tasks: HashMap<&'static str, &'static str>,
+    /// The limits with a key that each task declares, by its names.
+    keyed: HashMap<&'static str, Vec<String>>,
+    /// Those of them that bound how many attempts run at once, as of the last look.
+    counted: HashSet<Arc<str>>,
     /// How many attempts run of each of these, for pools that come to be meanwhile.
     running: HashMap<&'static str, u32>,
     /// As many as the worker could use of any pool.
@@ -76,7 +84,12 @@ impl Limits {
             for name in task.aliases.iter().chain([&task.name]) {
                 state.tasks.insert(name, task.name);
             }
-            for limit in super::registration::limits_of(task).into_iter().filter(|limit| !limit.keyed) {
+            let (keyed, others): (Vec<_>, _) =
+                super::registration::limits_of(task).into_iter().partition(|limit| limit.keyed);
+            for name in task.aliases.iter().chain([&task.name]) {
+                state.keyed.insert(name, keyed.iter().map(|limit| limit.name.clone()).collect());
+            }
+            for limit in others {
                 for measure in Measure::ALL.into_iter().filter(|measure| measure.cap(limit.bounds).is_some()) {
                     let pool = state.pool(&PoolName { limit: limit.name.as_str().into(), measure }, &clock);
                     state.bind(task.name, pool);
@@ -133,7 +146,9 @@ impl Limits {
     pub(super) fn counts(&self, task: &str) -> bool {
         self.with(|state| {
             let mut pools = state.of_task.get(task).into_iter().flatten().map(|pool| &state.pools[*pool]);
+            let mut keyed = state.keyed.get(task).into_iter().flatten();
             pools.any(|pool| pool.name.is_some() && !pool.is_rate() && pool.cap.is_some())
+                || keyed.any(|limit| state.counted.contains(limit.as_str()))
         })
     }
 
@@ -198,7 +213,11 @@ impl Limits {
     pub(super) fn see(&self, views: &[PoolView]) {
         let room = self.with(|state| {
             let mut room = state.forget(views);
-            for view in views {
+            let bounds_attempts = |view: &&PoolView| {
+                view.keyed && view.pool.measure == Measure::Concurrency && view.portion.cap.is_some()
+            };
+            state.counted = views.iter().filter(bounds_attempts).map(|view| Arc::clone(&view.pool.limit)).collect();
+            for view in views.iter().filter(|view| !view.keyed) {
                 let Some(pool) = state.known(&view.pool, &self.clock) else { continue };
                 let (pool, portion) = (&mut state.pools[pool], &view.portion);
                 room |= pool.cap != portion.cap;

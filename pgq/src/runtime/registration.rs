@@ -148,7 +148,14 @@ impl Declared {
             let view = views.iter().find(|view| *view.pool.limit == *limited.name);
             view.is_some_and(|view| view.edition == Some(self.edition))
         };
-        !self.declared.limits.iter().filter(|limited| !limited.keyed).all(stands)
+        !self.declared.limits.iter().all(stands) || views.iter().any(|view| self.has_no(view))
+    }
+
+    /// Whether somebody else declares a limit of a task of ours that we know nothing of: a later version, which may be gone.
+    fn has_no(&self, view: &PoolView) -> bool {
+        let limit = &*view.pool.limit;
+        let of_ours = limit::task_of(limit).is_some_and(|task| self.declared.tasks.iter().any(|known| known == task));
+        of_ours && view.edition.is_some() && self.declared.limits.iter().all(|limited| limited.name != limit)
     }
 
     /// Whether anything is kept otherwise than this worker says, who has the last word.

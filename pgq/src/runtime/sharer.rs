@@ -20,11 +20,13 @@ pub(super) struct Sharer {
     engine: Arc<Engine>,
     looked: Option<Mark>,
     insisted: Option<Mark>,
+    /// Something else stood at the last look than what its code says. That whoever said so has left is told to nobody.
+    overruled: bool,
 }
 
 impl Sharer {
     pub(super) fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, looked: None, insisted: None }
+        Self { engine, looked: None, insisted: None, overruled: false }
     }
 
     fn is_look_due(&self) -> bool {
@@ -42,7 +44,8 @@ impl Sharer {
         limits.see(&views);
         self.looked = Some(platform.clock.mark());
         let insisted = self.insisted.as_ref().is_some_and(|mark| mark.elapsed() < RARELY);
-        if declared.is_overruled_by(&views) && !insisted {
+        self.overruled = declared.is_overruled_by(&views);
+        if self.overruled && !insisted {
             self.insisted = Some(platform.clock.mark());
             declared.declare(&**session).await?;
         }
@@ -76,7 +79,7 @@ impl Service for Sharer {
         self.say().await?;
         Ok(match self.engine.limits.due() {
             Some(due) => Next::After(due.min(self.apart())),
-            None if self.engine.hears() => Next::OnSignal,
+            None if self.engine.hears() && !self.overruled => Next::OnSignal,
             None => Next::After(RARELY),
         })
     }

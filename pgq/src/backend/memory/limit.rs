@@ -99,13 +99,14 @@ impl Store {
     }
 
     pub(super) fn pools(&self, lease: Lease) -> Vec<PoolView> {
-        let unkeyed = self.limits.iter().filter(|(_, entry)| !entry.keyed);
-        let view = |name: &str, entry: &Entry, measure| PoolView {
-            pool: PoolName { limit: name.into(), measure },
-            portion: entry.pool(measure).portion(lease),
-            edition: entry.declared.map(|(number, _)| number),
+        let view = |name: &str, entry: &Entry, measure: Measure| {
+            let mut portion = entry.pool(measure).portion(lease);
+            let own = || self.gates.own_of(name).filter_map(|(_, bounds)| measure.cap(*bounds)).min();
+            portion.cap = portion.cap.or_else(|| if entry.keyed { own() } else { None });
+            let edition = entry.declared.map(|(number, _)| number);
+            PoolView { pool: PoolName { limit: name.into(), measure }, keyed: entry.keyed, portion, edition }
         };
-        unkeyed.flat_map(|(name, entry)| Measure::ALL.map(|measure| view(name, entry, measure))).collect()
+        self.limits.iter().flat_map(|(name, entry)| Measure::ALL.map(|measure| view(name, entry, measure))).collect()
     }
 
     pub(super) fn share(&mut self, lease: Lease, asks: Vec<(PoolName, Ask)>) -> Vec<(PoolName, Portion)> {

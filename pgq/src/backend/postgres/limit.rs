@@ -21,6 +21,7 @@ use crate::backend::{Ask, Declared, Measure, PoolName, PoolView, Portion};
 
 /// A limit's pools, as they stand.
 struct Standing {
+    keyed: bool,
     edition: Option<i64>,
     now: Timestamp,
     pools: BTreeMap<Measure, Pool>,
@@ -63,12 +64,13 @@ impl PgSession {
     pub(super) async fn view_pools(&self) -> Result<Vec<PoolView>> {
         let mut visit = self.engine().visit().await?;
         let mut views = Vec::new();
-        let standings = self.books().read(&mut visit, None).await?;
+        let standings = self.books().read(&mut visit, None, true).await?;
         visit.end().await?;
         for (limit, standing) in standings {
-            for (measure, pool) in standing.pools {
+            let Standing { keyed, edition, pools, .. } = standing;
+            for (measure, pool) in pools {
                 let pool_name = PoolName { limit: limit.as_str().into(), measure };
-                views.push(PoolView { pool: pool_name, portion: pool.portion(self.lease), edition: standing.edition });
+                views.push(PoolView { pool: pool_name, keyed, portion: pool.portion(self.lease), edition });
             }
         }
         Ok(views)
@@ -83,7 +85,7 @@ impl PgSession {
             let nothing = Portion { cap: Some(0), ..Portion::default() };
             return Ok(asks.into_iter().map(|(pool, _)| (pool, nothing)).collect());
         }
-        let mut standings = books.read(&mut transaction, Some(&limits)).await?;
+        let mut standings = books.read(&mut transaction, Some(&limits), false).await?;
         let (mut changes, mut portions) = (Changes::default(), Vec::with_capacity(asks.len()));
         for (name, ask) in asks {
             let standing = standings.get_mut(&*name.limit);
@@ -128,7 +130,7 @@ impl Books<'_> {
 
     async fn redivide(&self, connection: &mut PgConnection, limits: &[String]) -> Result<()> {
         let mut changes = Changes::default();
-        for (limit, standing) in self.read(connection, Some(limits)).await? {
+        for (limit, standing) in self.read(connection, Some(limits), false).await? {
             for (measure, pool) in standing.pools {
                 let name = PoolName { limit: limit.as_str().into(), measure };
                 changes.take(&name, pool.redivide(standing.now), standing.now);
@@ -152,8 +154,9 @@ impl Books<'_> {
         &self,
         connection: &mut PgConnection,
         limits: Option<&[String]>,
+        keyed: bool,
     ) -> Result<BTreeMap<String, Standing>> {
-        let query = self.statements.pools.query().bind(limits).bind(self.now);
+        let query = self.statements.pools.query().bind(limits).bind(self.now).bind(keyed);
         let rows = query.fetch_all(connection).await.map_err(database)?;
         let mut standings = BTreeMap::new();
         for row in &rows {
@@ -245,7 +248,7 @@ fn read_standing(row: &PgRow) -> Result<Standing> {
         shares: Vec::new(),
     };
     let pools = Measure::ALL.into_iter().map(|measure| (measure, pool(measure))).collect();
-    Ok(Standing { edition: column(row, 4)?, now: instant(row, 13)?, pools })
+    Ok(Standing { keyed: column(row, 14)?, edition: column(row, 4)?, now: instant(row, 13)?, pools })
 }
 
 /// Bounds as their three columns say them.
