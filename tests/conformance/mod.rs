@@ -158,6 +158,7 @@ facts! {
         a_job_of_a_paused_queue_or_task_waits_for_that
         a_job_waits_for_those_that_have_passed_its_gate
         a_job_waits_for_the_next_start_of_its_gates_rate
+        a_job_is_told_when_a_rate_lets_it_start_at_the_latest
         a_job_waits_for_the_workers_that_have_all_units;
     overrides:
         an_override_holds_until_it_is_cleared
@@ -169,6 +170,7 @@ facts! {
         a_task_without_a_limit_can_be_given_one
         a_rate_can_be_set
         one_value_can_be_allowed_more
+        what_is_set_of_a_value_holds_under_all_names_of_a_task
         what_is_set_of_a_value_outlives_its_limits_declaration
         what_began_while_a_limit_was_lifted_counts
         limits_are_listed_with_who_has_what

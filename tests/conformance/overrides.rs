@@ -28,6 +28,12 @@ async fn meter(ctx: Context<Door>, tenant: String, number: u32) -> std::result::
     ctx.pass().await
 }
 
+#[pgq::task(aliases = ["toll"], limit(concurrency = 1, key = "zone"))]
+async fn fare(zone: String, number: u32) -> std::result::Result<(), BoxError> {
+    let _ = (zone, number);
+    Ok(())
+}
+
 async fn worker(world: &World, door: &Door) -> Result<Stepper> {
     world.worker(pgq::tasks![dial, roam, meter], door.clone()).await
 }
@@ -222,6 +228,22 @@ pub(crate) async fn one_value_can_be_allowed_more(world: World) -> Result<()> {
     door.open(4);
     worker.settle().await?;
     assert_eq!(start(&mut worker).await?, 2);
+    Ok(())
+}
+
+pub(crate) async fn what_is_set_of_a_value_holds_under_all_names_of_a_task(world: World) -> Result<()> {
+    let worker = world.worker(pgq::tasks![fare], ()).await?;
+    for name in ["fare", "toll"] {
+        world.client.set_limit(LimitRef::task(name).key("zone").value("a"), Allow::at_once(3)).await?;
+        for limit in ["fare[zone]", "toll[zone]"] {
+            let three = Bounds { concurrency: Some(3), rate: None };
+            let values = info(&world, limit).await?.map(|limit| limit.values);
+            assert_eq!(values, Some(vec![("a".to_owned(), three)]), "{name} {limit}");
+        }
+        assert!(world.client.clear_limit(LimitRef::task(name).key("zone").value("a")).await?);
+        assert_eq!(info(&world, "toll[zone]").await?.map(|limit| limit.values), Some(vec![]));
+    }
+    drop(worker);
     Ok(())
 }
 

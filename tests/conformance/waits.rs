@@ -43,8 +43,12 @@ pub(crate) async fn a_job_waits_for_its_time_and_then_for_a_worker(world: World)
     let due = world.job(job.id()).await?.run_at;
     assert_eq!(world.client.waits_for(job.id()).await?, Some(WaitsFor::Due(due)));
     world.clock.advance(SECOND);
-    assert_eq!(world.client.waits_for(job.id()).await?, Some(WaitsFor::Worker));
+    assert_eq!(world.client.waits_for(job.id()).await?, Some(WaitsFor::NoWorker));
     assert_eq!(world.client.waits_for(JobId(i64::MAX)).await?, None);
+    let _worker = worker(&world, &Door::new()).await?;
+    assert_eq!(world.client.waits_for(job.id()).await?, Some(WaitsFor::Worker));
+    world.clock.advance(SPAN + SECOND);
+    assert_eq!(world.client.waits_for(job.id()).await?, Some(WaitsFor::NoWorker), "it has fallen silent");
     Ok(())
 }
 
@@ -81,7 +85,7 @@ pub(crate) async fn a_job_of_a_paused_queue_or_task_waits_for_that(world: World)
         assert_eq!((&pause.what, &*pause.reason), (&what, "wet paint"));
         world.client.resume(what).await?;
     }
-    assert_eq!(world.client.waits_for(job.id()).await?, Some(WaitsFor::Worker));
+    assert_eq!(world.client.waits_for(job.id()).await?, Some(WaitsFor::NoWorker));
     Ok(())
 }
 
@@ -111,6 +115,20 @@ pub(crate) async fn a_job_waits_for_the_next_start_of_its_gates_rate(world: Worl
     world.clock.advance(SECOND);
     assert_eq!(next, world.job(jobs[0].id()).await?.run_at.saturating_add(SECOND));
     assert_eq!(worker.drain().await?, 1);
+    Ok(())
+}
+
+pub(crate) async fn a_job_is_told_when_a_rate_lets_it_start_at_the_latest(world: World) -> Result<()> {
+    let door = Door::new();
+    let mut worker = worker(&world, &door).await?;
+    let rate = Allow::everything().starts(1.0, SECOND * 3).burst(1);
+    world.client.set_limit(LimitRef::of::<knock>(), rate).await?;
+    // Nobody knows what started before it was set, so it begins with nothing.
+    world.clock.advance(SECOND * 3);
+    let jobs = knock::enqueue_many(&world.client, 0..2).await?;
+    assert_eq!(start(&mut worker).await?, 1);
+    let waits = limit(&world, jobs[1].id()).await?;
+    assert_eq!(waits.next, Some(world.job(jobs[0].id()).await?.run_at.saturating_add(SECOND * 3)));
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use pgq_core::limit::gate::Gate;
 use pgq_core::{JobId, State, Timestamp};
 
 use super::limit_info::{parts_of_gate, shown};
-use super::{Bounds, LimitInfo, LimitShare, Measure, Pause};
+use super::{Bounds, LimitInfo, LimitShare, Measure, Pause, Rate};
 
 /// What a job waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +12,9 @@ use super::{Bounds, LimitInfo, LimitShare, Measure, Pause};
 pub enum WaitsFor {
     /// A worker that has room for it: nothing else is against its start.
     Worker,
+    /// A worker at all: nothing else is against its start, but none that lives has its queue and task. Poll-only workers don't say
+    /// what they have, so while one lives this isn't told.
+    NoWorker,
     /// Its time.
     Due(Timestamp),
     /// That its queue or task is resumed.
@@ -40,7 +43,8 @@ pub struct LimitWait {
     pub jobs: Vec<JobId>,
     /// The workers that have it, where it has no key.
     pub shares: Vec<LimitShare>,
-    /// When its rate lets the next one start, where only that is against it. Where it has no key only the workers know.
+    /// When its rate lets the next one start, where only that is against it. Where it has no key workers count by themselves, and
+    /// this is when one of them can at the latest.
     pub next: Option<Timestamp>,
 }
 
@@ -54,13 +58,20 @@ impl LimitWait {
     }
 
     /// Of a job whose task has a limit without a key, if no unit of it is left.
-    pub(crate) fn for_units(info: LimitInfo, jobs: Vec<JobId>) -> Option<Self> {
+    pub(crate) fn for_units(info: LimitInfo, jobs: Vec<JobId>, now: Timestamp) -> Option<Self> {
         let used_up = |measure: &Measure| measure.cap(info.bounds).is_some_and(|cap| info.in_use(*measure) >= cap);
         let measure = Measure::ALL.into_iter().find(used_up)?;
         let running = info.in_use(Measure::Concurrency);
-        let shares = info.shares.into_iter().filter(|share| share.measure == measure).collect();
-        Some(Self { limit: info.name, value: None, bounds: info.bounds, running, jobs, shares, next: None })
+        let shares: Vec<_> = info.shares.into_iter().filter(|share| share.measure == measure).collect();
+        let next = measure.rate(info.bounds).and_then(|rate| next_token(rate, &shares, now));
+        Some(Self { limit: info.name, value: None, bounds: info.bounds, running, jobs, shares, next })
     }
+}
+
+/// When one of those who have units of a rate has a token again, at the latest: who has most of them is the first.
+fn next_token(rate: Rate, shares: &[LimitShare], now: Timestamp) -> Option<Timestamp> {
+    let most = shares.iter().map(|share| share.units).max()?;
+    Some(now.saturating_add((rate.interval() * rate.burst()).checked_div(most)?))
 }
 
 /// Where a job stands by itself: whatever holds up its whole task or queue is apart.
@@ -74,6 +85,10 @@ pub struct Whereabouts {
     pub waits_for: WaitsFor,
     /// Some jobs of its task and queue that run, where it waits for a worker.
     pub beside: Vec<JobId>,
+    /// Whether a worker lives that may have its task and queue, where it waits for one.
+    pub served: bool,
+    /// When it was looked.
+    pub now: Timestamp,
 }
 
 /// The most jobs that are named.

@@ -33,7 +33,8 @@ impl LimitRef {
         Self::task(T::NAME)
     }
 
-    /// The own limit of a task by its name. An earlier name of a task means its limit without a key, too.
+    /// The own limit of a task by its name, or by an earlier one. With a key what is set holds under all its names, where each is
+    /// counted by itself: jobs that were enqueued under an earlier one have that one's.
     pub fn task(name: impl Into<String>) -> Self {
         Self { owner: Owner::Task(name.into()), key: None, value: None }
     }
@@ -186,9 +187,11 @@ impl Client {
     /// # Errors
     /// There is no such limit or task, a number is out of bounds, or the database can't be reached.
     pub async fn set_limit(&self, limit: LimitRef, allow: Allow) -> Result<()> {
-        let bounds = allow.ready()?;
-        let name = self.limit_named(&limit).await?;
-        if self.inner.backend.set_limit(name, Some(bounds)).await? {
+        let (bounds, mut set) = (allow.ready()?, false);
+        for name in self.limits_named(&limit).await? {
+            set |= self.inner.backend.set_limit(name, Some(bounds)).await?;
+        }
+        if set {
             return Ok(());
         }
         Err(Error::invalid(format!("the limit `{}` is gone: nobody declares it any more", limit.shown())))
@@ -200,31 +203,48 @@ impl Client {
     /// # Errors
     /// There is no such limit or task, or the database can't be reached.
     pub async fn clear_limit(&self, limit: LimitRef) -> Result<bool> {
-        let name = self.limit_named(&limit).await?;
-        self.inner.backend.set_limit(name, None).await
+        let mut cleared = false;
+        for name in self.limits_named(&limit).await? {
+            cleared |= self.inner.backend.set_limit(name, None).await?;
+        }
+        Ok(cleared)
     }
 
-    async fn limit_named(&self, limit: &LimitRef) -> Result<LimitName> {
+    /// The limit that is meant; with a key those of the task's earlier names too, whose jobs have gates of their own.
+    async fn limits_named(&self, limit: &LimitRef) -> Result<Vec<LimitName>> {
         let (Owner::Task(name) | Owner::Tasks(name)) = &limit.owner;
         literal::name(name).map_err(|error| Error::invalid(format!("the name of a limit: {error}")))?;
         let full_name = limit.full_name();
         let kept = self.inner.backend.limits().await?;
-        let gate = limit.value.as_ref().map(|value| gate_name(&full_name, value));
-        if gate.is_some() && limit.key.is_none() {
+        if limit.value.is_some() && limit.key.is_none() {
             return Err(Error::invalid(format!("expected a key beside the value: `.key(…)` of `{}`", limit.shown())));
         }
-        if kept.iter().any(|known| known.full_name == full_name) {
-            return Ok(LimitName { limit: full_name, task: None, gate });
+        let names = self.full_names(limit, full_name).await?;
+        let meant = names.into_iter().filter(|name| kept.iter().any(|known| known.full_name == *name));
+        let gate = |name: &str| limit.value.as_ref().map(|value| gate_name(name, value));
+        let meant = meant.map(|name| LimitName { gate: gate(&name), limit: name, task: None });
+        let meant: Vec<LimitName> = meant.collect();
+        if !meant.is_empty() {
+            return Ok(meant);
         }
         // What has a key is told when a job is enqueued, by the task's own code.
         if let (Owner::Task(task), None) = (&limit.owner, &limit.key) {
             let declared = self.inner.backend.declarations(Some(task.clone())).await?;
             if let Some(task) = declared.into_iter().next() {
                 let limit = crate::backend::full_name(Some(&task.name), &task.name, None);
-                return Ok(LimitName { limit, task: Some(task.name), gate: None });
+                return Ok(vec![LimitName { limit, task: Some(task.name), gate: None }]);
             }
         }
         Err(self.unknown_limit(limit, &kept).await?)
+    }
+
+    async fn full_names(&self, limit: &LimitRef, full_name: String) -> Result<Vec<String>> {
+        let (Owner::Task(task), Some(key)) = (&limit.owner, &limit.key) else { return Ok(vec![full_name]) };
+        let Some(declared) = self.inner.backend.declarations(Some(task.clone())).await?.into_iter().next() else {
+            return Ok(vec![full_name]);
+        };
+        let names = declared.aliases().chain([&*declared.name]);
+        Ok(names.map(|name| crate::backend::full_name(Some(name), name, Some(key))).collect())
     }
 
     async fn unknown_limit(&self, limit: &LimitRef, kept: &[LimitInfo]) -> Result<Error> {

@@ -11,8 +11,9 @@ impl Client {
     /// What a job waits for: its time, a pause to end, a limit, or only a worker that has room for it. Of several things that hold
     /// it up it is the first in this order. `None` once the job is no longer kept.
     ///
-    /// A limit without a key is said to hold it up where workers have all units of it; who they are is in the answer. That no
-    /// worker runs the task at all, or that all are full, is not told apart from one that is just about to claim the job.
+    /// A limit without a key is said to hold it up where workers have all units of it; who they are is in the answer. That all
+    /// workers are full, or run as many of the task as `per_worker` says, is not told apart from one that is just about to claim
+    /// the job.
     ///
     /// ```
     /// # use pgq::{Allow, LimitRef, WaitsFor};
@@ -43,8 +44,12 @@ impl Client {
         if let Some(pause) = self.pause_of(&found).await? {
             return Ok(Some(WaitsFor::Resume(pause)));
         }
-        let limit = if found.waits_for == WaitsFor::Worker { self.used_up_limit(&found).await? } else { None };
-        Ok(Some(limit.map_or(found.waits_for, WaitsFor::Limit)))
+        if found.waits_for != WaitsFor::Worker {
+            return Ok(Some(found.waits_for));
+        }
+        let limit = self.used_up_limit(&found).await?;
+        let worker = if found.served { WaitsFor::Worker } else { WaitsFor::NoWorker };
+        Ok(Some(limit.map_or(worker, WaitsFor::Limit)))
     }
 
     async fn pause_of(&self, found: &Whereabouts) -> Result<Option<Pause>> {
@@ -64,6 +69,6 @@ impl Client {
         names.push(of_task(declared.first().map_or(&found.task, |task| &task.name)));
         let limits = self.inner.backend.limits().await?.into_iter();
         let mut limits = limits.filter(|info| names.contains(&info.full_name));
-        Ok(limits.find_map(|info| LimitWait::for_units(info, found.beside.clone())))
+        Ok(limits.find_map(|info| LimitWait::for_units(info, found.beside.clone(), found.now)))
     }
 }

@@ -10,7 +10,7 @@ impl Store {
     pub(super) fn whereabouts(&self, id: JobId) -> Option<Whereabouts> {
         let Some(row) = self.jobs.get(&id) else {
             let kept = self.history.get(&id)?;
-            return Some(whereabouts(&kept.row, WaitsFor::Finished(kept.state)));
+            return Some(self.stands(&kept.row, WaitsFor::Finished(kept.state)));
         };
         let waits_for = match row.place {
             Place::Held(lease) => WaitsFor::Running(self.workers.get(&lease).map(|worker| worker.name.to_string())),
@@ -22,7 +22,14 @@ impl Store {
             Place::Deferred(_) | Place::Ready => WaitsFor::Worker,
         };
         let beside = if waits_for == WaitsFor::Worker { self.running_of(&row.lane) } else { Vec::new() };
-        Some(Whereabouts { beside, ..whereabouts(row, waits_for) })
+        Some(Whereabouts { beside, ..self.stands(row, waits_for) })
+    }
+
+    fn stands(&self, row: &Row, waits_for: WaitsFor) -> Whereabouts {
+        let (task, queue) = row.lane.names();
+        let (task, queue) = (task.to_owned(), queue.to_owned());
+        let served = self.workers.values().any(|worker| worker.serves(&row.lane, self.now));
+        Whereabouts { task, queue, waits_for, beside: Vec::new(), served, now: self.now }
     }
 
     fn running_of(&self, lane: &Lane) -> Vec<JobId> {
@@ -36,9 +43,4 @@ impl Store {
         let jobs = self.gates.passed(name).into_iter().take(NAMED as usize).collect();
         LimitWait::at_gate(name, bounds, gate, self.now, jobs)
     }
-}
-
-fn whereabouts(row: &Row, waits_for: WaitsFor) -> Whereabouts {
-    let (task, queue) = row.lane.names();
-    Whereabouts { task: task.to_owned(), queue: queue.to_owned(), waits_for, beside: Vec::new() }
 }

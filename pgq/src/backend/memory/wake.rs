@@ -58,6 +58,13 @@ impl Fresh {
     }
 }
 
+impl Worker {
+    /// Whether it lives and has jobs of this queue and task.
+    pub(super) fn serves(&self, lane: &Lane, now: Timestamp) -> bool {
+        self.beat.saturating_add(self.span) >= now && self.wants.contains(lane)
+    }
+}
+
 impl Store {
     pub(super) fn register(&mut self, worker: &Registration) -> Arc<Notify> {
         let bell = Arc::new(Notify::new());

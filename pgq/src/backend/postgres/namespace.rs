@@ -161,7 +161,7 @@ statements! {
     expire failures find finish fire free free_keys gate_jobs gates get held_gates hold_schedule holder
     idle_gates leave leave_lost limit_shares limit_values limits lock_free_gates lock_gates lock_limits lock_schedule look mark_freed next_gate
     open_limits orphaned_shares pass pause pauses pools promote prune prune_gates prune_schedules put_back raise register_tasks
-    register_worker release rename_schedules renew replace resume retry rouse schedule set_gate set_limit settle
+    register_worker release rename_schedules renew replace resume retry rouse schedule served set_gate set_limit settle
     shares sweep take_chore tell_all trigger unfinished unpark untold wake watch whereabouts
 }
 

@@ -6,6 +6,7 @@ use super::Postgres;
 use super::convert::{column, instant, job_id};
 use super::gates::read_post;
 use super::search::read_state;
+use super::wake::hash;
 use crate::Result;
 use crate::backend::{LimitWait, NAMED, WaitsFor, Whereabouts};
 
@@ -23,7 +24,9 @@ impl Postgres {
             _ => WaitsFor::Worker,
         };
         let beside = if waits_for == WaitsFor::Worker { self.running_of(&queue, &task).await? } else { Vec::new() };
-        Ok(Some(Whereabouts { task, queue, waits_for, beside }))
+        let query = self.statements.served.query().bind(hash(&queue, &task)).bind(self.now());
+        let row = self.link.row(query).await?;
+        Ok(Some(Whereabouts { task, queue, waits_for, beside, served: column(&row, 0)?, now: instant(&row, 1)? }))
     }
 
     async fn running_of(&self, queue: &str, task: &str) -> Result<Vec<JobId>> {
