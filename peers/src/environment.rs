@@ -43,7 +43,8 @@ impl Environments {
 
     pub(crate) fn node(&self, script: &str) -> Result<tokio::process::Command> {
         let place = self.node.as_ref().map_err(|why| anyhow!("Node: {why}"))?;
-        let mut command = tokio::process::Command::new("node");
+        // From the package `node`: what the peers ask for is newer than what many systems have.
+        let mut command = tokio::process::Command::new(place.join("node_modules/.bin/node"));
         command.arg(place.join(script));
         Ok(command)
     }

@@ -10,8 +10,16 @@ use anyhow::{Context, Result};
 use crate::peer::Entry;
 
 /// All that can be measured; pgq comes first, and the others are compared with it.
-pub(crate) const ALL: &[Entry] =
-    &[pgq::ENTRY, pgq::WITH_HISTORY, graphile_worker::ENTRY, pgmq::ENTRY, scripts::PGQUEUER];
+pub(crate) const ALL: &[Entry] = &[
+    pgq::ENTRY,
+    pgq::WITH_HISTORY,
+    graphile_worker::ENTRY,
+    pgmq::ENTRY,
+    scripts::PGQUEUER,
+    scripts::PROCRASTINATE,
+    scripts::GRAPHILE_WORKER,
+    scripts::PG_BOSS,
+];
 
 /// What there is for Rust and isn't measured, and why.
 pub(crate) const NOT_MEASURED: &[(&str, &str)] = &[];
