@@ -5,16 +5,22 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::{PgPool, PgPoolOptions};
+use tokio::sync::OnceCell;
 
 use crate::peer::Entry;
 
-/// Where it is; connections are opened by whoever needs them.
-#[derive(Clone)]
+/// Where it is, and the one pool that a peer has on it.
 pub(crate) struct Database {
     pub(crate) url: String,
+    pool: OnceCell<PgPool>,
+    pool08: OnceCell<sqlx08::PgPool>,
 }
 
 impl Database {
+    pub(crate) fn at(url: String) -> Self {
+        Self { url, pool: OnceCell::new(), pool08: OnceCell::new() }
+    }
+
     /// The one of this name on the server at `url`.
     pub(crate) fn on(url: &str, name: &str) -> Result<Self> {
         let (scheme, rest) =
@@ -22,19 +28,20 @@ impl Database {
         let (place, query) =
             rest.split_once('?').map_or((rest, String::new()), |(place, query)| (place, format!("?{query}")));
         let host = place.split('/').next().unwrap_or(place);
-        Ok(Self { url: format!("{scheme}://{host}/{name}{query}") })
+        Ok(Self::at(format!("{scheme}://{host}/{name}{query}")))
     }
 
-    /// A pool of so many connections, all open: opening one costs as much as ten jobs.
+    /// A pool of so many connections, all open: opening one costs as much as ten jobs. Every call gives the same one.
     pub(crate) async fn pool(&self, size: u32) -> Result<PgPool> {
-        let pool = PgPoolOptions::new().max_connections(size).min_connections(size).test_before_acquire(false);
-        Ok(pool.connect(&self.url).await?)
+        let options = PgPoolOptions::new().max_connections(size).min_connections(size).test_before_acquire(false);
+        Ok(self.pool.get_or_try_init(|| options.connect(&self.url)).await?.clone())
     }
 
     /// The same for peers that depend on sqlx 0.8.
     pub(crate) async fn pool08(&self, size: u32) -> Result<sqlx08::PgPool> {
-        let pool = sqlx08::postgres::PgPoolOptions::new().max_connections(size).min_connections(size);
-        Ok(pool.test_before_acquire(false).connect(&self.url).await?)
+        let options = sqlx08::postgres::PgPoolOptions::new().max_connections(size).min_connections(size);
+        let options = options.test_before_acquire(false);
+        Ok(self.pool08.get_or_try_init(|| options.connect(&self.url)).await?.clone())
     }
 
     /// Waits until no job of the peer's is left that has not ended.

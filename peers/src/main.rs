@@ -26,7 +26,7 @@ use crate::args::{Args, Command};
 fn main() -> ExitCode {
     let done = match args::parse(lexopt::Parser::from_env()) {
         Ok(Command::Compare(args)) => compare(&args),
-        Ok(Command::Phase(phase)) => runtime().and_then(|runtime| runtime.block_on(phase::run(&phase))),
+        Ok(Command::Phase(phase)) => runtime().map(|runtime| runtime.block_on(phase::run(&phase))),
         Ok(Command::Help) => {
             print!("{}", args::help());
             Ok(())

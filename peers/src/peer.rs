@@ -1,8 +1,8 @@
 //! What is asked of a peer.
 
+use std::fmt::Display;
 use std::ops::Range;
 
-use anyhow::Result;
 use async_trait::async_trait;
 
 use crate::database::Database;
@@ -34,27 +34,30 @@ pub(crate) enum RunsIn {
 }
 
 /// One library, driven by its own public interface.
-#[async_trait]
-pub(crate) trait Peer: Send + Sync {
+#[async_trait(?Send)]
+pub(crate) trait Peer {
     /// Makes its tables, and what a queue needs.
-    async fn set_up(&self) -> Result<()>;
+    async fn set_up(&self) -> anyhow::Result<()>;
 
     /// Enqueues the jobs of these numbers at once: in a transaction of the caller's, if it can.
-    async fn enqueue(&self, numbers: Range<u32>) -> Result<()>;
+    async fn enqueue(&self, numbers: Range<u32>) -> anyhow::Result<()>;
 
     /// Enqueues one job the usual way.
-    async fn enqueue_one(&self, number: u32) -> Result<()>;
+    async fn enqueue_one(&self, number: u32) -> anyhow::Result<()>;
 
     /// Starts a worker that calls [`ran`](crate::runs::ran) for each job, and returns while it works.
-    async fn work(&self) -> Result<()>;
+    async fn work(&self) -> anyhow::Result<()>;
 }
 
-/// Lets a worker's future run on. A worker that ends while it should work ends the phase.
-pub(crate) fn spawn<E: std::fmt::Display>(worker: impl Future<Output = std::result::Result<(), E>> + Send + 'static) {
-    tokio::spawn(async move {
-        if let Err(error) = worker.await {
-            eprintln!("the worker ended: {error:#}");
-            std::process::exit(1);
-        }
-    });
+/// Lets a worker's future run on.
+pub(crate) fn spawn<E: Display>(worker: impl Future<Output = Result<(), E>> + Send + 'static) {
+    tokio::spawn(async move { ended(worker.await) });
+}
+
+/// A worker that ends while it should work ends the phase.
+pub(crate) fn ended<E: Display>(end: Result<(), E>) {
+    if let Err(error) = end {
+        eprintln!("the worker ended: {error:#}");
+        std::process::exit(1);
+    }
 }

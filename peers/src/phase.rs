@@ -29,21 +29,32 @@ pub(crate) struct Phase {
     pub(crate) count: u32,
 }
 
-pub(crate) async fn run(phase: &Phase) -> Result<()> {
+pub(crate) async fn run(phase: &Phase) -> ! {
+    let code = match told(phase).await {
+        Ok(told) => {
+            println!("{told}");
+            0
+        }
+        Err(error) => {
+            eprintln!("{error:#}");
+            1
+        }
+    };
+    // Workers are still running, and nothing that they may do now is of interest.
+    std::process::exit(code);
+}
+
+async fn told(phase: &Phase) -> Result<Value> {
     let entry = adapters::find(&phase.peer)?;
     let RunsIn::Rust { connect, .. } = entry.runs_in else { bail!("{} doesn't run in Rust", entry.name) };
-    let database = Database { url: phase.url.clone() };
-    let peer = connect(database.clone());
-    let told = match phase.name.as_str() {
-        "setup" => set_up(&*peer).await?,
-        "enqueue" => enqueue(&*peer, phase.count).await?,
-        "drain" => drain(&*peer, &database, entry, phase.count).await?,
-        "latency" => latency(&*peer, phase.count).await?,
+    let peer = connect(Database::at(phase.url.clone()));
+    match phase.name.as_str() {
+        "setup" => set_up(&*peer).await,
+        "enqueue" => enqueue(&*peer, phase.count).await,
+        "drain" => drain(&*peer, &Database::at(phase.url.clone()), entry, phase.count).await,
+        "latency" => latency(&*peer, phase.count).await,
         other => bail!("expected a phase of a peer, got {other:?}"),
-    };
-    println!("{told}");
-    // Workers are still running, and nothing that they may do now is of interest.
-    std::process::exit(0);
+    }
 }
 
 async fn set_up(peer: &dyn Peer) -> Result<Value> {

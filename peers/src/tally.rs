@@ -62,7 +62,7 @@ impl Tally {
 }
 
 /// What cargo resolved a package to; what has no source is built from this tree.
-fn locked_version(package: &str) -> Option<&'static str> {
+pub(crate) fn locked_version(package: &str) -> Option<&'static str> {
     let lock = include_str!("../Cargo.lock");
     let (_, rest) = lock.split_once(&format!("name = \"{package}\"\nversion = \""))?;
     rest.split('"').next()

@@ -10,7 +10,6 @@ use graphile_worker::{
 };
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
-use tokio::sync::OnceCell;
 
 use crate::database::Database;
 use crate::peer::{Entry, Peer, RunsIn, spawn};
@@ -18,7 +17,7 @@ use crate::runs::{payload, ran};
 
 pub(crate) const ENTRY: Entry = Entry {
     name: "graphile_worker",
-    runs_in: RunsIn::Rust { package: "graphile_worker", connect },
+    runs_in: RunsIn::Rust { package: "graphile_worker", connect: |database| Box::new(Graphile(database)) },
     settings: "as in its own benchmark: concurrency 500, local queue of 5,000, completions batched for 5 ms, polls each \
                5 ms; a pool of 25",
     transactional: true,
@@ -47,18 +46,11 @@ impl TaskHandler for Noop {
     }
 }
 
-struct Graphile {
-    database: Database,
-    pool: OnceCell<PgPool>,
-}
-
-fn connect(database: Database) -> Box<dyn Peer> {
-    Box::new(Graphile { database, pool: OnceCell::new() })
-}
+struct Graphile(Database);
 
 impl Graphile {
-    async fn pool(&self) -> Result<&PgPool> {
-        self.pool.get_or_try_init(|| self.database.pool(25)).await
+    async fn pool(&self) -> Result<PgPool> {
+        self.0.pool(25).await
     }
 
     async fn utils(&self) -> Result<WorkerUtils> {
@@ -66,7 +58,7 @@ impl Graphile {
     }
 }
 
-#[async_trait]
+#[async_trait(?Send)]
 impl Peer for Graphile {
     async fn set_up(&self) -> Result<()> {
         Ok(self.utils().await?.migrate().await?)
@@ -86,7 +78,7 @@ impl Peer for Graphile {
     }
 
     async fn work(&self) -> Result<()> {
-        let options = WorkerOptions::default().pg_pool(self.pool().await?.clone()).define_job::<Noop>();
+        let options = WorkerOptions::default().pg_pool(self.pool().await?).define_job::<Noop>();
         let options = options.concurrency(500).local_queue(LocalQueueConfig::default().with_size(5_000));
         let options =
             options.poll_interval(Duration::from_millis(5)).complete_job_batch_delay(Duration::from_millis(5));

@@ -1,9 +1,16 @@
 //! The peers. One is a file here, and a word in the list below.
 
+mod apalis;
+mod awa;
+mod fang;
 mod graphile_worker;
 mod pgmq;
 mod pgq;
+mod riverqueue;
 pub(crate) mod scripts;
+mod sources;
+mod sqlxmq;
+mod underway;
 
 use anyhow::{Context, Result};
 
@@ -15,6 +22,12 @@ pub(crate) const ALL: &[Entry] = &[
     pgq::WITH_HISTORY,
     graphile_worker::ENTRY,
     pgmq::ENTRY,
+    riverqueue::ENTRY,
+    apalis::ENTRY,
+    awa::ENTRY,
+    underway::ENTRY,
+    sqlxmq::ENTRY,
+    fang::ENTRY,
     scripts::PGQUEUER,
     scripts::PROCRASTINATE,
     scripts::GRAPHILE_WORKER,

@@ -6,8 +6,6 @@ use std::time::Duration;
 use anyhow::Result;
 use async_trait::async_trait;
 use pgmq::{Message, PGMQueueExt};
-use sqlx08::PgPool;
-use tokio::sync::OnceCell;
 
 use crate::database::Database;
 use crate::peer::{Entry, Peer, RunsIn, spawn};
@@ -15,7 +13,7 @@ use crate::runs::{payload, ran};
 
 pub(crate) const ENTRY: Entry = Entry {
     name: "pgmq",
-    runs_in: RunsIn::Rust { package: "pgmq", connect },
+    runs_in: RunsIn::Rust { package: "pgmq", connect: |database| Box::new(Pgmq(database)) },
     settings: "no worker of its own: 2 loops of read (500 messages, 60 s) and delete, so that one reads while the other \
                deletes; its own poll (10 ms) when empty; SQL-only installation",
     transactional: true,
@@ -30,20 +28,12 @@ const BATCH: i32 = 500;
 const VISIBILITY: i32 = 60;
 const POLL: Duration = Duration::from_millis(10);
 
-struct Pgmq {
-    database: Database,
-    pool: OnceCell<PgPool>,
-}
-
-fn connect(database: Database) -> Box<dyn Peer> {
-    Box::new(Pgmq { database, pool: OnceCell::new() })
-}
+struct Pgmq(Database);
 
 impl Pgmq {
     async fn queue(&self) -> Result<PGMQueueExt> {
         // One more than there are loops: it enqueues.
-        let pool = self.pool.get_or_try_init(|| self.database.pool08(LOOPS + 1)).await?;
-        Ok(PGMQueueExt::new_with_pool(pool.clone()).await)
+        Ok(PGMQueueExt::new_with_pool(self.0.pool08(LOOPS + 1).await?).await)
     }
 }
 
@@ -61,7 +51,7 @@ async fn consume(queue: PGMQueueExt) -> Result<()> {
     }
 }
 
-#[async_trait]
+#[async_trait(?Send)]
 impl Peer for Pgmq {
     async fn set_up(&self) -> Result<()> {
         let queue = self.queue().await?;

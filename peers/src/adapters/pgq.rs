@@ -1,12 +1,12 @@
 //! pgq, with history off and on.
 
+use std::marker::PhantomData;
 use std::ops::Range;
 
 use anyhow::Result;
 use async_trait::async_trait;
 use pgq::{AnyJob, BoxError, Client, Context, JobBuilder, Task, Worker};
 use sqlx::PgPool;
-use tokio::sync::OnceCell;
 
 use crate::database::Database;
 use crate::peer::{Entry, Peer, RunsIn};
@@ -44,27 +44,23 @@ async fn noop_kept(_ctx: Context<()>, payload: String) -> Result<(), BoxError> {
     Ok(())
 }
 
-struct Pgq<T> {
-    database: Database,
-    pool: OnceCell<PgPool>,
-    task: std::marker::PhantomData<T>,
-}
+struct Pgq<T>(Database, PhantomData<T>);
 
 fn connect<T: Task<Args = String>>(database: Database) -> Box<dyn Peer> {
-    Box::new(Pgq::<T> { database, pool: OnceCell::new(), task: std::marker::PhantomData })
+    Box::new(Pgq::<T>(database, PhantomData))
 }
 
 impl<T> Pgq<T> {
-    async fn pool(&self) -> Result<&PgPool> {
-        self.pool.get_or_try_init(|| self.database.pool(2)).await
+    async fn pool(&self) -> Result<PgPool> {
+        self.0.pool(2).await
     }
 
     async fn client(&self) -> Result<Client> {
-        Ok(Client::builder()?.namespace("pgq", "")?.pool(self.pool().await?.clone()))
+        Ok(Client::builder()?.namespace("pgq", "")?.pool(self.pool().await?))
     }
 }
 
-#[async_trait]
+#[async_trait(?Send)]
 impl<T: Task<Args = String>> Peer for Pgq<T> {
     async fn set_up(&self) -> Result<()> {
         self.client().await?.migrate().await?;
