@@ -77,10 +77,10 @@ fn phase(parser: &mut Parser) -> Result<Command> {
 
 /// The peers of these names, and pgq, with which they are compared.
 fn entries(names: &str) -> Result<Vec<&'static Entry>> {
-    let named = names.split(',').map(adapters::find).collect::<Result<Vec<_>>>()?;
+    let wanted = names.split(',').map(adapters::find).collect::<Result<Vec<_>>>()?;
     Ok(adapters::ALL
         .iter()
-        .filter(|entry| entry.name == adapters::ALL[0].name || named.iter().any(|named| named.name == entry.name))
+        .filter(|entry| entry.name == adapters::ALL[0].name || wanted.iter().any(|wanted| wanted.name == entry.name))
         .collect())
 }
 

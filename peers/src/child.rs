@@ -12,7 +12,7 @@ use crate::environment::Environments;
 use crate::peer::{Entry, RunsIn};
 
 /// No phase takes so long; one that hangs ends here.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// What a phase tells of itself; each one leaves out what it doesn't know.
 #[derive(Deserialize, Default)]

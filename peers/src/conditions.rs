@@ -19,6 +19,7 @@ pub(crate) async fn read(args: &Args, admin: &Admin) -> Result<Conditions> {
         ("load average", machine::load_average()),
         ("server", format!("PostgreSQL {}, {place}", admin.setting("server_version").await?)),
         ("shared_buffers", admin.setting("shared_buffers").await?),
+        ("max_wal_size", admin.setting("max_wal_size").await?),
         ("fsync", admin.setting("fsync").await?),
         (
             "synchronous_commit",
@@ -28,7 +29,7 @@ pub(crate) async fn read(args: &Args, admin: &Admin) -> Result<Conditions> {
         ("payload", format!("{} bytes, as encoded", runs::PAYLOAD)),
         ("jobs", format!("{} a round, fewer where it is said", args.jobs)),
         ("enqueue", format!("1 producer, {} jobs a transaction", phase::BATCH)),
-        ("drain", "1 worker process, from the first job's start to the last one's end in the database".to_owned()),
+        ("drain", "1 worker process, from the first job's start to the last one's end in the database; vacuumed and analysed before".to_owned()),
         ("latency", format!("from before the call to the handler's first line, {} samples a round", args.samples)),
         ("rounds", format!("{} of all in turns, medians", args.rounds)),
     ];

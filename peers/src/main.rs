@@ -18,10 +18,11 @@ mod tally;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use pgq_benches::database::Server;
 
 use crate::args::{Args, Command};
+use crate::tally::Tally;
 
 fn main() -> ExitCode {
     let done = match args::parse(lexopt::Parser::from_env()) {
@@ -54,10 +55,12 @@ fn compare(args: &Args) -> Result<()> {
         let conditions = conditions::read(args, &admin).await?;
         let report = report::Report { conditions: &conditions, tallies: &tallies };
         print!("{}", if args.json { report.json() } else { report.table() });
-        match &args.markdown {
-            Some(path) => Ok(std::fs::write(path, report.markdown())?),
-            None => Ok(()),
+        if let Some(path) = &args.markdown {
+            std::fs::write(path, report.markdown())?;
         }
+        let twice: u32 = tallies.iter().filter(|tally| tally.is_pgq()).map(Tally::duplicates).sum();
+        ensure!(twice == 0, "pgq ran {twice} jobs twice");
+        Ok(())
     })
 }
 

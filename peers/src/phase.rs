@@ -102,7 +102,7 @@ async fn latency(peer: &dyn Peer, samples: u32) -> Result<Value> {
 }
 
 async fn started(runs: &Runs, number: u32) -> Option<Instant> {
-    const PATIENCE: Duration = Duration::from_secs(60);
+    const PATIENCE: Duration = Duration::from_mins(1);
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
         if let Some(start) = runs.started(number) {

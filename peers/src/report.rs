@@ -87,9 +87,9 @@ impl Report<'_> {
         let peers = self.measured().map(|tally| (tally.entry.name.to_owned(), self.figures(tally)));
         let not_measured = self.not_measured().map(|(name, why)| (name.to_owned(), Value::from(why)));
         let report = json!({
-            "conditions": Map::from_iter(conditions),
-            "peers": Map::from_iter(peers),
-            "not_measured": Map::from_iter(not_measured),
+            "conditions": conditions.collect::<Map<_, _>>(),
+            "peers": peers.collect::<Map<_, _>>(),
+            "not_measured": not_measured.collect::<Map<_, _>>(),
         });
         format!("{report}\n")
     }

@@ -100,6 +100,8 @@ async fn work(place: &Place<'_>, fresh: &Fresh<'_>, tally: &mut Tally, waits: Ve
     let (left, kept) = (count(&pool, place.entry.left).await?, count(&pool, place.entry.kept).await?);
     pool.close().await;
     ensure!(left == 0, "{left} jobs have not ended after the drain");
+    let all = place.entry.kept.is_empty() || kept == i64::from(jobs);
+    ensure!(all, "expected {jobs} jobs to be kept as completed, got {kept}");
     let jobs = f64::from(jobs);
     Ok(Round {
         enqueued_per_s: jobs / enqueue.seconds,

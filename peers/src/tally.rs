@@ -37,6 +37,10 @@ impl Tally {
         Self { entry, version, jobs: (jobs / entry.one_in).max(1), rounds: vec![], failure: None }
     }
 
+    pub(crate) fn is_pgq(&self) -> bool {
+        matches!(self.entry.runs_in, RunsIn::Rust { package: "pgq", .. })
+    }
+
     pub(crate) fn median(&self, figure: fn(&Round) -> f64) -> f64 {
         median(&self.each(figure))
     }

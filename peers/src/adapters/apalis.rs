@@ -16,7 +16,7 @@ pub(super) const ENTRY: Entry = Entry {
     name: "apalis-postgres",
     runs_in: RunsIn::Rust { package: "apalis-postgres", connect: |database| Box::new(Apalis(database)) },
     settings: "as its basic example: no second lock of each task, LISTEN/NOTIFY, handlers in parallel; batches of 1,000 \
-               instead of 100, which is also how many ends it writes at once; results not kept",
+               instead of 100, which is also how many ends it writes at once",
     transactional: true,
     left: "apalis.jobs where status <> 'Done'",
     kept: "apalis.jobs where status = 'Done'",
@@ -49,7 +49,7 @@ impl Peer for Apalis {
         let (pool, runtime) = (self.0.pool(10).await?, Handle::current());
         // A thread of its own: the future of a worker with parallel handlers isn't `Send`.
         std::thread::spawn(move || {
-            let config = Config::default().queue(QUEUE).batch_size(1_000).lock_tasks(false).persist_results(false);
+            let config = Config::default().queue(QUEUE).batch_size(1_000).lock_tasks(false);
             let backend = PostgresStorage::new(&pool).with_config(config).with_pubsub();
             let worker = WorkerBuilder::new("peers").backend(backend).parallelize(tokio::spawn).build(noop);
             ended(runtime.block_on(worker.run()));

@@ -23,7 +23,7 @@ pub(super) const ENTRY: Entry = Entry {
     transactional: false,
     left: "fang_tasks",
     kept: "",
-    one_in: 20,
+    one_in: 100,
 };
 
 const WORKERS: u32 = 20;

@@ -30,7 +30,7 @@ pub(super) const PROCRASTINATE: Entry = Entry {
     transactional: true,
     left: "procrastinate_jobs where status in ('todo', 'doing')",
     kept: "",
-    one_in: 20,
+    one_in: 100,
 };
 
 pub(super) const GRAPHILE_WORKER: Entry = Entry {

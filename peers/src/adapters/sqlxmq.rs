@@ -20,7 +20,7 @@ pub(super) const ENTRY: Entry = Entry {
     transactional: true,
     left: "mq_msgs where id <> '00000000-0000-0000-0000-000000000000'",
     kept: "",
-    one_in: 20,
+    one_in: 10,
 };
 
 const POOL: u32 = 25;

@@ -20,7 +20,7 @@ pub(super) const ENTRY: Entry = Entry {
     transactional: true,
     left: "underway.task where state in ('pending', 'in_progress')",
     kept: "underway.task where state = 'succeeded'",
-    one_in: 20,
+    one_in: 100,
 };
 
 const CONCURRENCY: usize = 32;
