@@ -61,8 +61,9 @@ use crate::monkey::{Monkey, Odds};
 const WORKERS: usize = 4;
 /// And how many who enqueue.
 const PRODUCERS: usize = 2;
-/// For how long what is left may take when nothing is broken any more: the longest pause of a suspect, and then some.
-const SETTLE: Duration = Duration::from_secs(150);
+/// For how long no job may end when nothing is broken any more: the longest pause of a suspect, and then some. However slow the
+/// machine, it gets on.
+const STUCK: Duration = Duration::from_secs(150);
 
 const HELP: &str = "\
 Breaks workers, producers, servers and links under load, and then checks the accounts.
@@ -161,11 +162,16 @@ async fn run(plan: &Plan) -> anyhow::Result<(Findings, Done, u32)> {
     Ok((ledger::check(&pool).await.context("the accounts can't be read")?, done, left))
 }
 
-/// Until nothing is left to do, for a while.
+/// Until nothing is left to do, or nothing ends any more.
 async fn settle(pool: &PgPool) {
-    let until = Instant::now() + SETTLE;
-    while Instant::now() < until && ledger::unfinished(pool).await.unwrap_or(1) > 0 {
+    let (mut left, mut since) = (i64::MAX, Instant::now());
+    while left > 0 && since.elapsed() < STUCK {
         tokio::time::sleep(Duration::from_millis(100)).await;
+        if let Ok(now) = ledger::unfinished(pool).await
+            && now < left
+        {
+            (left, since) = (now, Instant::now());
+        }
     }
 }
 

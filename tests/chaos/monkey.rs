@@ -1,6 +1,7 @@
 //! Who breaks things: here the workers, in `outages.rs` what they stand on.
 
 use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,6 +13,9 @@ use crate::asked::Chance;
 use crate::links::Links;
 use crate::proxy::Proxy;
 use crate::tasks::{LEASE, NAME};
+
+/// The number of the signal that asks to end: whoever runs as a worker hears it, and isn't ended by it.
+const TERMINATED: i32 = 15;
 
 /// What can be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,17 +211,17 @@ impl Monkey {
         self.revive().await
     }
 
-    /// Asks all workers to end; how many didn't end with 0.
+    /// Asks all workers to end; how many didn't end with 0. Who is no further than to begin is ended by the signal itself.
     pub(crate) async fn send_home(&mut self) -> anyhow::Result<u32> {
         let mut bad = 0;
         for place in 0..self.workers.len() {
             self.signal(place, "-TERM")?;
         }
         for child in self.workers.iter_mut().flatten() {
-            let until = Instant::now() + Duration::from_secs(45);
+            let until = Instant::now() + Duration::from_mins(2);
             let ended = loop {
                 match child.try_wait()? {
-                    Some(status) => break status.success(),
+                    Some(status) => break status.success() || status.signal() == Some(TERMINATED),
                     None if Instant::now() > until => break false,
                     None => tokio::time::sleep(Duration::from_millis(20)).await,
                 }

@@ -16,7 +16,7 @@ const CROWD: &str = "crowd";
 /// How many connections the server has: fewer than the crowd wants.
 pub(crate) const CONNECTIONS: usize = 100;
 /// How long to try to make good again what was broken.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 impl Monkey {
     /// Writes down that the server is gone for a moment, or everybody cut off.

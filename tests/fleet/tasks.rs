@@ -1,6 +1,6 @@
 //! The tasks, each with limits, which write down when they begin and end.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use pgq::sqlx::{self, PgPool};
 use pgq::{AnyJob, BoxError, Client, Context, Env, Resources, Worker};
@@ -23,10 +23,11 @@ impl Resources for Site {
 
 impl Site {
     async fn run(&self, ctx: &Context<Self>, key: &str, span: u64) -> Result<(), BoxError> {
-        let begin =
-            "insert into run (job, epoch, task, key, pid, begun) values ($1, $2, $3, $4, $5, clock_timestamp())";
+        // By the clock that the database goes by too, and before it waits for a connection.
+        let at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs_f64();
+        let begin = "insert into run (job, epoch, task, key, pid, begun) values ($1, $2, $3, $4, $5, to_timestamp($6))";
         let begin = sqlx::query(begin).bind(ctx.job_id().0).bind(ctx.fence()).bind(ctx.task()).bind(key);
-        begin.bind(std::process::id().cast_signed()).execute(&self.pool).await?;
+        begin.bind(std::process::id().cast_signed()).bind(at).execute(&self.pool).await?;
         tokio::time::sleep(Duration::from_millis(span)).await;
         let end = "update run set ended = clock_timestamp() where job = $1 and epoch = $2";
         sqlx::query(end).bind(ctx.job_id().0).bind(ctx.fence()).execute(&self.pool).await?;

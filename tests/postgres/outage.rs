@@ -10,6 +10,9 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::proxy::Proxy;
 
+/// Short, as an outage has to be longer; long enough to get a beat through on a machine that is busy.
+const LEASE: Duration = Duration::from_secs(3);
+
 #[derive(pgq::Provide)]
 struct App {
     open: Arc<Notify>,
@@ -89,8 +92,7 @@ async fn a_server_that_was_away_for_longer_than_a_lease_kills_no_worker() {
     let server = Server::start(Options::default()).unwrap();
     let client = Client::connect(&server.url()).await.unwrap();
     client.migrate().await.unwrap();
-    let lease = Duration::from_secs(1);
-    let (mut first, mut second) = (scene(&client, lease).await, scene(&client, lease).await);
+    let (mut first, mut second) = (scene(&client, LEASE).await, scene(&client, LEASE).await);
     let ids = [hold::enqueue(&client, ()).await.unwrap().id(), hold::enqueue(&client, ()).await.unwrap().id()];
     let started = tokio::time::timeout(Duration::from_secs(30), async {
         for _ in 0..2 {
@@ -103,7 +105,7 @@ async fn a_server_that_was_away_for_longer_than_a_lease_kills_no_worker() {
     started.await.expect("both run");
     server.stop().unwrap();
     // This is the outage itself: it has to be longer than a lease.
-    tokio::time::sleep(lease * 2).await;
+    tokio::time::sleep(LEASE + LEASE / 3).await;
     server.restart().unwrap();
     for open in [&first.open, &second.open] {
         open.notify_one();
@@ -125,10 +127,9 @@ async fn a_failover_kills_no_worker_and_loses_no_job() {
     let client = Client::from_pool(PgPool::connect_with(proxy.options()).await.unwrap()).unwrap();
     client.migrate().await.unwrap();
     let standby = primary.standby().unwrap();
-    let lease = Duration::from_secs(2);
-    let mut scene = scene(&client, lease).await;
+    let mut scene = scene(&client, LEASE).await;
     // Somebody who could declare it gone.
-    let other = Worker::<()>::builder().client(client.clone()).tasks(pgq::tasks![rest]).lease(lease).spawn();
+    let other = Worker::<()>::builder().client(client.clone()).tasks(pgq::tasks![rest]).lease(LEASE).spawn();
     let other = other.await.unwrap();
     let id = hold::enqueue(&client, ()).await.unwrap().id();
     assert_eq!(scene.running().await, id);
@@ -136,7 +137,7 @@ async fn a_failover_kills_no_worker_and_loses_no_job() {
     primary.kill().unwrap();
     proxy.lead_to(standby.url().parse().unwrap());
     // The failover itself: it takes longer than a lease, and meanwhile the standby refuses what writes.
-    tokio::time::sleep(lease + lease / 2).await;
+    tokio::time::sleep(LEASE + LEASE / 3).await;
     let promoter = PgPool::connect(&standby.url()).await.unwrap();
     sqlx::query("select pg_promote()").execute(&promoter).await.unwrap();
     let later = hold::enqueue(&client, ()).await.unwrap().id();

@@ -332,7 +332,8 @@ pub(super) async fn a_running_worker_hears_of_a_limit_that_is_set(client: Client
     worker.stop().await
 }
 
-#[pgq::schedule(every = "1s")]
+/// Each tick makes a job, also where the machine was held up over the one before it.
+#[pgq::schedule(every = "1s", missed = "all(1000)", overlap = "allow")]
 async fn strike(ctx: Context<App>) -> Result<(), pgq::BoxError> {
     let tick = ctx.tick().ok_or("no tick")?;
     ctx.tell(format!("{} after {:?}", tick.at, tick.previous.map(|previous| tick.at.since(previous))));
@@ -341,7 +342,8 @@ async fn strike(ctx: Context<App>) -> Result<(), pgq::BoxError> {
 
 pub(super) async fn a_schedule_of_every_second_ticks_by_itself(client: Client) -> Result<()> {
     let (app, mut ear) = app();
-    let worker = Worker::builder().client(client).tasks(pgq::tasks![strike]).resources(app).spawn().await?;
+    let builder = Worker::builder().client(client).tasks(pgq::tasks![strike]).resources(app);
+    let worker = builder.slots(1).spawn().await?;
     let told = ear.take(3).await;
     assert!(told[0].ends_with("after None"), "{told:?}");
     assert!(told[1..].iter().all(|line| line.ends_with("after Some(1s)")), "{told:?}");
