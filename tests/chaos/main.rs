@@ -23,8 +23,8 @@
 //! `for update` in `lock_gates.sql` and `lock_free_gates.sql`, 15 s of kills (seed 7) ended with `VIOLATED: 3 at once of tenants,
 //! each, which may be 2`. With them, both end well.
 //!
-//! It ends with 1 too where 99 of 100 jobs of killed workers don't run elsewhere within 2 s, away from outages; how many were
-//! measured is told. Who is killed soon before or after an outage, when nobody has seen it since, is left to its lease, which
+//! It ends with 1 too where 99 of 100 jobs of killed workers don't run elsewhere within 2 s, away from outages, and so many were
+//! measured; how many is told. Who is killed soon before or after an outage, when nobody has seen it since, is left to its lease, which
 //! each outage gives to everybody anew: the table says what the longest such wait was made of. In 70 s of crashes, a fifth of
 //! them the server's (seed 9), the longest of 163 was 7.8 s: 3.9 s of outages, 3.4 s of a lease of 3 s, 0.6 s in the queue.
 //! 60 s of mostly kills, with the lease that workers have by default, had 254 jobs run again elsewhere after 0.7 s (p50) and

@@ -2,12 +2,14 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::task::{Context, Waker};
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use pgq::sqlx::{self, PgPool};
 use pgq::{Client, JobId};
 use sqlx::postgres::PgPoolOptions;
+use tokio::sync::Notify;
 
 use crate::world::installed;
 
@@ -16,15 +18,26 @@ async fn touch() -> Result<(), pgq::BoxError> {
     Ok(())
 }
 
-/// Polls a call so often, and drops it; whether it had ended before.
+/// Told when a call can go on: the server's answer to its step is there.
+#[derive(Default)]
+struct Answered(Notify);
+
+impl Wake for Answered {
+    fn wake(self: Arc<Self>) {
+        self.0.notify_one();
+    }
+}
+
+/// Polls a call so often, each time when it can go on, and drops it; whether it had ended before.
 async fn give_up<F: Future>(call: F, polls: usize) -> bool {
+    let answered = Arc::<Answered>::default();
+    let waker = Waker::from(Arc::clone(&answered));
     let mut call = pin!(call);
     for _ in 0..polls {
-        if call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+        if call.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
             return true;
         }
-        // So that the server's answer to this step is there.
-        tokio::time::sleep(Duration::from_millis(3)).await;
+        tokio::time::timeout(Duration::from_secs(20), answered.0.notified()).await.expect("it goes on");
     }
     false
 }
