@@ -38,7 +38,7 @@ pub(crate) fn parse(mut parser: Parser) -> Result<Command> {
         }
     }
     if args.what.is_empty() {
-        args.what = ALL.iter().collect();
+        args.what = ALL.iter().filter(|known| known.quick || !args.quick).collect();
     }
     Ok(Command::Run(args))
 }
@@ -63,17 +63,18 @@ fn names() -> String {
 pub(crate) fn help() -> String {
     let mut help = "usage: cargo run --release --bin bench -- [flags] [what…]
 
-  --quick               fewer jobs and rounds
+  --quick               fewer jobs and rounds, within about a minute where nothing is named
   --json                one JSON object instead of a table
   --slots <n>           the worker's slots in drain (1000)
   --rounds <n>          rounds of ours and of the baseline, in turns (4, quick 2)
   --jobs <n>            jobs of a round in drain and enqueue_bulk (200000, quick 50000)
   --database-url <url>  a server of one's own, on which databases are created and dropped, instead of a throw-away one
 
-what, or all of it:
+what, or all of it (quickly: of what has a *):
 "
     .to_owned();
-    for Measurement { name, about, .. } in ALL {
+    for Measurement { name, about, quick, .. } in ALL {
+        let name = format!("{name}{}", if *quick { "*" } else { "" });
         help.extend(["  ", &format!("{name:<22}"), about, "\n"]);
     }
     help

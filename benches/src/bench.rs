@@ -1,5 +1,9 @@
 //! What every measurement is given: where, how much, how often.
 
+use std::fmt::Write;
+
+use anyhow::Result;
+
 use crate::args::Args;
 use crate::database::Admin;
 
@@ -15,6 +19,8 @@ pub(crate) struct Bench {
     pub(crate) samples: u32,
     /// For how many seconds a round enqueues one by one.
     pub(crate) seconds: u64,
+    /// By how much less there is of what stands beside.
+    pub(crate) scale: u32,
 }
 
 impl Bench {
@@ -27,6 +33,31 @@ impl Bench {
             slots: args.slots.unwrap_or(1_000),
             samples: if quick { 200 } else { 500 },
             seconds: if quick { 1 } else { 2 },
+            scale: if quick { 20 } else { 1 },
         }
+    }
+
+    /// What `measure` finds in each round for each of these names, in turns from either end: who comes first finds the disk as the
+    /// one before left it.
+    pub(crate) async fn in_turns<T, const N: usize>(
+        &self,
+        names: [&str; N],
+        measure: impl AsyncFn(usize) -> Result<T>,
+        rate: impl Fn(&T) -> f64,
+    ) -> Result<[Vec<T>; N]> {
+        let mut found = [const { Vec::new() }; N];
+        for round in 1..=self.rounds {
+            for turn in 0..N {
+                let which = if round % 2 == 1 { turn } else { N - 1 - turn };
+                found[which].push(measure(which).await?);
+            }
+            let mut line = format!("  round {round}:");
+            for (name, found) in names.iter().zip(&found) {
+                // Writing to a string can't fail.
+                let _ = write!(line, " {name} {:.0}/s", found.last().map(&rate).unwrap_or_default());
+            }
+            eprintln!("{line}");
+        }
+        Ok(found)
     }
 }

@@ -1,7 +1,7 @@
 //! The tasks that the worker runs here, and the jobs for them.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, Result};
@@ -89,6 +89,25 @@ pub(crate) async fn second(ctx: Context<Lateness>) -> Result<(), BoxError> {
     Ok(())
 }
 
+/// Tells how long after it was enqueued it started: its argument begins with when that was.
+#[pgq::task(keep = none)]
+pub(crate) async fn dated(ctx: Context<Lateness>, payload: String) -> Result<(), BoxError> {
+    let enqueued = payload.split('x').next().unwrap_or_default().parse().map(Duration::from_micros)?;
+    let _ = ctx.0.send(uptime().saturating_sub(enqueued));
+    Ok(())
+}
+
+/// The argument of a job that is enqueued now.
+pub(crate) fn dated_payload() -> String {
+    padded(uptime().as_micros().to_string(), PAYLOAD)
+}
+
+/// Since the first call of this.
+fn uptime() -> Duration {
+    static BASE: OnceLock<Instant> = OnceLock::new();
+    BASE.get_or_init(Instant::now).elapsed()
+}
+
 /// What the tasks touch.
 #[derive(pgq::Provide)]
 pub(crate) struct App {
@@ -114,7 +133,7 @@ impl Resources for App {
 /// Where [`ping`] says when it started.
 pub(crate) struct Starts(pub(crate) UnboundedSender<Instant>);
 
-/// Where [`second`] says how late it started.
+/// Where [`second`] and [`dated`] say how late they started.
 pub(crate) struct Lateness(pub(crate) UnboundedSender<Duration>);
 
 /// Counts jobs that ran, and says when all have.
@@ -141,23 +160,39 @@ impl Meter {
 
 /// The argument of every task: with MessagePack's two bytes of length it is [`PAYLOAD`] bytes.
 pub(crate) fn payload() -> String {
-    keyed_payload(0)
+    keyed_payload(0, PAYLOAD)
 }
 
-/// The same, with the limit key of the job of this number.
-fn keyed_payload(number: u32) -> String {
-    format!("{:x<width$}", number % KEYS, width = PAYLOAD - 2)
+/// The same of so many bytes, with the limit key of the job of this number.
+fn keyed_payload(number: u32, bytes: usize) -> String {
+    padded((number % KEYS).to_string(), bytes)
+}
+
+/// Begins with `text`, and takes so many bytes when it is encoded.
+fn padded(mut text: String, bytes: usize) -> String {
+    text.extend(std::iter::repeat_n('x', bytes.saturating_sub(2 + text.len())));
+    text
+}
+
+/// The job of this number.
+pub(crate) fn job<T: Task<Args = String>>(number: u32, bytes: usize) -> JobBuilder<T> {
+    JobBuilder::new(keyed_payload(number, bytes))
 }
 
 /// Enqueues `count` jobs of a task in large batches, without measuring it; the last id.
 pub(crate) async fn fill<T: Task<Args = String>>(client: &Client, count: u32) -> Result<i64> {
+    fill_with(client, count, |number| job::<T>(number, PAYLOAD)).await
+}
+
+/// The same of such jobs.
+pub(crate) async fn fill_with<T: Task>(client: &Client, count: u32, job: impl Fn(u32) -> JobBuilder<T>) -> Result<i64> {
     const LARGE: u32 = 5_000;
-    let (mut left, mut last) = (count, None);
-    while left > 0 {
-        let batch = left.min(LARGE);
-        let jobs = (0..batch).map(|number| AnyJob::from(JobBuilder::<T>::new(keyed_payload(number))));
+    let (mut done, mut last) = (0, None);
+    while done < count {
+        let next = count.min(done + LARGE);
+        let jobs = (done..next).map(|number| AnyJob::from(job(number)));
         last = pgq::enqueue_many(client, jobs).await?.last().map(|handle| handle.id().0);
-        left -= batch;
+        done = next;
     }
     last.context("expected at least one job to fill in")
 }

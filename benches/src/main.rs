@@ -6,6 +6,7 @@
 mod args;
 mod bench;
 mod conditions;
+mod drain;
 mod load;
 mod measure;
 mod raw;
@@ -20,6 +21,9 @@ use crate::args::{Args, Command};
 use crate::bench::Bench;
 
 fn main() -> ExitCode {
+    if let Ok(url) = std::env::var(measure::WORKER_URL) {
+        return ended(work(&url));
+    }
     let args = match args::parse(lexopt::Parser::from_env()) {
         Ok(Command::Run(args)) => args,
         Ok(Command::Help) => {
@@ -31,7 +35,11 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match run(args) {
+    ended(run(args))
+}
+
+fn ended(result: Result<()>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error:#}");
@@ -45,6 +53,12 @@ fn run(args: Args) -> Result<()> {
     let server = database::Server::start(args.database_url.as_deref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(measure_all(&server, args))
+}
+
+/// One of the processes of a fleet that is measured.
+fn work(url: &str) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(measure::work(url))
 }
 
 async fn measure_all(server: &database::Server, args: Args) -> Result<()> {

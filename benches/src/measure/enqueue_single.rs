@@ -4,22 +4,25 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use pgq::{JobBuilder, Task, Worker};
 use sqlx::PgPool;
 use tokio::task::JoinSet;
 
 use crate::bench::Bench;
 use crate::database::client;
 use crate::figures::{Section, median, per_second, ratio, section};
-use crate::load::{self, noop};
+use crate::load::{self, App, noop, ping};
 use crate::raw;
 
-pub(super) const ABOUT: &str = "single enqueues in autocommit, by 1 and by 16 producers";
+pub(super) const ABOUT: &str = "single enqueues in autocommit, by 1 and by 16 producers, and beside a busy worker";
+
+const PRODUCERS: u32 = 16;
 
 pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
     let span = Duration::from_secs(bench.seconds);
     let [mut one, mut raw_one, mut many, mut raw_many] = [const { Vec::new() }; 4];
     for round in 1..=bench.rounds {
-        for (producers, ours, bare) in [(1, &mut one, &mut raw_one), (16, &mut many, &mut raw_many)] {
+        for (producers, ours, bare) in [(1, &mut one, &mut raw_one), (PRODUCERS, &mut many, &mut raw_many)] {
             let fresh = bench.server.fresh().await?;
             let pool = fresh.pool(producers).await?;
             let (our, raw) = (enqueue(&pool, producers, span).await?, enqueue_raw(&pool, producers, span).await?);
@@ -30,6 +33,7 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
             fresh.drop().await?;
         }
     }
+    let wakes = wakes(bench).await?;
     let figures = [
         ("per_s_1", median(&one)),
         ("raw_per_s_1", median(&raw_one)),
@@ -38,7 +42,39 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
         ("raw_per_s_16", median(&raw_many)),
         ("ratio_16", ratio(&many, &raw_many)),
     ];
-    Ok(vec![section("enqueue_single", figures)])
+    Ok(vec![section("enqueue_single", figures), wakes])
+}
+
+/// 16 producers beside a busy worker: of jobs that it would be woken for, and of jobs that nobody would.
+async fn wakes(bench: &Bench) -> Result<Section> {
+    let measure = async |which| match which {
+        0 => beside_worker::<noop>(bench).await,
+        _ => beside_worker::<ping>(bench).await,
+    };
+    let [on, off] = bench.in_turns(["wanted", "not wanted"], measure, |rate| *rate).await?;
+    let figures = [("on_per_s", median(&on)), ("off_per_s", median(&off)), ("ratio", ratio(&on, &off))];
+    Ok(section("enqueue_wakes", figures))
+}
+
+async fn beside_worker<T: Task<Args = String>>(bench: &Bench) -> Result<f64> {
+    let fresh = bench.server.fresh().await?;
+    let (pool, busy) = (fresh.pool(PRODUCERS).await?, client(&fresh.pool(2).await?)?);
+    load::fill::<noop>(&busy, bench.jobs).await?;
+    let builder = Worker::builder().client(busy.clone()).only([noop::NAME]).tasks_only();
+    let worker = builder.slots(1).drain_timeout(Duration::ZERO).resources(App::silent()).spawn().await?;
+    let client = client(&pool)?;
+    let rate = produce(PRODUCERS, Duration::from_secs(bench.seconds), move || {
+        let client = client.clone();
+        async move {
+            JobBuilder::<T>::new(load::payload()).enqueue(&client).await?;
+            Ok(())
+        }
+    });
+    let rate = rate.await?;
+    worker.stop().await?;
+    pool.close().await;
+    fresh.drop().await?;
+    Ok(rate)
 }
 
 async fn enqueue(pool: &PgPool, producers: u32, span: Duration) -> Result<f64> {

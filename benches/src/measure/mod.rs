@@ -13,22 +13,39 @@ use crate::figures::Section;
 pub(crate) struct Measurement {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
+    /// Whether it is among those that are measured quickly where none is named.
+    pub(crate) quick: bool,
     pub(crate) run: fn(&Bench) -> Run<'_>,
 }
 
 type Run<'a> = Pin<Box<dyn Future<Output = Result<Vec<Section>>> + 'a>>;
 
 macro_rules! measurements {
-    ($($name:ident)*) => {
+    ($($name:ident: $quick:literal,)*) => {
         $(mod $name;)*
 
         /// Everything that can be measured, in the order in which it is.
         pub(crate) const ALL: &[Measurement] = &[$(Measurement {
             name: stringify!($name),
             about: $name::ABOUT,
+            quick: $quick,
             run: |bench| Box::pin($name::run(bench)),
         }),*];
     };
 }
 
-measurements! { drain enqueue_bulk enqueue_single latency limits ticks }
+measurements! {
+    drain: true,
+    enqueue_bulk: true,
+    enqueue_single: true,
+    latency: true,
+    limits: true,
+    ticks: true,
+    steady: false,
+    comforts: false,
+    backlog: false,
+    shapes: false,
+    workers: false,
+}
+
+pub(crate) use workers::{URL as WORKER_URL, work};

@@ -42,7 +42,7 @@ const DOZE: Duration = Duration::from_secs(10);
 /// When to look once more after falling asleep, for what was in flight then: producers that take half of that look at the flag again.
 const SETTLED: Duration = Duration::from_millis(100);
 /// After so much work without a pause a worker says that it is awake: sooner, every job in a trickle would cost a write.
-const BUSY: Duration = Duration::from_secs(10);
+const BUSY: Duration = Duration::from_millis(100);
 /// How long to let freed slots add up while there is a backlog, so that a claim wins more than one job.
 const LINGER: Duration = Duration::from_millis(2);
 /// The most jobs of one claim: beyond it the statement grows and the rate doesn't.

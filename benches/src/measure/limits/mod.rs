@@ -10,9 +10,9 @@ use pgq::{Client, Task, Worker};
 use tokio::sync::mpsc;
 use tokio::time::{Duration, sleep, timeout};
 
-use super::drain::drain;
 use crate::bench::Bench;
 use crate::database::client;
+use crate::drain::Drain;
 use crate::figures::{Section, median, millis, percentile, ratio, section};
 use crate::load::{self, App, Starts, baton};
 
@@ -23,19 +23,12 @@ pub(super) const ABOUT: &str =
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
-    let (mut off, mut on, mut keyed) = (vec![], vec![], vec![]);
-    for round in 1..=bench.rounds {
-        for turn in [0, 1, 2].map(|turn| if round % 2 == 1 { turn } else { 2 - turn }) {
-            match turn {
-                0 => off.push(drain::<load::noop>(bench, 0).await?),
-                1 => on.push(drain::<load::noop_limited>(bench, 0).await?),
-                _ => keyed.push(drain::<load::noop_keyed>(bench, 0).await?),
-            }
-        }
-        let last = |rates: &[f64]| rates.last().copied().unwrap_or_default();
-        let (off, on, keyed) = (last(&off), last(&on), last(&keyed));
-        eprintln!("  round {round}: off {off:.0}/s, on {on:.0}/s, with keys {keyed:.0}/s");
-    }
+    let measure = async |which| match which {
+        0 => Ok(Drain::of(bench).run::<load::noop>().await?.rate),
+        1 => Ok(Drain::of(bench).run::<load::noop_limited>().await?.rate),
+        _ => Ok(Drain::of(bench).run::<load::noop_keyed>().await?.rate),
+    };
+    let [off, on, keyed] = bench.in_turns(["off", "on", "with keys"], measure, |rate| *rate).await?;
     let figures = [
         ("off_per_s", median(&off)),
         ("on_per_s", median(&on)),

@@ -1,8 +1,7 @@
 -- What is counted at gates and doesn't run: of workers that are gone, or, if $1 is given, of that lease, what it no longer holds.
--- The gates.
+-- The gates. A look-up for each: as a join it may read all jobs.
 delete from @pass as pass
 where case when $1::bigint is null then not exists (select from @worker where id = pass.lease and gone is null)
            else pass.lease = $1 end
-  and not exists (
-    select from @job as job where job.id = pass.job and job.lease = pass.lease and job.epoch = pass.epoch)
+  and (select id from @job where id = pass.job and lease = pass.lease and epoch = pass.epoch) is null
 returning gate

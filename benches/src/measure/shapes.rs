@@ -1,0 +1,39 @@
+//! Payloads of other sizes, and jobs of many queues.
+
+use anyhow::Result;
+
+use super::drain::drain_raw;
+use crate::bench::Bench;
+use crate::drain::Drain;
+use crate::figures::{Section, median, ratio, section};
+use crate::load;
+
+pub(super) const ABOUT: &str = "drains of payloads of 1 kB to 100 kB beside bare SQL, and of 100 queues beside one";
+
+/// Section and bytes of a payload.
+const SIZES: [(&str, usize); 3] = [("payload_1kb", 1_000), ("payload_10kb", 10_000), ("payload_100kb", 100_000)];
+/// So many bytes are enough for a round.
+const ENOUGH: usize = 200 << 20;
+const QUEUES: u32 = 100;
+
+pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
+    let mut sections = Vec::new();
+    for (name, payload) in SIZES {
+        let jobs = bench.jobs.min(u32::try_from(ENOUGH / payload / bench.scale as usize)?).max(load::BATCH);
+        let drain = Drain { jobs, payload, ..Drain::of(bench) };
+        let measure = async |which| match which {
+            0 => Ok(drain.run::<load::noop>().await?.rate),
+            _ => drain_raw(bench, jobs, payload).await,
+        };
+        let [ours, bare] = bench.in_turns([name, "raw"], measure, |rate| *rate).await?;
+        let figures =
+            [("jobs_per_s", median(&ours)), ("raw_per_s", median(&bare)), ("ratio_to_raw", ratio(&ours, &bare))];
+        sections.push(section(name, figures));
+    }
+    let drains = [1, QUEUES].map(|queues| Drain { queues, ..Drain::of(bench) });
+    let measure = async |which: usize| Ok(drains[which].run::<load::noop>().await?.rate);
+    let [one, many] = bench.in_turns(["1 queue", "100 queues"], measure, |rate| *rate).await?;
+    let figures = [("one_per_s", median(&one)), ("hundred_per_s", median(&many)), ("ratio", ratio(&many, &one))];
+    sections.push(section("queues", figures));
+    Ok(sections)
+}

@@ -1,0 +1,81 @@
+//! How fast several worker processes empty one queue.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use pgq::{Client, Pausable, Task, Worker};
+use sqlx::{ConnectOptions, PgPool};
+use tokio::io::AsyncReadExt;
+use tokio::process::{Child, Command};
+use tokio::time::sleep;
+
+use crate::bench::Bench;
+use crate::database::client;
+use crate::figures::{Section, median, per_second, section};
+use crate::load::{self, App, noop};
+
+pub(super) const ABOUT: &str = "1 to 16 worker processes empty one queue";
+
+/// What a worker process is told: where the queue is, and its slots.
+pub(crate) const URL: &str = "PGQ_BENCH_WORKER_URL";
+const SLOTS: &str = "PGQ_BENCH_WORKER_SLOTS";
+
+const FLEETS: [u32; 5] = [1, 2, 4, 8, 16];
+const NAMES: [&str; 5] = ["per_s_1", "per_s_2", "per_s_4", "per_s_8", "per_s_16"];
+const LOOK: Duration = Duration::from_millis(2);
+
+pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
+    let measure = async |which: usize| drain(bench, FLEETS[which]).await;
+    let found = bench.in_turns(["1", "2", "4", "8", "16"], measure, |rate| *rate).await?;
+    Ok(vec![section("workers", NAMES.into_iter().zip(found.map(|rates| median(&rates))))])
+}
+
+async fn drain(bench: &Bench, workers: u32) -> Result<f64> {
+    let fresh = bench.server.fresh().await?;
+    let pool = fresh.pool(2).await?;
+    let client = client(&pool)?;
+    load::fill::<noop>(&client, bench.jobs).await?;
+    let held = || Pausable::Task(noop::NAME.to_owned());
+    client.pause(held(), "until all are there", None).await?;
+    let url = fresh.options().to_url_lossy().to_string();
+    let fleet: Vec<Child> = (0..workers).map(|_| start(&url, bench.slots)).collect::<Result<_>>()?;
+    until(&pool, "select count(*) from pgq.worker where gone is null", i64::from(workers)).await?;
+    let start = Instant::now();
+    client.resume(held()).await?;
+    until(&pool, "select count(*) from (select from pgq.job limit 1) as left_over", 0).await?;
+    let rate = per_second(bench.jobs, start.elapsed());
+    for mut worker in fleet {
+        // It ends with its input.
+        drop(worker.stdin.take());
+        worker.wait().await?;
+    }
+    pool.close().await;
+    fresh.drop().await?;
+    Ok(rate)
+}
+
+fn start(url: &str, slots: usize) -> Result<Child> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.env(URL, url).env(SLOTS, slots.to_string()).stdin(Stdio::piped()).kill_on_drop(true);
+    command.spawn().context("a worker process can't start")
+}
+
+async fn until(pool: &PgPool, query: &'static str, count: i64) -> Result<()> {
+    while sqlx::query_scalar::<_, i64>(query).fetch_one(pool).await? != count {
+        sleep(LOOK).await;
+    }
+    Ok(())
+}
+
+/// The worker process: runs until its input ends.
+pub(crate) async fn work(url: &str) -> Result<()> {
+    let pool = sqlx::postgres::PgPoolOptions::new().max_connections(2).connect(url).await?;
+    let slots = std::env::var(SLOTS).ok().and_then(|slots| slots.parse().ok()).unwrap_or(1_000);
+    let client: Client = client(&pool)?;
+    let builder = Worker::builder().client(client).only([noop::NAME]).tasks_only().slots(slots);
+    let worker = builder.resources(App::silent()).spawn().await?;
+    tokio::io::stdin().read_to_end(&mut Vec::new()).await?;
+    worker.stop().await?;
+    Ok(())
+}
