@@ -339,15 +339,22 @@ async fn the_job_of_a_killed_worker_runs_elsewhere_long_before_its_lease_is_over
         tokio::select! { line = first.line() => line, line = second.line() => line }
     };
     assert_eq!(lines.await, "waiting");
-    // Both have beaten since, so each has seen the other.
-    let beaten = "select count(*) = 2 from pgq.worker where beat > started + interval '1.5 seconds'";
-    until(&pool, beaten).await;
+    // Each looks around between two beats, so each has seen the other.
+    both_beat(&pool).await;
+    both_beat(&pool).await;
     first.signal("KILL").await;
     let crashed = format!(
         "select exists (select from pgq.job where id = any ('{{{id},{other}}}') and crashes = 1 and lease is not null)"
     );
     tokio::time::timeout(Duration::from_secs(20), until(&pool, &crashed)).await.expect("it runs again soon");
     second.signal("TERM").await;
+}
+
+/// Until two workers have beaten once more.
+async fn both_beat(pool: &pgq::sqlx::PgPool) {
+    let last = pgq::sqlx::query_scalar("select max(beat)::text from pgq.worker").fetch_one(pool);
+    let last: String = last.await.unwrap();
+    until(pool, &format!("select count(*) = 2 from pgq.worker where beat > '{last}'")).await;
 }
 
 /// Until a query says so. Polled, because a database tells nobody.
