@@ -58,6 +58,7 @@ async fn a_poll_only_worker_locks_nothing_and_is_not_declared_gone_by_sight() {
     let locks = sqlx::query_scalar::<_, i64>(locks).bind(polling.lease().0);
     assert_eq!(locks.fetch_one(world.hearing.pool().unwrap()).await.unwrap(), 0);
     for _ in 0..3 {
+        assert_eq!(others.renew().await.unwrap(), Renewal::Alive { cancelled: Vec::new() });
         assert_eq!(others.watch().await.unwrap(), Watched::default(), "it was never there to be missed");
         world.clock.advance(Duration::from_secs(1));
     }

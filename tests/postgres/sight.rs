@@ -12,6 +12,8 @@ const HALF_A_SECOND: Duration = Duration::from_millis(500);
 const NOBODY: Watched = Watched { gone: 0, missing: false };
 
 async fn watch(pulse: &mut Box<dyn Pulse>) -> Watched {
+    // What there is to be seen it sees with its beat.
+    pulse.renew().await.unwrap();
     pulse.watch().await.unwrap()
 }
 

@@ -166,8 +166,8 @@ pub trait Pulse: Send {
     /// Extends the lease of the worker and so of every job it runs.
     fn renew(&mut self) -> Answer<'_, Renewal>;
 
-    /// Looks for workers whose connections have ended, and declares them gone. Where there are no connections nobody is
-    /// missed.
+    /// Declares workers gone whose connections have ended, by what the last [`renew`](Self::renew) saw. Where there are no
+    /// connections nobody is missed.
     fn watch(&mut self) -> Answer<'_, Watched>;
 
     /// Waits for the next notice. Cancelling the wait loses nothing.

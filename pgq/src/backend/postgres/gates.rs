@@ -200,12 +200,11 @@ impl PgSession {
         self.call(call).await
     }
 
-    /// Lets those go who wait at gates that open; how many, and how long until the next gate opens.
-    pub(super) async fn open_gates(&self, step: u32) -> Result<(u32, Option<Duration>)> {
+    /// Lets those go who wait at gates that open, the first so soon; how many, and how long until the next gate opens.
+    pub(super) async fn open_gates(&self, step: u32, first: Option<Duration>) -> Result<(u32, Option<Duration>)> {
         let again = self.look_again().await?;
-        let mut next = self.next_gate().await?;
-        if next.is_none_or(|next| !next.is_zero()) {
-            return Ok((0, next.into_iter().chain(again).min()));
+        if first.is_none_or(|first| !first.is_zero()) {
+            return Ok((0, first.into_iter().chain(again).min()));
         }
         let mut transaction = self.engine().begin_with(CUT_OFF).await?;
         let query = self.statements.due_gates.query().bind(i64::from(step)).bind(self.now());
@@ -213,7 +212,7 @@ impl PgSession {
         let call = if due.is_empty() { Call::nobody() } else { unpark(&self.holder(), &mut transaction, &due).await? };
         transaction.commit().await.map_err(database)?;
         self.tell_of_ready(&call).await?;
-        next = self.next_gate().await?;
+        let next = self.next_gate().await?;
         Ok((unsigned(call.jobs()), next.into_iter().chain(again).min()))
     }
 

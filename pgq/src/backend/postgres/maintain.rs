@@ -24,7 +24,7 @@ impl PgSession {
         let lock = self.statements.namespace.lock("promote");
         let query = self.statements.promote.query().bind(i64::from(step)).bind(self.now()).bind(lock);
         let rows = self.engine().rows(query).await?;
-        let (mut call, mut moved, mut next) = (Call::nobody(), 0, None);
+        let (mut call, mut moved, mut next, mut opens) = (Call::nobody(), 0, None, None);
         for row in &rows {
             if let Some(queue) = column::<Option<&str>, _>(row, 0)? {
                 let jobs: u32 = unsigned(column::<i64, _>(row, 2)?);
@@ -32,27 +32,31 @@ impl PgSession {
                 moved += jobs;
             }
             next = column::<Option<i64>, _>(row, 3)?.map(|micros| Duration::from_micros(unsigned(micros)));
+            opens = column::<Option<i64>, _>(row, 4)?.map(|micros| Duration::from_micros(unsigned(micros.max(0))));
         }
         if moved > 0 {
             self.passed().mark_behind();
         }
         self.call(&call).await?;
-        let (opened, opens) = self.open_gates(step).await?;
+        let (opened, opens) = self.open_gates(step, opens).await?;
         (moved, next) = (moved + opened, next.into_iter().chain(opens).min());
         Ok(Promoted { moved, next })
     }
 
-    /// How many are gone, and how long until the next one may be.
-    async fn declare_gone(&self) -> Result<(u32, Option<Duration>)> {
-        let Word::Of(span) = self.witness.word() else { return Ok((0, None)) };
+    /// How many are gone, how long until the next one may be, and whether anything of them is left to settle.
+    async fn declare_gone(&self) -> Result<(u32, Option<Duration>, bool)> {
+        let Word::Of(span) = self.witness.word() else { return Ok((0, None, true)) };
         let query = self.statements.declare_gone.query().bind(self.lease.0).bind(self.now()).bind(span.map(micros));
         let row = self.engine().row(query).await?;
         let next = column::<Option<i64>, _>(&row, 1)?.map(|micros| Duration::from_micros(unsigned(micros)));
-        Ok((unsigned(column::<i64, _>(&row, 0)?), next))
+        Ok((unsigned(column::<i64, _>(&row, 0)?), next, column(&row, 2)?))
     }
 
     async fn rescue_step(&self, step: u32) -> Result<Rescued> {
-        let (gone, next) = self.declare_gone().await?;
+        let (gone, next, left) = self.declare_gone().await?;
+        if !left {
+            return Ok(Rescued { next, ..Rescued::default() });
+        }
         let mut transaction = self.begin_scan().await?;
         let query = self.statements.free.query().bind(i64::from(step)).bind(self.now());
         let query = query.bind(i32::from(crash::SUSPECT)).bind(i32::from(crash::MOST)).bind(micros(crash::PAUSE));
@@ -128,6 +132,7 @@ impl PgSession {
     async fn prune_step(&self, step: u32) -> Result<Pruned> {
         // Passes whose attempts have ended while that couldn't be said.
         self.leave_lost(true).await?;
+        self.engine().run(self.statements.forget_workers.query().bind(self.now())).await?;
         let until = self.pruned_until().map(Instant);
         let query = self.statements.prune.query().bind(i64::from(step)).bind(self.now()).bind(until);
         let row = self.engine().row(query).await?;

@@ -70,7 +70,13 @@ const ENGINE: &[Expected] = &[
         "Tid Scan"
     ),
     expected!("expire", "Index Scan using job_expires", "Index Scan using task_pkey", "Tid Scan"),
-    expected!("promote", "Index Scan using job_deferred", "Index Only Scan using job_deferred", "Tid Scan"),
+    expected!(
+        "promote",
+        "Index Scan using job_deferred",
+        "Index Only Scan using job_deferred",
+        "Index Only Scan using gate_opens",
+        "Tid Scan"
+    ),
     expected!(
         "prune",
         "Index Scan using history_default_expires_idx",

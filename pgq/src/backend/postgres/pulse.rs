@@ -24,8 +24,13 @@ pub(super) struct PgPulse {
     statements: Arc<Statements>,
     clock: Clock,
     sight: Sight,
+    /// What the last beat saw, until somebody looks at it.
+    seen: Option<Seen>,
     witness: Arc<Witness>,
 }
+
+/// By whose eyes, and whom.
+type Seen = (i32, Vec<Sighting>);
 
 /// The connection that it beats on.
 enum Voice {
@@ -61,15 +66,19 @@ impl PgPulse {
         };
         let witness = Arc::clone(&session.witness);
         let (statements, clock) = (Arc::clone(&session.statements), session.clock.clone());
-        Ok(Self { lease: session.lease, voice, statements, clock, sight: Sight::default(), witness })
+        Ok(Self { lease: session.lease, voice, statements, clock, sight: Sight::default(), seen: None, witness })
     }
 
     async fn beat(&mut self) -> Result<Renewal> {
         let (witness, clock) = (Arc::clone(&self.witness), self.clock.clone());
         let sent = witness.send(&clock);
-        let query = self.statements.renew.query().bind(self.lease.0).bind(self.clock.fixed().map(Instant));
+        let hears = self.hears();
+        let statement = if hears { &self.statements.beat } else { &self.statements.renew };
+        let query = statement.query().bind(self.lease.0).bind(self.clock.fixed().map(Instant));
         let rows = self.rows(query).await?;
         sent.accepted();
+        // What is seen through a pooler was seen through somebody else's connection.
+        self.seen = if hears { Some(read_seen(&rows)?) } else { None };
         let mut cancelled = Vec::new();
         for row in &rows {
             if !column::<bool, _>(row, 0)? {
@@ -84,11 +93,8 @@ impl PgPulse {
     }
 
     async fn look_around(&mut self) -> Result<Watched> {
-        let rows = self.rows(self.statements.watch.query().bind(self.lease.0)).await?;
-        let eyes = rows.first().map_or(Ok(0), |row| column(row, 3))?;
-        let others: Vec<Sighting> =
-            rows.iter().map(read_sighting).filter_map(Result::transpose).collect::<Result<_>>()?;
-        let lost = self.sight.look(eyes, &others, &self.clock);
+        let lost =
+            self.seen.take().map(|(eyes, others)| self.sight.look(eyes, &others, &self.clock)).unwrap_or_default();
         let gone = if lost.is_empty() { 0 } else { self.declare(lost).await? };
         Ok(Watched { gone, missing: self.sight.misses_somebody() })
     }
@@ -121,9 +127,15 @@ impl PgPulse {
 }
 
 /// There is always a row, which tells whose eyes these are.
+fn read_seen(rows: &[PgRow]) -> Result<Seen> {
+    let eyes = rows.first().map_or(Ok(0), |row| column(row, 7))?;
+    let others = rows.iter().map(read_sighting).filter_map(Result::transpose).collect::<Result<_>>()?;
+    Ok((eyes, others))
+}
+
 fn read_sighting(row: &PgRow) -> Result<Option<Sighting>> {
-    let Some(lease) = column::<Option<i64>, _>(row, 0)? else { return Ok(None) };
-    Ok(Some(Sighting { lease: Lease(lease), beat: instant(row, 1)?, held: column(row, 2)? }))
+    let Some(lease) = column::<Option<i64>, _>(row, 4)? else { return Ok(None) };
+    Ok(Some(Sighting { lease: Lease(lease), beat: instant(row, 5)?, held: column(row, 6)? }))
 }
 
 /// The worker's channel. Leases are drawn from 64 bits, so channels of different namespaces don't meet.
@@ -137,10 +149,7 @@ impl Pulse for PgPulse {
     }
 
     fn watch(&mut self) -> Answer<'_, Watched> {
-        Box::pin(async move {
-            // What is seen through a pooler was seen through somebody else's connection.
-            if self.hears() { self.look_around().await } else { Ok(Watched::default()) }
-        })
+        Box::pin(self.look_around())
     }
 
     fn hears(&self) -> bool {

@@ -2,7 +2,8 @@
 -- have been accepted in µs, null where none has failed. A beat counts from no earlier than the start of the asker, of this
 -- connection of his and of those beats, so that a server which was away, or refused beats, for longer than a lease kills
 -- nobody when it returns: everybody has a lease's time to beat again. Nobody declares himself gone: after a pause of the
--- whole process the next beat is as near as this. How many are gone, and how many µs until the next one may be.
+-- whole process the next beat is as near as this. How many are gone, how many µs until the next one may be, and whether there
+-- is anything left to settle of those that are: jobs, passes, shares of limits, or wishes to cancel that nobody heard.
 --
 -- `for update` conflicts with the `for key share` of a claim in flight, which an update alone would not: such a worker is
 -- left for the next time, and a claim that comes later waits here and then finds the worker gone.
@@ -26,4 +27,21 @@ lasting as (
   select other.span - (asker.now - greatest(other.beat, asker.since)) as rest
   from asker, @worker as other
   where other.gone is null and other.id <> asker.id)
-select (select count(*) from gone), (select (extract(epoch from min(rest)) * 1000000)::bigint from lasting where rest >= interval '0')
+select (select count(*) from gone),
+       (select (extract(epoch from min(rest)) * 1000000)::bigint from lasting where rest >= interval '0'),
+       exists (select from gone)
+       or exists (select from @worker where gone is not null and freed is null)
+       or exists (
+         select from @pass as pass
+         where not exists (select from @worker where id = pass.lease and gone is null))
+       or exists (
+         select from @share as share
+         where not exists (select from @worker where id = share.worker and gone is null))
+       or exists (
+         select from @signal as signal
+         where not exists (
+           select
+           from @worker as worker
+           cross join lateral (
+             select from @job where id = signal.job and lease = worker.id and epoch = signal.epoch limit 1) as running
+           where worker.id = signal.worker and worker.gone is null))

@@ -18,6 +18,12 @@ waiting as (
   order by run_at, id
   limit 1)
 select moved.queue, moved.task, moved.jobs,
-       (select (extract(epoch from run_at - coalesce($2, statement_timestamp())) * 1000000)::bigint from waiting) as next
+       (select (extract(epoch from run_at - coalesce($2, statement_timestamp())) * 1000000)::bigint from waiting) as next,
+       -- The next gate of a limit key.
+       (select ceil(extract(epoch from opens - coalesce($2, statement_timestamp())) * 1000000)::bigint
+        from @gate
+        where opens > '-infinity'
+        order by opens
+        limit 1) as opens
 from (select) as always
 left join (select queue, task, count(*) as jobs from moved group by queue, task) as moved on true

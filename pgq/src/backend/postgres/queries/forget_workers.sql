@@ -1,0 +1,2 @@
+-- Workers that are gone for an hour, and of which nothing is left; $1 the time.
+delete from @worker where gone < coalesce($1::timestamptz, clock_timestamp()) - interval '1 hour' and freed is not null
