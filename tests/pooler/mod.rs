@@ -2,6 +2,7 @@
 //! `conformance`), and what only there can go wrong. With the feature `pooler`: `bash .ci/pooler`.
 
 pub(crate) mod bouncer;
+mod gates;
 mod outage;
 mod programs;
 mod refused;

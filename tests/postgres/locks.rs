@@ -109,7 +109,7 @@ async fn handing_back_waits_for_claims_in_flight() {
     let won = sqlx::query("update pgq.job set lease = $1, epoch = 1, attempt = 1 where id = $2");
     won.bind(session.lease().0).bind(id.0).execute(&mut *in_flight).await.unwrap();
     in_flight.commit().await.unwrap();
-    assert_eq!(releasing.await.unwrap(), 1);
+    assert_eq!(releasing.await.unwrap().released, 1);
     assert_eq!(world.state(id).await.unwrap(), State::Available);
 }
 
@@ -301,4 +301,57 @@ async fn who_stood_before_its_gates_when_its_worker_died_bears_no_blame() {
     );
     other.rescue(9).await.unwrap();
     assert_eq!(ids(&claim(&other, &["a"], 9).await.unwrap()), put);
+}
+
+#[tokio::test]
+async fn who_stood_before_a_gate_that_is_not_there_yet_bears_no_blame_either() {
+    let world = World::postgres().await;
+    let (doomed, put) = one_at_a_time(&world, &["1"]).await;
+    let other = session(&world).await;
+    assert_eq!(ids(&claim(&doomed, &["a"], 9).await.unwrap()), put);
+    // As if it had died before it had put the gate in.
+    let pool = world.client.pool().unwrap();
+    sqlx::raw_sql("delete from pgq.pass; delete from pgq.gate").execute(pool).await.unwrap();
+    world.clock.advance(SPAN * 2);
+    other.attend().await.unwrap().renew().await.unwrap();
+    assert_eq!(other.rescue(9).await.unwrap().freed, 1);
+    let standing = world.job(put[0]).await.unwrap();
+    assert_eq!((standing.state, standing.attempt, standing.crashes), (State::Available, 0, 0));
+}
+
+#[tokio::test]
+async fn a_pass_that_is_written_while_lost_ones_are_looked_for_stays() {
+    let world = World::postgres().await;
+    let (session, put) = one_at_a_time(&world, &["1"]).await;
+    claim(&session, &["a"], 9).await.unwrap();
+    let pool = world.client.pool().unwrap();
+    // One of an earlier claim was left behind, and its next claim's is being written.
+    sqlx::query("update pgq.pass set epoch = 0").execute(pool).await.unwrap();
+    let mut next = pool.begin().await.unwrap();
+    sqlx::query("update pgq.pass set epoch = 1").execute(&mut *next).await.unwrap();
+    let pruning = tokio::spawn({
+        let session = Arc::clone(&session);
+        async move { session.prune(9).await.unwrap() }
+    });
+    until_waits(&world, "and query like '%delete from%'").await;
+    next.commit().await.unwrap();
+    pruning.await.unwrap();
+    let passes: i64 = sqlx::query_scalar("select count(*) from pgq.pass").fetch_one(pool).await.unwrap();
+    assert_eq!(passes, 1, "{put:?} runs");
+}
+
+#[tokio::test]
+async fn a_claim_that_the_server_forgot_is_told_and_its_number_is_not_given_twice() {
+    let world = World::postgres().await;
+    let put = world.put(vec![job("a"), job("a")]).await.unwrap();
+    let session = session(&world).await;
+    let won = claim(&session, &["a"], 9).await.unwrap();
+    // As a crash that comes before the claim of the first is on disk.
+    let forget = "update pgq.job set lease = null, epoch = 0, attempt = 0 where id = $1";
+    sqlx::query(forget).bind(put[0].0).execute(world.client.pool().unwrap()).await.unwrap();
+    let kept: Vec<_> = won.iter().map(|job| (job.id, job.epoch)).collect();
+    let reconciled = session.release_all_but(kept.clone()).await.unwrap();
+    assert_eq!((reconciled.released, reconciled.forgotten), (0, kept[..1].to_vec()));
+    let again = claim(&session, &["a"], 9).await.unwrap();
+    assert_eq!(again.iter().map(|job| (job.id, job.epoch)).collect::<Vec<_>>(), [(put[0], 2)]);
 }

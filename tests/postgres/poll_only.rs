@@ -128,3 +128,29 @@ async fn a_poll_only_worker_cannot_stop_for_hearing_nothing() {
     let error = worker.spawn().await.unwrap_err();
     assert!(error.is_invalid() && error.to_string().contains("poll-only"), "{error}");
 }
+
+#[pgq::task]
+async fn rerun() -> Result<(), pgq::BoxError> {
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_crash_of_the_server_gave_back_to_a_worker_that_could_not_notice_runs_within_a_minute() {
+    let world = World::poll_only().await;
+    let builder = pgq::Worker::<()>::builder().client(world.client.clone()).tasks(pgq::tasks![rerun]);
+    let worker = builder.spawn().await.unwrap();
+    let pool = world.hearing.pool().unwrap();
+    let id = rerun::job(()).delay(Duration::from_hours(1)).enqueue(&world.client).await.unwrap().id();
+    // As if its end had been acknowledged, and then forgotten.
+    let forgotten =
+        "update pgq.job set lane = 0, lease = (select id from pgq.worker), epoch = 1, attempt = 1 where id = $1";
+    sqlx::query(forgotten).bind(id.0).execute(pool).await.unwrap();
+    let completed = async {
+        while world.state(id).await.unwrap() != pgq::State::Completed {
+            world.clock.advance(Duration::from_millis(500));
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), completed).await.expect("it runs");
+    worker.stop().await.unwrap();
+}

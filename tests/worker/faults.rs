@@ -9,8 +9,8 @@ use pgq::backend::{
     Advance, Agenda, Answer, Ask, Backend, Batch, Bounds, Cancellation, Change, Claim, Declaration, Declared, Deletion,
     Discarded, Edited, Ended, Enqueued, Firing, Found, JobInfo, Lease, LimitInfo, LimitName, Maintain, Migrated,
     NewJob, Notice, Operate, Pausable, Pause, PoolName, PoolView, Portion, Produce, Promoted, Pruned, Pulse,
-    Registration, Renewal, Rescued, Retrial, Scheduled, Search, Session, Ticked, Transaction, Verdict, Want, Watched,
-    Whereabouts, Work,
+    Reconciled, Registration, Renewal, Rescued, Retrial, Scheduled, Search, Session, Ticked, Transaction, Verdict,
+    Want, Watched, Whereabouts, Work,
 };
 use pgq::testing::{ManualClock, stepper};
 use pgq::{Client, Context, Env, Error, JobId, Resources, Result, State, Timestamp, Worker};
@@ -299,7 +299,7 @@ impl Work for Unsteady {
         })
     }
 
-    fn release_all_but(&self, kept: Vec<(JobId, u32)>) -> Answer<'_, u32> {
+    fn release_all_but(&self, kept: Vec<(JobId, u32)>) -> Answer<'_, Reconciled> {
         self.inner.release_all_but(kept)
     }
 

@@ -34,7 +34,7 @@ pub(crate) use waits::NAMED;
 pub use waits::{LimitWait, WaitsFor, Whereabouts};
 pub use worker::{
     Batch, Cancelled, Claim, Declaration, Declared, Discarded, Ended, Group, Lost, Notice, Promoted, Pruned,
-    Registration, Renewal, Rescued, Verdict, Want, Watched,
+    Reconciled, Registration, Renewal, Rescued, Verdict, Want, Watched,
 };
 
 use std::future::Future;
@@ -142,9 +142,10 @@ pub trait Work: Send + Sync {
     /// Writes how attempts ended, each fenced on (id, lease, epoch); one verdict for each, in order.
     fn finish(&self, ended: Vec<Ended>) -> Answer<'_, Vec<Verdict>>;
 
-    /// Hands back what the lease holds but for these claims (job, epoch), attempts refunded; how many. After a claim whose
-    /// answer was lost nobody else could: the worker lives, and so does its lease.
-    fn release_all_but(&self, kept: Vec<(JobId, u32)>) -> Answer<'_, u32>;
+    /// Hands back what the lease holds but for these claims (job, epoch), attempts refunded. After a claim whose
+    /// answer was lost nobody else could: the worker lives, and so does its lease. Which of these claims it doesn't hold is told
+    /// too, and none of their numbers is given twice.
+    fn release_all_but(&self, kept: Vec<(JobId, u32)>) -> Answer<'_, Reconciled>;
 
     /// Whether anything of these is available, running, due or to be retried, whoever it is that has it.
     fn unfinished(&self, wants: Arc<[Want]>) -> Answer<'_, bool>;

@@ -221,6 +221,15 @@ pub struct Promoted {
     pub next: Option<Duration>,
 }
 
+/// What a lease holds and what a worker knows of, brought together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reconciled {
+    /// How many jobs were handed back that the worker didn't know of.
+    pub released: u32,
+    /// The worker's claims (job, epoch) that the lease doesn't hold: they have ended, or were forgotten.
+    pub forgotten: Vec<(JobId, u32)>,
+}
+
 /// What a step of rescue did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rescued {

@@ -105,7 +105,9 @@ impl Claimer {
     async fn settle_doubts(&self) -> Result<()> {
         let doubts = self.engine.doubts.count();
         if doubts > 0 {
-            self.engine.session.release_all_but(self.engine.held.claims()).await?;
+            let reconciled = self.engine.session.release_all_but(self.engine.held.claims()).await?;
+            // Those that have ended meanwhile feel nothing of it.
+            self.engine.held.lose(&reconciled.forgotten);
             self.engine.doubts.settle(doubts);
         }
         Ok(())

@@ -108,6 +108,12 @@ impl Held {
         Gone { suspect: suspects > 0, ticked: gone.iter().any(|grip| grip.0.ticked) }
     }
 
+    /// The claims (job, epoch) are no longer this worker's, and their attempts, if they still run, are told so.
+    pub(super) fn lose(&self, claims: &[(JobId, u32)]) {
+        let lost: Vec<Grip> = self.with(|held| claims.iter().filter_map(|claim| held.get(claim).cloned()).collect());
+        lost.iter().for_each(Grip::lose);
+    }
+
     /// Cancels a job if this claim of it still runs.
     pub(super) fn cancel(&self, Cancelled { id, epoch, why }: &Cancelled) {
         let grip = self.with(|held| held.get(&(*id, *epoch)).cloned());

@@ -11,8 +11,8 @@ use super::Memory;
 use super::row::{Lane, Place, Row};
 use super::store::Store;
 use crate::backend::{
-    Advance, Answer, Ask, Batch, Claim, Ended, Notice, PoolName, PoolView, Portion, Pulse, Renewal, Verdict, Want,
-    Watched, Work,
+    Advance, Answer, Ask, Batch, Claim, Ended, Notice, PoolName, PoolView, Portion, Pulse, Reconciled, Renewal,
+    Verdict, Want, Watched, Work,
 };
 
 /// A worker's end. It is `Memory` with a lease: what it may do stands in the store.
@@ -52,7 +52,7 @@ impl Work for Session {
         self.memory.answer(move |store| ended.iter().map(|ended| store.finish(self.lease, ended)).collect())
     }
 
-    fn release_all_but(&self, kept: Vec<(JobId, u32)>) -> Answer<'_, u32> {
+    fn release_all_but(&self, kept: Vec<(JobId, u32)>) -> Answer<'_, Reconciled> {
         self.memory.answer(move |store| store.release_all_but(self.lease, &kept))
     }
 
@@ -91,10 +91,13 @@ impl Store {
         claim.0 == id && self.jobs.get(&id).is_some_and(|row| row.epoch == claim.1)
     }
 
-    fn release_all_but(&mut self, lease: Lease, kept: &[(JobId, u32)]) -> u32 {
+    fn release_all_but(&mut self, lease: Lease, kept: &[(JobId, u32)]) -> Reconciled {
         let held = self.held.get(&lease).into_iter().flatten();
         let ids: Vec<_> = held.copied().filter(|id| !kept.iter().any(|kept| self.is_claim(*id, *kept))).collect();
-        ids.into_iter().filter_map(|id| self.change(id, Row::release)).map(|()| 1).sum()
+        let released = ids.into_iter().filter_map(|id| self.change(id, Row::release)).map(|()| 1).sum();
+        let mut forgotten = kept.to_vec();
+        forgotten.retain(|kept| !self.held.get(&lease).into_iter().flatten().any(|id| self.is_claim(*id, *kept)));
+        Reconciled { released, forgotten }
     }
 }
 

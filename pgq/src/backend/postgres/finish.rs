@@ -37,6 +37,7 @@ pub(super) async fn finish(session: &PgSession, ended: Vec<Ended>) -> Result<Vec
     }
     let verdicts = verdicts(&session.holder(), &mut visit, &claims, &written).await?;
     visit.end().await?;
+    session.call(&call).await?;
     if !gated.is_empty() {
         let busy =
             claims.iter().zip(&verdicts).filter(|(_, verdict)| **verdict == Verdict::Busy).map(|(claim, _)| *claim);
@@ -45,7 +46,6 @@ pub(super) async fn finish(session: &PgSession, ended: Vec<Ended>) -> Result<Vec
         let left = gated.into_iter().filter(|passed| !busy.contains(&passed.claim)).collect();
         session.leave_gates(left).await?;
     }
-    session.call(&call).await?;
     Ok(verdicts)
 }
 

@@ -47,6 +47,9 @@ const STEP: u32 = 1_000;
 const CUT_OFF: &str = "set local idle_in_transaction_session_timeout = '3s'";
 /// And so long they wait where there is other work to do meanwhile.
 const PATIENCE: &str = "set local idle_in_transaction_session_timeout = '3s'; set local lock_timeout = '200ms'";
+/// The same for who passes: a pass that a crash of the server took back would let another one beside it.
+const PASSING: &str = "set local synchronous_commit = on; set local idle_in_transaction_session_timeout = '3s'; \
+    set local lock_timeout = '200ms'";
 /// When to look once more at gates that somebody had locked.
 const LOOK: Duration = Duration::from_secs(1);
 /// The most gates that a worker remembers to exist.
@@ -70,7 +73,7 @@ impl PgSession {
         let (mut through, mut held_up, mut passes) = (Vec::with_capacity(jobs.len()), Vec::new(), Vec::new());
         for job in jobs {
             if !job.limit_keys.iter().all(|name| locked.contains(name)) {
-                held_up.push((job.id, None));
+                held_up.push(((job.id, job.epoch), None));
                 continue;
             }
             let place = (job.priority.rank(), job.run_at, job.id);
@@ -80,7 +83,7 @@ impl PgSession {
                     passes.extend(counted.map(|gate| Passed { claim: (job.id, job.epoch), gate: gate.clone() }));
                     through.push(job);
                 }
-                Err(gate) => held_up.push((job.id, Some(gate.to_owned()))),
+                Err(gate) => held_up.push(((job.id, job.epoch), Some(gate.to_owned()))),
             }
         }
         // Of those where somebody has to leave first, as he may have left meanwhile. Who waits for his turn is called.
@@ -101,12 +104,14 @@ impl PgSession {
     async fn lock_gates(&self, names: &[String]) -> Result<(Transaction<'static, Postgres>, Vec<String>)> {
         loop {
             self.add_gates(names).await?;
-            let mut transaction = self.engine().begin_with(PATIENCE).await?;
+            let mut transaction = self.engine().begin_with(PASSING).await?;
             let query = self.statements.lock_gates.query().bind(names);
             let locked = match query.fetch_all(&mut *transaction).await {
                 Ok(rows) => gate_names(&rows)?,
                 Err(error) if took_too_long(&error) => {
-                    transaction = self.engine().begin_with(PATIENCE).await?;
+                    // First, as there may be no connection for a second one while this one is held.
+                    transaction.rollback().await.map_err(database)?;
+                    transaction = self.engine().begin_with(PASSING).await?;
                     let query = self.statements.lock_free_gates.query().bind(names);
                     let rows = query.fetch_all(&mut *transaction).await.map_err(database)?;
                     return Ok((transaction, gate_names(&rows)?));
@@ -144,7 +149,7 @@ impl PgSession {
         connection: &mut PgConnection,
         passes: Vec<Passed>,
         house: &Gatehouse,
-        held_up: Vec<(JobId, Option<String>)>,
+        held_up: Vec<((JobId, u32), Option<String>)>,
     ) -> Result<()> {
         let (jobs, epochs, gates) = columns(passes);
         let (mut names, mut rests, mut opens) = (vec![], vec![], vec![]);
@@ -153,10 +158,23 @@ impl PgSession {
             rests.push(Instant(post.gate.rest));
             opens.push(post.opens.map(Instant));
         }
-        let (held, at): (Vec<i64>, Vec<Option<String>>) = held_up.into_iter().map(|(id, gate)| (id.0, gate)).unzip();
+        let (mut held, mut held_epochs, mut at) = (vec![], vec![], vec![]);
+        for ((id, epoch), gate) in held_up {
+            held.push(id.0);
+            held_epochs.push(epoch.cast_signed());
+            at.push(gate);
+        }
         let query = self.statements.pass.query().bind(self.lease.0).bind(jobs).bind(gates).bind(names).bind(rests);
         let asked = epochs.len();
-        let row = query.bind(opens).bind(held).bind(at).bind(epochs).fetch_one(connection).await.map_err(database)?;
+        let row = query
+            .bind(opens)
+            .bind(held)
+            .bind(at)
+            .bind(epochs)
+            .bind(held_epochs)
+            .fetch_one(connection)
+            .await
+            .map_err(database)?;
         if unsigned::<_, usize>(column::<i64, _>(&row, 0)?) < asked {
             return Err(Error::new(Kind::Interrupted, "the lease was lost before the gates of limit keys"));
         }
@@ -180,11 +198,11 @@ impl PgSession {
 
     /// Where somebody holds one of these gates for long they are looked at again later, with those that open.
     async fn look_at(&self, gates: &[String]) -> Result<()> {
-        if let Some(call) = look(&self.engine(), &self.holder(), gates, PATIENCE).await? {
-            return self.tell_of_ready(&call).await;
+        let looked = look(&self.engine(), &self.holder(), gates, PATIENCE).await;
+        if !matches!(looked, Ok(Some(_))) {
+            self.unseen_gates(|unseen| unseen.extend(gates.iter().cloned()));
         }
-        self.unseen_gates(|unseen| unseen.extend(gates.iter().cloned()));
-        Ok(())
+        self.tell_of_ready(&looked?.unwrap_or_else(Call::nobody)).await
     }
 
     async fn look_again(&self) -> Result<Option<Duration>> {

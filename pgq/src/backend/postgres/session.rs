@@ -12,7 +12,7 @@ use sqlx::types::Json;
 
 use super::Postgres;
 use super::connect::engine_link;
-use super::convert::{Instant, column, database, instant, micros, unsigned};
+use super::convert::{Instant, column, database, instant, job_id, micros, unsigned};
 use super::extra::Extra;
 use super::finish::Holder;
 use super::link::Link;
@@ -23,8 +23,8 @@ use super::wake::{Call, hash};
 use super::witness::Witness;
 use crate::Result;
 use crate::backend::{
-    Advance, Answer, Ask, Batch, Claim, Declaration, Ended, Group, PoolName, PoolView, Portion, Pulse, Registration,
-    Verdict, Want, Work,
+    Advance, Answer, Ask, Batch, Claim, Declaration, Ended, Group, PoolName, PoolView, Portion, Pulse, Reconciled,
+    Registration, Verdict, Want, Work,
 };
 use crate::platform::Clock;
 
@@ -224,15 +224,26 @@ impl PgSession {
         Ok(())
     }
 
-    async fn release_others(&self, kept: &[(JobId, u32)]) -> Result<u32> {
+    async fn release_others(&self, kept: &[(JobId, u32)]) -> Result<Reconciled> {
         let mut transaction = self.begin_scan().await?;
         let doubts = self.settle(&mut transaction).await?;
         let freed = self.release(&mut transaction, kept).await?;
+        let forgotten = self.forgotten(&mut transaction, kept).await?;
         transaction.commit().await.map_err(database)?;
         self.doubts.store(doubts, Ordering::SeqCst);
         self.call(&call_for(&freed)?).await?;
         self.leave_lost(true).await?;
-        Ok(unsigned(freed.len()))
+        Ok(Reconciled { released: unsigned(freed.len()), forgotten })
+    }
+
+    async fn forgotten(&self, connection: &mut sqlx::PgConnection, kept: &[(JobId, u32)]) -> Result<Vec<(JobId, u32)>> {
+        if kept.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (ids, epochs) = claims(kept);
+        let query = self.statements.forgotten.query().bind(self.lease.0).bind(ids).bind(epochs);
+        let rows = query.fetch_all(connection).await.map_err(database)?;
+        rows.iter().map(|row| Ok((job_id(row)?, unsigned(column::<i32, _>(row, 1)?)))).collect()
     }
 
     /// Waits for claims of this worker that are still in flight, so that what follows sees all of them; those that arrive later win
@@ -244,8 +255,7 @@ impl PgSession {
     }
 
     async fn release(&self, connection: &mut sqlx::PgConnection, kept: &[(JobId, u32)]) -> Result<Vec<PgRow>> {
-        let ids: Vec<i64> = kept.iter().map(|kept| kept.0.0).collect();
-        let epochs: Vec<i32> = kept.iter().map(|kept| kept.1.cast_signed()).collect();
+        let (ids, epochs) = claims(kept);
         let query = self.statements.release.query().bind(self.lease.0).bind(ids).bind(epochs);
         query.fetch_all(connection).await.map_err(database)
     }
@@ -280,7 +290,7 @@ impl Work for PgSession {
         Box::pin(super::finish::finish(self, ended))
     }
 
-    fn release_all_but(&self, kept: Vec<(JobId, u32)>) -> Answer<'_, u32> {
+    fn release_all_but(&self, kept: Vec<(JobId, u32)>) -> Answer<'_, Reconciled> {
         Box::pin(async move { self.release_others(&kept).await })
     }
 
@@ -306,6 +316,11 @@ impl Work for PgSession {
     fn deregister(&self, idle: bool) -> Answer<'_, ()> {
         Box::pin(self.leave(idle))
     }
+}
+
+/// Claims turned on their side: ids and epochs.
+fn claims(claims: &[(JobId, u32)]) -> (Vec<i64>, Vec<i32>) {
+    claims.iter().map(|(id, epoch)| (id.0, epoch.cast_signed())).unzip()
 }
 
 /// Each place in a group, the group's number, and its room. The database counts places from 1.

@@ -1,6 +1,6 @@
 -- Who has passed gates that were read under their locks, in the lease $1: $2 jobs, $3 gates, $9 epochs. What has changed of gates: $4 names,
--- $5 when they are at rest, $6 when they open. Who is held up: $7 jobs, $8 the gate at which each waits, or null where it is
--- handed back; the attempt is refunded, and the job keeps its place. Answers how many passes there are: fewer than were asked
+-- $5 when they are at rest, $6 when they open. Who is held up: $7 jobs, $10 epochs, $8 the gate at which each waits, or null where
+-- it is handed back; the attempt is refunded, and the job keeps its place. Answers how many passes there are: fewer than were asked
 -- for where the worker was declared gone, or a job is no longer its own.
 with me as materialized (select from @worker where id = $1::bigint and gone is null for key share),
 passed as (
@@ -18,8 +18,9 @@ moved as (
   where gate.name = moved.name and (gate.rest, gate.opens) is distinct from (moved.rest, moved.opens)),
 held as materialized (
   select held.gate, job.tid
-  from unnest($7::bigint[], $8::text[]) as held (id, gate)
-  cross join lateral (select ctid as tid from @job where id = held.id and lease = $1 limit 1 for update) as job),
+  from me, unnest($7::bigint[], $8::text[], $10::int[]) as held (id, gate, epoch)
+  cross join lateral (
+    select ctid as tid from @job where id = held.id and lease = $1 and epoch = held.epoch limit 1 for update) as job),
 parked as (
   update @job as job
   set lease = null, attempt = job.attempt - 1, lane = case when held.gate is null then 0 else 2 end,
