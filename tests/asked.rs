@@ -3,11 +3,15 @@
 use lexopt::prelude::*;
 
 /// Hands each option to `take`, by its name, until there is none left; `take` says whether it knows it. `--help` prints what
-/// there is, and ends.
-pub(crate) fn options(
-    help: &str,
-    mut take: impl FnMut(&str, &mut lexopt::Parser) -> anyhow::Result<bool>,
-) -> anyhow::Result<()> {
+/// there is, and ends; so does what can't be read, with 2, as 1 says that a promise was broken.
+pub(crate) fn options(help: &str, take: impl FnMut(&str, &mut lexopt::Parser) -> anyhow::Result<bool>) {
+    if let Err(error) = read(help, take) {
+        eprintln!("{error}");
+        std::process::exit(2);
+    }
+}
+
+fn read(help: &str, mut take: impl FnMut(&str, &mut lexopt::Parser) -> anyhow::Result<bool>) -> anyhow::Result<()> {
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         let name = match argument {

@@ -88,7 +88,7 @@ struct Plan {
 }
 
 impl Plan {
-    fn read() -> anyhow::Result<Self> {
+    fn read() -> Self {
         let (span, lease) = (Duration::from_hours(1), Duration::from_secs(3));
         let mut plan = Self { span, odds: monkey::ALL, lease, seed: 1, json: false, worker: None, producer: None };
         asked::options(HELP, |name, parser| {
@@ -114,14 +114,14 @@ impl Plan {
                 _ => return Ok(false),
             }
             Ok(true)
-        })?;
-        Ok(plan)
+        });
+        plan
     }
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let plan = Plan::read()?;
+    let plan = Plan::read();
     if let Some(url) = &plan.worker {
         return tasks::run_worker(url).await;
     }

@@ -49,7 +49,7 @@ struct Plan {
 }
 
 impl Plan {
-    fn read() -> anyhow::Result<Self> {
+    fn read() -> Self {
         let mut plan = Self { span: Duration::from_mins(1), seed: 1, worker: None };
         asked::options(HELP, |name, parser| {
             match name {
@@ -59,14 +59,14 @@ impl Plan {
                 _ => return Ok(false),
             }
             Ok(true)
-        })?;
-        Ok(plan)
+        });
+        plan
     }
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let plan = Plan::read()?;
+    let plan = Plan::read();
     if let Some(url) = &plan.worker {
         return tasks::run_worker(url).await;
     }

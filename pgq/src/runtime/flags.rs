@@ -32,7 +32,8 @@ Options (or the variable in brackets, where there is one):
   --poll-only           rest nothing on a session of the database, so that a pooler in
                         transaction mode may be between: look for new jobs every second
                         [PGQ_POLL_ONLY=1]
-  --drain               stop when nothing is left to do but what is due later
+  --drain               stop when nothing is left to do, retries included, but what was
+                        enqueued for later
   --shutdown-on-listener-failure
                         stop when new jobs can't be heard of, instead of looking for
                         them every second until they can
@@ -51,11 +52,12 @@ More variables: PGQ_MAX_PAYLOAD, the largest payload in bytes, 1048576 unless na
 Signals: the first SIGTERM or SIGINT stops claiming and lets handlers end; the second
 hands back what still runs.
 
-Exit codes: 0 stopped as asked; 1 ended otherwise; 2 bad flag or variable; 3 no database
-named; 4 database unreachable; 5 tables absent; 6 tables of another version; 7 no task;
-8 two tasks of one name; 9 a resource is missing; 10 the resources could not be made;
-11 new jobs couldn't be heard of (--shutdown-on-listener-failure); 12 a pooler in
-transaction mode is between (--poll-only)";
+Exit codes: 0 stopped as asked, by signals, however often, or by --drain, also where running
+handlers were handed back; 1 ended otherwise; 2 bad flag or variable; 3 no database named;
+4 database unreachable, full, or not admitting this role; 5 tables absent; 6 tables of
+another version; 7 no task; 8 two tasks of one name; 9 a resource is missing; 10 the
+resources could not be made; 11 new jobs couldn't be heard of
+(--shutdown-on-listener-failure); 12 a pooler in transaction mode is between (--poll-only)";
 
 /// What the flags and variables say.
 #[expect(clippy::struct_excessive_bools, reason = "one for each flag without a value")]
