@@ -12,7 +12,7 @@ use crate::recoveries::{Recoveries, recoveries};
 const TABLES: &str = "
     create table promise (job bigint not null, task text not null);
     create table run (job bigint not null, epoch bigint not null, worker text not null, crashes int not null,
-                      begun timestamptz not null, ended timestamptz,
+                      begun timestamptz not null, ended timestamptz, left_at timestamptz,
                       task text not null, key text, noted timestamptz not null, lease bigint,
                       primary key (job, epoch));
     create table effect (job bigint not null);
@@ -71,10 +71,10 @@ const CONCURRENCY: &[Limit] = &[
 /// Limits are exact relative to leases: an attempt counts from when it was written down, under the lease that held its job then,
 /// until it ended or the lease did, whichever came first. (A claim that the server forgot in a crash, and one that is somebody
 /// else's by then, has no lease. What was written down under one is on disk, and so is the claim before it.) One that failed ended
-/// when its failure was written; of one that left nothing it is only known that its job ran again.
+/// when it was left, or its failure was written; of one that left nothing it is only known that its job ran again.
 const SPANS: &str = "
     select run.task, run.key, run.noted as begun,
-           coalesce(least(run.ended, lease_end.at,
+           coalesce(least(run.ended, run.left_at, lease_end.at,
                           (select min(ended) from pgq.failure where failure.job = run.job and failure.epoch = run.epoch)),
                     (select min(noted) from run as later where later.job = run.job and later.epoch > run.epoch)) as ended
     from run left join lease_end using (lease)

@@ -60,12 +60,34 @@ impl Site {
 
     /// What a limit counts: an attempt that takes note of its end, however long that takes, as it runs until it has.
     async fn limited(&self, ctx: &Context<Self>, key: &str, nth: i64) -> Result<(), BoxError> {
+        let _left = Left { pool: self.pool.clone(), job: ctx.job_id().0, epoch: ctx.fence() };
         self.note(ctx, Some(key)).await?;
         work(nth).await;
         while self.end(ctx).await.is_err() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Ok(())
+    }
+}
+
+/// Writes down when an attempt was left, also where it was told to end and dropped: another one may begin from then on, before
+/// that it failed is written.
+struct Left {
+    pool: PgPool,
+    job: i64,
+    epoch: i64,
+}
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        let (pool, job, epoch) = (self.pool.clone(), self.job, self.epoch);
+        let at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        tokio::spawn(async move {
+            let left = "update run set left_at = to_timestamp($3) where job = $1 and epoch = $2";
+            while sqlx::query(left).bind(job).bind(epoch).bind(at).execute(&pool).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        });
     }
 }
 
