@@ -89,9 +89,9 @@ create table @limit (
   own_concurrency int,
   own_interval_ns bigint,
   own_burst int,
-  -- Millionths of a token that were in the free units of the rate, and when.
+  -- Millionths of a token that were in the free units of the rate, and when; null where it isn't bounded.
   tokens bigint not null,
-  filled timestamptz not null
+  filled timestamptz
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 
 -- What each worker has of a limit without a key. Read and written under the lock of the limit's row.

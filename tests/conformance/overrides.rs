@@ -204,6 +204,8 @@ pub(crate) async fn a_rate_can_be_set(world: World) -> Result<()> {
     door.open(99);
     world.client.set_limit(LimitRef::of::<roam>(), Allow::everything().starts(60.0, SECOND * 60).burst(2)).await?;
     roam::enqueue_many(&world.client, 0..9).await?;
+    assert_eq!(worker.drain().await?, 0, "what was started until now isn't known");
+    world.clock.advance(SECOND * 9);
     assert_eq!(worker.drain().await?, 2);
     world.clock.advance(SECOND);
     assert_eq!(worker.drain().await?, 1);

@@ -141,6 +141,51 @@ pub(crate) async fn a_rates_tokens_grow_while_nobody_has_them(world: World) -> R
     Ok(())
 }
 
+pub(crate) async fn tokens_of_a_worker_that_leaves_are_not_there_again(world: World) -> Result<()> {
+    let declared = limited(Bounds { concurrency: None, rate: Rate::every(SECOND * 60, 10) });
+    let (one, two) = (worker(&world, &declared).await?, worker(&world, &declared).await?);
+    let most = Ask { keep: u32::MAX, micros: 0, wish: 10 };
+    let all = ask(&one, Measure::Rate, most).await?;
+    assert_eq!((all.units, all.micros), (10, 10 * TOKEN));
+    for _ in 0..120 {
+        world.clock.advance(SECOND * 5);
+        one.attend().await?.renew().await?;
+        two.attend().await?.renew().await?;
+    }
+    one.deregister(true).await?;
+    let next = ask(&two, Measure::Rate, most).await?;
+    assert_eq!((next.units, next.micros), (10, 0), "it may have started ten just now");
+    Ok(())
+}
+
+pub(crate) async fn tokens_of_a_worker_that_dies_are_not_there_again(world: World) -> Result<()> {
+    let (dead, live) = (worker(&world, &one_a_second(4)).await?, worker(&world, &one_a_second(4)).await?);
+    let most = Ask { keep: u32::MAX, micros: 0, wish: 4 };
+    assert_eq!(ask(&dead, Measure::Rate, Ask { wish: 3, ..most }).await?.micros, 3 * TOKEN);
+    world.clock.advance(SPAN + SECOND);
+    live.attend().await?.renew().await?;
+    live.rescue(9).await?;
+    let next = ask(&live, Measure::Rate, most).await?;
+    assert_eq!((next.units, next.micros), (4, TOKEN), "one was nobody's");
+    Ok(())
+}
+
+pub(crate) async fn a_rate_that_bounds_again_begins_with_nothing(world: World) -> Result<()> {
+    let old = worker(&world, &one_a_second(4)).await?;
+    let most = Ask { keep: u32::MAX, micros: 0, wish: 4 };
+    assert_eq!(ask(&old, Measure::Rate, most).await?.micros, 4 * TOKEN);
+    let new = worker(&world, &slots(1)).await?;
+    world.clock.advance(SECOND * 9);
+    new.deregister(true).await?;
+    old.declare(one_a_second(4)).await?;
+    let next = ask(&old, Measure::Rate, most).await?;
+    assert_eq!((next.units, next.micros), (4, 0), "what was started meanwhile isn't known");
+    world.clock.advance(SECOND);
+    ask(&old, Measure::Rate, Ask { keep: 0, micros: 0, wish: 0 }).await?;
+    assert_eq!(ask(&old, Measure::Rate, most).await?.micros, 0);
+    Ok(())
+}
+
 pub(crate) async fn a_limit_that_the_newest_set_does_not_have_bounds_nothing(world: World) -> Result<()> {
     let old = worker(&world, &slots(1)).await?;
     assert_eq!(wish(&old, 1).await?, 1);

@@ -113,6 +113,7 @@ impl Bucket {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fleet::{Chance, assert_within};
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -182,35 +183,5 @@ mod tests {
             fleet[to].receive(units, if chance.small(2) == 0 { micros } else { 0 });
         }
         starts
-    }
-
-    fn assert_within(rate: Rate, starts: &[Duration]) {
-        for (first, begin) in starts.iter().enumerate() {
-            for (count, end) in (1..).zip(&starts[first..]) {
-                let window = end.saturating_sub(*begin);
-                let allowed = u128::from(rate.burst()) + window.as_nanos() / rate.interval().as_nanos();
-                assert!(count <= allowed, "{count} starts in {window:?}, {rate:?}");
-            }
-        }
-    }
-
-    /// Splitmix64, by Steele, Lea and Flood.
-    struct Chance(u64);
-
-    impl Chance {
-        fn next(&mut self) -> u64 {
-            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            mixed ^ (mixed >> 31)
-        }
-
-        fn below(&mut self, bound: u64) -> u64 {
-            self.next() % bound
-        }
-
-        fn small(&mut self, bound: u64) -> u32 {
-            u32::try_from(self.below(bound)).unwrap()
-        }
     }
 }

@@ -6,6 +6,8 @@
 
 mod bucket;
 pub mod divide;
+#[cfg(test)]
+mod fleet;
 pub mod gate;
 pub mod gatehouse;
 mod key;

@@ -16,6 +16,9 @@ pub struct Pool {
     pub rate: Option<(Rate, u64, Timestamp)>,
     /// Those who live and have units or wait.
     pub shares: Vec<Share>,
+    /// Units of workers that are gone since it was balanced last. Of a rate they come back empty: nobody knows what was started
+    /// with them.
+    pub orphaned: u32,
 }
 
 /// What one worker has of a pool.
@@ -123,7 +126,8 @@ impl Pool {
         let tell = others.filter(news).map(|share| share.lease).collect();
         let micros = asker.map_or(0, |lease| self.fetch(lease));
         let portion = asker.map(|lease| Portion { micros, ..self.portion(lease) }).unwrap_or_default();
-        self.shares.retain(|share| share.stake.units > 0 || share.stake.waits());
+        self.shares.retain(|share| self.cap.is_some() && (share.stake.units > 0 || share.stake.waits()));
+        self.orphaned = 0;
         Balanced { pool: self, portion, tell }
     }
 
@@ -136,9 +140,12 @@ impl Pool {
     /// The bucket of the free units, as it is now.
     fn free(&self, now: Timestamp) -> Option<Bucket> {
         let (rate, micros, at) = self.rate?;
-        let used: u32 = self.shares.iter().map(|share| share.stake.units).sum();
-        let mut free = Bucket::new(rate, self.cap?.saturating_sub(used), micros);
+        let used = self.shares.iter().map(|share| share.stake.units).fold(0, u32::saturating_add);
+        let units = self.cap?.saturating_sub(used);
+        // What is back only now hasn't filled meanwhile.
+        let mut free = Bucket::new(rate, units.saturating_sub(self.orphaned), micros);
         free.fill(now.since(at));
+        free.receive(units - free.units(), 0);
         Some(free)
     }
 
@@ -192,12 +199,13 @@ mod tests {
     const B: Lease = Lease(2);
 
     fn slots(cap: u32) -> Pool {
-        Pool { cap: Some(cap), rate: None, shares: Vec::new() }
+        Pool { cap: Some(cap), rate: None, shares: Vec::new(), orphaned: 0 }
     }
 
     fn rate(burst: u32) -> Pool {
         let rate = Rate::every(Duration::from_secs(1), burst).unwrap();
-        Pool { cap: Some(burst), rate: Some((rate, u64::from(burst) * MICROS, NOW)), shares: Vec::new() }
+        let rate = Some((rate, u64::from(burst) * MICROS, NOW));
+        Pool { cap: Some(burst), rate, shares: Vec::new(), orphaned: 0 }
     }
 
     fn after(millis: u64) -> Timestamp {
@@ -264,6 +272,14 @@ mod tests {
         let back = taken.pool.balance(A, Ask { keep: 0, micros: MICROS, wish: 0 }, NOW);
         let again = back.pool.balance(B, wish(2), after(1_000));
         assert_eq!((again.portion.units, again.portion.micros), (2, MICROS));
+    }
+
+    #[test]
+    fn units_of_one_that_is_gone_come_back_empty() {
+        let mut pool = rate(4).balance(A, wish(3), NOW).pool;
+        (pool.shares, pool.orphaned) = (Vec::new(), 3);
+        let next = pool.balance(B, wish(4), after(60_000));
+        assert_eq!((next.portion.units, next.portion.micros, next.pool.orphaned), (4, MICROS, 0));
     }
 
     #[test]

@@ -17,15 +17,23 @@ pub(super) struct Entry {
     pub(super) declared: Option<(i64, Bounds)>,
     /// What an operator has set in place of that.
     pub(super) own: Option<Bounds>,
-    /// Millionths of a token that were in the free units of its rate at an instant.
-    tokens: (u64, Timestamp),
+    /// Millionths of a token that were in the free units of its rate at an instant; none where it isn't bounded.
+    tokens: Option<(u64, Timestamp)>,
     pub(super) shares: BTreeMap<Measure, Vec<Share>>,
+    /// How many units those had who are gone since it was balanced last.
+    orphaned: BTreeMap<Measure, u32>,
 }
 
 impl Entry {
-    pub(super) fn new(task: Option<String>, keyed: bool, bounds: Bounds, now: Timestamp) -> Self {
-        let full = bounds.rate.map_or(0, |rate| u64::from(rate.burst()) * MICROS);
-        Self { task, keyed, declared: None, own: None, tokens: (full, now), shares: BTreeMap::new() }
+    pub(super) fn new(task: Option<String>, keyed: bool) -> Self {
+        let (shares, orphaned) = (BTreeMap::new(), BTreeMap::new());
+        Self { task, keyed, declared: None, own: None, tokens: None, shares, orphaned }
+    }
+
+    /// One that is declared where there was none begins with all its tokens.
+    fn full(self, bounds: Bounds, now: Timestamp) -> Self {
+        let tokens = bounds.rate.map(|rate| (u64::from(rate.burst()) * MICROS, now));
+        Self { tokens, ..self }
     }
 
     pub(super) fn bounds(&self) -> Bounds {
@@ -33,17 +41,24 @@ impl Entry {
     }
 
     fn pool(&self, measure: Measure) -> Pool {
-        let (bounds, (micros, at)) = (self.bounds(), self.tokens);
-        let rate = measure.rate(bounds).map(|rate| (rate, micros, at));
+        let bounds = self.bounds();
+        let rate = measure.rate(bounds).zip(self.tokens).map(|(rate, (micros, at))| (rate, micros, at));
         let shares = self.shares.get(&measure).cloned().unwrap_or_default();
-        Pool { cap: measure.cap(bounds), rate, shares }
+        let orphaned = self.orphaned.get(&measure).copied().unwrap_or_default();
+        Pool { cap: measure.cap(bounds), rate, shares, orphaned }
+    }
+
+    /// A rate that bounds from now on, where none did, begins with nothing: what was started until now isn't known.
+    fn begin(&mut self, now: Timestamp) {
+        self.tokens = self.bounds().rate.map(|_| self.tokens.unwrap_or((0, now)));
     }
 
     fn put(&mut self, measure: Measure, pool: Pool) {
         if let Some((_, micros, at)) = pool.rate {
-            self.tokens = (micros, at);
+            self.tokens = Some((micros, at));
         }
         self.shares.insert(measure, pool.shares);
+        self.orphaned.insert(measure, pool.orphaned);
     }
 }
 
@@ -55,7 +70,7 @@ impl Store {
                 let entry = self
                     .limits
                     .entry(limited.name.clone())
-                    .or_insert_with(|| Entry::new(limited.task.clone(), limited.keyed, limited.bounds, now));
+                    .or_insert_with(|| Entry::new(limited.task.clone(), limited.keyed).full(limited.bounds, now));
                 (entry.task, entry.keyed) = (limited.task.clone(), limited.keyed);
                 entry.declared = Some((number, limited.bounds));
                 self.open_all(&limited.name);
@@ -134,12 +149,14 @@ impl Store {
 
     /// What workers that are gone had is others'.
     pub(super) fn reclaim_shares(&mut self) {
-        let alive = |share: &Share| self.workers.contains_key(&share.lease);
+        let is_gone = |share: &mut Share| !self.workers.contains_key(&share.lease);
         let mut orphaned = false;
-        for shares in self.limits.values_mut().flat_map(|entry| entry.shares.values_mut()) {
-            let before = shares.len();
-            shares.retain(alive);
-            orphaned |= shares.len() < before;
+        for entry in self.limits.values_mut() {
+            for (measure, shares) in &mut entry.shares {
+                let units: u32 = shares.extract_if(.., is_gone).map(|share| share.stake.units).sum();
+                *entry.orphaned.entry(*measure).or_default() += units;
+                orphaned |= units > 0;
+            }
         }
         if orphaned {
             self.redivide_all();
@@ -149,6 +166,7 @@ impl Store {
     pub(super) fn redivide_all(&mut self) {
         let (now, mut told) = (self.now, Vec::new());
         for entry in self.limits.values_mut() {
+            entry.begin(now);
             for measure in Measure::ALL {
                 let Balanced { pool, tell, .. } = entry.pool(measure).redivide(now);
                 entry.put(measure, pool);

@@ -44,7 +44,7 @@ impl Store {
     fn override_limit(&mut self, name: &LimitName, bounds: Bounds) -> bool {
         if !self.limits.contains_key(&name.limit) {
             let Some(task) = &name.task else { return false };
-            self.limits.insert(name.limit.clone(), Entry::new(Some(task.clone()), false, bounds, self.now));
+            self.limits.insert(name.limit.clone(), Entry::new(Some(task.clone()), false));
         }
         self.limits.get_mut(&name.limit).map(|entry| entry.own = Some(bounds)).is_some()
     }

@@ -122,6 +122,8 @@ pub(super) struct Books<'s> {
 impl Books<'_> {
     /// Puts other bounds of these limits, which are locked, into force.
     pub(super) async fn enforce(&self, connection: &mut PgConnection, limits: &[String]) -> Result<()> {
+        let query = self.statements.begin_limits.query().bind(limits).bind(self.now);
+        query.execute(&mut *connection).await.map_err(database)?;
         self.redivide(connection, limits).await?;
         let query = self.statements.open_limits.query().bind(limits).bind(self.now);
         query.execute(&mut *connection).await.map_err(database)?;
@@ -167,7 +169,11 @@ impl Books<'_> {
             if let Some((measure, share)) = read_share(row)?
                 && let Some(pool) = standing.pools.get_mut(&measure)
             {
-                pool.shares.push(share);
+                if column(row, 15)? {
+                    pool.shares.push(share);
+                } else {
+                    pool.orphaned = pool.orphaned.saturating_add(share.stake.units);
+                }
             }
         }
         Ok(standings)
@@ -246,6 +252,7 @@ fn read_standing(row: &PgRow) -> Result<Standing> {
         cap: measure.cap(bounds),
         rate: measure.rate(bounds).map(|rate| (rate, micros, filled)),
         shares: Vec::new(),
+        orphaned: 0,
     };
     let pools = Measure::ALL.into_iter().map(|measure| (measure, pool(measure))).collect();
     Ok(Standing { keyed: column(row, 14)?, edition: column(row, 4)?, now: instant(row, 13)?, pools })

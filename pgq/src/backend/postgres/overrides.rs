@@ -68,7 +68,7 @@ impl Postgres {
         let query = match bounds.map(columns) {
             Some((most, interval, burst)) => {
                 let query = self.statements.set_limit.query().bind(limit.to_owned()).bind(task);
-                query.bind(most).bind(interval).bind(burst).bind(self.now())
+                query.bind(most).bind(interval).bind(burst)
             }
             None => self.statements.clear_limit.query().bind(limit.to_owned()),
         };

@@ -9,7 +9,7 @@ with higher as materialized (
 put as (
   insert into @limit as known (name, task, keyed, edition, concurrency, interval_ns, burst, tokens, filled)
   select name, task, keyed, $7, concurrency, interval_ns, burst, coalesce(burst, 0) * 1000000::bigint,
-         coalesce($9::timestamptz, statement_timestamp())
+         case when burst is not null then coalesce($9::timestamptz, statement_timestamp()) end
   from unnest($1::text[], $2::text[], $3::boolean[], $4::int[], $5::bigint[], $6::int[])
          as given (name, task, keyed, concurrency, interval_ns, burst)
   where not exists (

@@ -1,17 +1,20 @@
--- The limits without a key, $1 or all of them where it is null, with what live workers have of them; $2 the time. If $3, also those
--- with a key, which nobody has shares of: how many attempts at once they allow says only whether they bound that, for all
--- values or for one.
+-- The limits without a key, $1 or all of them where it is null, with what workers have of them, and what those that are gone had; $2
+-- the time. If $3, also those with a key, which nobody has shares of: how many attempts at once they allow says only whether they
+-- bound that, for all values or for one.
 select known.name,
        coalesce(case when overridden then own_concurrency else concurrency end,
                 (select min(gate.own_concurrency) from @gate as gate
                  where known.keyed and gate."limit" = known.name and gate.overridden)) as concurrency,
        case when overridden then own_interval_ns else interval_ns end as interval_ns,
-       case when overridden then own_burst else burst end as burst, known.edition, known.tokens, known.filled,
+       case when overridden then own_burst else burst end as burst, known.edition, known.tokens,
+       coalesce(known.filled, $2, statement_timestamp()) as filled,
        held.measure, held.worker, held.units, held.wish, held.since, held.tokens as fetched,
-       coalesce($2::timestamptz, statement_timestamp()) as now, known.keyed
+       coalesce($2::timestamptz, statement_timestamp()) as now, known.keyed, held.alive
 from @limit as known
 left join (
-  select share.* from @share as share join @worker as worker on worker.id = share.worker and worker.gone is null) as held
+  select share.*, worker.id is not null as alive
+  from @share as share
+  left join @worker as worker on worker.id = share.worker and worker.gone is null) as held
   on held."limit" = known.name
 where (not known.keyed or $3::boolean) and ($1::text[] is null or known.name = any ($1))
 order by known.name

@@ -1,0 +1,136 @@
+//! Fleets of workers that come and go, to see that what is promised of a rate holds over all of them.
+
+use std::time::Duration;
+
+use super::divide::Stake;
+use super::pool::{Ask, Balanced, Pool};
+use super::{Bucket, MICROS, Rate};
+use crate::{Lease, Timestamp};
+
+const BEGIN: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
+
+struct Worker {
+    lease: Lease,
+    bucket: Bucket,
+}
+
+struct Fleet {
+    pool: Pool,
+    workers: Vec<Worker>,
+    last: i64,
+    since: Duration,
+}
+
+impl Fleet {
+    fn of(rate: Rate, size: usize) -> Self {
+        let full = u64::from(rate.burst()) * MICROS;
+        let pool = Pool { cap: Some(rate.burst()), rate: Some((rate, full, BEGIN)), shares: Vec::new(), orphaned: 0 };
+        let mut fleet = Self { pool, workers: Vec::new(), last: 0, since: Duration::ZERO };
+        (0..size).for_each(|_| fleet.join(rate));
+        fleet
+    }
+
+    fn now(&self) -> Timestamp {
+        BEGIN.saturating_add(self.since)
+    }
+
+    fn join(&mut self, rate: Rate) {
+        self.last += 1;
+        self.workers.push(Worker { lease: Lease(self.last), bucket: Bucket::new(rate, 0, 0) });
+    }
+
+    /// Time passes, and everybody starts some of what he may; how many that are.
+    fn run(&mut self, step: Duration, chance: &mut Chance) -> u32 {
+        self.since += step;
+        let mut starts = 0;
+        for Worker { bucket, .. } in &mut self.workers {
+            bucket.fill(step);
+            let some = bucket.tokens().min(chance.small(9));
+            (0..some).for_each(|_| bucket.take());
+            starts += some;
+        }
+        starts
+    }
+
+    /// A worker gives back what it has beyond `keep`, and would like to have so many.
+    fn ask(&mut self, place: usize, keep: u32, wish: u32) {
+        let now = self.now();
+        let Worker { lease, bucket } = &mut self.workers[place];
+        let micros = bucket.give(bucket.units().saturating_sub(keep));
+        let Balanced { pool, portion, .. } = self.pool.clone().balance(*lease, Ask { keep, micros, wish }, now);
+        bucket.give(bucket.units().saturating_sub(portion.units));
+        bucket.receive(portion.units - bucket.units(), portion.micros);
+        self.pool = pool;
+    }
+
+    /// A worker dies, and another one comes in its place. What it had is seen to be nobody's now, or by the next one who asks.
+    fn die(&mut self, place: usize, rate: Rate, at_once: bool) {
+        let lease = self.workers.swap_remove(place).lease;
+        let gone = self.pool.shares.extract_if(.., |share| share.lease == lease);
+        self.pool.orphaned += gone.map(|share| share.stake.units).sum::<u32>();
+        if at_once {
+            self.pool = self.pool.clone().redivide(self.now()).pool;
+        }
+        self.join(rate);
+    }
+
+    fn assert_whole(&self) {
+        let stakes: Vec<Stake> = self.pool.shares.iter().map(|share| share.stake).collect();
+        let units = stakes.iter().map(|stake| stake.units).sum::<u32>() + self.pool.orphaned;
+        assert!(units <= self.pool.cap.unwrap(), "{:?}", self.pool);
+    }
+}
+
+#[test]
+fn no_window_has_more_starts_while_workers_die_and_begin_anew() {
+    for seed in 0..200 {
+        let mut chance = Chance(seed);
+        let rate = Rate::every(Duration::from_millis(chance.below(900) + 100), 1 + chance.small(6)).unwrap();
+        let (mut fleet, mut starts) = (Fleet::of(rate, 3), Vec::new());
+        for _ in 0..400 {
+            let step = Duration::from_micros(chance.below(400_000));
+            for _ in 0..fleet.run(step, &mut chance) {
+                starts.push(fleet.since);
+            }
+            let place = chance.small(3) as usize;
+            match chance.small(8) {
+                0 => fleet.die(place, rate, chance.small(2) == 0),
+                1 => fleet.ask(place, chance.small(4), 0),
+                _ => fleet.ask(place, u32::MAX, chance.small(8)),
+            }
+            fleet.assert_whole();
+        }
+        assert!(starts.len() > 20, "{rate:?}");
+        assert_within(rate, &starts);
+    }
+}
+
+pub(super) fn assert_within(rate: Rate, starts: &[Duration]) {
+    for (first, begin) in starts.iter().enumerate() {
+        for (count, end) in (1..).zip(&starts[first..]) {
+            let window = end.saturating_sub(*begin);
+            let allowed = u128::from(rate.burst()) + window.as_nanos() / rate.interval().as_nanos();
+            assert!(count <= allowed, "{count} starts in {window:?}, {rate:?}");
+        }
+    }
+}
+
+/// Splitmix64, by Steele, Lea and Flood.
+pub(super) struct Chance(pub(super) u64);
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    pub(super) fn small(&mut self, bound: u64) -> u32 {
+        u32::try_from(self.below(bound)).unwrap()
+    }
+}
