@@ -1,8 +1,9 @@
 //! Limits with a key: each value is counted by itself.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use pgq::backend::{Bounds, Declared, Limited, Transition};
+use pgq::backend::{Bounds, Declared, Limited, Session, Transition};
 use pgq::testing::Stepper;
 use pgq::{BoxError, Context, Edit, Result, State};
 
@@ -94,7 +95,7 @@ pub(crate) async fn jobs_of_one_key_run_one_at_a_time_and_in_order(world: World)
 }
 
 /// A session of a worker that has these tasks.
-async fn gated(world: &World) -> Result<std::sync::Arc<dyn pgq::backend::Session>> {
+async fn gated(world: &World) -> Result<Arc<dyn Session>> {
     let session = world.session(&["post", "bill"]).await?;
     session.declare(declared(1)).await?;
     Ok(session)
@@ -266,5 +267,57 @@ pub(crate) async fn nobody_who_waits_is_claimed_again_and_again(world: World) ->
         assert_eq!(claim(&two, &["post"], 9).await?, []);
     }
     assert!(world.job(jobs[2].id()).await?.epoch <= 1);
+    Ok(())
+}
+
+/// A session of a worker that has this task, whose limits let one through for each value.
+async fn serial(world: &World, task: &str, limits: &[&str]) -> Result<Arc<dyn Session>> {
+    let session = world.session(&[task]).await?;
+    let limit = |name: &&str| Limited {
+        name: (*name).to_owned(),
+        task: name.starts_with("task:").then(|| task.to_owned()),
+        keyed: true,
+        bounds: Bounds { concurrency: Some(1), rate: None },
+    };
+    let limits = limits.iter().map(limit).collect();
+    session.declare(Declared { tasks: vec![task.to_owned()], schedules: Vec::new(), limits }).await?;
+    Ok(session)
+}
+
+pub(crate) async fn a_job_that_moves_on_to_another_gate_leaves_the_first_one_open(world: World) -> Result<()> {
+    let session = serial(&world, "transfer", &["task:transfer[from]", "task:transfer[to]"]).await?;
+    let args = |from: &str, to: &str| TransferArgs { from: from.to_owned(), to: to.to_owned() };
+    transfer::enqueue_many(&world.client, [args("a", "x"), args("c", "y")]).await?;
+    let won = claim(&session, &["transfer"], 9).await?;
+    assert_eq!(won.len(), 2);
+    transfer::enqueue_many(&world.client, (0..3).map(|_| args("a", "y"))).await?;
+    let last = transfer::enqueue(&world.client, args("a", "z")).await?;
+    assert_eq!(claim(&session, &["transfer"], 9).await?, []);
+    end(&session, &won[0], Transition::Complete).await?;
+    let mut next = Vec::new();
+    for _ in 0..4 {
+        next.extend(claim(&session, &["transfer"], 9).await?);
+    }
+    assert_eq!(ids(&next), [last.id()]);
+    Ok(())
+}
+
+pub(crate) async fn jobs_of_a_task_that_nobody_runs_any_more_leave_a_shared_gate_open(world: World) -> Result<()> {
+    let pays = serial(&world, "pay", &["shared:bank[bank]"]).await?;
+    let collects = serial(&world, "collect", &["shared:bank[bank]"]).await?;
+    pay::enqueue_many(&world.client, (0..12).map(|sum| PayArgs { bank: "gls".to_owned(), sum })).await?;
+    let won = claim(&pays, &["pay"], 99).await?;
+    assert_eq!(won.len(), 1);
+    collect::enqueue(&world.client, CollectArgs { bank: "gls".to_owned(), sum: 1 }).await?;
+    assert_eq!(claim(&collects, &["collect"], 9).await?, []);
+    end(&pays, &won[0], Transition::Complete).await?;
+    pays.deregister(true).await?;
+    let mut seconds = 0;
+    while claim(&collects, &["collect"], 9).await?.is_empty() {
+        assert!(seconds < 4, "nobody runs behind the gate");
+        world.clock.advance(SECOND);
+        collects.promote(9).await?;
+        seconds += 1;
+    }
     Ok(())
 }

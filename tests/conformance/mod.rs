@@ -100,6 +100,8 @@ facts! {
         nan_travels_in_a_payload
         nothing_happens_before_an_enqueue_is_awaited;
     gates:
+        a_job_that_moves_on_to_another_gate_leaves_the_first_one_open
+        jobs_of_a_task_that_nobody_runs_any_more_leave_a_shared_gate_open
         each_value_of_a_limit_key_is_counted_by_itself
         who_waits_for_a_key_starts_when_an_attempt_ends
         jobs_of_one_key_run_one_at_a_time_and_in_order

@@ -30,6 +30,8 @@ pub struct Post {
     pub first: Option<Place>,
     /// When to look again whether it lets somebody through, where that has to be said.
     pub opens: Option<Timestamp>,
+    /// How many who have left it to pass it, before the first of those that wait, have been taken by nobody.
+    pub ahead: u32,
     /// Whether somebody has passed.
     pub used: bool,
 }
@@ -47,11 +49,26 @@ impl Post {
     /// When to look again, once somebody is held up.
     fn look_again(&mut self, now: Timestamp) {
         let due = self.gate.room(self.bounds, now).1;
-        // Where none may run at all only a change of its bounds lets somebody through, and whoever changes them says so.
-        let stands = self.gate.running == 0 && self.bounds.concurrency != Some(0);
-        let alone = stands.then(|| now.saturating_add(LOOK));
         let noted = self.opens.filter(|opens| *opens > now);
+        let alone = self.stands_open().then(|| soon(noted, now, LOOK));
         self.opens = due.or(alone).or(noted).or_else(|| Some(now.saturating_add(BACKSTOP)));
+    }
+
+    /// Where none may run at all only a change of its bounds lets somebody through, and whoever changes them says so.
+    fn stands_open(&self) -> bool {
+        self.gate.running == 0 && self.bounds.concurrency != Some(0)
+    }
+
+    /// How many may leave it. Where those who left it last time are still there, nobody may run their task: as many more go.
+    fn free(&self, now: Timestamp) -> u32 {
+        let room = self.gate.room(self.bounds, now).0;
+        let is_stuck = room > 0 && self.gate.running == 0 && self.opens.is_some_and(|opens| opens <= now);
+        if is_stuck { room.saturating_add(self.ahead) } else { room }
+    }
+
+    /// Longer the more have left it: all workers may be busy just now.
+    fn pause(&self) -> Duration {
+        LOOK * (u32::BITS - self.ahead.leading_zeros()).max(1)
     }
 }
 
@@ -104,7 +121,7 @@ impl Gatehouse {
 /// How many of those that wait at a gate may leave it now, and when to look again if some stay.
 #[must_use]
 pub fn release(post: &Post, waiting: u32, now: Timestamp) -> (u32, Option<Timestamp>) {
-    let free = post.gate.room(post.bounds, now).0.min(waiting);
+    let free = post.free(now).min(waiting);
     if waiting == 0 {
         return (0, None);
     }
@@ -114,7 +131,16 @@ pub fn release(post: &Post, waiting: u32, now: Timestamp) -> (u32, Option<Timest
     }
     let mut after = Post { gate: post.gate.entered(post.bounds, now, free), ..post.clone() };
     after.look_again(now);
-    (free, after.opens)
+    // Whoever leaves it may not pass: his task may be run by nobody, or another gate hold him up.
+    let noted = post.opens.filter(|opens| *opens > now);
+    let untaken = (free > 0 && post.stands_open()).then(|| soon(noted, now, post.pause()));
+    (free, after.opens.into_iter().chain(untaken).min())
+}
+
+/// A look that is noted for an earlier time stays: whoever leaves a busy gate needn't write it anew each time.
+fn soon(noted: Option<Timestamp>, now: Timestamp, pause: Duration) -> Timestamp {
+    let look = now.saturating_add(pause);
+    noted.map_or(look, |noted| noted.min(look))
 }
 
 #[cfg(test)]
@@ -125,7 +151,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
 
     fn post(bounds: Bounds, running: u32) -> Post {
-        Post { bounds, gate: Gate { running, rest: Timestamp::EPOCH }, first: None, opens: None, used: false }
+        Post { bounds, gate: Gate { running, rest: Timestamp::EPOCH }, first: None, opens: None, ahead: 0, used: false }
     }
 
     fn most(concurrency: u32) -> Bounds {
@@ -173,6 +199,16 @@ mod tests {
     }
 
     #[test]
+    fn more_leave_a_gate_each_time_that_nobody_passes_it() {
+        let empty = post(most(1), 0);
+        assert_eq!(release(&empty, 9, NOW), (1, Some(after(LOOK))));
+        let due = Post { opens: Some(NOW), ahead: 3, ..empty };
+        assert_eq!(release(&due, 9, NOW), (4, Some(after(LOOK * 2))));
+        assert_eq!(release(&Post { gate: Gate { running: 1, ..due.gate }, ..due.clone() }, 9, NOW).0, 0);
+        assert_eq!(release(&Post { opens: Some(after(LOOK)), ..due }, 9, NOW).0, 1, "they may be taken just now");
+    }
+
+    #[test]
     fn as_many_leave_a_gate_as_may_pass_it() {
         assert_eq!(release(&post(most(3), 1), 5, NOW), (2, Some(after(BACKSTOP))), "those who run tell");
         assert_eq!(release(&post(most(3), 1), 0, NOW), (0, None));
@@ -181,6 +217,7 @@ mod tests {
         assert_eq!(release(&post(Bounds::default(), 9), 5, NOW), (5, Some(after(LOOK))));
         let rate = Rate::every(Duration::from_secs(3), 2);
         let bounds = Bounds { concurrency: None, rate };
-        assert_eq!(release(&post(bounds, 0), 5, NOW), (2, Some(after(Duration::from_secs(3)))));
+        assert_eq!(release(&post(bounds, 1), 5, NOW), (2, Some(after(Duration::from_secs(3)))));
+        assert_eq!(release(&post(bounds, 0), 5, NOW), (2, Some(after(LOOK))), "nobody may take the places");
     }
 }

@@ -128,7 +128,7 @@ impl Store {
         let first = parked.into_iter().chain(ready).min();
         let first = first.map(|key| (key.rank, key.run_at, key.id));
         let opens = self.gates.opens.get(name).copied();
-        Some(Post { bounds, gate: self.gate(name), first, opens, used: false })
+        Some(Post { bounds, gate: self.gate(name), first, opens, ahead: 0, used: false })
     }
 
     /// Lets a ready job through its gates, or parks it; whether it may run.
@@ -151,6 +151,8 @@ impl Store {
             }
         }
         let Some(gate) = held_up.and_then(|gate| names.iter().position(|name| name == gate)) else { return true };
+        // Whoever left one of its other gates to it may have been the last to look there.
+        self.gates.left.extend(names.iter().enumerate().filter(|(at, _)| *at != gate).map(|(_, name)| name.clone()));
         self.change(id, |row| row.park(u8::try_from(gate).unwrap_or(u8::MAX)));
         false
     }
@@ -183,12 +185,18 @@ impl Store {
         }
     }
 
+    fn ahead(&self, name: &str) -> u32 {
+        let first = self.gates.parked.get(name).and_then(BTreeSet::first);
+        let ready = first.and_then(|first| self.gates.ready.get(name).map(|keys| keys.range(..*first).count()));
+        u32::try_from(ready.unwrap_or(0)).unwrap_or(u32::MAX)
+    }
+
     fn unpark(&mut self, name: &str) -> u32 {
         let waiting = self.gates.parked.get(name).map_or(0, BTreeSet::len);
         let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
         let bounds = self.gate_bounds(name).unwrap_or_default();
         let (gate, opens) = (self.gate(name), self.gates.opens.remove(name));
-        let post = Post { bounds, gate, first: None, opens, used: false };
+        let post = Post { bounds, gate, first: None, opens, ahead: self.ahead(name), used: false };
         let (free, opens) = release(&post, waiting, self.now);
         if let Some(opens) = opens {
             self.gates.opens.insert(name.to_owned(), opens);

@@ -71,6 +71,7 @@ impl PgSession {
         let (mut house, now) = read(&holder, &mut transaction, &locked, &ids, lanes).await?;
         let locked: HashSet<String> = locked.into_iter().collect();
         let (mut through, mut held_up, mut passes) = (Vec::with_capacity(jobs.len()), Vec::new(), Vec::new());
+        let mut seen = BTreeSet::new();
         for job in jobs {
             if !job.limit_keys.iter().all(|name| locked.contains(name)) {
                 held_up.push(((job.id, job.epoch), None));
@@ -83,20 +84,23 @@ impl PgSession {
                     passes.extend(counted.map(|gate| Passed { claim: (job.id, job.epoch), gate: gate.clone() }));
                     through.push(job);
                 }
-                Err(gate) => held_up.push(((job.id, job.epoch), Some(gate.to_owned()))),
+                Err(gate) => {
+                    // Whoever it waits for may have left meanwhile. Who waits for his turn is called.
+                    seen.extend(house.is_full(gate).then(|| gate.to_owned()));
+                    // Whoever left one of its other gates to it may have been the last to look there.
+                    seen.extend(job.limit_keys.iter().filter(|name| *name != gate).cloned());
+                    held_up.push(((job.id, job.epoch), Some(gate.to_owned())));
+                }
             }
         }
-        // Of those where somebody has to leave first, as he may have left meanwhile. Who waits for his turn is called.
         let parked = !held_up.is_empty();
         let back = held_up.iter().any(|(_, gate)| gate.is_none());
-        let full = held_up.iter().filter_map(|(_, gate)| gate.clone()).filter(|gate| house.is_full(gate));
-        let full: BTreeSet<String> = full.collect();
         self.write_passes(&mut transaction, passes, &house, held_up).await?;
         transaction.commit().await.map_err(database)?;
         if back {
             self.passed().mark_behind();
         }
-        self.look_at(&Vec::from_iter(full)).await?;
+        self.look_at(&Vec::from_iter(seen)).await?;
         Ok((through, parked))
     }
 
@@ -298,7 +302,7 @@ async fn unpark(holder: &Holder<'_>, connection: &mut PgConnection, gates: &[PgR
         let waiting: u32 = unsigned(column::<i64, _>(row, 10)?);
         let (count, again) = release(&post, waiting, now);
         // Where all may go they go in steps, and no attempt's end need tell of those that are left.
-        let again = if waiting == STEP && count == STEP { Some(now) } else { again };
+        let again = if waiting >= STEP && count == waiting { Some(now) } else { again };
         some |= count > 0 || again != post.opens;
         names.push(name);
         free.push(i64::from(count));
@@ -345,7 +349,8 @@ pub(super) fn read_post(row: &PgRow) -> Result<(String, Post, Timestamp)> {
         Some(rank) => Some((rank, instant(row, 8)?, JobId(column(row, 9)?))),
         None => None,
     };
-    Ok((column(row, 0)?, Post { bounds, gate, first, opens, used: false }, instant(row, 11)?))
+    let ahead = unsigned(column::<i64, _>(row, 13)?);
+    Ok((column(row, 0)?, Post { bounds, gate, first, opens, ahead, used: false }, instant(row, 11)?))
 }
 
 /// The limit whose gate has this name: `limit[key]=value`.

@@ -1,15 +1,16 @@
 -- The gates $1, locked before, as they stand: their bounds, how many run that have passed, the first job that waits for one that
--- lets one at a time through (the jobs $2 apart), and how many wait, if $3, counted as far as it matters; $4 the time; $5 queues and $6
+-- lets one at a time through (the jobs $2 apart), and how many wait, if $3, counted as far as it matters, and are ready before them; $4 the time; $5 queues and $6
 -- tasks of the jobs that stand before them.
 select gate.name, bound.concurrency, bound.interval_ns, bound.burst, held.running, gate.rest, gate.opens,
        first.rank, first.run_at, first.id,
        (select count(*)
         from (select from @job as job
               where $3::boolean and job.limit_key = gate.name and job.lane = 2
-              limit greatest(coalesce(bound.concurrency - held.running, bound.burst, 999), 0) + 1) as counted) as waiting,
+              limit greatest(coalesce(bound.concurrency - held.running, bound.burst, 999), 0) + 1 + before.ahead) as counted) as waiting,
        coalesce($4::timestamptz, statement_timestamp()) as now,
        -- Also where all may pass just now: bounds that are set later count who runs by then.
-       gate.overridden or known.name is not null as counts
+       gate.overridden or known.name is not null as counts,
+       before.ahead
 from @gate as gate
 left join @limit as known on known.name = gate."limit"
 cross join lateral (
@@ -20,6 +21,17 @@ cross join lateral (
          case when gate.overridden then gate.own_burst when known.overridden then known.own_burst
               else known.burst end as burst) as bound
 cross join lateral (select count(*) as running from @pass as pass where pass.gate = gate.name) as held
+cross join lateral (
+  select count(*) as ahead
+  from (
+    select from @job as job
+    where $3 and job.limit_key = gate.name and job.lane = 0 and job.lease is null
+      and (job.rank, job.run_at, job.id) < (
+        select waits.rank, waits.run_at, waits.id from @job as waits
+        where waits.limit_key = gate.name and waits.lane = 2
+        order by waits.rank, waits.run_at, waits.id
+        limit 1)
+    limit 1000) as counted) as before
 left join lateral (
   select waits.rank, waits.run_at, waits.id
   from (
