@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pgq::backend::{Bounds, Declared, Limited, Session, Transition};
 use pgq::testing::Stepper;
-use pgq::{BoxError, Context, Edit, Result, State};
+use pgq::{Allow, BoxError, Context, Edit, LimitRef, Result, State};
 
 use super::limits::Door;
 use crate::world::{SPAN, World, claim, end, ids, retry, start};
@@ -319,5 +319,20 @@ pub(crate) async fn jobs_of_a_task_that_nobody_runs_any_more_leave_a_shared_gate
         collects.promote(9).await?;
         seconds += 1;
     }
+    Ok(())
+}
+
+pub(crate) async fn a_value_that_is_allowed_a_higher_rate_starts_at_once(world: World) -> Result<()> {
+    let door = Door::new();
+    let mut worker = worker(&world, &door).await?;
+    door.open(99);
+    let limit = || LimitRef::of::<fetch>().key("host").value("h");
+    world.client.set_limit(limit(), Allow::everything().starts(10.0, SECOND * 3600).burst(10)).await?;
+    let args = |path: u32| FetchArgs { host: "h".to_owned(), path: path.to_string() };
+    fetch::enqueue_many(&world.client, (0..20).map(args)).await?;
+    assert_eq!(worker.drain().await?, 10);
+    world.client.set_limit(limit(), Allow::everything().starts(50.0, SECOND).burst(10)).await?;
+    world.clock.advance(SECOND);
+    assert_eq!(worker.drain().await?, 10);
     Ok(())
 }

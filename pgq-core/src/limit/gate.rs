@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::Bounds;
+use super::{Bounds, Rate};
 use crate::Timestamp;
 
 /// Where a gate stands.
@@ -29,6 +29,15 @@ pub struct Passage {
 }
 
 impl Gate {
+    /// As it stands once these bounds count: what starts of a slower rate, or of a clock that was ahead, have left behind is an
+    /// empty bucket at worst. Has to be kept, as that is filled from now on.
+    #[must_use]
+    pub fn under(&self, bounds: Bounds, now: Timestamp) -> Self {
+        let full = |rate: Rate| rounded_up(rate.interval().as_nanos() * u128::from(rate.burst()));
+        let rest = bounds.rate.map_or(self.rest, |rate| self.rest.min(now.saturating_add(full(rate))));
+        Self { rest, ..*self }
+    }
+
     /// How many it would let through now, and when the next one, where only its rate is against that.
     #[must_use]
     pub fn room(&self, bounds: Bounds, now: Timestamp) -> (u32, Option<Timestamp>) {
@@ -75,7 +84,6 @@ fn rounded_up(nanos: u128) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Rate;
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
@@ -112,6 +120,16 @@ mod tests {
         let next = passage.gate.admit(bounds, after(100), 5);
         assert_eq!((next.admitted, next.opens), (1, Some(after(200))));
         assert_eq!(passage.gate.admit(bounds, after(10_000), 5).admitted, 3);
+    }
+
+    #[test]
+    fn under_a_faster_rate_the_bucket_is_empty_at_worst() {
+        let (slow, fast) = (bounds(None, Some((360_000, 10))), bounds(None, Some((20, 5))));
+        let gate = REST.admit(slow, NOW, 10).gate.under(fast, NOW);
+        assert_eq!(gate.room(fast, NOW), (0, Some(after(20))));
+        assert_eq!(gate.under(fast, after(40)).room(fast, after(40)).0, 2);
+        let busy = REST.admit(fast, NOW, 5).gate;
+        assert_eq!((busy.under(fast, NOW), busy.under(slow, NOW)), (busy, busy));
     }
 
     #[test]

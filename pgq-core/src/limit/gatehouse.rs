@@ -42,7 +42,8 @@ impl Post {
         self.bounds.concurrency != Some(1) || self.first.is_none_or(|first| place < first)
     }
 
-    fn holds_up(&self, place: Place, now: Timestamp) -> bool {
+    fn holds_up(&mut self, place: Place, now: Timestamp) -> bool {
+        self.gate = self.gate.under(self.bounds, now);
         self.gate.room(self.bounds, now).0 == 0 || !self.is_turn(place)
     }
 
@@ -118,7 +119,7 @@ impl Gatehouse {
     }
 }
 
-/// How many of those that wait at a gate may leave it now, and when to look again if some stay.
+/// How many of those that wait at a gate, as it stands under its bounds, may leave it now, and when to look again if some stay.
 #[must_use]
 pub fn release(post: &Post, waiting: u32, now: Timestamp) -> (u32, Option<Timestamp>) {
     let free = post.free(now).min(waiting);

@@ -142,8 +142,8 @@ impl Store {
         let mut house = Gatehouse::of(posts);
         let held_up = house.pass((key.rank, key.run_at, id), &names, self.now).err();
         for (name, post) in house.posts() {
+            self.gates.rests.insert(name.to_owned(), post.gate.rest);
             if post.used {
-                self.gates.rests.insert(name.to_owned(), post.gate.rest);
                 self.gates.passes.entry(name.to_owned()).or_default().insert(id);
             }
             if let Some(opens) = post.opens {
@@ -195,7 +195,8 @@ impl Store {
         let waiting = self.gates.parked.get(name).map_or(0, BTreeSet::len);
         let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
         let bounds = self.gate_bounds(name).unwrap_or_default();
-        let (gate, opens) = (self.gate(name), self.gates.opens.remove(name));
+        let (gate, opens) = (self.gate(name).under(bounds, self.now), self.gates.opens.remove(name));
+        self.gates.rests.insert(name.to_owned(), gate.rest);
         let post = Post { bounds, gate, first: None, opens, ahead: self.ahead(name), used: false };
         let (free, opens) = release(&post, waiting, self.now);
         if let Some(opens) = opens {

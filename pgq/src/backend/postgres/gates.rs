@@ -296,9 +296,10 @@ async fn unpark(holder: &Holder<'_>, connection: &mut PgConnection, gates: &[PgR
     let query = holder.statements.gates.query().bind(&names).bind(Vec::<i64>::new()).bind(true).bind(holder.now);
     let query = query.bind(Vec::<String>::new()).bind(Vec::<String>::new());
     let rows = query.fetch_all(&mut *connection).await.map_err(database)?;
-    let (mut names, mut free, mut opens, mut some) = (vec![], vec![], vec![], false);
+    let (mut names, mut free, mut opens, mut rests, mut some) = (vec![], vec![], vec![], vec![], false);
     for row in &rows {
-        let (name, post, now) = read_post(row)?;
+        let (name, mut post, now) = read_post(row)?;
+        post.gate = post.gate.under(post.bounds, now);
         let waiting: u32 = unsigned(column::<i64, _>(row, 10)?);
         let (count, again) = release(&post, waiting, now);
         // Where all may go they go in steps, and no attempt's end need tell of those that are left.
@@ -307,11 +308,12 @@ async fn unpark(holder: &Holder<'_>, connection: &mut PgConnection, gates: &[PgR
         names.push(name);
         free.push(i64::from(count));
         opens.push(again.map(Instant));
+        rests.push(Instant(post.gate.rest));
     }
     if !some {
         return Ok(Call::nobody());
     }
-    let query = holder.statements.unpark.query().bind(names).bind(free).bind(opens);
+    let query = holder.statements.unpark.query().bind(names).bind(free).bind(opens).bind(rests);
     let mut call = Call::nobody();
     for row in query.fetch_all(connection).await.map_err(database)? {
         call.add(column(&row, 0)?, column(&row, 1)?, unsigned(column::<i64, _>(&row, 2)?));
