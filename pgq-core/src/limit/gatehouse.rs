@@ -63,8 +63,15 @@ impl Post {
     /// How many may leave it. Where those who left it last time are still there, nobody may run their task: as many more go.
     fn free(&self, now: Timestamp) -> u32 {
         let room = self.gate.room(self.bounds, now).0;
-        let is_stuck = room > 0 && self.gate.running == 0 && self.opens.is_some_and(|opens| opens <= now);
-        if is_stuck { room.saturating_add(self.ahead) } else { room }
+        if self.is_stuck(room, now) { room.saturating_add(self.ahead) } else { room }
+    }
+
+    fn is_stuck(&self, room: u32, now: Timestamp) -> bool {
+        let is_due = self.opens.is_some_and(|opens| opens <= now);
+        // A fast rate opens again before anybody can have come: it has to have been left alone for as long as others.
+        let quiet = |interval| self.gate.rest.saturating_add(LOOK) <= now.saturating_add(interval);
+        let is_quiet = self.bounds.rate.is_none_or(|rate| quiet(rate.interval()));
+        room > 0 && self.ahead > 0 && self.gate.running == 0 && is_due && is_quiet
     }
 
     /// Longer the more have left it: all workers may be busy just now.
@@ -129,6 +136,9 @@ pub fn release(post: &Post, waiting: u32, now: Timestamp) -> (u32, Option<Timest
     if free == waiting {
         // One of them may be locked by somebody just now, and stay.
         return (free, Some(now.saturating_add(LOOK)));
+    }
+    if post.is_stuck(free, now) {
+        return (free, Some(now.saturating_add(post.pause())));
     }
     let mut after = Post { gate: post.gate.entered(post.bounds, now, free), ..post.clone() };
     after.look_again(now);
@@ -207,6 +217,16 @@ mod tests {
         assert_eq!(release(&due, 9, NOW), (4, Some(after(LOOK * 2))));
         assert_eq!(release(&Post { gate: Gate { running: 1, ..due.gate }, ..due.clone() }, 9, NOW).0, 0);
         assert_eq!(release(&Post { opens: Some(after(LOOK)), ..due }, 9, NOW).0, 1, "they may be taken just now");
+    }
+
+    #[test]
+    fn a_fast_rate_waits_for_those_who_have_just_left_it() {
+        let rate = Rate::every(Duration::from_millis(20), 1);
+        let bounds = Bounds { concurrency: None, rate };
+        let due = Post { opens: Some(NOW), ahead: 3, ..post(bounds, 0) };
+        let busy = Post { gate: Gate { rest: NOW, ..due.gate }, ..due.clone() };
+        assert_eq!(release(&busy, 9, NOW), (1, Some(after(Duration::from_millis(20)))));
+        assert_eq!(release(&due, 9, NOW), (4, Some(after(LOOK * 2))), "nobody has come for long");
     }
 
     #[test]
