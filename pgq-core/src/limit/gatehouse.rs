@@ -14,6 +14,8 @@ pub type Place = (i16, Timestamp, JobId);
 const LOOK: Duration = Duration::from_secs(1);
 /// When to look again where somebody will, unless he dies between his end and that.
 const BACKSTOP: Duration = Duration::from_secs(10);
+/// And where the last look was in vain, or only another bound lets somebody through, which whoever sets it says.
+const QUIET: Duration = Duration::from_mins(1);
 
 /// Gates, as they stand, by their names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,7 +54,11 @@ impl Post {
         let due = self.gate.room(self.bounds, now).1;
         let noted = self.opens.filter(|opens| *opens > now);
         let alone = self.stands_open().then(|| soon(noted, now, LOOK));
-        self.opens = due.or(alone).or(noted).or_else(|| Some(now.saturating_add(BACKSTOP)));
+        self.opens = due.or(alone).or(noted).or_else(|| Some(now.saturating_add(self.backstop())));
+    }
+
+    fn backstop(&self) -> Duration {
+        if self.bounds.concurrency == Some(0) { QUIET } else { BACKSTOP }
     }
 
     /// Where none may run at all only a change of its bounds lets somebody through, and whoever changes them says so.
@@ -140,11 +146,16 @@ pub fn release(post: &Post, waiting: u32, now: Timestamp) -> (u32, Option<Timest
     if post.is_stuck(free, now) {
         return (free, Some(now.saturating_add(post.pause())));
     }
+    let is_due = post.opens.is_some_and(|opens| opens <= now);
+    if is_due && free == 0 && post.gate.room(post.bounds, now).1.is_none() {
+        return (0, Some(now.saturating_add(QUIET)));
+    }
     let mut after = Post { gate: post.gate.entered(post.bounds, now, free), ..post.clone() };
     after.look_again(now);
     // Whoever leaves it may not pass: his task may be run by nobody, or another gate hold him up.
     let noted = post.opens.filter(|opens| *opens > now);
-    let untaken = (free > 0 && post.stands_open()).then(|| soon(noted, now, post.pause()));
+    let pause = if post.stands_open() { post.pause() } else { BACKSTOP };
+    let untaken = (free > 0).then(|| soon(noted, now, pause));
     (free, after.opens.into_iter().chain(untaken).min())
 }
 
@@ -230,11 +241,22 @@ mod tests {
     }
 
     #[test]
+    fn a_gate_that_was_looked_at_in_vain_is_left_alone_for_longer() {
+        let due = |running| Post { opens: Some(NOW), ..post(most(3), running) };
+        assert_eq!(release(&due(3), 5, NOW), (0, Some(after(QUIET))));
+        assert_eq!(release(&due(2), 5, NOW), (1, Some(after(BACKSTOP))));
+        let quiet = Post { opens: Some(after(QUIET)), ..due(2) };
+        assert_eq!(release(&quiet, 5, NOW), (1, Some(after(BACKSTOP))), "he may not pass");
+        let parked = Post { opens: Some(after(LOOK)), ..due(3) };
+        assert_eq!(release(&parked, 5, NOW), (0, Some(after(LOOK))), "it stays as it is noted");
+    }
+
+    #[test]
     fn as_many_leave_a_gate_as_may_pass_it() {
         assert_eq!(release(&post(most(3), 1), 5, NOW), (2, Some(after(BACKSTOP))), "those who run tell");
         assert_eq!(release(&post(most(3), 1), 0, NOW), (0, None));
         assert_eq!(release(&post(most(3), 1), 1, NOW), (1, Some(after(LOOK))), "who was locked stays");
-        assert_eq!(release(&post(most(0), 0), 5, NOW), (0, Some(after(BACKSTOP))), "whoever lets some pass tells");
+        assert_eq!(release(&post(most(0), 0), 5, NOW), (0, Some(after(QUIET))), "whoever lets some pass tells");
         assert_eq!(release(&post(Bounds::default(), 9), 5, NOW), (5, Some(after(LOOK))));
         let rate = Rate::every(Duration::from_secs(3), 2);
         let bounds = Bounds { concurrency: None, rate };
