@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgq::backend::{Bounds, Declared, Limited, Session, Transition};
+use pgq::backend::{Bounds, Claim, Declared, Limited, Session, Transition};
 use pgq::testing::Stepper;
 use pgq::{Allow, BoxError, Context, Edit, LimitRef, Result, State};
 
 use super::limits::Door;
-use crate::world::{SPAN, World, claim, end, ids, retry, start};
+use crate::world::{SPAN, World, claim, end, ids, retry, start, want};
 
 const SECOND: Duration = Duration::from_secs(1);
+/// Of jobs with so many crashes a worker takes one at a time.
+const SUSPECT: u16 = 2;
 
 #[pgq::task(limit(concurrency = 2, key = "tenant"))]
 async fn bill(ctx: Context<Door>, tenant: String, number: u32) -> std::result::Result<(), BoxError> {
@@ -334,5 +336,26 @@ pub(crate) async fn a_value_that_is_allowed_a_higher_rate_starts_at_once(world: 
     world.client.set_limit(limit(), Allow::everything().starts(50.0, SECOND).burst(10)).await?;
     world.clock.advance(SECOND);
     assert_eq!(worker.drain().await?, 10);
+    Ok(())
+}
+
+pub(crate) async fn a_job_whose_workers_died_is_passed_by(world: World) -> Result<()> {
+    let mut session = gated(&world).await?;
+    let args = |number| PostArgs { account: 7, number };
+    let suspect = post::enqueue(&world.client, args(1)).await?;
+    for _ in 0..SUSPECT {
+        assert_eq!(ids(&claim(&session, &["post"], 9).await?), [suspect.id()]);
+        session = gated(&world).await?;
+        world.clock.advance(SPAN + SECOND);
+        session.attend().await?.renew().await?;
+        session.rescue(9).await?;
+    }
+    world.clock.advance(SPAN / 2);
+    session.attend().await?.renew().await?;
+    session.promote(9).await?;
+    let next = post::enqueue(&world.client, args(2)).await?;
+    let wants = vec![want("default", "post", u32::MAX)].into();
+    let claim = Claim { wants, groups: Vec::new(), limit: 9, thorough: true, suspect: false };
+    assert_eq!(ids(&session.claim(claim).await?.jobs), [next.id()]);
     Ok(())
 }

@@ -101,6 +101,7 @@ facts! {
         nothing_happens_before_an_enqueue_is_awaited;
     gates:
         a_value_that_is_allowed_a_higher_rate_starts_at_once
+        a_job_whose_workers_died_is_passed_by
         a_job_that_moves_on_to_another_gate_leaves_the_first_one_open
         jobs_of_a_task_that_nobody_runs_any_more_leave_a_shared_gate_open
         each_value_of_a_limit_key_is_counted_by_itself

@@ -120,11 +120,13 @@ impl Store {
 
     fn post(&self, name: &str, but: JobId) -> Option<Post> {
         let bounds = self.gate_bounds(name)?;
-        // One of another queue or task that is ready may wait for a worker that there is none of.
+        // One of another queue or task that is ready may wait for a worker that there is none of; so may a suspect,
+        // of which a worker takes one at a time.
         let lane = self.jobs.get(&but).map(|row| &row.lane);
-        let of_lane = |key: &&Key| self.jobs.get(&key.id).map(|row| &row.lane) == lane;
+        let comes = |row: &Row| Some(&row.lane) == lane && !row.is_suspect();
+        let comes = |key: &&Key| self.jobs.get(&key.id).is_some_and(comes);
         let parked = self.gates.parked.get(name).and_then(|keys| keys.iter().find(|key| key.id != but));
-        let ready = self.gates.ready.get(name).and_then(|keys| keys.iter().filter(of_lane).find(|key| key.id != but));
+        let ready = self.gates.ready.get(name).and_then(|keys| keys.iter().filter(comes).find(|key| key.id != but));
         let first = parked.into_iter().chain(ready).min();
         let first = first.map(|key| (key.rank, key.run_at, key.id));
         let opens = self.gates.opens.get(name).copied();
