@@ -359,3 +359,65 @@ pub(crate) async fn a_job_whose_workers_died_is_passed_by(world: World) -> Resul
     assert_eq!(ids(&session.claim(claim).await?.jobs), [next.id()]);
     Ok(())
 }
+
+async fn one_at_a_time_at_the_bank(world: &World, limits: &[&str]) -> Result<Arc<dyn Session>> {
+    let session = world.session(&["pay"]).await?;
+    let bounds = Bounds { concurrency: Some(1), rate: None };
+    let limit = |name: &&str| Limited { name: (*name).to_owned(), task: None, keyed: true, bounds };
+    let limits = limits.iter().map(limit).collect();
+    session.declare(Declared { tasks: vec!["pay".to_owned()], schedules: Vec::new(), limits }).await?;
+    Ok(session)
+}
+
+async fn pay_five(world: &World) -> Result<()> {
+    pay::enqueue_many(&world.client, (0..5).map(|sum| PayArgs { bank: "gls".to_owned(), sum })).await.map(drop)
+}
+
+pub(crate) async fn a_shared_limit_that_is_taken_away_holds_up_nobody(world: World) -> Result<()> {
+    let before = one_at_a_time_at_the_bank(&world, &["shared:bank[bank]"]).await?;
+    pay_five(&world).await?;
+    let first = claim(&before, &["pay"], 9).await?;
+    assert_eq!(first.len(), 1);
+    end(&before, &first[0], Transition::Complete).await?;
+    before.deregister(true).await?;
+    let after = one_at_a_time_at_the_bank(&world, &[]).await?;
+    after.promote(99).await?;
+    assert_eq!(claim(&after, &["pay"], 9).await?.len(), 4);
+    assert_eq!(world.client.limits().await?, []);
+    Ok(())
+}
+
+pub(crate) async fn a_shared_limit_holds_as_long_as_a_worker_declares_it(world: World) -> Result<()> {
+    let before = one_at_a_time_at_the_bank(&world, &["shared:bank[bank]"]).await?;
+    let after = one_at_a_time_at_the_bank(&world, &[]).await?;
+    assert!(after.pools().await?.iter().all(|view| !view.outlived));
+    assert_eq!(world.client.limits().await?.len(), 1);
+    before.deregister(true).await?;
+    assert!(after.pools().await?.iter().all(|view| view.outlived), "somebody is to declare once more");
+    Ok(())
+}
+
+pub(crate) async fn a_shared_limit_waits_for_a_program_that_is_away(world: World) -> Result<()> {
+    one_at_a_time_at_the_bank(&world, &["shared:bank[bank]"]).await?.deregister(true).await?;
+    let other = world.session(&["post"]).await?;
+    other.declare(Declared { tasks: vec!["post".to_owned()], schedules: Vec::new(), limits: Vec::new() }).await?;
+    assert_eq!(world.client.limits().await?.len(), 1);
+    Ok(())
+}
+
+pub(crate) async fn a_limit_of_a_task_that_is_taken_out_of_its_program_is_gone(world: World) -> Result<()> {
+    let tasks = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let own = Limited {
+        name: "task:pay[bank]".to_owned(),
+        task: Some("pay".to_owned()),
+        keyed: true,
+        bounds: Bounds { concurrency: Some(1), rate: None },
+    };
+    let before = world.session(&["pay", "post"]).await?;
+    before.declare(Declared { tasks: tasks(&["pay", "post"]), schedules: Vec::new(), limits: vec![own] }).await?;
+    before.deregister(true).await?;
+    let after = world.session(&["post"]).await?;
+    after.declare(Declared { tasks: tasks(&["post"]), schedules: Vec::new(), limits: Vec::new() }).await?;
+    assert_eq!(world.client.limits().await?, []);
+    Ok(())
+}

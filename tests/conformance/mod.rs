@@ -104,6 +104,10 @@ facts! {
         a_job_whose_workers_died_is_passed_by
         a_job_that_moves_on_to_another_gate_leaves_the_first_one_open
         jobs_of_a_task_that_nobody_runs_any_more_leave_a_shared_gate_open
+        a_shared_limit_that_is_taken_away_holds_up_nobody
+        a_shared_limit_holds_as_long_as_a_worker_declares_it
+        a_shared_limit_waits_for_a_program_that_is_away
+        a_limit_of_a_task_that_is_taken_out_of_its_program_is_gone
         each_value_of_a_limit_key_is_counted_by_itself
         who_waits_for_a_key_starts_when_an_attempt_ends
         jobs_of_one_key_run_one_at_a_time_and_in_order

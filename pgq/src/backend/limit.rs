@@ -52,6 +52,8 @@ pub struct PoolView {
     pub portion: Portion,
     /// The number of the set of declarations that bounds it; `None` where nobody declares it any more.
     pub edition: Option<i64>,
+    /// Whether no live worker declares it, and a program goes on that did.
+    pub outlived: bool,
 }
 
 impl Measure {

@@ -142,13 +142,14 @@ impl Declared {
         session.declare(self.declared.clone()).await.map(drop)
     }
 
-    /// Whether limits aren't as this worker says: another one has the last word, or had it.
+    /// Whether limits aren't as this worker says: another one has the last word, or had it; or whether some are left that nobody
+    /// says anything of any more.
     pub(super) fn is_overruled_by(&self, views: &[PoolView]) -> bool {
         let stands = |limited: &Limited| {
             let view = views.iter().find(|view| *view.pool.limit == *limited.name);
             view.is_some_and(|view| view.edition == Some(self.edition))
         };
-        !self.declared.limits.iter().all(stands) || views.iter().any(|view| self.has_no(view))
+        !self.declared.limits.iter().all(stands) || views.iter().any(|view| view.outlived || self.has_no(view))
     }
 
     /// Whether somebody else declares a limit of a task of ours that we know nothing of: a later version, which may be gone.

@@ -80,15 +80,14 @@ impl Store {
         self.redivide_all();
     }
 
-    /// A limit of one of the tasks that isn't declared any more is gone, unless an operator has set it.
+    /// A limit of one of the tasks that isn't declared any more is gone, unless an operator has set it; so is what a program
+    /// that goes on has declared and no live worker does.
     fn drop_limits(&mut self, number: i64, declared: &Declared) {
         let gone = |name: &str, entry: &Entry| {
             let of_ours = entry.task.as_ref().is_some_and(|task| declared.tasks.contains(task));
             let stands = declared.limits.iter().any(|limited| limited.name == name);
-            entry.declared.is_some()
-                && of_ours
-                && !stands
-                && self.last_word(entry.task.as_deref(), name) == Some(number)
+            let is_ours = of_ours && self.last_word(entry.task.as_deref(), name) == Some(number);
+            entry.declared.is_some() && !stands && (is_ours || self.is_outlived(name))
         };
         let gone: Vec<_> =
             self.limits.iter().filter(|(name, entry)| gone(name, entry)).map(|(name, _)| name.clone()).collect();
@@ -98,6 +97,15 @@ impl Store {
             self.open_all(&name);
             self.ring_all();
         }
+    }
+
+    /// Whether no live worker declares it, and a program goes on that did: of one that is away altogether all is kept until it
+    /// is back.
+    fn is_outlived(&self, name: &str) -> bool {
+        let declares = |edition: &&Declared| edition.limits.iter().any(|limited| limited.name == name);
+        let live = || self.workers.values().filter_map(|worker| worker.edition).map(|number| &self.editions[&number]);
+        let goes_on = |past: &Declared| live().any(|live| live.tasks.iter().any(|task| past.tasks.contains(task)));
+        !live().any(|live| declares(&live)) && self.editions.values().filter(declares).any(goes_on)
     }
 
     /// The highest number among the sets of live workers that have the task, or a limit of this name that tasks share.
@@ -119,7 +127,9 @@ impl Store {
             let own = || self.gates.own_of(name).filter_map(|(_, bounds)| measure.cap(*bounds)).min();
             portion.cap = portion.cap.or_else(|| if entry.keyed { own() } else { None });
             let edition = entry.declared.map(|(number, _)| number);
-            PoolView { pool: PoolName { limit: name.into(), measure }, keyed: entry.keyed, portion, edition }
+            let (pool, keyed) = (PoolName { limit: name.into(), measure }, entry.keyed);
+            let outlived = entry.declared.is_some() && self.is_outlived(name);
+            PoolView { pool, keyed, portion, edition, outlived }
         };
         self.limits.iter().flat_map(|(name, entry)| Measure::ALL.map(|measure| view(name, entry, measure))).collect()
     }

@@ -23,6 +23,7 @@ use crate::backend::{Ask, Declared, Measure, PoolName, PoolView, Portion};
 struct Standing {
     keyed: bool,
     edition: Option<i64>,
+    outlived: bool,
     now: Timestamp,
     pools: BTreeMap<Measure, Pool>,
 }
@@ -67,10 +68,11 @@ impl PgSession {
         let standings = self.books().read(&mut visit, None, true).await?;
         visit.end().await?;
         for (limit, standing) in standings {
-            let Standing { keyed, edition, pools, .. } = standing;
+            let Standing { keyed, edition, outlived, pools, .. } = standing;
             for (measure, pool) in pools {
                 let pool_name = PoolName { limit: limit.as_str().into(), measure };
-                views.push(PoolView { pool: pool_name, keyed, portion: pool.portion(self.lease), edition });
+                let portion = pool.portion(self.lease);
+                views.push(PoolView { pool: pool_name, keyed, portion, edition, outlived });
             }
         }
         Ok(views)
@@ -255,7 +257,8 @@ fn read_standing(row: &PgRow) -> Result<Standing> {
         orphaned: 0,
     };
     let pools = Measure::ALL.into_iter().map(|measure| (measure, pool(measure))).collect();
-    Ok(Standing { keyed: column(row, 14)?, edition: column(row, 4)?, now: instant(row, 13)?, pools })
+    let (keyed, outlived) = (column(row, 14)?, column(row, 16)?);
+    Ok(Standing { keyed, edition: column(row, 4)?, outlived, now: instant(row, 13)?, pools })
 }
 
 /// Bounds as their three columns say them.

@@ -1,7 +1,8 @@
 -- Puts in the limits that a set declares: $1 names, $2 whose own they are (null where tasks share them), $3 whether they are
 -- keyed, $4 how many at once, $5 the time between two starts in ns, $6 bursts; $7 the number of the set, $8 its tasks, $9 the time. After
 -- the locks of all limits. What a live worker's set with a higher number speaks of is left alone; a limit of a task of ours that
--- isn't declared any more is gone, unless an operator has set it or one of its gates. Answers what changed.
+-- isn't declared any more is gone, unless an operator has set it or one of its gates, and so is what a program that goes on has
+-- declared and no live worker does. Answers what changed.
 with higher as materialized (
   select edition.tasks, edition.limits
   from @worker as worker join @edition as edition on edition.number = worker.edition
@@ -22,11 +23,24 @@ put as (
         is distinct from
         (excluded.task, excluded.keyed, excluded.edition, excluded.concurrency, excluded.interval_ns, excluded.burst)
   returning name),
+live as materialized (
+  select distinct edition.number, edition.tasks, edition.limits
+  from @worker as worker join @edition as edition on edition.number = worker.edition
+  where worker.gone is null),
+-- Of a program that is away altogether all is kept until it is back.
+outlived as (
+  select known.name
+  from @limit as known
+  where not exists (select from live where known.name = any (live.limits))
+    and exists (
+      select from @edition as past join live on past.tasks && live.tasks
+      where known.name = any (past.limits))),
 vanished as materialized (
   select name, overridden or exists (select from @gate where "limit" = known.name and overridden) as overridden
   from @limit as known
-  where task = any ($8::text[]) and name <> all ($1) and edition is not null
-    and not exists (select from higher where known.task = any (tasks))),
+  where name <> all ($1) and edition is not null
+    and (task = any ($8::text[]) and not exists (select from higher where known.task = any (tasks))
+         or name in (select name from outlived))),
 dropped as (
   delete from @limit where name in (select name from vanished where not overridden) returning name),
 orphaned as (

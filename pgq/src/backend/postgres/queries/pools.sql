@@ -1,6 +1,6 @@
 -- The limits without a key, $1 or all of them where it is null, with what workers have of them, and what those that are gone had; $2
 -- the time. If $3, also those with a key, which nobody has shares of: how many attempts at once they allow says only whether they
--- bound that, for all values or for one.
+-- bound that, for all values or for one. The last column says whether programs that declared the limit go on without it.
 select known.name,
        coalesce(case when overridden then own_concurrency else concurrency end,
                 (select min(gate.own_concurrency) from @gate as gate
@@ -9,7 +9,17 @@ select known.name,
        case when overridden then own_burst else burst end as burst, known.edition, known.tokens,
        coalesce(known.filled, $2, statement_timestamp()) as filled,
        held.measure, held.worker, held.units, held.wish, held.since, held.tokens as fetched,
-       coalesce($2::timestamptz, statement_timestamp()) as now, known.keyed, held.alive
+       coalesce($2::timestamptz, statement_timestamp()) as now, known.keyed, held.alive,
+       $3 and known.edition is not null
+       and not exists (select from @worker where edition = known.edition and gone is null)
+       and not exists (
+         select from @worker as worker join @edition as live on live.number = worker.edition
+         where worker.gone is null and known.name = any (live.limits))
+       and exists (
+         select from @worker as worker
+         join @edition as live on live.number = worker.edition
+         join @edition as past on past.tasks && live.tasks
+         where worker.gone is null and known.name = any (past.limits)) as outlived
 from @limit as known
 left join (
   select share.*, worker.id is not null as alive
