@@ -182,6 +182,8 @@ facts! {
         a_rate_can_be_set
         one_value_can_be_allowed_more
         what_is_set_of_a_value_holds_under_all_names_of_a_task
+        what_is_set_of_a_task_outlives_its_name
+        a_limit_is_set_by_any_name_of_its_task
         what_is_set_of_a_value_outlives_its_limits_declaration
         what_began_while_a_limit_was_lifted_counts
         limits_are_listed_with_who_has_what

@@ -389,3 +389,44 @@ pub(crate) async fn whatever_is_set_and_cleared_no_job_is_left_behind(world: Wor
     assert!(limits.iter().all(|limit| limit.set.is_none() && limit.values.is_empty() && limit.busy == 0), "{limits:?}");
     Ok(())
 }
+
+mod renamed {
+    use super::{BoxError, Context, Door};
+
+    #[pgq::task(name = "dispatch_before", concurrency = 2)]
+    pub(super) async fn before(ctx: Context<Door>, _number: u32) -> std::result::Result<(), BoxError> {
+        ctx.pass().await
+    }
+
+    #[pgq::task(name = "dispatch_after", aliases = ["dispatch_before"], concurrency = 2)]
+    pub(super) async fn after(ctx: Context<Door>, _number: u32) -> std::result::Result<(), BoxError> {
+        ctx.pass().await
+    }
+}
+
+pub(crate) async fn what_is_set_of_a_task_outlives_its_name(world: World) -> Result<()> {
+    let door = Door::new();
+    let old = world.worker(pgq::tasks![renamed::before], door.clone()).await?;
+    world.client.set_limit(LimitRef::of::<renamed::before>(), Allow::at_once(0)).await?;
+    old.session().deregister(true).await?;
+    let mut new = world.worker(pgq::tasks![renamed::after], door.clone()).await?;
+    renamed::after::enqueue_many(&world.client, 0..9).await?;
+    assert_eq!(start(&mut new).await?, 0);
+    assert!(world.client.clear_limit(LimitRef::of::<renamed::after>()).await?);
+    assert_eq!(start(&mut new).await?, 2);
+    assert!(world.client.limits().await?.iter().all(|limit| limit.set.is_none()));
+    Ok(())
+}
+
+pub(crate) async fn a_limit_is_set_by_any_name_of_its_task(world: World) -> Result<()> {
+    let door = Door::new();
+    let mut old = world.worker(pgq::tasks![renamed::before], door.clone()).await?;
+    let mut new = world.worker(pgq::tasks![renamed::after], door.clone()).await?;
+    renamed::before::enqueue_many(&world.client, 0..9).await?;
+    for name in ["dispatch_before", "dispatch_after"] {
+        world.client.set_limit(LimitRef::task(name), Allow::at_once(0)).await?;
+        assert_eq!((start(&mut old).await?, start(&mut new).await?), (0, 0), "{name}");
+        assert!(world.client.clear_limit(LimitRef::task(name)).await?);
+    }
+    Ok(())
+}

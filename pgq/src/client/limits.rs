@@ -1,5 +1,6 @@
 //! The operator's side: limits.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pgq_core::limit::{MAX_UNITS, gate_name};
@@ -33,8 +34,8 @@ impl LimitRef {
         Self::task(T::NAME)
     }
 
-    /// The own limit of a task by its name, or by an earlier one. With a key what is set holds under all its names, where each is
-    /// counted by itself: jobs that were enqueued under an earlier one have that one's.
+    /// The own limit of a task by its name, or by an earlier one. What is set holds under all its names, where each is counted by
+    /// itself: workers of the version before, and with a key jobs that were enqueued under an earlier name, have that one's.
     pub fn task(name: impl Into<String>) -> Self {
         Self { owner: Owner::Task(name.into()), key: None, value: None }
     }
@@ -210,41 +211,34 @@ impl Client {
         Ok(cleared)
     }
 
-    /// The limit that is meant; with a key those of the task's earlier names too, whose jobs have gates of their own.
+    /// The limit that is meant, and those of the task's other names, whose jobs or workers there may be.
     async fn limits_named(&self, limit: &LimitRef) -> Result<Vec<LimitName>> {
         let (Owner::Task(name) | Owner::Tasks(name)) = &limit.owner;
         literal::name(name).map_err(|error| Error::invalid(format!("the name of a limit: {error}")))?;
-        let full_name = limit.full_name();
         let kept = self.inner.backend.limits().await?;
         if limit.value.is_some() && limit.key.is_none() {
             return Err(Error::invalid(format!("expected a key beside the value: `.key(…)` of `{}`", limit.shown())));
         }
-        let names = self.full_names(limit, full_name).await?;
-        let meant = names.into_iter().filter(|name| kept.iter().any(|known| known.full_name == *name));
-        let gate = |name: &str| limit.value.as_ref().map(|value| gate_name(name, value));
-        let meant = meant.map(|name| LimitName { gate: gate(&name), limit: name, task: None });
-        let meant: Vec<LimitName> = meant.collect();
-        if !meant.is_empty() {
-            return Ok(meant);
-        }
-        // What has a key is told when a job is enqueued, by the task's own code.
-        if let (Owner::Task(task), None) = (&limit.owner, &limit.key) {
-            let declared = self.inner.backend.declarations(Some(task.clone())).await?;
-            if let Some(task) = declared.into_iter().next() {
-                let limit = crate::backend::full_name(Some(&task.name), &task.name, None);
-                return Ok(vec![LimitName { limit, task: Some(task.name), gate: None }]);
-            }
-        }
-        Err(self.unknown_limit(limit, &kept).await?)
-    }
-
-    async fn full_names(&self, limit: &LimitRef, full_name: String) -> Result<Vec<String>> {
-        let (Owner::Task(task), Some(key)) = (&limit.owner, &limit.key) else { return Ok(vec![full_name]) };
-        let Some(declared) = self.inner.backend.declarations(Some(task.clone())).await?.into_iter().next() else {
-            return Ok(vec![full_name]);
+        let declared = match &limit.owner {
+            Owner::Task(task) => self.inner.backend.declarations(Some(task.clone())).await?,
+            Owner::Tasks(_) => Vec::new(),
         };
-        let names = declared.aliases().chain([&*declared.name]);
-        Ok(names.map(|name| crate::backend::full_name(Some(name), name, Some(key))).collect())
+        let is_kept = |name: &str| kept.iter().any(|known| known.full_name == name);
+        let gate = |name: &str| limit.value.as_ref().map(|value| gate_name(name, value));
+        let names = declared.iter().flat_map(|task| task.aliases().chain([&*task.name]));
+        let names = names.map(|name| full_name(Some(name), name, limit.key.as_deref())).chain([limit.full_name()]);
+        let names: BTreeSet<String> = names.filter(|name| is_kept(name)).collect();
+        let known = names.into_iter().map(|name| LimitName { gate: gate(&name), limit: name, task: None });
+        // What has a key is told when a job is enqueued, by the task's own code.
+        let unlimited = declared.iter().filter(|_| limit.key.is_none()).filter_map(|task| {
+            let limit = full_name(Some(&task.name), &task.name, None);
+            (!is_kept(&limit)).then(|| LimitName { limit, task: Some(task.name.clone()), gate: None })
+        });
+        let meant: Vec<LimitName> = known.chain(unlimited).collect();
+        if meant.is_empty() {
+            return Err(self.unknown_limit(limit, &kept).await?);
+        }
+        Ok(meant)
     }
 
     async fn unknown_limit(&self, limit: &LimitRef, kept: &[LimitInfo]) -> Result<Error> {

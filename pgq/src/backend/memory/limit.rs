@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use pgq_core::limit::MICROS;
 use pgq_core::limit::pool::{Balanced, Pool, Share};
+use pgq_core::limit::{self, MICROS};
 use pgq_core::{Bounds, Lease, Timestamp};
 
 use super::store::Store;
@@ -65,6 +65,7 @@ impl Entry {
 impl Store {
     pub(super) fn declare_limits(&mut self, number: i64, declared: &Declared) {
         let now = self.now;
+        self.inherit_limits(&declared.tasks);
         for limited in &declared.limits {
             if self.last_word(limited.task.as_deref(), &limited.name) == Some(number) {
                 let entry = self
@@ -78,6 +79,24 @@ impl Store {
         }
         self.drop_limits(number, declared);
         self.redivide_all();
+    }
+
+    /// What is set of the limits of a task holds under its next name, too.
+    fn inherit_limits(&mut self, tasks: &[String]) {
+        for task in tasks {
+            let heir = |(name, entry): (&String, &Entry)| {
+                let (old, bounds) = (entry.task.as_deref()?, entry.own?);
+                let key = name.strip_prefix(&limit::of_task(old))?;
+                let name = format!("{}{key}", limit::of_task(task));
+                let mut heir = Entry::new(Some(task.clone()), entry.keyed, bounds, self.now);
+                (heir.own, heir.tokens) = (Some(bounds), entry.tokens);
+                self.is_alias(old, task).then_some((name, heir))
+            };
+            let heirs: Vec<_> = self.limits.iter().filter_map(heir).collect();
+            for (name, heir) in heirs {
+                self.limits.entry(name).or_insert(heir);
+            }
+        }
     }
 
     /// A limit of one of the tasks that isn't declared any more is gone, unless an operator has set it; so is what a program

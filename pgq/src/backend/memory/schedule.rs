@@ -93,7 +93,7 @@ impl Store {
     }
 
     /// Whether a task had this name before.
-    fn is_alias(&self, old: &str, task: &str) -> bool {
+    pub(super) fn is_alias(&self, old: &str, task: &str) -> bool {
         old != task && self.declarations.get(task).is_some_and(|task| task.is_named(old))
     }
 

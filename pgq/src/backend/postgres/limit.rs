@@ -36,6 +36,8 @@ impl PgSession {
         declared: &Declared,
     ) -> Result<()> {
         self.books().lock(connection, Some(self.lease), None).await?;
+        let inherited = self.statements.inherit_limits.query().bind(&declared.tasks);
+        let inherited = inherited.fetch_all(&mut *connection).await.map_err(database)?;
         let (mut names, mut tasks, mut keyed) = (vec![], vec![], vec![]);
         let (mut most, mut intervals, mut bursts) = (vec![], vec![], vec![]);
         for limited in &declared.limits {
@@ -51,10 +53,10 @@ impl PgSession {
             self.statements.declare_limits.query().bind(names).bind(tasks).bind(keyed).bind(most).bind(intervals);
         let query = query.bind(bursts).bind(number).bind(&declared.tasks).bind(self.now());
         let changed = query.fetch_all(&mut *connection).await.map_err(database)?;
-        if changed.is_empty() {
+        if changed.is_empty() && inherited.is_empty() {
             return Ok(());
         }
-        let changed: Vec<String> = changed.iter().map(|row| column(row, 0)).collect::<Result<_>>()?;
+        let changed: Vec<String> = inherited.iter().chain(&changed).map(|row| column(row, 0)).collect::<Result<_>>()?;
         self.books().enforce(connection, &changed).await
     }
 
