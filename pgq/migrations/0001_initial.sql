@@ -91,7 +91,8 @@ create table @limit (
   own_burst int,
   -- Millionths of a token that were in the free units of the rate, and when; null where it isn't bounded.
   tokens bigint not null,
-  filled timestamptz
+  filled timestamptz,
+  counted boolean not null default false  -- whether what runs is counted without a key, as of the last change
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 
 -- What each worker has of a limit without a key. Read and written under the lock of the limit's row.
@@ -103,6 +104,7 @@ create table @share (
   wish int not null,                      -- how many it would like to have in all
   since timestamptz not null,             -- since when it has waited, if it waits
   tokens bigint not null,                 -- millionths of one that it was given and hasn't fetched
+  awaited boolean not null,               -- whether it is waited for what he says that he runs
   primary key ("limit", measure, worker)
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 

@@ -172,6 +172,9 @@ facts! {
         a_job_is_told_when_a_rate_lets_it_start_at_the_latest
         a_job_waits_for_the_workers_that_have_all_units;
     overrides:
+        what_another_worker_runs_counts_where_a_limit_is_new
+        what_another_worker_runs_counts_where_a_limit_was_lifted
+        who_has_nothing_of_a_new_limit_holds_up_nobody
         an_override_holds_until_it_is_cleared
         a_cleared_limit_is_as_it_is_declared
         a_lifted_limit_lets_all_start

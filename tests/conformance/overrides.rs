@@ -430,3 +430,45 @@ pub(crate) async fn a_limit_is_set_by_any_name_of_its_task(world: World) -> Resu
     }
     Ok(())
 }
+
+pub(crate) async fn what_another_worker_runs_counts_where_a_limit_is_new(world: World) -> Result<()> {
+    let door = Door::new();
+    let (mut one, mut two) = (worker(&world, &door).await?, worker(&world, &door).await?);
+    roam::enqueue_many(&world.client, 0..3).await?;
+    assert_eq!(start(&mut one).await?, 3);
+    roam::enqueue_many(&world.client, 0..9).await?;
+    world.client.set_limit(LimitRef::of::<roam>(), Allow::at_once(4)).await?;
+    assert_eq!(start(&mut two).await?, 0, "the other one hasn't said yet what it runs");
+    assert_eq!(start(&mut one).await? + start(&mut two).await?, 1, "three run elsewhere");
+    assert_eq!(door.inside(), 4);
+    Ok(())
+}
+
+pub(crate) async fn what_another_worker_runs_counts_where_a_limit_was_lifted(world: World) -> Result<()> {
+    let door = Door::new();
+    let (mut one, mut two) = (worker(&world, &door).await?, worker(&world, &door).await?);
+    world.client.set_limit(LimitRef::of::<dial>(), Allow::everything()).await?;
+    dial::enqueue_many(&world.client, 0..7).await?;
+    assert_eq!(start(&mut one).await?, 7);
+    dial::enqueue_many(&world.client, 0..9).await?;
+    assert!(world.client.clear_limit(LimitRef::of::<dial>()).await?);
+    for _ in 0..2 {
+        assert_eq!(start(&mut two).await? + start(&mut one).await?, 0, "seven run elsewhere");
+    }
+    door.open(7);
+    one.settle().await?;
+    assert_eq!(start(&mut one).await? + start(&mut two).await?, 2);
+    Ok(())
+}
+
+pub(crate) async fn who_has_nothing_of_a_new_limit_holds_up_nobody(world: World) -> Result<()> {
+    let door = Door::new();
+    let mut one = worker(&world, &door).await?;
+    let mut other = world.worker(pgq::tasks![fare], ()).await?;
+    world.client.set_limit(LimitRef::of::<roam>(), Allow::at_once(2)).await?;
+    roam::enqueue_many(&world.client, 0..9).await?;
+    assert_eq!(start(&mut one).await?, 0);
+    start(&mut other).await?;
+    assert_eq!(start(&mut one).await?, 2, "the other one has said that it runs none");
+    Ok(())
+}

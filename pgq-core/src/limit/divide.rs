@@ -5,7 +5,7 @@
 //! ([`Stake::is_starving`]).
 
 /// What one worker has of a limit, and would like to have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stake {
     /// How many units it has.
     pub units: u32,

@@ -57,7 +57,8 @@ impl Fleet {
         let now = self.now();
         let Worker { lease, bucket } = &mut self.workers[place];
         let micros = bucket.give(bucket.units().saturating_sub(keep));
-        let Balanced { pool, portion, .. } = self.pool.clone().balance(*lease, Ask { keep, micros, wish }, now);
+        let Balanced { pool, portion, .. } =
+            self.pool.clone().balance(*lease, Ask { keep, micros, wish, held: 0 }, now);
         bucket.give(bucket.units().saturating_sub(portion.units));
         bucket.receive(portion.units - bucket.units(), portion.micros);
         self.pool = pool;

@@ -3,9 +3,14 @@
 //! A backend reads a pool under a lock, lets it [`balance`](Pool::balance), and writes what came out: one decision for every
 //! backend. How units are divided is in [`divide`](super::divide); what the units of a rate are, in [`Bucket`].
 
+use std::time::Duration;
+
 use super::divide::{Stake, divide, even};
 use super::{Bucket, Rate};
 use crate::{Lease, Timestamp};
+
+/// How long it is waited at most for what workers say that they run: as a lease lasts, if nothing else is said.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// What is divided, and among whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +19,7 @@ pub struct Pool {
     pub cap: Option<u32>,
     /// Of a rate: itself, and how many millionths of a token were in its free units at an instant.
     pub rate: Option<(Rate, u64, Timestamp)>,
-    /// Those who live and have units or wait.
+    /// Those who live and have units, wait or are awaited.
     pub shares: Vec<Share>,
     /// Units of workers that are gone since it was balanced last. Of a rate they come back empty: nobody knows what was started
     /// with them.
@@ -28,10 +33,12 @@ pub struct Share {
     pub lease: Lease,
     /// Its units, and how many it would like to have in all.
     pub stake: Stake,
-    /// Since when it has waited, if it waits.
+    /// Since when it has waited, if it waits, or has been awaited.
     pub since: Timestamp,
     /// Millionths of a token that it was given and hasn't fetched.
     pub micros: u64,
+    /// Whether it hasn't said yet what it runs since nothing bounded that: while there are such, nothing is given.
+    pub awaited: bool,
 }
 
 /// What a worker says of its share.
@@ -43,6 +50,8 @@ pub struct Ask {
     pub micros: u64,
     /// How many units it would like to have in all; no more than it keeps where it doesn't wait.
     pub wish: u32,
+    /// How many attempts run with units of it, or with none where nothing bounded them when they began.
+    pub held: u32,
 }
 
 /// What a worker is told of a pool.
@@ -58,6 +67,8 @@ pub struct Portion {
     pub rate: Option<Rate>,
     /// How many units it has to come down to, because somebody starves or there are fewer now.
     pub down_to: Option<u32>,
+    /// Whether nothing is given until all have said what they run.
+    pub awaits: bool,
 }
 
 /// What became of a pool.
@@ -90,7 +101,10 @@ impl Pool {
             mine.since = now;
         }
         let returned = mine.stake.units.saturating_sub(if self.cap.is_some() { ask.keep } else { 0 });
-        mine.stake.units -= returned;
+        // What runs can't be taken back, so it counts even where there are fewer units.
+        let held = if self.cap.is_some() { ask.held } else { 0 };
+        mine.stake.units = (mine.stake.units - returned).max(held);
+        mine.awaited = false;
         if let Some(free) = &mut free {
             free.receive(returned, ask.micros);
         }
@@ -115,7 +129,12 @@ impl Pool {
     }
 
     fn settle(mut self, asker: Option<Lease>, before: &[Told], mut free: Option<Bucket>, now: Timestamp) -> Balanced {
-        self.distribute(free.as_mut());
+        for share in &mut self.shares {
+            share.awaited &= now.since(share.since) < PATIENCE;
+        }
+        if !self.awaits() {
+            self.distribute(free.as_mut());
+        }
         self.rate = free.map(|free| (free.rate(), free.micros(), now));
         let news = |share: &&Share| {
             let told = before.iter().find(|told| told.lease == share.lease);
@@ -126,14 +145,19 @@ impl Pool {
         let tell = others.filter(news).map(|share| share.lease).collect();
         let micros = asker.map_or(0, |lease| self.fetch(lease));
         let portion = asker.map(|lease| Portion { micros, ..self.portion(lease) }).unwrap_or_default();
-        self.shares.retain(|share| self.cap.is_some() && (share.stake.units > 0 || share.stake.waits()));
+        let counts = |share: &Share| share.stake.units > 0 || share.stake.waits() || share.awaited;
+        self.shares.retain(|share| self.cap.is_some() && counts(share));
         self.orphaned = 0;
         Balanced { pool: self, portion, tell }
     }
 
+    fn awaits(&self) -> bool {
+        self.shares.iter().any(|share| share.awaited)
+    }
+
     fn take(&mut self, lease: Lease, now: Timestamp) -> Share {
         let place = self.shares.iter().position(|share| share.lease == lease);
-        let none = Share { lease, stake: Stake { units: 0, wish: 0 }, since: now, micros: 0 };
+        let none = Share { lease, stake: Stake { units: 0, wish: 0 }, since: now, micros: 0, awaited: false };
         place.map_or(none, |place| self.shares.remove(place))
     }
 
@@ -166,7 +190,7 @@ impl Pool {
         let (cap, rate) = (self.cap, self.rate.map(|(rate, ..)| rate));
         let share = self.shares.iter().find(|share| share.lease == lease);
         let (units, down_to) = share.map_or((0, None), |share| (share.stake.units, self.down_to(share)));
-        Portion { units, micros: 0, cap, rate, down_to }
+        Portion { units, micros: 0, cap, rate, down_to, awaits: self.awaits() }
     }
 
     /// The tokens that wait for a worker.
@@ -213,7 +237,7 @@ mod tests {
     }
 
     fn wish(units: u32) -> Ask {
-        Ask { wish: units, keep: u32::MAX, micros: 0 }
+        Ask { wish: units, keep: u32::MAX, micros: 0, held: 0 }
     }
 
     #[test]
@@ -222,9 +246,9 @@ mod tests {
         assert_eq!((first.portion.units, first.portion.down_to, first.tell), (5, None, vec![]));
         let second = first.pool.balance(B, wish(9), NOW);
         assert_eq!((second.portion.units, second.tell), (0, vec![A]));
-        let back = second.pool.balance(A, Ask { keep: 4, micros: 0, wish: 4 }, NOW);
+        let back = second.pool.balance(A, Ask { keep: 4, micros: 0, wish: 4, held: 0 }, NOW);
         assert_eq!((back.portion.units, back.portion.down_to, back.tell), (4, Some(2), vec![B]));
-        let even = back.pool.balance(A, Ask { keep: 3, micros: 0, wish: 3 }, NOW);
+        let even = back.pool.balance(A, Ask { keep: 3, micros: 0, wish: 3, held: 0 }, NOW);
         assert_eq!((even.portion.units, even.portion.down_to), (3, None));
         assert_eq!(even.pool.balance(B, wish(9), NOW).portion.units, 2);
     }
@@ -242,7 +266,7 @@ mod tests {
     #[test]
     fn one_unit_goes_to_and_fro() {
         let pool = slots(1).balance(A, wish(1), NOW).pool.balance(B, wish(1), NOW).pool;
-        let back = pool.balance(A, Ask { keep: 0, micros: 0, wish: 1 }, after(20));
+        let back = pool.balance(A, Ask { keep: 0, micros: 0, wish: 1, held: 0 }, after(20));
         assert_eq!((back.portion.units, back.tell), (0, vec![B]));
         let there = back.pool.balance(B, wish(1), after(21));
         assert_eq!((there.portion.units, there.portion.down_to), (1, Some(0)));
@@ -265,11 +289,43 @@ mod tests {
         assert_eq!((told.portion.cap, told.portion.units), (None, 0));
     }
 
+    fn awaited(lease: Lease) -> Share {
+        Share { lease, stake: Stake { units: 0, wish: 0 }, since: NOW, micros: 0, awaited: true }
+    }
+
+    #[test]
+    fn nothing_is_given_until_all_have_said_what_they_run() {
+        let pool = Pool { shares: vec![awaited(A), awaited(B)], ..slots(4) };
+        let first = pool.balance(A, wish(9), NOW);
+        assert_eq!((first.portion.units, first.portion.awaits, first.tell), (0, true, vec![]));
+        let second = first.pool.balance(B, Ask { held: 3, ..wish(0) }, after(5));
+        assert_eq!((second.portion.units, second.portion.awaits, second.tell), (3, false, vec![A]));
+        assert_eq!(second.pool.portion(A).units, 1);
+    }
+
+    #[test]
+    fn who_says_nothing_is_awaited_for_as_long_as_a_lease_lasts() {
+        let pool = Pool { shares: vec![awaited(A), awaited(B)], ..slots(4) };
+        let early = pool.balance(A, wish(9), after(14_999));
+        assert_eq!(early.portion.units, 0);
+        assert_eq!(early.pool.balance(A, wish(9), after(15_000)).portion.units, 4);
+    }
+
+    #[test]
+    fn what_runs_counts_above_the_cap_too() {
+        let more = slots(2).balance(A, Ask { held: 5, ..wish(0) }, NOW);
+        assert_eq!(more.portion.units, 5);
+        let other = more.pool.balance(B, wish(1), NOW);
+        assert_eq!((other.portion.units, other.tell), (0, vec![A]));
+        let back = other.pool.balance(A, Ask { keep: 1, held: 1, ..wish(0) }, NOW);
+        assert_eq!((back.portion.units, back.tell), (1, vec![B]));
+    }
+
     #[test]
     fn tokens_wait_in_the_pool_and_go_with_the_units() {
         let taken = rate(4).balance(A, wish(4), NOW);
         assert_eq!((taken.portion.units, taken.portion.micros), (4, 4 * MICROS));
-        let back = taken.pool.balance(A, Ask { keep: 0, micros: MICROS, wish: 0 }, NOW);
+        let back = taken.pool.balance(A, Ask { keep: 0, micros: MICROS, wish: 0, held: 0 }, NOW);
         let again = back.pool.balance(B, wish(2), after(1_000));
         assert_eq!((again.portion.units, again.portion.micros), (2, MICROS));
     }
@@ -285,7 +341,7 @@ mod tests {
     #[test]
     fn tokens_for_one_who_waits_are_fetched_when_he_asks() {
         let pool = rate(1).balance(A, wish(1), NOW).pool.balance(B, wish(1), NOW).pool;
-        let back = pool.balance(A, Ask { keep: 0, micros: MICROS / 2, wish: 0 }, NOW);
+        let back = pool.balance(A, Ask { keep: 0, micros: MICROS / 2, wish: 0, held: 0 }, NOW);
         assert_eq!(back.tell, [B]);
         let fetched = back.pool.balance(B, wish(1), NOW);
         assert_eq!((fetched.portion.units, fetched.portion.micros), (1, MICROS / 2));

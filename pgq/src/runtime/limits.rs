@@ -64,6 +64,8 @@ struct State {
     running: HashMap<&'static str, u32>,
     /// As many as the worker could use of any pool.
     slots: u32,
+    /// Pools that don't concern this worker, of which it has to say so.
+    foreign: Vec<PoolName>,
 }
 
 /// What a claim may ask for.
@@ -184,7 +186,8 @@ impl Limits {
     pub(super) fn asks(&self) -> Vec<(PoolName, Ask)> {
         self.with(|state| {
             let slots = state.slots;
-            let mut asks = Vec::new();
+            let nothing = Ask { keep: u32::MAX, ..Ask::default() };
+            let mut asks: Vec<_> = state.foreign.drain(..).map(|name| (name, nothing)).collect();
             for pool in &mut state.pools {
                 pool.fill(&self.clock);
                 if let Some(name) = pool.name.clone()
@@ -201,7 +204,7 @@ impl Limits {
     pub(super) fn take(&self, portions: Vec<(PoolName, Portion)>) {
         self.with(|state| {
             for (name, portion) in portions {
-                let pool = state.pool(&name, &self.clock);
+                let Some(pool) = state.place(&name) else { continue };
                 state.pools[pool].fill(&self.clock);
                 state.pools[pool].take(portion, &self.clock);
             }
@@ -213,18 +216,32 @@ impl Limits {
     pub(super) fn see(&self, views: &[PoolView]) {
         let room = self.with(|state| {
             let mut room = state.forget(views);
+            state.foreign.clear();
             let bounds_attempts = |view: &&PoolView| {
                 view.keyed && view.pool.measure == Measure::Concurrency && view.portion.cap.is_some()
             };
             state.counted = views.iter().filter(bounds_attempts).map(|view| Arc::clone(&view.pool.limit)).collect();
             for view in views.iter().filter(|view| !view.keyed) {
-                let Some(pool) = state.known(&view.pool, &self.clock) else { continue };
+                let Some(pool) = state.known(&view.pool, &self.clock) else {
+                    if view.portion.awaits {
+                        state.foreign.push(view.pool.clone());
+                    }
+                    continue;
+                };
                 let (pool, portion) = (&mut state.pools[pool], &view.portion);
                 room |= pool.cap != portion.cap;
                 let rate = pool.bucket.as_ref().map(|(bucket, _)| bucket.rate());
                 // What it has of it is told, with its tokens, when it asks.
-                pool.stale |= pool.units != portion.units || rate.is_some_and(|rate| Some(rate) != portion.rate);
+                pool.stale |= view.portion.awaits
+                    || pool.units != portion.units
+                    || rate.is_some_and(|rate| Some(rate) != portion.rate);
                 (pool.cap, pool.down_to) = (portion.cap, portion.down_to);
+                if portion.cap.is_none() {
+                    (pool.units, pool.bucket, pool.blocked) = (0, None, false);
+                } else if portion.awaits {
+                    // What it had before nothing bounded it isn't its any more.
+                    pool.units = pool.units.min(portion.units);
+                }
             }
             room
         });

@@ -138,13 +138,14 @@ impl Pool {
         let most = if self.is_rate() { cap } else { slots.min(cap) };
         let wish = if self.blocked { most } else { 0 };
         let another = wish != self.wished && wish.max(self.wished) > keep;
-        (keep < self.units || another || self.stale).then(|| {
+        let held = if self.is_rate() { 0 } else { self.held };
+        (keep < self.units || another || self.stale || held > self.units).then(|| {
             let micros = self.bucket.as_mut().map_or(0, |(bucket, _)| bucket.give(self.units - keep));
             // What others have given meanwhile isn't known here yet: it is kept, unless something is given back.
             let kept = if keep < self.units { keep } else { u32::MAX };
             // Until there is an answer it is open what was heard.
             (self.units, self.wished, self.stale) = (keep, wish, true);
-            Ask { keep: kept, micros, wish }
+            Ask { keep: kept, micros, wish, held }
         })
     }
 

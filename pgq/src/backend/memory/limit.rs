@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use pgq_core::limit::divide::Stake;
 use pgq_core::limit::pool::{Balanced, Pool, Share};
 use pgq_core::limit::{self, MICROS};
 use pgq_core::{Bounds, Lease, Timestamp};
@@ -22,12 +23,14 @@ pub(super) struct Entry {
     pub(super) shares: BTreeMap<Measure, Vec<Share>>,
     /// How many units those had who are gone since it was balanced last.
     orphaned: BTreeMap<Measure, u32>,
+    /// Whether it is bounded how many attempts run at once.
+    counted: bool,
 }
 
 impl Entry {
     pub(super) fn new(task: Option<String>, keyed: bool) -> Self {
         let (shares, orphaned) = (BTreeMap::new(), BTreeMap::new());
-        Self { task, keyed, declared: None, own: None, tokens: None, shares, orphaned }
+        Self { task, keyed, declared: None, own: None, tokens: None, shares, orphaned, counted: false }
     }
 
     /// One that is declared where there was none begins with all its tokens.
@@ -48,9 +51,18 @@ impl Entry {
         Pool { cap: measure.cap(bounds), rate, shares, orphaned }
     }
 
-    /// A rate that bounds from now on, where none did, begins with nothing: what was started until now isn't known.
-    fn begin(&mut self, now: Timestamp) {
-        self.tokens = self.bounds().rate.map(|_| self.tokens.unwrap_or((0, now)));
+    /// What was started until now isn't known where nothing bounded it: a rate begins with nothing, and it is waited for what
+    /// all live workers say that they run.
+    fn begin(&mut self, live: &[Lease], now: Timestamp) {
+        let bounds = self.bounds();
+        self.tokens = bounds.rate.map(|_| self.tokens.unwrap_or((0, now)));
+        let counted = bounds.concurrency.is_some() && !self.keyed;
+        if counted && !self.counted {
+            let awaited =
+                |lease: &Lease| Share { lease: *lease, stake: Stake::default(), since: now, micros: 0, awaited: true };
+            self.shares.insert(Measure::Concurrency, live.iter().map(awaited).collect());
+        }
+        self.counted = counted;
     }
 
     fn put(&mut self, measure: Measure, pool: Pool) {
@@ -88,7 +100,7 @@ impl Store {
                 let (old, bounds) = (entry.task.as_deref()?, entry.own?);
                 let key = name.strip_prefix(&limit::of_task(old))?;
                 let name = format!("{}{key}", limit::of_task(task));
-                let mut heir = Entry::new(Some(task.clone()), entry.keyed, bounds, self.now);
+                let mut heir = Entry::new(Some(task.clone()), entry.keyed);
                 (heir.own, heir.tokens) = (Some(bounds), entry.tokens);
                 self.is_alias(old, task).then_some((name, heir))
             };
@@ -194,8 +206,9 @@ impl Store {
 
     pub(super) fn redivide_all(&mut self) {
         let (now, mut told) = (self.now, Vec::new());
+        let live: Vec<_> = self.workers.keys().copied().collect();
         for entry in self.limits.values_mut() {
-            entry.begin(now);
+            entry.begin(&live, now);
             for measure in Measure::ALL {
                 let Balanced { pool, tell, .. } = entry.pool(measure).redivide(now);
                 entry.put(measure, pool);

@@ -196,7 +196,7 @@ impl Books<'_> {
             .bind(tokens)
             .bind(changes.now.map(Instant));
         let (mut of, mut measures, mut workers, mut units) = (vec![], vec![], vec![], vec![]);
-        let (mut wishes, mut since, mut tokens) = (vec![], vec![], vec![]);
+        let (mut wishes, mut since, mut tokens, mut awaited) = (vec![], vec![], vec![], vec![]);
         for (limit, measure, share) in changes.shares {
             of.push(limit);
             measures.push(measure);
@@ -205,10 +205,19 @@ impl Books<'_> {
             wishes.push(share.stake.wish.cast_signed());
             since.push(Instant(share.since));
             tokens.push(share.micros.cast_signed());
+            awaited.push(share.awaited);
         }
         let told: Vec<i64> = changes.told.into_iter().collect();
-        let query =
-            query.bind(of).bind(measures).bind(workers).bind(units).bind(wishes).bind(since).bind(tokens).bind(told);
+        let query = query
+            .bind(of)
+            .bind(measures)
+            .bind(workers)
+            .bind(units)
+            .bind(wishes)
+            .bind(since)
+            .bind(tokens)
+            .bind(told)
+            .bind(awaited);
         query.execute(connection).await.map(drop).map_err(database)
     }
 }
@@ -259,7 +268,7 @@ fn read_standing(row: &PgRow) -> Result<Standing> {
         orphaned: 0,
     };
     let pools = Measure::ALL.into_iter().map(|measure| (measure, pool(measure))).collect();
-    let (keyed, outlived) = (column(row, 14)?, column(row, 16)?);
+    let (keyed, outlived) = (column(row, 14)?, column(row, 17)?);
     Ok(Standing { keyed, edition: column(row, 4)?, outlived, now: instant(row, 13)?, pools })
 }
 
@@ -283,5 +292,5 @@ fn read_share(row: &PgRow) -> Result<Option<(Measure, Share)>> {
     let measure = read_measure(measure);
     let stake = Stake { units: unsigned(column::<i32, _>(row, 9)?), wish: unsigned(column::<i32, _>(row, 10)?) };
     let (lease, micros) = (Lease(column(row, 8)?), unsigned(column::<i64, _>(row, 12)?));
-    Ok(Some((measure, Share { lease, stake, since: instant(row, 11)?, micros })))
+    Ok(Some((measure, Share { lease, stake, since: instant(row, 11)?, micros, awaited: column(row, 16)? })))
 }

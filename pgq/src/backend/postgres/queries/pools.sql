@@ -9,7 +9,7 @@ select known.name,
        case when overridden then own_burst else burst end as burst, known.edition, known.tokens,
        coalesce(known.filled, $2, statement_timestamp()) as filled,
        held.measure, held.worker, held.units, held.wish, held.since, held.tokens as fetched,
-       coalesce($2::timestamptz, statement_timestamp()) as now, known.keyed, held.alive,
+       coalesce($2::timestamptz, statement_timestamp()) as now, known.keyed, held.alive, held.awaited,
        $3 and known.edition is not null
        and not exists (select from @worker where edition = known.edition and gone is null)
        and not exists (
