@@ -175,6 +175,7 @@ facts! {
         what_another_worker_runs_counts_where_a_limit_is_new
         what_another_worker_runs_counts_where_a_limit_was_lifted
         who_has_nothing_of_a_new_limit_holds_up_nobody
+        a_lower_rate_holds_for_all_workers_together
         an_override_holds_until_it_is_cleared
         a_cleared_limit_is_as_it_is_declared
         a_lifted_limit_lets_all_start

@@ -472,3 +472,33 @@ pub(crate) async fn who_has_nothing_of_a_new_limit_holds_up_nobody(world: World)
     assert_eq!(start(&mut one).await?, 2, "the other one has said that it runs none");
     Ok(())
 }
+
+pub(crate) async fn a_lower_rate_holds_for_all_workers_together(world: World) -> Result<()> {
+    let door = Door::new();
+    door.open(999);
+    let mut fleet = Vec::new();
+    for _ in 0..4 {
+        fleet.push(worker(&world, &door).await?);
+    }
+    let allow = |count, burst| Allow::everything().starts(count, SECOND).burst(burst);
+    world.client.set_limit(LimitRef::of::<roam>(), allow(10.0, 10)).await?;
+    roam::enqueue_many(&world.client, 0..200).await?;
+    let before = tenths(&world, &mut fleet, 30).await?;
+    assert!((10..=40).contains(&before), "{before}");
+    world.client.set_limit(LimitRef::of::<roam>(), allow(2.0, 1)).await?;
+    let after = tenths(&world, &mut fleet, 80).await?;
+    assert!((8..=17).contains(&after), "{after} in eight seconds");
+    Ok(())
+}
+
+/// How many all of them start in so many tenths of a second.
+async fn tenths(world: &World, fleet: &mut [Stepper], count: u32) -> Result<usize> {
+    let mut all = 0;
+    for _ in 0..count {
+        for worker in &mut *fleet {
+            all += worker.drain().await?;
+        }
+        world.clock.advance(SECOND / 10);
+    }
+    Ok(all)
+}

@@ -75,6 +75,17 @@ impl Fleet {
         self.join(rate);
     }
 
+    /// Another rate, which all have followed.
+    fn retune(&mut self, rate: Rate) {
+        let (_, micros, at) = self.pool.rate.unwrap();
+        (self.pool.cap, self.pool.rate) = (Some(rate.burst()), Some((rate, micros, at)));
+        self.pool = self.pool.clone().redivide(self.now()).pool;
+        for place in 0..self.workers.len() {
+            self.workers[place].bucket.retune(rate);
+            self.ask(place, u32::MAX, 0);
+        }
+    }
+
     fn assert_whole(&self) {
         let stakes: Vec<Stake> = self.pool.shares.iter().map(|share| share.stake).collect();
         let units = stakes.iter().map(|stake| stake.units).sum::<u32>() + self.pool.orphaned;
@@ -86,24 +97,47 @@ impl Fleet {
 fn no_window_has_more_starts_while_workers_die_and_begin_anew() {
     for seed in 0..200 {
         let mut chance = Chance(seed);
-        let rate = Rate::every(Duration::from_millis(chance.below(900) + 100), 1 + chance.small(6)).unwrap();
-        let (mut fleet, mut starts) = (Fleet::of(rate, 3), Vec::new());
-        for _ in 0..400 {
-            let step = Duration::from_micros(chance.below(400_000));
-            for _ in 0..fleet.run(step, &mut chance) {
-                starts.push(fleet.since);
-            }
-            let place = chance.small(3) as usize;
-            match chance.small(8) {
-                0 => fleet.die(place, rate, chance.small(2) == 0),
-                1 => fleet.ask(place, chance.small(4), 0),
-                _ => fleet.ask(place, u32::MAX, chance.small(8)),
-            }
-            fleet.assert_whole();
-        }
+        let rate = any_rate(&mut chance);
+        let starts = live(&mut Fleet::of(rate, 3), rate, &mut chance);
         assert!(starts.len() > 20, "{rate:?}");
         assert_within(rate, &starts);
     }
+}
+
+#[test]
+fn no_window_has_more_starts_than_another_rate_allows_once_it_is_followed() {
+    for seed in 0..200 {
+        let mut chance = Chance(seed);
+        let rate = any_rate(&mut chance);
+        let mut fleet = Fleet::of(rate, 3);
+        live(&mut fleet, rate, &mut chance);
+        let other = any_rate(&mut chance);
+        fleet.retune(other);
+        assert_within(other, &live(&mut fleet, other, &mut chance));
+    }
+}
+
+fn any_rate(chance: &mut Chance) -> Rate {
+    Rate::every(Duration::from_millis(chance.below(900) + 100), 1 + chance.small(6)).unwrap()
+}
+
+/// Workers start jobs, take and give, die and come; when they started some.
+fn live(fleet: &mut Fleet, rate: Rate, chance: &mut Chance) -> Vec<Duration> {
+    let mut starts = Vec::new();
+    for _ in 0..400 {
+        let step = Duration::from_micros(chance.below(400_000));
+        for _ in 0..fleet.run(step, chance) {
+            starts.push(fleet.since);
+        }
+        let place = chance.small(3) as usize;
+        match chance.small(8) {
+            0 => fleet.die(place, rate, chance.small(2) == 0),
+            1 => fleet.ask(place, chance.small(4), 0),
+            _ => fleet.ask(place, u32::MAX, chance.small(8)),
+        }
+        fleet.assert_whole();
+    }
+    starts
 }
 
 pub(super) fn assert_within(rate: Rate, starts: &[Duration]) {

@@ -95,6 +95,7 @@ impl Pool {
     #[must_use]
     pub fn balance(mut self, lease: Lease, ask: Ask, now: Timestamp) -> Balanced {
         let before = self.told();
+        self.lower();
         let mut free = self.free(now);
         let mut mine = self.take(lease, now);
         if !mine.stake.waits() {
@@ -115,10 +116,11 @@ impl Pool {
 
     /// What follows for all where there are other bounds, or a share is gone.
     #[must_use]
-    pub fn redivide(self, now: Timestamp) -> Balanced {
-        let free = self.free(now);
+    pub fn redivide(mut self, now: Timestamp) -> Balanced {
         // Under the bounds of before they were told something else.
         let before: Vec<_> = self.told().into_iter().map(|told| Told { down_to: None, ..told }).collect();
+        self.lower();
+        let free = self.free(now);
         self.settle(None, &before, free, now)
     }
 
@@ -159,6 +161,18 @@ impl Pool {
         let place = self.shares.iter().position(|share| share.lease == lease);
         let none = Share { lease, stake: Stake { units: 0, wish: 0 }, since: now, micros: 0, awaited: false };
         place.map_or(none, |place| self.shares.remove(place))
+    }
+
+    /// Units of a rate of which there are fewer now are gone at once, as nothing runs with them: each would fill at the new rate.
+    fn lower(&mut self) {
+        let total = self.shares.iter().map(|share| share.stake.units).fold(0, u32::saturating_add);
+        let Some(cap) = self.cap.filter(|cap| self.rate.is_some() && total > *cap) else { return };
+        let mut stakes: Vec<_> = self.shares.iter().map(|share| Stake { units: 0, wish: share.stake.units }).collect();
+        divide(cap, &mut stakes);
+        for (share, Stake { units, .. }) in self.shares.iter_mut().zip(stakes) {
+            let wish = if share.stake.waits() { share.stake.wish } else { units };
+            share.stake = Stake { units, wish };
+        }
     }
 
     /// The bucket of the free units, as it is now.
@@ -336,6 +350,17 @@ mod tests {
         (pool.shares, pool.orphaned) = (Vec::new(), 3);
         let next = pool.balance(B, wish(4), after(60_000));
         assert_eq!((next.portion.units, next.portion.micros, next.pool.orphaned), (4, MICROS, 0));
+    }
+
+    #[test]
+    fn a_lower_rate_leaves_no_more_units_than_it_has() {
+        let mut pool = rate(4).balance(A, wish(3), NOW).pool.balance(B, wish(1), NOW).pool;
+        let lower = Rate::every(Duration::from_secs(9), 1).unwrap();
+        (pool.cap, pool.rate) = (Some(1), Some((lower, 0, NOW)));
+        let told = pool.redivide(NOW).pool;
+        assert_eq!((told.portion(A).units, told.portion(B).units), (1, 0));
+        let late = told.balance(B, Ask { keep: 0, micros: MICROS, ..wish(0) }, after(1));
+        assert_eq!((late.portion.units, late.pool.rate), (0, Some((lower, 0, after(1)))));
     }
 
     #[test]

@@ -232,12 +232,12 @@ impl Limits {
                 room |= pool.cap != portion.cap;
                 let rate = pool.bucket.as_ref().map(|(bucket, _)| bucket.rate());
                 // What it has of it is told, with its tokens, when it asks.
-                pool.stale |= view.portion.awaits
-                    || pool.units != portion.units
-                    || rate.is_some_and(|rate| Some(rate) != portion.rate);
+                let is_other = rate.is_some_and(|rate| Some(rate) != portion.rate);
+                pool.stale |= portion.awaits || is_other || pool.units != portion.units;
+                pool.outdated |= pool.is_rate() && (is_other || pool.units > portion.units);
                 (pool.cap, pool.down_to) = (portion.cap, portion.down_to);
                 if portion.cap.is_none() {
-                    (pool.units, pool.bucket, pool.blocked) = (0, None, false);
+                    (pool.units, pool.bucket, pool.blocked, pool.outdated) = (0, None, false, false);
                 } else if portion.awaits {
                     // What it had before nothing bounded it isn't its any more.
                     pool.units = pool.units.min(portion.units);
@@ -322,7 +322,8 @@ impl State {
         for pool in &mut self.pools {
             let Some(name) = &pool.name else { continue };
             if pool.cap.is_some() && !views.iter().any(|view| view.pool == *name) {
-                (pool.cap, pool.units, pool.bucket, pool.blocked) = (None, 0, None, false);
+                (pool.cap, pool.units, pool.bucket) = (None, 0, None);
+                (pool.blocked, pool.outdated) = (false, false);
                 any = true;
             }
         }

@@ -16,6 +16,7 @@ const TURN: Duration = Duration::from_secs(5);
 
 /// A part of a pool.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each may be so with any of the others")]
 pub(super) struct Pool {
     /// `None` for what one worker counts by itself.
     pub(super) name: Option<PoolName>,
@@ -32,6 +33,8 @@ pub(super) struct Pool {
     pub(super) wished: u32,
     /// What the backend has isn't what was last heard of it.
     pub(super) stale: bool,
+    /// It is of another rate by now, or of fewer units, and what that leaves this worker hasn't been heard: nothing starts.
+    pub(super) outdated: bool,
     /// Somebody was turned away for want of room here.
     pub(super) tight: bool,
     /// How many were started with the units of a rate that it has.
@@ -64,6 +67,7 @@ impl Pool {
             blocked: false,
             wished: 0,
             stale: false,
+            outdated: false,
             tight: false,
             served: 0,
             used: clock.mark(),
@@ -110,6 +114,9 @@ impl Pool {
     pub(super) fn room(&self) -> Room {
         let Some(cap) = self.cap else { return Room::Some(u32::MAX) };
         let none = || if self.blocked || self.units >= cap || cap == 0 { Room::Later(None) } else { Room::Elsewhere };
+        if self.outdated {
+            return Room::Later(None);
+        }
         if let Some((bucket, _)) = &self.bucket {
             return match bucket.tokens().saturating_sub(self.held) {
                 0 if self.units == 0 => none(),
@@ -153,7 +160,7 @@ impl Pool {
     pub(super) fn take(&mut self, portion: Portion, clock: &Clock) {
         self.cap = portion.cap;
         self.down_to = portion.down_to;
-        self.stale = false;
+        (self.stale, self.outdated) = (false, false);
         if portion.units > self.units {
             (self.used, self.since, self.served) = (clock.mark(), clock.mark(), 0);
         }
