@@ -1,6 +1,7 @@
 //! What a task's function can't be. Each mistake is one error, on the words that make it, that says what to write.
 
 mod parameter;
+mod renamed;
 mod words;
 
 use pgq_core::literal;
@@ -184,7 +185,22 @@ pub(crate) fn limit_keys(options: &Options, payload: &Payload, errors: &mut Erro
         let why = "expected a type with fields for a limit key of one";
         errors.refuse(ty, format!("{why}, got `{got}`: make it a struct, or let a function make the key"));
     }
+    let functions = keys().filter_map(|key| if let LimitKey::Function(path) = key { path.get_ident() } else { None });
+    not_fields(functions, payload, errors);
     known_fields(fields, payload, errors);
+}
+
+/// That what is called as a function isn't an argument whose quotes were forgotten.
+fn not_fields<'k>(functions: impl IntoIterator<Item = &'k Ident>, payload: &Payload, errors: &mut Errors) {
+    let Payload::Many { fields, .. } = payload else { return };
+    let is_field = |name: &&Ident| fields.iter().any(|field| field.ident == **name);
+    for name in functions.into_iter().filter(is_field) {
+        let why = format!(
+            "`{name}` is an argument: write `key = \"{}\"`, or `key = self::{name}` for a function",
+            name.unraw()
+        );
+        errors.refuse(name, why);
+    }
 }
 
 /// That there are these fields, where no attribute of serde's may give them other names.
@@ -194,6 +210,7 @@ fn known_fields<'k>(keys: impl IntoIterator<Item = &'k LitStr>, payload: &Payloa
         Payload::Many { attrs, fields, .. } if !speaks_serde(attrs, fields) => {
             fields.iter().map(|field| field.ident.unraw().to_string()).collect()
         }
+        Payload::Many { fields, .. } => return renamed::known(keys, fields, errors),
         _ => return,
     };
     let known: Vec<&str> = known.iter().map(String::as_str).collect();

@@ -76,6 +76,9 @@ impl Limit {
         let Value::List(exprs) = &entry.value else {
             return wrong(&entry.name, format!("expected {EXAMPLE}"));
         };
+        if let Some(stray) = exprs.iter().find(|expr| is_per_worker(expr)) {
+            return wrong(stray, "a limit holds over all workers: write `per_worker` on the task, beside `limit(…)`");
+        }
         let arguments = Arguments::of(exprs, ARGUMENTS)?;
         if let Some(plain) = arguments.plain.first() {
             return value::unexpected("a name before the value, such as `concurrency = 2`", plain);
@@ -121,6 +124,10 @@ impl ToTokens for LimitKey {
             Self::Function(path) => path.to_tokens(tokens),
         }
     }
+}
+
+fn is_per_worker(expr: &Expr) -> bool {
+    matches!(expr, Expr::Assign(assign) if value::word(&assign.left).is_some_and(|name| name == "per_worker"))
 }
 
 fn units(expr: &Expr) -> Result<u32> {

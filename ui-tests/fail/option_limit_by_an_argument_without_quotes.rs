@@ -1,0 +1,9 @@
+use pgq::BoxError;
+
+#[pgq::task(limit(concurrency = 2, key = tenant))]
+async fn send(to: String, tenant: String) -> Result<(), BoxError> {
+    drop((to, tenant));
+    Ok(())
+}
+
+fn main() {}
