@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::num::ParseIntError;
+use std::str::FromStr;
 use std::time::Duration;
 
 use crate::{Tick, Timestamp, Unique};
@@ -15,6 +17,15 @@ pub struct JobId(pub i64);
 impl fmt::Display for JobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// As it is shown.
+impl FromStr for JobId {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
     }
 }
 
@@ -196,5 +207,11 @@ mod tests {
             assert_eq!(Priority::from_rank(priority.rank()), priority);
         }
         assert_eq!(Priority::new(i16::MIN), None);
+    }
+
+    #[test]
+    fn a_jobs_id_is_read_as_it_is_shown() {
+        assert_eq!(JobId(42).to_string().parse(), Ok(JobId(42)));
+        assert!("forty-two".parse::<JobId>().is_err());
     }
 }
