@@ -192,6 +192,7 @@ facts! {
         what_began_while_a_limit_was_lifted_counts
         limits_are_listed_with_who_has_what
         an_unknown_limit_is_told_with_the_nearest_one
+        a_limit_is_set_once_a_worker_has_declared_it
         an_odd_bound_is_refused
         whatever_is_set_and_cleared_no_job_is_left_behind;
     transaction:

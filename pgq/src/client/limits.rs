@@ -249,9 +249,27 @@ impl Client {
         let known: Vec<&str> = alike.chain(tasks).collect();
         let name = limit.shown();
         let whose = if is_tasks { "of a task's own" } else { "that tasks share" };
-        Ok(Error::invalid(match nearest(&name, &known) {
-            Some(meant) => format!("there is no limit `{name}` {whose}: did you mean `{meant}`?"),
-            None => format!("there is no limit `{name}` {whose}: `Client::limits` lists those that there are"),
-        }))
+        let hint = hint(limit, kept).or_else(|| nearest(&name, &known).map(|meant| format!("did you mean `{meant}`?")));
+        let hint = hint.or_else(|| own_keys(limit, kept)).unwrap_or_else(|| {
+            let nobody = "no worker has declared any yet, and one has to before it can be set";
+            (if kept.is_empty() { nobody } else { "`Client::limits` lists those that there are" }).to_owned()
+        });
+        Ok(Error::invalid(format!("there is no limit `{name}` {whose}: {hint}")))
     }
+}
+
+/// Where it is a task's own instead of one that tasks share, or the other way round.
+fn hint(limit: &LimitRef, kept: &[LimitInfo]) -> Option<String> {
+    let (is_tasks, name) = (matches!(limit.owner, Owner::Task(_)), limit.shown());
+    let other = kept.iter().any(|known| known.task.is_some() != is_tasks && known.name == name);
+    let (whose, written) = if is_tasks { ("that tasks share", "shared") } else { ("of a task's own", "task") };
+    other.then(|| format!("there is one {whose}, which is `LimitRef::{written}`"))
+}
+
+/// What else the task is limited by with a key.
+fn own_keys(limit: &LimitRef, kept: &[LimitInfo]) -> Option<String> {
+    let (Owner::Task(task), Some(_)) = (&limit.owner, &limit.key) else { return None };
+    let own = kept.iter().filter(|known| known.task.as_ref() == Some(task) && known.key.is_some());
+    let own: Vec<String> = own.map(|known| format!("`{}`", known.name)).collect();
+    (!own.is_empty()).then(|| format!("those with a key are {}", own.join(", ")))
 }
