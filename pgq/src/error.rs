@@ -98,6 +98,13 @@ impl Error {
         matches!(self.kind(), Kind::Unreachable | Kind::Crowded | Kind::NotAdmitted)
     }
 
+    /// Whether the session only reads. It may go on to when others may write again: so it was when it began.
+    pub(crate) fn is_read_only(&self) -> bool {
+        let error = std::error::Error::source(self).and_then(|error| error.downcast_ref::<sqlx::Error>());
+        let code = error.and_then(sqlx::Error::as_database_error).and_then(sqlx::error::DatabaseError::code);
+        code.is_some_and(|code| code == "25006")
+    }
+
     /// Whether the server said something that passes by itself.
     pub(crate) fn is_passing(&self) -> bool {
         matches!(self.kind(), Kind::Overtaxed | Kind::Crowded)

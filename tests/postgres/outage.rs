@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgq::sqlx::{self, PgPool};
+use pgq::sqlx::{self, Connection, Executor, PgConnection, PgPool};
 use pgq::{Client, Context, JobId, Result, State, Worker};
 use pgq_testdb::{Database, Options, Server};
 use tokio::sync::{Notify, mpsc};
@@ -207,4 +207,32 @@ async fn a_worker_that_is_to_end_when_it_can_hear_nothing_does() {
 #[pgq::task]
 async fn rest() -> std::result::Result<(), pgq::BoxError> {
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_whose_sessions_began_while_the_database_only_read_comes_back() {
+    let database = crate::world::installed().await;
+    let client = Client::builder().unwrap().pool(database.pool().await.unwrap());
+    let mut scene = scene(&client, LEASE).await;
+    let mut own = PgConnection::connect_with(&database.options()).await.unwrap();
+    let says = |rule: &str| format!("alter database \"{}\" {rule}", database.name());
+    own.execute(sqlx::AssertSqlSafe(says("set default_transaction_read_only = on"))).await.unwrap();
+    let others = "select pg_terminate_backend(pid) from pg_stat_activity
+                  where datname = current_database() and pid <> pg_backend_pid()";
+    own.execute(others).await.unwrap();
+    let fresh = "select count(*) from pg_stat_activity
+                 where datname = current_database() and pid <> pg_backend_pid() and application_name like 'pgq worker%'";
+    let back = async {
+        while sqlx::query_scalar::<_, i64>(fresh).fetch_one(&mut own).await.unwrap() < 2 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), back).await.expect("it connects");
+    own.execute(sqlx::AssertSqlSafe(says("reset default_transaction_read_only"))).await.unwrap();
+    let writing = Client::builder().unwrap().pool(database.pool().await.unwrap());
+    let id = hold::enqueue(&writing, ()).await.unwrap().id();
+    assert_eq!(scene.running().await, id);
+    scene.open.notify_one();
+    until(&writing, id, State::Completed).await;
+    scene.worker.stop().await.unwrap();
 }

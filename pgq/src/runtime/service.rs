@@ -89,6 +89,10 @@ async fn bounded<S: Service>(service: &mut S, engine: &Engine) -> Result<Next> {
     let limit = if S::BOUNDED { engine.lease.saturating_mul(2) } else { Duration::MAX };
     let turn = Caught(pin!(service.turn()));
     match within(limit, turn).await {
+        Some(Ok(Err(error))) if error.is_read_only() => {
+            engine.session.reconnect();
+            Err(error)
+        }
         Some(Ok(next)) => next,
         Some(Err(())) => Err(Error::new(Kind::Interrupted, "a turn panicked")),
         None => {

@@ -1,6 +1,6 @@
 -- The gates $1, locked before, as they stand: their bounds, how many run that have passed, the first job that waits for one that
--- lets one at a time through (the jobs $2 apart), and how many wait, if $3, counted as far as it matters, and are ready before them; $4 the time; $5 queues and $6
--- tasks of the jobs that stand before them.
+-- lets one at a time through (the jobs $2 apart), and how many wait, if $3, counted as far as it matters, and are ready before
+-- them; $4 the time; $5 queues and $6 tasks of the jobs that stand before them.
 select gate.name, bound.concurrency, bound.interval_ns, bound.burst, held.running, gate.rest, gate.opens,
        first.rank, first.run_at, first.id,
        (select count(*)
