@@ -72,13 +72,11 @@ impl PgPulse {
     async fn beat(&mut self) -> Result<Renewal> {
         let (witness, clock) = (Arc::clone(&self.witness), self.clock.clone());
         let sent = witness.send(&clock);
-        let hears = self.hears();
-        let statement = if hears { &self.statements.beat } else { &self.statements.renew };
-        let query = statement.query().bind(self.lease.0).bind(self.clock.fixed().map(Instant));
+        let query = self.statements.renew.query().bind(self.lease.0).bind(self.clock.fixed().map(Instant));
         let rows = self.rows(query).await?;
         sent.accepted();
         // What is seen through a pooler was seen through somebody else's connection.
-        self.seen = if hears { Some(read_seen(&rows)?) } else { None };
+        self.seen = if self.hears() { Some(read_seen(&rows)?) } else { None };
         let mut cancelled = Vec::new();
         for row in &rows {
             if !column::<bool, _>(row, 0)? {
