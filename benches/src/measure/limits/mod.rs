@@ -1,6 +1,5 @@
 //! What limits cost that aren't reached, and how long what they hold up takes to start elsewhere.
 
-mod blocked;
 mod saturated;
 
 use std::time::Instant;
@@ -38,7 +37,7 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
     ];
     let handover = handover(bench).await?;
     let waits = [("p50_ms", percentile(&handover, 50)), ("p99_ms", percentile(&handover, 99))];
-    Ok(vec![section("limits", figures), blocked::run(bench).await?, section("limits_handover", waits), saturated::run(bench).await?])
+    Ok(vec![section("limits", figures), section("limits_handover", waits), saturated::run(bench).await?])
 }
 
 /// Two workers of one slot each, one job at a time over both: from the start of a job, which does nothing, to that of the next.

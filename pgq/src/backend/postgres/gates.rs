@@ -203,14 +203,19 @@ impl PgSession {
     /// Where somebody holds one of these gates for long they are looked at again later, with those that open.
     async fn look_at(&self, gates: &[String]) -> Result<()> {
         let looked = look(&self.engine(), &self.holder(), gates, PATIENCE).await;
-        if !matches!(looked, Ok(Some(_))) {
-            self.unseen_gates(|unseen| unseen.extend(gates.iter().cloned()));
-        }
+        let is_seen = matches!(looked, Ok(Some(_)));
+        self.unseen_gates(|unseen| {
+            if is_seen {
+                unseen.retain(|gate| !gates.contains(gate));
+            } else {
+                unseen.extend(gates.iter().cloned());
+            }
+        });
         self.tell_of_ready(&looked?.unwrap_or_else(Call::nobody)).await
     }
 
     async fn look_again(&self) -> Result<Option<Duration>> {
-        let unseen = Vec::from_iter(self.unseen_gates(std::mem::take));
+        let unseen: Vec<String> = self.unseen_gates(|unseen| unseen.iter().cloned().collect());
         self.look_at(&unseen).await?;
         Ok(self.unseen_gates(|unseen| (!unseen.is_empty()).then_some(LOOK)))
     }

@@ -22,6 +22,7 @@ mod passed;
 mod plans;
 mod probe;
 mod pulse;
+mod reconcile;
 mod schedule;
 mod search;
 mod session;

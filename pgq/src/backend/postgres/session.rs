@@ -12,7 +12,7 @@ use sqlx::types::Json;
 
 use super::Postgres;
 use super::connect::engine_link;
-use super::convert::{Instant, column, database, instant, job_id, micros, unsigned};
+use super::convert::{Instant, column, database, instant, micros, unsigned};
 use super::extra::Extra;
 use super::finish::Holder;
 use super::link::Link;
@@ -41,7 +41,7 @@ pub(super) struct PgSession {
     /// Gates that have to be looked at again, as somebody had them locked.
     unseen: Mutex<BTreeSet<String>>,
     /// How often doubts were settled about what the lease holds.
-    doubts: AtomicI32,
+    pub(super) doubts: AtomicI32,
 }
 
 /// The most bytes of payload of one claim, whatever it asks for; a single job may have more.
@@ -223,42 +223,6 @@ impl PgSession {
         self.engine().close().await;
         Ok(())
     }
-
-    async fn release_others(&self, kept: &[(JobId, u32)]) -> Result<Reconciled> {
-        let mut transaction = self.begin_scan().await?;
-        let doubts = self.settle(&mut transaction).await?;
-        let freed = self.release(&mut transaction, kept).await?;
-        let forgotten = self.forgotten(&mut transaction, kept).await?;
-        transaction.commit().await.map_err(database)?;
-        self.doubts.store(doubts, Ordering::SeqCst);
-        self.call(&call_for(&freed)?).await?;
-        self.leave_lost(true).await?;
-        Ok(Reconciled { released: unsigned(freed.len()), forgotten })
-    }
-
-    async fn forgotten(&self, connection: &mut sqlx::PgConnection, kept: &[(JobId, u32)]) -> Result<Vec<(JobId, u32)>> {
-        if kept.is_empty() {
-            return Ok(Vec::new());
-        }
-        let (ids, epochs) = claims(kept);
-        let query = self.statements.forgotten.query().bind(self.lease.0).bind(ids).bind(epochs);
-        let rows = query.fetch_all(connection).await.map_err(database)?;
-        rows.iter().map(|row| Ok((job_id(row)?, unsigned(column::<i32, _>(row, 1)?)))).collect()
-    }
-
-    /// Waits for claims of this worker that are still in flight, so that what follows sees all of them; those that arrive later win
-    /// nothing. The count of doubts, from the commit on.
-    async fn settle(&self, connection: &mut sqlx::PgConnection) -> Result<i32> {
-        let query = self.statements.settle.query().bind(self.lease.0);
-        let row = query.fetch_optional(connection).await.map_err(database)?;
-        row.map_or(Ok(0), |row| column(&row, 0))
-    }
-
-    async fn release(&self, connection: &mut sqlx::PgConnection, kept: &[(JobId, u32)]) -> Result<Vec<PgRow>> {
-        let (ids, epochs) = claims(kept);
-        let query = self.statements.release.query().bind(self.lease.0).bind(ids).bind(epochs);
-        query.fetch_all(connection).await.map_err(database)
-    }
 }
 
 impl Work for PgSession {
@@ -316,11 +280,6 @@ impl Work for PgSession {
     fn deregister(&self, idle: bool) -> Answer<'_, ()> {
         Box::pin(self.leave(idle))
     }
-}
-
-/// Claims turned on their side: ids and epochs.
-fn claims(claims: &[(JobId, u32)]) -> (Vec<i64>, Vec<i32>) {
-    claims.iter().map(|(id, epoch)| (id.0, epoch.cast_signed())).unzip()
 }
 
 /// Each place in a group, the group's number, and its room. The database counts places from 1.

@@ -6,7 +6,8 @@ select gate.name, bound.concurrency, bound.interval_ns, bound.burst, held.runnin
        (select count(*)
         from (select from @job as job
               where $3::boolean and job.limit_key = gate.name and job.lane = 2
-              limit greatest(coalesce(bound.concurrency - held.running, bound.burst, 999), 0) + 1 + before.ahead) as counted) as waiting,
+              limit greatest(coalesce(bound.concurrency - held.running, bound.burst, 999), 0) + 1 + before.ahead) as counted)
+         as waiting,
        coalesce($4::timestamptz, statement_timestamp()) as now,
        -- Also where all may pass just now: bounds that are set later count who runs by then.
        gate.overridden or known.name is not null as counts,
