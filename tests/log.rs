@@ -5,21 +5,25 @@ use std::sync::{Arc, Mutex};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 
 /// Keeps what is logged on this thread.
 #[derive(Clone, Default)]
-pub(crate) struct Log(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Log {
+    pub(crate) lines: Arc<Mutex<Vec<String>>>,
+    /// Whether it is said on standard error instead, as of a program, all of whose threads are heard.
+    pub(crate) aloud: bool,
+}
 
 impl Log {
     pub(crate) fn about(&self, words: &str) -> Vec<String> {
-        self.0.lock().unwrap().iter().filter(|line| line.contains(words)).cloned().collect()
+        self.lines.lock().unwrap().iter().filter(|line| line.contains(words)).cloned().collect()
     }
 }
 
 impl Subscriber for Log {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        !self.aloud || *metadata.level() <= Level::INFO && metadata.target().starts_with("pgq")
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
@@ -33,7 +37,11 @@ impl Subscriber for Log {
     fn event(&self, event: &Event<'_>) {
         let mut line = Line(event.metadata().level().to_string());
         event.record(&mut line);
-        self.0.lock().unwrap().push(line.0);
+        if self.aloud {
+            eprintln!("{}", line.0);
+        } else {
+            self.lines.lock().unwrap().push(line.0);
+        }
     }
 
     fn enter(&self, _: &Id) {}

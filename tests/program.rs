@@ -220,6 +220,16 @@ impl Running {
         line.expect("it says something").unwrap().expect("it still runs")
     }
 
+    /// The next line on standard error that has these words.
+    pub(crate) async fn says(&mut self, words: &str) -> String {
+        loop {
+            let line = self.complaint().await;
+            if line.contains(words) {
+                break line;
+            }
+        }
+    }
+
     /// Sends it a signal by name.
     pub(crate) async fn signal(&self, signal: &str) {
         let id = self.child.id().unwrap().to_string();
@@ -248,11 +258,13 @@ impl Running {
 async fn it_prints_its_tasks_by_crate_runs_them_and_stops_when_asked() {
     let mut worker = Running::start(&mut program(WORKER, &["--memory"]));
     assert_eq!(worker.line().await, "hello from init, job 1");
+    let id = worker.child.id().unwrap();
     worker.signal("TERM").await;
     let (code, said) = worker.ending().await;
     assert_eq!(code, 0, "{said}");
     for word in [
         "jobs in memory",
+        &format!(":{id}, lease "),
         "no tracing subscriber",
         "pgq-tests",
         "greet  queue default",

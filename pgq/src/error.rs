@@ -1,7 +1,8 @@
 //! The one error of the crate: opaque, asked by predicates, carrying what it was about.
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use crate::JobId;
 
@@ -100,9 +101,34 @@ impl Error {
 
     /// Whether the session only reads. It may go on to when others may write again: so it was when it began.
     pub(crate) fn is_read_only(&self) -> bool {
-        let error = std::error::Error::source(self).and_then(|error| error.downcast_ref::<sqlx::Error>());
-        let code = error.and_then(sqlx::Error::as_database_error).and_then(sqlx::error::DatabaseError::code);
-        code.is_some_and(|code| code == "25006")
+        self.code().is_some_and(|code| code == "25006")
+    }
+
+    /// Whether there is no working with the database, for anybody: it can't be reached, lets nobody in, ends (57P01 and the
+    /// next), says that its own connection broke (08), or only reads.
+    pub(crate) fn is_away(&self) -> bool {
+        let ends = |code: Cow<'_, str>| code.starts_with("57P0") || code.starts_with("08");
+        self.is_unconnected() || self.is_read_only() || self.code().is_some_and(ends)
+    }
+
+    /// What the server calls it.
+    fn code(&self) -> Option<Cow<'_, str>> {
+        let error = self.source().and_then(|error| error.downcast_ref::<sqlx::Error>());
+        error.and_then(sqlx::Error::as_database_error).and_then(sqlx::error::DatabaseError::code)
+    }
+
+    /// The message and its causes on one line, for a log. What a cause only says again is left out.
+    pub(crate) fn in_line(&self) -> String {
+        let mut line = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            let why = error.to_string();
+            if !line.contains(&why) {
+                let _ = write!(line, ": {why}");
+            }
+            cause = error.source();
+        }
+        line.replace('\n', " ")
     }
 
     /// Whether the server said something that passes by itself.

@@ -5,8 +5,10 @@ use std::time::Duration;
 use pgq::sqlx::{AssertSqlSafe, Executor, PgPool};
 use pgq::{Client, Worker};
 use pgq_testdb::Database;
+use tokio::process::Command;
 
 use crate::log::Log;
+use crate::program::{Running, WORKER, program};
 use crate::world::installed;
 
 #[pgq::task]
@@ -33,6 +35,20 @@ impl Limited {
         pgq::sqlx::raw_sql(AssertSqlSafe(create)).execute(&owner).await.unwrap();
         let options = database.options().username(&name).password("s3cret");
         Self { owner, name, client: Client::from_pool(PgPool::connect_lazy_with(options)).unwrap() }
+    }
+
+    /// A worker program in its name, which logs to standard error.
+    fn program(&self) -> Command {
+        let options = self.client.pool().unwrap().connect_options();
+        let host = match options.get_socket() {
+            Some(socket) => socket.display().to_string(),
+            None => options.get_host().to_owned(),
+        };
+        let mut command = program(WORKER, &["--tasks", "greet"]);
+        command.env("PGHOST", host).env("PGPORT", options.get_port().to_string()).env("PGSSLMODE", "disable");
+        command.env("PGUSER", &self.name).env("PGPASSWORD", "s3cret").env("TEST_LOG", "1");
+        command.env("PGDATABASE", options.get_database().unwrap());
+        command
     }
 
     async fn may_have(&self, connections: i32) {
@@ -90,17 +106,16 @@ async fn a_worker_waits_until_the_server_has_a_connection_for_it() {
 async fn a_running_worker_says_why_it_has_no_connection() {
     let database = installed().await;
     let limited = Limited::of(&database).await;
-    let log = Log::default();
-    let _listening = tracing::subscriber::set_default(log.clone());
-    let worker = Worker::<()>::builder().client(limited.client.clone()).tasks(pgq::tasks![linger]).spawn();
-    let worker = worker.await.unwrap();
+    let mut worker = Running::start(&mut limited.program());
+    worker.says("this worker has begun").await;
     limited.may_have(0).await;
     limited.cut().await;
-    let line = told(&log, "too many connections").await;
-    assert!(line.contains("a turn failed") && line.contains("can't be reached as"), "{line}");
-    assert!(!line.contains("s3cret"), "{line}");
+    let line = worker.says("too many connections").await;
+    assert!(line.contains("away") && line.contains("can't be reached as") && !line.contains("s3cret"), "{line}");
     limited.may_have(-1).await;
-    worker.stop().await.unwrap();
-    limited.client.pool().unwrap().close().await;
+    let line = worker.says("the database is back").await;
+    assert!(line.starts_with("INFO"), "{line}");
+    worker.signal("TERM").await;
+    assert_eq!(worker.ending().await.0, 0);
     limited.remove().await;
 }

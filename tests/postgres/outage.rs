@@ -8,6 +8,7 @@ use pgq::{Client, Context, JobId, Result, State, Worker};
 use pgq_testdb::{Database, Options, Server};
 use tokio::sync::{Notify, mpsc};
 
+use crate::program::{Running, WORKER, program};
 use crate::proxy::Proxy;
 
 /// Short, as an outage has to be longer; long enough to get a beat through on a machine that is busy.
@@ -235,4 +236,34 @@ async fn a_worker_whose_sessions_began_while_the_database_only_read_comes_back()
     scene.open.notify_one();
     until(&writing, id, State::Completed).await;
     scene.worker.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_program_tells_once_that_the_database_is_away_and_once_that_it_is_back() {
+    let server = Server::start(Options::default()).unwrap();
+    Client::connect(&server.url()).await.unwrap().migrate().await.unwrap();
+    let flags = ["--database-url", &server.url(), "--tasks", "wait"];
+    let mut worker = Running::start(program(WORKER, &flags).env("TEST_LOG", "1"));
+    let begun = worker.says("this worker has begun").await;
+    assert!(begun.starts_with("INFO") && begun.contains("worker=") && begun.contains("lease="), "{begun}");
+    server.stop().unwrap();
+    let away = worker.says("the database is away").await;
+    assert!(away.starts_with("WARN") && away.contains("error="), "{away}");
+    // Until every service knows of it.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    server.restart().unwrap();
+    let mut between = Vec::new();
+    let back = loop {
+        let line = worker.complaint().await;
+        if line.contains("the database is back after ") {
+            break line;
+        }
+        between.push(line);
+    };
+    assert!(back.starts_with("INFO"), "{back}");
+    // For each other reason one more: the server ends, and then it isn't there.
+    assert!(between.len() <= 3 && between.iter().all(|line| line.contains("is still away")), "{between:?}");
+    worker.signal("TERM").await;
+    let (code, said) = worker.ending().await;
+    assert!(code == 0 && !said.contains("away"), "{said}");
 }

@@ -1,5 +1,9 @@
 //! A worker program with two tasks, for tests of `pgq::run`.
 
+#[path = "../log.rs"]
+#[expect(dead_code, clippy::unwrap_used, reason = "the tests keep a log and look into it")]
+mod log;
+
 use pgq::Context;
 
 #[derive(pgq::Provide)]
@@ -62,5 +66,8 @@ fn block() -> Result<(), pgq::BoxError> {
 
 #[tokio::main]
 async fn main() -> pgq::Result<()> {
+    if std::env::var_os("TEST_LOG").is_some() {
+        let _ = tracing::subscriber::set_global_default(log::Log { aloud: true, ..log::Log::default() });
+    }
     pgq::run::<App>().await
 }

@@ -47,7 +47,7 @@ pub(super) struct Faults {
     /// Told of each session that couldn't be opened.
     pub(super) refused: Notify,
     pub(super) claim: Mutex<VecDeque<Fault>>,
-    finish: Mutex<VecDeque<Fault>>,
+    pub(super) finish: Mutex<VecDeque<Fault>>,
     conclude: Mutex<VecDeque<Fault>>,
     pub(super) renew: Mutex<VecDeque<Fault>>,
     fire: Mutex<VecDeque<Fault>>,
@@ -66,7 +66,7 @@ pub(super) fn plan(faults: &Mutex<VecDeque<Fault>>, coming: &[Fault]) {
 }
 
 fn away() -> Error {
-    Error::init("the database is away")
+    pgq::sqlx::Error::PoolTimedOut.into()
 }
 
 /// A backend in memory whose sessions fail when they are told to.

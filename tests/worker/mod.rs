@@ -3,6 +3,7 @@
 mod doubt;
 mod faults;
 mod leases;
+mod outage;
 mod patience;
 mod places;
 mod refusal;

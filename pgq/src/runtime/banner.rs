@@ -8,8 +8,8 @@ use super::plan::Duties;
 use crate::task::TaskEntry;
 
 /// What the worker does, and its tasks by crate, so that a crate which isn't linked is seen to be missing.
-pub(super) fn banner(place: &str, tasks: &[TaskEntry], duties: Duties, now: Timestamp) -> String {
-    let mut text = format!("pgq {}, jobs in {place}\n", env!("CARGO_PKG_VERSION"));
+pub(super) fn banner(place: &str, who: &str, tasks: &[TaskEntry], duties: Duties, now: Timestamp) -> String {
+    let mut text = format!("pgq {}, jobs in {place}\n  {who}\n", env!("CARGO_PKG_VERSION"));
     let is_schedule = |task: &&TaskEntry| task.options.schedule().is_some();
     let has_schedules = tasks.iter().any(|task| is_schedule(&task));
     text.push_str(match duties {

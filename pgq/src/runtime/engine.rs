@@ -12,6 +12,7 @@ use super::completer::Outbox;
 use super::discards::Discards;
 use super::held::Held;
 use super::limits::Limits;
+use super::outage::Outage;
 use super::plan::{Duties, Plan};
 use super::registration::Declared;
 use super::service::Signal;
@@ -51,6 +52,7 @@ pub(super) struct Engine {
     /// Whether notices would reach us.
     pub(super) hears: AtomicBool,
     pub(super) doubts: Doubts,
+    pub(super) outage: Arc<Outage>,
     pub(super) halt: Halt,
     pub(super) declared: Declared,
     pub(super) duties: Duties,
@@ -113,6 +115,7 @@ impl Engine {
             lost_one: Signal::new(),
             hears: AtomicBool::new(false),
             doubts: Doubts::default(),
+            outage: Arc::clone(&plan.outage),
             halt,
             declared,
             duties: plan.duties,

@@ -24,6 +24,7 @@ mod heartbeat;
 mod held;
 mod limits;
 mod maintenance;
+mod outage;
 mod outline;
 mod pace;
 mod patience;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::outage::Outage;
 use super::patience::Patience;
 use super::plan::{Duties, Endings, Plan};
 use super::service::Signal;
@@ -62,6 +63,7 @@ impl<R: Resources> Outline<R> {
             lease: self.lease,
             endings: self.endings,
             patience,
+            outage: Arc::new(Outage::new(client.platform().clock.clone())),
             duties: self.duties,
             prunes_schedules: self.prunes_schedules,
             client,

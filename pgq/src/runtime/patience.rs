@@ -50,10 +50,11 @@ impl Patience {
     /// A pause, longer each time, of which the operator is told.
     pub(super) async fn rest(&self, error: &Error, failures: u32) {
         let pause = backoff(failures, self.platform.random());
-        tracing::warn!(?error, ?pause, restarts = self.restarts, "this worker can't begin yet and tries again");
+        let error = error.in_line();
         if self.aloud && !tracing::dispatcher::has_been_set() {
-            say(&format!("pgq: trying again in {pause:.1?}: {error:?}"));
+            say(&format!("pgq: trying again in {pause:.1?}: {error}"));
         }
+        tracing::warn!(error, ?pause, restarts = self.restarts, "this worker can't begin yet and tries again");
         self.platform.clock.sleep(pause).await;
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::engine::{Engine, Halt};
+use super::outage::Outage;
 use super::patience::Patience;
 use super::registration::{Declared, declared, introduce};
 use super::service::Signal;
@@ -30,6 +31,7 @@ pub(super) struct Plan<R> {
     pub(super) lease: Duration,
     pub(super) endings: Endings,
     pub(super) patience: Patience,
+    pub(super) outage: Arc<Outage>,
     pub(super) duties: Duties,
     /// Whether orphaned schedules are deleted.
     pub(super) prunes_schedules: bool,

@@ -192,6 +192,11 @@ impl Declared {
     }
 }
 
+/// What failures and logs call the workers of this process.
+pub(super) fn name() -> String {
+    format!("{}:{}", host(), std::process::id())
+}
+
 /// The machine's name, for people; empty where nobody tells.
 fn host() -> String {
     let read = std::fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("HOSTNAME").ok());

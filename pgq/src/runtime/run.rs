@@ -7,6 +7,7 @@ use std::pin::Pin;
 use super::banner::banner;
 use super::flags::{Flags, HELP, exit_code};
 use super::patience::Patience;
+use super::registration::name;
 use super::worker::Worker;
 use crate::client::{Settings, variable};
 use crate::error::{Error, Kind, Result};
@@ -107,7 +108,8 @@ async fn start<R: Resources>(flags: Flags, tasks: Option<Tasks<R>>) -> Result<Wo
     let place = patience.with(|| client.backend().describe()).await?;
     let clock = client.platform().clock.clone();
     let worker = build(client, flags, tasks).spawn().await?;
-    say(&banner(&place, worker.tasks(), worker.duties(), clock.now()));
+    let who = format!("worker {}, lease {}", name(), worker.lease().0);
+    say(&banner(&place, &who, worker.tasks(), worker.duties(), clock.now()));
     if !tracing::dispatcher::has_been_set() {
         say("  no tracing subscriber is set, so failed and discarded jobs won't be shown here");
         worker.doubt().into_iter().for_each(say);

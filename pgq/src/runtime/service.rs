@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::engine::Engine;
+use super::outage::Voice;
 use crate::error::{Error, Kind, Result};
 use crate::platform::within;
 
@@ -45,6 +46,7 @@ pub(super) trait Service: Send {
 /// Drives a service until it is done or told to stop. A turn that panics is a turn that failed.
 pub(super) async fn drive<S: Service>(mut service: S, engine: Arc<Engine>, stop: CancellationToken) {
     let (signal, platform) = (service.signal(), engine.platform.clone());
+    let mut voice = Voice::of(&engine.outage, S::NAME);
     let mut failures = 0;
     while !stop.is_cancelled() {
         // Noted before the turn, so that what is raised during it isn't missed.
@@ -52,13 +54,20 @@ pub(super) async fn drive<S: Service>(mut service: S, engine: Arc<Engine>, stop:
         let next = match bounded(&mut service, &engine).await {
             Ok(next) => {
                 failures = 0;
+                voice.reached();
                 next
             }
             Err(error) => {
                 failures += 1;
                 // Whoever comes back to a server that was away has a lease's time to say so.
                 let pause = backoff(failures, platform.random()).min(engine.lease / 3);
-                tracing::warn!(service = S::NAME, ?error, ?pause, "a turn failed and will be taken again");
+                if error.is_away() {
+                    voice.lost(&error);
+                } else {
+                    voice.reached();
+                    let error = error.in_line();
+                    tracing::warn!(service = S::NAME, error, ?pause, "a turn failed and will be taken again");
+                }
                 // Signals don't shorten this: a database that is away isn't helped by haste.
                 tokio::select! {
                     () = platform.clock.sleep(pause) => {}

@@ -26,12 +26,15 @@ use super::drainer::Drainer;
 use super::engine::{Engine, Halt};
 use super::heartbeat::Heartbeat;
 use super::maintenance::{Promoter, Pruner, Rescuer, Sweeper};
+use super::outage::Voice;
 use super::plan::{Duties, Plan};
+use super::registration::name;
 use super::service::{Service, backoff, drive};
 use super::sharer::Sharer;
 use super::teller::Teller;
 use super::tenure::Keeper;
 use super::ticker::Ticker;
+use crate::backend::Lease;
 use crate::error::{Error, Kind, Result};
 use crate::platform::{pause, spawn, spawn_thread, within};
 use crate::task::Resources;
@@ -87,6 +90,7 @@ pub(super) struct Life {
 impl Life {
     pub(super) async fn begin<R: Resources>(plan: &Plan<R>, stop: &Stopper) -> Result<Self> {
         let engine = plan.open(Halt::of_session(&stop.asked)).await?;
+        tracing::info!(worker = name(), lease = engine.session.lease().0, "this worker has begun");
         let (close, drain) = (engine.halt.close.clone(), engine.halt.drain.clone());
         spawn_thread("pgq-heartbeat", {
             let (engine, close) = (Arc::clone(&engine), close.clone());
@@ -120,6 +124,11 @@ impl Life {
         ];
         let telling = start(Herald(Arc::clone(&engine)), &engine, &close);
         Ok(Self { engine, claiming, completing, telling, _beats_no_longer: close.drop_guard() })
+    }
+
+    /// Under which it works.
+    pub(super) fn lease(&self) -> Lease {
+        self.engine.session.lease()
     }
 
     /// Waits until it is over, and brings that about in order.
@@ -227,13 +236,16 @@ async fn restart<R: Resources>(plan: &Plan<R>, stop: &Stopper, error: &Error, ti
 
 /// After it was declared gone, a worker registers anew, with another lease; `None` where it is asked to stop meanwhile.
 async fn again<R: Resources>(plan: &Plan<R>, stop: &Stopper) -> Option<Life> {
+    let mut voice = Voice::of(&plan.outage, "registration");
     for failures in 1.. {
         match Life::begin(plan, stop).await {
             Ok(life) => {
+                voice.reached();
                 tracing::warn!("this worker has registered anew");
                 return Some(life);
             }
-            Err(error) => tracing::warn!(?error, "this worker can't register anew yet"),
+            Err(error) if error.is_away() => voice.lost(&error),
+            Err(error) => tracing::warn!(error = error.in_line(), "this worker can't register anew yet"),
         }
         tokio::select! {
             () = plan.client.platform().clock.sleep(backoff(failures, plan.client.platform().random())) => {}

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use super::WorkerBuilder;
 use super::plan::{Duties, Plan};
 use super::shutdown::{Life, Stopper, Supervisor};
+use crate::backend::Lease;
 use crate::error::{Error, Kind, Result};
 use crate::platform::{Terminations, spawn};
 use crate::task::{Resources, TaskEntry};
@@ -22,6 +23,7 @@ pub struct Worker<R: Resources> {
     tasks: Vec<TaskEntry>,
     doubt: Option<String>,
     duties: Duties,
+    lease: Lease,
     supervisor: Option<JoinHandle<Result<()>>>,
     resources: PhantomData<fn() -> R>,
 }
@@ -43,9 +45,10 @@ impl<R: Resources> Worker<R> {
                 "this worker makes no jobs of schedules, also not of those that it declares: others have to"
             );
         }
+        let lease = life.lease();
         let supervisor = Supervisor { plan, life, drain, stop: stop.clone() };
         let supervisor = Some(spawn(supervisor.supervise()));
-        Ok(Self { stop, tasks, doubt, duties, supervisor, resources: PhantomData })
+        Ok(Self { stop, tasks, doubt, duties, lease, supervisor, resources: PhantomData })
     }
 
     /// What asks it to stop, for whoever doesn't have the worker itself.
@@ -66,6 +69,11 @@ impl<R: Resources> Worker<R> {
 
     pub(super) fn duties(&self) -> Duties {
         self.duties
+    }
+
+    /// Under which it has begun.
+    pub(super) fn lease(&self) -> Lease {
+        self.lease
     }
 
     /// Stops it: nothing more is claimed, handlers may go on for the drain period, then their tokens fire and what is
