@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pgq::{Result, State, Timestamp, enqueue_many};
+use pgq::{JobBuilder, Result, State, Timestamp, enqueue_many};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::world::World;
@@ -83,6 +83,39 @@ pub(crate) async fn tasks_can_be_mixed_in_a_batch(world: World) -> Result<()> {
     let (first, second) = (world.job(handles[0].id()).await?, world.job(handles[1].id()).await?);
     assert_eq!((&*first.task, first.state), ("note", State::Available));
     assert_eq!((&*second.task, second.state, second.priority.get()), ("count", State::Scheduled, 3));
+    Ok(())
+}
+
+pub(crate) async fn a_job_is_the_same_in_a_batch_as_alone(world: World) -> Result<()> {
+    type Change = fn(JobBuilder<note>, Timestamp) -> JobBuilder<note>;
+    let changes: [Change; 7] = [
+        |job, _| job,
+        |job, _| job.queue("bulk"),
+        |job, _| job.priority(-7),
+        |job, _| job.max_attempts(3),
+        |job, _| job.header("tenant", "acme"),
+        |job, _| job.delay(Duration::from_secs(9)),
+        |job, now| job.at(now.saturating_add(Duration::from_secs(5))),
+    ];
+    let job = |change: &Change| change(note::job("a".to_owned()), world.clock.now());
+    // Each change stands first, in the middle and last among jobs without it, and beside all the others.
+    let mut batches: Vec<Vec<&Change>> = vec![changes.iter().collect(), changes.iter().rev().collect()];
+    for change in &changes {
+        batches.extend((0..3).map(|place| (0..3).map(|n| if n == place { change } else { &changes[0] }).collect()));
+    }
+    let mut keys = 0_u32..;
+    for (batch, unique) in batches.iter().flat_map(|batch| [(batch, false), (batch, true)]) {
+        let jobs = batch.iter().zip(&mut keys).map(|(change, key)| {
+            let job = job(change);
+            if unique { job.unique(key.to_string()).into() } else { job.into() }
+        });
+        for (handle, change) in enqueue_many(&world.client, jobs).await?.iter().zip(batch) {
+            let alone = world.job(job(change).enqueue(&world.client).await?.id()).await?;
+            let mut together = world.job(handle.id()).await?;
+            together.id = alone.id;
+            assert_eq!(together, alone);
+        }
+    }
     Ok(())
 }
 

@@ -93,6 +93,7 @@ facts! {
         handles_come_in_the_order_of_the_batch
         tasks_can_be_mixed_in_a_batch
         a_payload_over_the_limit_is_refused
+        a_job_is_the_same_in_a_batch_as_alone
         a_batch_with_one_bad_job_enqueues_none
         arguments_that_cannot_be_encoded_are_refused
         odd_values_are_refused_with_what_was_expected

@@ -23,5 +23,7 @@ create table raw.job (
 create index job_ready on raw.job (queue, task, rank, run_at, id) where lane = 0;
 create index job_deferred on raw.job (run_at, id) where lane = 1;
 create index job_parked on raw.job (limit_key, rank, run_at, id) where lane = 2;
+create index job_gated on raw.job (limit_key, rank, run_at, id) where lane = 0 and limit_key is not null;
 create index job_tombstone on raw.job (run_at) where lane = 3;
+create index job_expires on raw.job (expires_at) where expires_at is not null;
 create unique index job_unique on raw.job (task, unique_key) where unique_key is not null;

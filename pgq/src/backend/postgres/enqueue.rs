@@ -1,12 +1,14 @@
 //! Enqueueing: one statement, whoever's transaction it is in.
 
-use pgq_core::{Headers, NewJob, Placement, When};
+use std::borrow::Cow;
+
+use pgq_core::{Headers, JobId, NewJob, Placement, When};
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 use sqlx::types::Json;
 use sqlx::{Connection, PgConnection};
 
-use super::convert::{Instant, column, database, job_id, micros};
+use super::convert::{Instant, column, database, micros};
 use super::extra::Extra;
 use super::link::Link;
 use super::namespace::{Sql, Statements};
@@ -119,21 +121,21 @@ async fn insert_plain(
     if jobs.is_empty() {
         return Ok((Vec::new(), false));
     }
-    let rows =
-        Columns::of(jobs).bind(&statements.enqueue, clock, call).fetch_all(connection).await.map_err(database)?;
-    let asleep = rows.first().map_or(Ok(false), |row| column(row, 1))?;
-    let enqueued = rows.iter().map(|row| job_id(row).map(|id| Enqueued { id, placement: Placement::New }));
-    Ok((enqueued.collect::<Result<_>>()?, asleep))
+    let query = Columns::of(jobs).bind(&statements.enqueue, clock, call);
+    let row = query.fetch_one(connection).await.map_err(database)?;
+    let ids: Vec<i64> = column(&row, 0)?;
+    let enqueued = ids.into_iter().map(|id| Enqueued { id: JobId(id), placement: Placement::New });
+    Ok((enqueued.collect(), column(&row, 1)?))
 }
 
-/// The jobs turned on their side: an array for each column.
+/// The jobs turned on their side: an array for each column. They go as [`once`] and [`if_any`] say.
 #[derive(Default)]
 pub(super) struct Columns {
-    queues: Vec<String>,
-    tasks: Vec<String>,
+    queues: Vec<Cow<'static, str>>,
+    tasks: Vec<Cow<'static, str>>,
     ranks: Vec<i16>,
     instants: Vec<Option<Instant>>,
-    delays: Vec<i64>,
+    delays: Vec<Option<i64>>,
     max_attempts: Vec<i16>,
     codecs: Vec<i16>,
     headers: Vec<Option<Json<Headers>>>,
@@ -154,37 +156,50 @@ impl Columns {
     /// The parameters that both ways to enqueue begin with.
     pub(super) fn bind<'q>(self, sql: &Sql, clock: &Clock, call: &Call) -> Query<'q, sqlx::Postgres, PgArguments> {
         sql.query()
-            .bind(self.queues)
-            .bind(self.tasks)
-            .bind(self.ranks)
-            .bind(self.instants)
-            .bind(self.delays)
-            .bind(self.max_attempts)
-            .bind(self.codecs)
-            .bind(self.headers)
+            .bind(once(self.queues))
+            .bind(once(self.tasks))
+            .bind(once(self.ranks))
+            .bind(if_any(self.instants))
+            .bind(if_any(self.delays))
+            .bind(once(self.max_attempts))
+            .bind(once(self.codecs))
+            .bind(if_any(self.headers))
             .bind(self.payloads)
             .bind(clock.fixed().map(Instant))
             .bind(call.hashes())
             .bind(call.workers())
             .bind(call.payload())
-            .bind(self.expires)
-            .bind(self.extras)
+            .bind(if_any(self.expires))
+            .bind(if_any(self.extras))
     }
 
     fn push(&mut self, job: NewJob) {
         let (instant, delay) = when(job.when);
         self.extras.push(Extra::of(&job).map(Json));
-        self.queues.push(job.queue.into_owned());
-        self.tasks.push(job.task.into_owned());
+        self.queues.push(job.queue);
+        self.tasks.push(job.task);
         self.ranks.push(job.priority.rank());
         self.instants.push(instant);
-        self.delays.push(delay);
+        self.delays.push((delay != 0).then_some(delay));
         self.max_attempts.push(i16::try_from(job.max_attempts).unwrap_or(i16::MAX));
         self.codecs.push(job.codec.number());
         self.headers.push((!job.headers.is_empty()).then_some(Json(job.headers)));
         self.payloads.push(job.payload);
         self.expires.push(job.expires_in.map(micros));
     }
+}
+
+/// What all have in common once, or each one's own.
+fn once<T: PartialEq>(mut values: Vec<T>) -> Vec<T> {
+    if values.windows(2).all(|pair| pair[0] == pair[1]) {
+        values.truncate(1);
+    }
+    values
+}
+
+/// Nothing where none has one.
+fn if_any<T>(values: Vec<Option<T>>) -> Option<Vec<Option<T>>> {
+    values.iter().any(Option::is_some).then_some(values)
 }
 
 /// An instant, or a delay in microseconds.
