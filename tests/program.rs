@@ -52,6 +52,30 @@ async fn a_lease_that_nobody_could_hold_ends_it_with_2() {
 }
 
 #[tokio::test]
+async fn a_lease_that_would_outlive_all_patience_ends_it_with_2() {
+    let by_variable = ending(program(WORKER, &["--memory"]).env("PGQ_LEASE", "100d")).await;
+    assert_says(&by_variable, 2, &["PGQ_LEASE: expected a lease of at most 1 h, got "]);
+}
+
+#[tokio::test]
+async fn a_flag_that_is_given_twice_ends_it_with_2() {
+    let ending = ending(&mut program(WORKER, &["--memory", "--lease", "5s", "--lease", "6s"])).await;
+    assert_says(&ending, 2, &["expected `--lease` once, got it twice"]);
+}
+
+#[tokio::test]
+async fn a_misspelt_variable_is_told_of() {
+    let mut worker = Running::start(program(WORKER, &["--memory"]).env("PGQ_SLOT", "3").env("PGQ_RESTART", "1"));
+    let mut said = [worker.says("says nothing to a worker").await, worker.says("says nothing to a worker").await];
+    said.sort();
+    for (line, [given, meant]) in said.iter().zip([["PGQ_RESTART", "`--restart`"], ["PGQ_SLOT", "`PGQ_SLOTS`"]]) {
+        assert!(line.starts_with(&format!("pgq: {given} says")) && line.contains(meant), "{line}");
+    }
+    worker.signal("TERM").await;
+    assert_eq!(worker.ending().await.0, 0);
+}
+
+#[tokio::test]
 async fn a_task_that_is_not_there_ends_it_with_2() {
     let ending = ending(&mut program(WORKER, &["--memory", "--tasks", "gret"])).await;
     assert_says(&ending, 2, &["there is no task `gret`", "greet", "wait"]);
@@ -171,12 +195,15 @@ async fn put_in(pool: &pgq::sqlx::PgPool, task: &str) -> pgq::JobId {
 #[tokio::test]
 async fn a_draining_program_ends_with_0_when_nothing_is_left() {
     let database = installed().await;
-    let pool = database.pool().await.unwrap();
-    let mut worker = program(WORKER, &["--database-url", database.url(), "--tasks", "greet", "--drain"]);
-    let (code, _) = Running::start(&mut worker).ending().await;
-    assert_eq!(code, 0);
-    let client = Client::from_pool(pool).unwrap();
-    assert_eq!(client.jobs().state(pgq::State::Completed).count().await.unwrap().jobs, 1, "what `init` put in");
+    let client = Client::from_pool(database.pool().await.unwrap()).unwrap();
+    // Who restarts too begins anew only where it ended for another reason.
+    for (flags, done) in [(&["--drain"][..], 1), (&["--drain", "--restart"], 2)] {
+        let mut worker = program(WORKER, &["--database-url", database.url(), "--tasks", "greet"]);
+        let (code, _) = Running::start(worker.args(flags)).ending().await;
+        assert_eq!(code, 0);
+        let completed = client.jobs().state(pgq::State::Completed).count().await.unwrap().jobs;
+        assert_eq!(completed, done, "what `init` put in");
+    }
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use super::refusal;
 use crate::world::World;
 
 /// It also bounds how long a turn may take, by the machine's time.
-const LEASE: Duration = Duration::from_hours(1);
+const LEASE: Duration = Duration::from_mins(6);
 
 /// Makes a test of every fact for each backend.
 macro_rules! facts {

@@ -45,6 +45,12 @@ async fn a_lease_of_less_than_a_second_is_refused() {
 }
 
 #[tokio::test]
+async fn a_lease_of_more_than_an_hour_is_refused() {
+    let builder = builder().lease(std::time::Duration::from_hours(2400));
+    assert_eq!(refusal(builder).await, "expected a lease of at most 1 h, got 8640000s");
+}
+
+#[tokio::test]
 async fn an_empty_list_of_tasks_is_refused() {
     assert!(refusal(builder().tasks(pgq::tasks![])).await.contains("no task is registered"));
 }

@@ -59,7 +59,7 @@ async fn an_attempt_that_runs_for_long_is_named_every_ten_minutes() -> Result<()
     let clock = ManualClock::at(Timestamp::EPOCH);
     let client = Client::builder()?.clock(clock.clone()).memory();
     brood::enqueue(&client, ()).await?;
-    let builder = Worker::<()>::builder().client(client).tasks(pgq::tasks![brood]).lease(Duration::from_hours(9));
+    let builder = Worker::<()>::builder().client(client).tasks(pgq::tasks![brood]).lease(Duration::from_hours(1));
     let mut worker = builder.stepper().await?;
     assert_eq!(worker.start().await?, 1);
     for (minutes, times) in [(9, 0), (1, 1), (5, 1), (6, 2), (30, 3)] {
@@ -77,7 +77,7 @@ async fn an_attempt_that_gets_on_is_not_named_as_one_that_runs_for_long() -> Res
     let clock = ManualClock::at(Timestamp::EPOCH);
     let client = Client::builder()?.clock(clock.clone()).memory();
     plod::enqueue(&client, ()).await?;
-    let builder = Worker::<()>::builder().client(client).tasks(pgq::tasks![plod]).lease(Duration::from_hours(9));
+    let builder = Worker::<()>::builder().client(client).tasks(pgq::tasks![plod]).lease(Duration::from_hours(1));
     let mut worker = builder.stepper().await?;
     assert_eq!(worker.start().await?, 1);
     // It gets on for a while, and then stands still.

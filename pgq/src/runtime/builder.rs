@@ -10,7 +10,7 @@ use super::outline::Outline;
 use super::patience::Patience;
 use super::plan::{Duties, Endings};
 use super::registration::{queues_without_tasks, wants};
-use super::run::say;
+use super::run::warn;
 use super::stepper::Stepper;
 use super::worker::Worker;
 use crate::Client;
@@ -110,7 +110,7 @@ impl<R: Resources> WorkerBuilder<R> {
         self
     }
 
-    /// For how long the worker may be silent before its jobs are given to others, at least 1 s; 15 s unless said otherwise.
+    /// For how long the worker may be silent before its jobs are given to others, from 1 s to 1 h; 15 s unless said otherwise.
     /// It gives a sign of life fifteen times in that span, from a thread of its own. Others look for silent workers every
     /// 3 s, or every half of their own lease where that is less, and count from no earlier than their own start.
     pub fn lease(mut self, span: Duration) -> Self {
@@ -245,10 +245,7 @@ impl<R: Resources> WorkerBuilder<R> {
         let tasks = self.only.iter().try_fold(tasks, |tasks, names| tasks.only(names))?;
         let entries: Vec<TaskEntry> = tasks.entries().copied().collect();
         for doubt in queues_without_tasks(self.queues.as_deref(), &program) {
-            tracing::warn!("{doubt}");
-            if self.aloud && !tracing::dispatcher::has_been_set() {
-                say(&format!("pgq: {doubt}"));
-            }
+            warn(&doubt, self.aloud);
         }
         let mut wants = wants(&entries, self.queues.as_deref(), self.slots)?;
         if duties == Duties::Schedules {

@@ -1,5 +1,6 @@
 //! The flags and variables of a worker program.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ Options (or the variable in brackets, where there is one):
   --drain-timeout SPAN  how long running handlers may go on when the worker is asked
                         to stop, 25s unless named [PGQ_DRAIN_TIMEOUT]
   --lease SPAN          for how long the worker may be silent before its jobs are given to
-                        others, 15s unless named, at least 1s [PGQ_LEASE]
+                        others, 15s unless named, from 1s to 1h [PGQ_LEASE]
   --poll-only           rest nothing on a session of the database, so that a pooler in
                         transaction mode may be between: look for new jobs every second
                         [PGQ_POLL_ONLY=1]
@@ -40,8 +41,9 @@ Options (or the variable in brackets, where there is one):
   --restart             begin anew inside the process, after a pause that grows, where the
                         worker would end because of what surrounds it: a database that can't be
                         reached when it starts, resources that can't be made, new jobs that
-                        can't be heard of; not after it was asked to stop, nor where nothing
-                        would be better then, as with a wrong password or absent tables
+                        can't be heard of; not after it was asked to stop, or nothing was left
+                        for --drain, nor where nothing would be better then, as with a wrong
+                        password or absent tables
   --tasks-only          run jobs, and leave it to others to make those of schedules
   --schedules-only      make the jobs of schedules, and leave it to others to run them
   --prune-schedules     delete schedules that no worker has declared for ten minutes
@@ -120,7 +122,13 @@ impl Flags {
     }
 
     fn parse(&mut self, mut parser: lexopt::Parser) -> Result<()> {
+        let mut given = BTreeSet::new();
         while let Some(argument) = parser.next().map_err(bad)? {
+            if let Long(name) = argument
+                && !given.insert(name.to_owned())
+            {
+                return Err(Error::invalid(format!("expected `--{name}` once, got it twice: see --help")));
+            }
             match argument {
                 Long("database-url") => self.database_url = Some(text(&mut parser)?),
                 Long("memory") => self.memory = true,
@@ -239,6 +247,9 @@ mod tests {
             (["--slots", "0"], "--slots: expected a number from 1 to 100000, got \"0\""),
             (["--blocking-slots", "x"], "--blocking-slots: expected a number from 1 to 100000, got \"x\""),
             (["--lease", "200ms"], "--lease: expected a lease of at least 1 s, got 200ms"),
+            (["--lease", "2h"], "--lease: expected a lease of at most 1 h, got 7200s"),
+            (["--lease=5s", "--lease=6s"], "expected `--lease` once, got it twice: see --help"),
+            (["--drain", "--drain"], "expected `--drain` once, got it twice: see --help"),
             (["--memory", "--slots"], "expected a value after `--slots`: see --help"),
         ] {
             assert_eq!(parse(&arguments).unwrap_err().to_string(), message);

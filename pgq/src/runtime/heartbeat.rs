@@ -20,10 +20,16 @@ const BEATS: u32 = 15;
 /// The time between two beats while another worker is missed, who is lost after twice as long.
 const MISSING: Duration = Duration::from_millis(250);
 
+/// A longer one would leave the jobs of a worker that nobody sees die where they are for as long.
+const LONGEST: Duration = Duration::from_hours(1);
+
 /// Whether a lease is one that a worker can hold.
 pub(super) fn check_lease(span: Duration) -> Result<Duration> {
     if span < SHORTEST {
         return Err(Error::invalid(format!("expected a lease of at least 1 s, got {span:?}")));
+    }
+    if span > LONGEST {
+        return Err(Error::invalid(format!("expected a lease of at most 1 h, got {span:?}")));
     }
     Ok(span)
 }

@@ -40,6 +40,7 @@ mod stepper;
 mod teller;
 mod tenure;
 mod ticker;
+mod variables;
 mod worker;
 mod write;
 

@@ -8,6 +8,7 @@ use super::banner::banner;
 use super::flags::{Flags, HELP, exit_code};
 use super::patience::Patience;
 use super::registration::name;
+use super::variables::doubts;
 use super::worker::Worker;
 use crate::client::{Settings, variable};
 use crate::error::{Error, Kind, Result};
@@ -75,6 +76,14 @@ pub(super) fn say(line: &str) {
     eprintln!("{}", line.trim_end());
 }
 
+/// Of what may be meant otherwise: a program says it where no log does.
+pub(super) fn warn(doubt: &str, aloud: bool) {
+    tracing::warn!("{doubt}");
+    if aloud && !tracing::dispatcher::has_been_set() {
+        say(&format!("pgq: {doubt}"));
+    }
+}
+
 /// How a worker that was asked to stop has stopped.
 enum Ended {
     Cleanly,
@@ -91,6 +100,9 @@ async fn try_run<R: Resources>(tasks: Option<Tasks<R>>) -> Result<Ended> {
         return Ok(Ended::Cleanly);
     }
     let flags = Flags::read(arguments)?;
+    for doubt in doubts() {
+        warn(&doubt, true);
+    }
     let mut terminations = Terminations::listen()
         .map_err(|error| Error::new(Kind::Interrupted, "the system's signals can't be heard").because(error))?;
     let worker = tokio::select! {
