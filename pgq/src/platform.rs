@@ -4,7 +4,7 @@
 
 use std::any::Any;
 use std::future::Future;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -114,7 +114,7 @@ impl Clock {
     pub(crate) fn mark(&self) -> Mark {
         match self {
             Self::System => Mark::System(since_boot()),
-            Self::Manual(clock) => Mark::Manual(clock.clone(), clock.now()),
+            Self::Manual(clock) => Mark::Manual(clock.clone(), clock.steady()),
         }
     }
 }
@@ -123,14 +123,14 @@ impl Clock {
 #[derive(Clone, Debug)]
 pub(crate) enum Mark {
     System(Duration),
-    Manual(ManualClock, Timestamp),
+    Manual(ManualClock, Duration),
 }
 
 impl Mark {
     pub(crate) fn elapsed(&self) -> Duration {
         match self {
             Self::System(mark) => since_boot().saturating_sub(*mark),
-            Self::Manual(clock, mark) => clock.now().since(*mark),
+            Self::Manual(clock, mark) => clock.steady().saturating_sub(*mark),
         }
     }
 }
@@ -139,6 +139,8 @@ impl Mark {
 #[derive(Clone, Debug)]
 pub struct ManualClock {
     micros: Arc<AtomicI64>,
+    /// By how much it was moved, in µs; not how it was set.
+    moves: Arc<AtomicU64>,
     moved: watch::Sender<()>,
 }
 
@@ -146,7 +148,8 @@ impl ManualClock {
     /// A clock that stands at an instant.
     #[must_use]
     pub fn at(start: Timestamp) -> Self {
-        Self { micros: Arc::new(AtomicI64::new(start.as_micros())), moved: watch::Sender::new(()) }
+        let micros = Arc::new(AtomicI64::new(start.as_micros()));
+        Self { micros, moves: Arc::default(), moved: watch::Sender::new(()) }
     }
 
     /// Where it stands.
@@ -160,13 +163,24 @@ impl ManualClock {
         let _ = self.micros.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |micros| {
             Some(Timestamp::from_micros(micros).saturating_add(span).as_micros())
         });
+        self.moves.fetch_add(u64::try_from(span.as_micros()).unwrap_or(u64::MAX), Ordering::SeqCst);
         self.moved.send_replace(());
     }
 
+    /// Sets it, as somebody sets the clock of a machine: it shows another time, and none has gone by.
+    pub fn set(&self, now: Timestamp) {
+        self.micros.store(now.as_micros(), Ordering::SeqCst);
+    }
+
+    /// How much time has gone by.
+    fn steady(&self) -> Duration {
+        Duration::from_micros(self.moves.load(Ordering::SeqCst))
+    }
+
     async fn sleep(&self, span: Duration) {
-        let until = self.now().saturating_add(span);
+        let until = self.steady().saturating_add(span);
         let mut moved = self.moved.subscribe();
-        while self.now() < until {
+        while self.steady() < until {
             if moved.changed().await.is_err() {
                 return;
             }

@@ -287,6 +287,8 @@ facts! {
     rescue:
         jobs_of_a_silent_worker_run_elsewhere
         who_rescues_is_told_when_the_next_lease_is_over
+        a_clock_that_is_set_on_makes_nobody_gone
+        a_clock_that_is_set_back_lets_nobody_be_silent_for_longer
         a_beat_keeps_the_lease
         a_rescued_jobs_first_holder_cannot_finish_it
         what_a_worker_left_behind_is_freed_within_a_minute

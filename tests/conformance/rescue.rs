@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pgq::backend::{Claim, NewJob, OnConflict, Renewal, Session, Transition, Unique, Verdict};
-use pgq::{FailureKind, Result, State};
+use pgq::{FailureKind, Result, State, Timestamp};
 
 use crate::world::{SPAN, World, claim, end, ids, job, retry, want};
 
@@ -37,6 +37,37 @@ pub(crate) async fn who_rescues_is_told_when_the_next_lease_is_over(world: World
     later.renew().await?;
     let rescued = other.rescue(10).await?;
     assert_eq!((rescued.gone, rescued.next), (1, Some(SPAN)), "its own doesn't count");
+    Ok(())
+}
+
+pub(crate) async fn a_clock_that_is_set_on_makes_nobody_gone(world: World) -> Result<()> {
+    let id = world.put_one(job("a")).await?;
+    let (holder, other) = (world.session(&["a"]).await?, world.session(&["a"]).await?);
+    let won = claim(&holder, &["a"], 1).await?;
+    let (mut pulse, mut others) = (holder.attend().await?, other.attend().await?);
+    for _ in 0..3 {
+        assert_eq!(other.rescue(10).await?.gone, 0);
+        world.clock.advance(Duration::from_secs(1));
+        pulse.renew().await?;
+        world.clock.set(world.clock.now().saturating_add(SPAN * 2));
+        others.renew().await?;
+        let rescued = other.rescue(10).await?;
+        assert_eq!((rescued.gone, rescued.next), (0, Some(SPAN - Duration::from_secs(1))));
+    }
+    assert_eq!(end(&holder, &won[0], Transition::Complete).await?, Verdict::Written);
+    assert_eq!(world.state(id).await?, State::Completed);
+    Ok(())
+}
+
+pub(crate) async fn a_clock_that_is_set_back_lets_nobody_be_silent_for_longer(world: World) -> Result<()> {
+    let (_silent, other) = (world.session(&["a"]).await?, world.session(&["a"]).await?);
+    assert_eq!(other.rescue(10).await?.gone, 0);
+    world.clock.set(Timestamp::EPOCH);
+    world.clock.advance(SPAN);
+    other.attend().await?.renew().await?;
+    assert_eq!(other.rescue(10).await?.gone, 0);
+    world.clock.advance(MOMENT);
+    assert_eq!(other.rescue(10).await?.gone, 1);
     Ok(())
 }
 

@@ -17,6 +17,7 @@ mod operator;
 pub(crate) mod postgres;
 mod progress;
 mod schedule;
+mod vigil;
 mod waits;
 mod worker;
 

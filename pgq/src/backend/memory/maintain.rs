@@ -2,6 +2,7 @@
 
 use std::mem;
 use std::ops::Bound;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use pgq_core::{JobId, Lease, State, Timestamp};
@@ -9,7 +10,9 @@ use pgq_core::{JobId, Lease, State, Timestamp};
 use super::row::Place;
 use super::session::Session;
 use super::store::Store;
+use crate::backend::vigil::{Beat, Look};
 use crate::backend::{Agenda, Answer, Cancelled, Declared, Discarded, Firing, Maintain, Promoted, Pruned, Rescued};
+use crate::platform::Clock;
 
 impl Maintain for Session {
     fn promote(&self, step: u32) -> Answer<'_, Promoted> {
@@ -18,8 +21,10 @@ impl Maintain for Session {
 
     fn rescue(&self, step: u32) -> Answer<'_, Rescued> {
         self.memory.answer(move |store| {
-            let gone = store.declare_gone(self.lease, self.started);
-            Rescued { gone, next: store.next_end(self.lease, self.started), ..store.free(step) }
+            let mut vigil = self.vigil.lock().unwrap_or_else(PoisonError::into_inner);
+            vigil.look(store.look_at_others(self.lease, &self.memory.clock), &self.memory.clock);
+            let gone = store.declare_gone(&vigil.over(None));
+            Rescued { gone, next: vigil.next(None), ..store.free(step) }
         })
     }
 
@@ -72,29 +77,25 @@ impl Store {
         self.deferred.range(later).next().map(|first| first.0.since(self.now))
     }
 
+    fn look_at_others(&self, asker: Lease, clock: &Clock) -> Look {
+        let others = self.workers.iter().filter(|(lease, _)| **lease != asker);
+        let beats = others.map(|(lease, worker)| Beat { lease: *lease, at: worker.beat, span: worker.span }).collect();
+        Look { asked: clock.mark(), now: self.now, server: Timestamp::EPOCH, beats }
+    }
+
     /// From here on they claim nothing and their beats are refused; what they hold is freed in steps.
-    /// A beat counts from no earlier than the asker's own start, as on PostgreSQL, where the server may have been away.
-    fn declare_gone(&mut self, asker: Lease, since: Timestamp) -> u32 {
+    fn declare_gone(&mut self, over: &[(Lease, Timestamp)]) -> u32 {
         let (mut gone, mut untold) = (0, Vec::new());
-        self.workers.retain(|lease, worker| {
-            let alive = *lease == asker || worker.beat.max(since).saturating_add(worker.span) >= self.now;
-            if !alive {
-                gone += 1;
-                untold.append(&mut worker.cancelled);
-                self.past_editions.extend(worker.edition.map(|number| (number, self.now)));
-            }
-            alive
-        });
+        let over: Vec<_> = over.iter().filter_map(|(lease, _)| self.workers.remove(lease)).collect();
+        for mut worker in over {
+            gone += 1;
+            untold.append(&mut worker.cancelled);
+            self.past_editions.extend(worker.edition.map(|number| (number, self.now)));
+        }
         // A wish to cancel a running job outlives the worker that was told and died.
         self.untold.extend(untold);
         self.reclaim_shares();
         gone
-    }
-
-    /// How long until the first lease of others is over.
-    fn next_end(&self, asker: Lease, since: Timestamp) -> Option<Duration> {
-        let others = self.workers.iter().filter(|(lease, _)| **lease != asker);
-        others.map(|(_, worker)| worker.beat.max(since).saturating_add(worker.span).since(self.now)).min()
     }
 
     /// Frees what is held by leases without a worker.

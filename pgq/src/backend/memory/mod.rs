@@ -27,6 +27,7 @@ mod wake;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::vigil::Vigil;
 use super::{Answer, Backend, Registration};
 use crate::platform::Clock;
 use session::Session;
@@ -64,7 +65,8 @@ impl Backend for Memory {
     fn register(&self, worker: Registration) -> Answer<'_, Arc<dyn super::Session>> {
         self.answer(move |store| -> Arc<dyn super::Session> {
             let bell = store.register(&worker);
-            Arc::new(Session { memory: self.clone(), lease: worker.lease, started: store.now, bell })
+            let vigil = Mutex::new(Vigil::begin(&self.clock));
+            Arc::new(Session { memory: self.clone(), lease: worker.lease, vigil, bell })
         })
     }
 }

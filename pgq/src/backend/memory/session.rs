@@ -1,15 +1,16 @@
 //! A worker's session: its verbs, its sign of life and its ear.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pgq_core::{JobId, Lease, State, Timestamp};
+use pgq_core::{JobId, Lease, State};
 use tokio::sync::Notify;
 
 use super::Memory;
 use super::row::{Lane, Place, Row};
 use super::store::Store;
+use crate::backend::vigil::Vigil;
 use crate::backend::{
     Advance, Answer, Ask, Batch, Claim, Ended, Notice, PoolName, PoolView, Portion, Pulse, Reconciled, Renewal,
     Verdict, Want, Watched, Work,
@@ -19,7 +20,7 @@ use crate::backend::{
 pub(super) struct Session {
     pub(super) memory: Memory,
     pub(super) lease: Lease,
-    pub(super) started: Timestamp,
+    pub(super) vigil: Mutex<Vigil>,
     pub(super) bell: Arc<Notify>,
 }
 

@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use pgq_core::{Failure, JobId, Lease, crash};
+use pgq_core::{Failure, JobId, Lease, Timestamp, crash};
 use sqlx::postgres::PgRow;
 
-use super::convert::{Instant, column, database, job_id, micros, unsigned};
+use super::convert::{Instant, column, database, instant, job_id, micros, unsigned};
 use super::operate::cancel;
 use super::schedule::agenda;
 use super::session::PgSession;
 use super::wake::Call;
 use super::witness::Word;
 use crate::Result;
+use crate::backend::vigil::{Beat, Look};
 use crate::backend::{
     Agenda, Answer, Declared, Discarded, Firing, GATE_AGE, Lost, Maintain, Promoted, Pruned, Rescued,
 };
@@ -43,13 +44,27 @@ impl PgSession {
         Ok(Promoted { moved, next })
     }
 
-    /// How many are gone, how long until the next one may be, and whether anything of them is left to settle.
+    /// How many are gone, how long until the next one may be, and whether anything of them is left to settle. Nobody declares
+    /// himself gone: after a pause of the whole process the next beat is as near as this.
     async fn declare_gone(&self) -> Result<(u32, Option<Duration>, bool)> {
-        let Word::Of(span) = self.witness.word() else { return Ok((0, None, true)) };
-        let query = self.statements.declare_gone.query().bind(self.lease.0).bind(self.now()).bind(span.map(micros));
-        let row = self.engine().row(query).await?;
-        let next = column::<Option<i64>, _>(&row, 1)?.map(|micros| Duration::from_micros(unsigned(micros)));
-        Ok((unsigned(column::<i64, _>(&row, 0)?), next, column(&row, 2)?))
+        let Word::Of(within) = self.witness.word() else { return Ok((0, None, true)) };
+        let asked = self.clock.mark();
+        let rows = self.engine().rows(self.statements.beats.query().bind(self.lease.0).bind(self.now())).await?;
+        let Some(first) = rows.first() else { return Ok((0, None, true)) };
+        let (now, server, left) = (instant(first, 3)?, instant(first, 4)?, column(first, 5)?);
+        let beats = rows.iter().map(read_beat).filter_map(Result::transpose).collect::<Result<_>>()?;
+        let (over, next) = self.vigil(|vigil| {
+            vigil.look(Look { asked, now, server, beats }, &self.clock);
+            (vigil.over(within), vigil.next(within))
+        });
+        let gone = if over.is_empty() { 0 } else { self.declare_over(over).await? };
+        Ok((gone, next, left || gone > 0))
+    }
+
+    async fn declare_over(&self, over: Vec<(Lease, Timestamp)>) -> Result<u32> {
+        let (leases, beats): (Vec<_>, Vec<_>) = over.into_iter().map(|(lease, beat)| (lease.0, Instant(beat))).unzip();
+        let query = self.statements.declare_lost.query().bind(leases).bind(beats).bind(self.now());
+        Ok(unsigned(self.engine().rows(query).await?.len()))
     }
 
     async fn rescue_step(&self, step: u32) -> Result<Rescued> {
@@ -196,6 +211,12 @@ impl Maintain for PgSession {
     fn fire(&self, firings: Vec<Firing>) -> Answer<'_, Vec<bool>> {
         Box::pin(self.fire_ticks(firings))
     }
+}
+
+fn read_beat(row: &PgRow) -> Result<Option<Beat>> {
+    let Some(lease) = column::<Option<i64>, _>(row, 0)? else { return Ok(None) };
+    let span = Duration::from_micros(unsigned(column::<i64, _>(row, 2)?));
+    Ok(Some(Beat { lease: Lease(lease), at: instant(row, 1)?, span }))
 }
 
 fn lost_job(row: &PgRow) -> Result<Lost> {

@@ -1,5 +1,7 @@
--- Declares the workers $1 gone unless they have beaten since $2; $3 the time. `for update` as in declare_gone.sql: a claim in
--- flight isn't waited for, it ends with its connection.
+-- Declares the workers $1 gone unless they have beaten since $2; $3 the time.
+--
+-- `for update` conflicts with the `for key share` of a claim in flight, which an update alone would not: such a worker is
+-- left for the next time, and a claim that comes later waits here and then finds the worker gone.
 with lost as materialized (
   select worker.id
   from unnest($1::bigint[], $2::timestamptz[]) as sighted (id, beat)
