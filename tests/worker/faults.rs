@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use pgq::backend::{
     Advance, Agenda, Answer, Ask, Backend, Batch, Bounds, Cancellation, Change, Claim, Declaration, Declared, Deletion,
-    Discarded, Edited, Ended, Enqueued, Firing, Found, JobInfo, Lease, LimitInfo, LimitName, Maintain, Migrated,
-    NewJob, Notice, Operate, Pausable, Pause, PoolName, PoolView, Portion, Produce, Promoted, Pruned, Pulse,
-    Reconciled, Registration, Renewal, Rescued, Retrial, Scheduled, Search, Session, Ticked, Transaction, Verdict,
-    Want, Watched, Whereabouts, Work,
+    Discarded, Edited, Ended, Enqueued, Firing, Found, JobInfo, Lease, LimitInfo, LimitName, LookFor, Maintain,
+    Migrated, NewJob, Notice, Operate, Outlook, Pausable, Pause, PoolName, PoolView, Portion, Produce, Promoted,
+    Pruned, Pulse, Reconciled, Registration, Renewal, Rescued, Retrial, Scheduled, Search, Session, Ticked,
+    Transaction, Verdict, Want, Watched, Whereabouts, Work,
 };
 use pgq::testing::{ManualClock, stepper};
 use pgq::{Client, Context, Env, Error, JobId, Resources, Result, State, Timestamp, Worker};
@@ -375,14 +375,14 @@ struct Flutter {
 }
 
 impl Pulse for Flutter {
-    fn renew(&mut self) -> Answer<'_, Renewal> {
+    fn look(&mut self, look_for: LookFor) -> Answer<'_, (Renewal, Outlook)> {
         match next(&self.faults.renew) {
-            Some(Fault::Gone) => Box::pin(async { Ok(Renewal::Gone) }),
+            Some(Fault::Gone) => Box::pin(async { Ok((Renewal::Gone, Outlook::NOTHING)) }),
             Some(_) => Box::pin(async { Err(away()) }),
             None => Box::pin(async {
-                let renewal = self.inner.renew().await?;
+                let seen = self.inner.look(look_for).await?;
                 self.faults.renewed.send_modify(|times| *times += 1);
-                Ok(renewal)
+                Ok(seen)
             }),
         }
     }

@@ -34,8 +34,8 @@ pub use schedule::{Agenda, Firing, Kept, Scheduled, Ticked};
 pub(crate) use waits::NAMED;
 pub use waits::{LimitWait, WaitsFor, Whereabouts};
 pub use worker::{
-    Batch, Cancelled, Claim, Declaration, Declared, Discarded, Ended, Group, Lost, Notice, Promoted, Pruned,
-    Reconciled, Registration, Renewal, Rescued, Verdict, Want, Watched,
+    Batch, Cancelled, Claim, Declaration, Declared, Discarded, Ended, Group, LookFor, Lost, Notice, Outlook, Promoted,
+    Pruned, Reconciled, Registration, Renewal, Rescued, Verdict, Want, Watched,
 };
 
 use std::future::Future;
@@ -166,7 +166,13 @@ pub trait Work: Send + Sync {
 /// A worker's sign of life and its ear, which share a connection.
 pub trait Pulse: Send {
     /// Extends the lease of the worker and so of every job it runs.
-    fn renew(&mut self) -> Answer<'_, Renewal>;
+    fn renew(&mut self) -> Answer<'_, Renewal> {
+        Box::pin(async { Ok(self.look(LookFor::default()).await?.0) })
+    }
+
+    /// The same, and looks in that step for what there is to do. It may see something where there is nothing, and never misses
+    /// what is there.
+    fn look(&mut self, look_for: LookFor) -> Answer<'_, (Renewal, Outlook)>;
 
     /// Declares workers gone whose connections have ended, by what the last [`renew`](Self::renew) saw. Where there are no
     /// connections nobody is missed.

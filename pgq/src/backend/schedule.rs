@@ -64,6 +64,8 @@ pub struct Agenda {
     pub schedules: Vec<Kept>,
     /// The names of those that can't be read: another version wrote them.
     pub unread: Vec<String>,
+    /// Another one wherever it may have changed what there is, which ticks when, and who declares it. Where they stand isn't in it.
+    pub mark: i64,
 }
 
 /// A schedule, and where it stands.

@@ -2,7 +2,7 @@
 //!
 //! Beats are dated by the database, whose clock may be set at any time: an hour on, and everybody would have been silent for
 //! an hour; an hour back, and nobody would be for the next one. So an asker goes by what it has seen. It looks at the beats of
-//! the others every few seconds, and measures for how long each has been the same, by a clock that nobody sets.
+//! the others with each of its own, and measures for how long each has been the same, by a clock that nobody sets.
 //!
 //! ```text
 //! another beat than at the last look ──▶ silent, since the beat, but at most since the last look
@@ -25,6 +25,7 @@
 //! | the asker is stopped, and goes on | it looks before it says anything, and whoever has beaten meanwhile is safe |
 
 use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use pgq_core::{Lease, Timestamp};
@@ -51,9 +52,12 @@ pub(super) struct Look {
     pub(super) beats: Vec<Beat>,
 }
 
-/// What an asker has seen of the others.
+/// What an asker has seen of the others, with its beats and when it looked for those that are gone.
 #[derive(Debug)]
-pub(super) struct Vigil {
+pub(super) struct Vigil(Mutex<Seen>);
+
+#[derive(Debug)]
+struct Seen {
     looked: Mark,
     server: Option<Timestamp>,
     silent: HashMap<Lease, Silent>,
@@ -68,10 +72,39 @@ struct Silent {
 
 impl Vigil {
     pub(super) fn begin(clock: &Clock) -> Self {
-        Self { looked: clock.mark(), server: None, silent: HashMap::new() }
+        Self(Mutex::new(Seen { looked: clock.mark(), server: None, silent: HashMap::new() }))
     }
 
-    pub(super) fn look(&mut self, look: Look, clock: &Clock) {
+    /// The lock is held for a moment, never across a statement.
+    fn with<T>(&self, look: impl FnOnce(&mut Seen) -> T) -> T {
+        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn look(&self, look: Look, clock: &Clock) {
+        self.with(|seen| seen.look(look, clock));
+    }
+
+    /// Whose lease was over at the last look, and their last beats; of what was seen in so much time, if not in all.
+    pub(super) fn over(&self, within: Option<Duration>) -> Vec<(Lease, Timestamp)> {
+        self.with(|seen| {
+            let over = seen.silent.values().filter(|silent| silent.rest(within).is_none());
+            over.map(|silent| (silent.beat.lease, silent.beat.at)).collect()
+        })
+    }
+
+    /// How long until the next lease is over.
+    pub(super) fn next(&self, within: Option<Duration>) -> Option<Duration> {
+        self.with(|seen| seen.silent.values().filter_map(|silent| silent.rest(within)).min())
+    }
+
+    /// How long until there is somebody whose lease is over; nothing, where there is.
+    pub(super) fn lapse(&self) -> Option<Duration> {
+        self.with(|seen| seen.silent.values().map(|silent| silent.rest(None).unwrap_or_default()).min())
+    }
+}
+
+impl Seen {
+    fn look(&mut self, look: Look, clock: &Clock) {
         let Look { asked, now, server, beats } = look;
         let is_another = self.server.is_some_and(|before| before != server);
         let passed = if is_another { Duration::ZERO } else { self.looked.elapsed().saturating_sub(asked.elapsed()) };
@@ -85,17 +118,6 @@ impl Vigil {
         });
         self.silent = silent.collect();
         (self.looked, self.server) = (clock.mark(), Some(server));
-    }
-
-    /// Whose lease was over at the last look, and their last beats; of what was seen in so much time, if not in all.
-    pub(super) fn over(&self, within: Option<Duration>) -> Vec<(Lease, Timestamp)> {
-        let over = self.silent.values().filter(|silent| silent.rest(within).is_none());
-        over.map(|silent| (silent.beat.lease, silent.beat.at)).collect()
-    }
-
-    /// How long until the next lease is over.
-    pub(super) fn next(&self, within: Option<Duration>) -> Option<Duration> {
-        self.silent.values().filter_map(|silent| silent.rest(within)).min()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgq_core::{Claimed, Failure, JobId, Lease, NewJob, Transition};
+use pgq_core::{Claimed, Failure, JobId, Lease, NewJob, Timestamp, Transition};
 use uuid::Uuid;
 
 use super::limit::Limited;
@@ -160,6 +160,47 @@ pub enum Renewal {
     },
     /// The worker was declared gone: its jobs are others' now.
     Gone,
+}
+
+/// What a beat is to look for besides: what a worker that rests would else ask for by itself.
+#[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "they are a set: any of them may be asked for")]
+pub struct LookFor {
+    /// What it would claim, however much of each.
+    pub wants: Arc<[Want]>,
+    /// Whether a job that may have killed its workers would be among it.
+    pub suspect: bool,
+    /// Whether something is due.
+    pub due: bool,
+    /// Whether the schedules are as they were.
+    pub schedules: bool,
+    /// Whether somebody is lost.
+    pub lost: bool,
+}
+
+/// What a beat saw of that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outlook {
+    /// There may be something to claim. Of what is paused nothing is.
+    pub ready: bool,
+    /// How long until a deferred job is due or a gate opens; nothing, where that is past.
+    pub due: Option<Duration>,
+    /// When that was, by the backend's clock.
+    pub now: Timestamp,
+    /// The schedules as they were, as in [`Agenda::mark`](super::Agenda::mark).
+    pub mark: i64,
+    /// A tick waits for nothing any more.
+    pub overdue: bool,
+    /// How long until the lease of another worker is over, if that gives no sign of life.
+    pub lapse: Option<Duration>,
+    /// Somebody was declared gone, and what he held isn't free yet.
+    pub lost: bool,
+}
+
+impl Outlook {
+    /// Of nothing that was looked for.
+    pub const NOTHING: Self =
+        Self { ready: false, due: None, now: Timestamp::EPOCH, mark: 0, overdue: false, lapse: None, lost: false };
 }
 
 /// What a look for other workers came to.

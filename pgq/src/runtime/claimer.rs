@@ -35,10 +35,10 @@ use crate::Result;
 use crate::backend::{Batch, Claim};
 use crate::platform::Mark;
 
-/// The longest time between two looks of an idle worker.
+/// The longest time between two looks of an idle worker while no beat looks for it.
 const POLL: Duration = Duration::from_secs(1);
 /// For how long the flag holds that says that a worker sleeps; it is renewed half-way.
-const DOZE: Duration = Duration::from_secs(10);
+const DOZE: Duration = Duration::from_mins(2);
 /// When to look once more after falling asleep, for what was in flight then: producers that take half of that look at the flag again.
 const SETTLED: Duration = Duration::from_millis(100);
 /// After so much work without a pause a worker says that it is awake: sooner, every job in a trickle would cost a write.
@@ -149,16 +149,27 @@ impl Claimer {
         self.busy = None;
         let asleep = self.dozing.as_ref().map(Mark::elapsed);
         if asleep.is_some_and(|asleep| asleep < DOZE / 2) || !self.engine.hears() {
-            let look = self.settling.as_ref().map_or(POLL, |fell| SETTLED.saturating_sub(fell.elapsed()));
-            return Ok(Next::After(self.due.map_or(look, |due| due.min(look))));
+            return Ok(self.rest());
         }
         self.engine.session.doze(Some(DOZE)).await?;
-        if asleep.is_none_or(|asleep| asleep >= DOZE) {
-            self.settling = Some(self.engine.platform.clock.mark());
-        }
         self.dozing = Some(self.engine.platform.clock.mark());
+        if asleep.is_some_and(|asleep| asleep < DOZE) {
+            return Ok(self.rest());
+        }
+        self.settling = Some(self.engine.platform.clock.mark());
         // What was committed before the flag notified nobody, so look once more.
         Ok(Next::Again)
+    }
+
+    /// Leaves it to the beats to look for what would be claimed now.
+    fn rest(&self) -> Next {
+        let offer = self.engine.limits.offer(self.engine.wants_now());
+        self.engine.lookout.claims(Arc::clone(&offer.wants), !self.engine.held.has_suspect());
+        let look = match &self.settling {
+            Some(fell) => SETTLED.saturating_sub(fell.elapsed()),
+            None => self.engine.rest(POLL).min(DOZE / 2),
+        };
+        Next::After(self.due.map_or(look, |due| due.min(look)))
     }
 }
 
@@ -177,6 +188,7 @@ impl Service for Claimer {
             }
             return Ok(wait);
         }
+        self.engine.lookout.claims(Arc::default(), false);
         self.settling.take_if(|fell| fell.elapsed() >= SETTLED);
         let Some(batch) = self.claim().await? else { return Ok(Next::After(POLL)) };
         let nothing = batch.jobs.is_empty() && !batch.again;

@@ -12,6 +12,7 @@ use super::completer::Outbox;
 use super::discards::Discards;
 use super::held::Held;
 use super::limits::Limits;
+use super::lookout::Lookout;
 use super::outage::Outage;
 use super::plan::{Duties, Plan};
 use super::registration::Declared;
@@ -41,6 +42,7 @@ pub(super) struct Engine {
     pub(super) held: Held,
     pub(super) outbox: Outbox,
     pub(super) discards: Discards,
+    pub(super) lookout: Lookout,
     /// There may be something to claim, or room for it.
     pub(super) stir: Signal,
     /// Something is due soon.
@@ -109,6 +111,7 @@ impl Engine {
             held: Held::default(),
             outbox: Outbox::new(),
             discards: Discards::told_to(&plan.resources),
+            lookout: Lookout::default(),
             stir: stir.clone(),
             due: Signal::new(),
             ticks: Signal::new(),

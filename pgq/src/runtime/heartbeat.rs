@@ -6,8 +6,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::engine::Engine;
+use super::lookout::LOOK;
 use super::service::{Next, Service, Signal};
-use crate::backend::{Notice, Pulse, Renewal};
+use crate::backend::{LookFor, Notice, Pulse, Renewal};
 use crate::error::{Error, Kind, Result};
 use crate::platform::{Mark, within};
 
@@ -15,8 +16,8 @@ use crate::platform::{Mark, within};
 pub(super) const LEASE: Duration = Duration::from_secs(15);
 /// A shorter one would run out in a moment's silence.
 const SHORTEST: Duration = Duration::from_secs(1);
-/// So many beats are in a lease: a dozen may be lost before it is.
-const BEATS: u32 = 15;
+/// So many beats are in a lease at least, which may all but one be lost before it is.
+const BEATS: u32 = 13;
 /// The time between two beats while another worker is missed, who is lost after twice as long.
 const MISSING: Duration = Duration::from_millis(250);
 
@@ -32,6 +33,11 @@ pub(super) fn check_lease(span: Duration) -> Result<Duration> {
         return Err(Error::invalid(format!("expected a lease of at most 1 h, got {span:?}")));
     }
     Ok(span)
+}
+
+/// The time between two beats.
+pub(super) fn interval(lease: Duration) -> Duration {
+    (lease / BEATS).min(LOOK)
 }
 
 /// How often a worker that can't tell whether the server was away makes sure of what it holds.
@@ -68,12 +74,13 @@ impl Heartbeat {
         // What came while nobody listened notified nobody.
         self.pass_on(Notice::ALL);
         // At once, so that others know that it was there should it end the next moment, and it knows them.
-        self.beat().await?;
+        self.beat(None).await?;
         self.watch().await
     }
 
     fn close(&mut self) {
         self.pulse = None;
+        self.engine.look_alone();
         self.engine.hears.store(false, Ordering::SeqCst);
     }
 
@@ -89,14 +96,33 @@ impl Heartbeat {
         }
     }
 
-    /// A link that is half open stays silent for ever, hence the limit.
-    async fn beat(&mut self) -> Result<()> {
+    /// Looks too, where looking isn't slow.
+    async fn beat_and_look(&mut self) -> Result<()> {
+        let asked = self.engine.lookout.asks();
+        if asked.is_none() {
+            self.engine.look_alone();
+        }
+        self.beat(asked).await
+    }
+
+    /// A link that is half open stays silent for ever, hence the limit. What takes longer than the time between two looks nobody waits for.
+    async fn beat(&mut self, asked: Option<LookFor>) -> Result<()> {
         self.engine.held.look(self.engine.platform.clock.now());
         let Some(pulse) = &mut self.pulse else { return Ok(()) };
-        let sent = self.engine.platform.clock.mark();
-        let renewal = within(self.engine.lease / 3, pulse.renew()).await;
-        let renewal: Renewal = renewal.unwrap_or_else(|| Err(Error::new(Kind::Unreachable, "a beat got no answer")))?;
+        let (sent, limit) = (self.engine.platform.clock.mark(), self.engine.lease / 3);
+        let mut answer = pulse.look(asked.clone().unwrap_or_default());
+        let mut answered = within(LOOK.min(limit), &mut answer).await;
+        if answered.is_none() && LOOK < limit {
+            self.engine.look_alone();
+            answered = within(limit.saturating_sub(LOOK), &mut answer).await;
+        }
+        drop(answer);
+        let (renewal, seen) = answered.unwrap_or_else(|| Err(Error::new(Kind::Unreachable, "a beat got no answer")))?;
         self.last = Some(self.engine.platform.clock.mark());
+        if let (Renewal::Alive { .. }, Some(asked)) = (&renewal, asked) {
+            self.engine.lookout.answered(sent.clone());
+            self.engine.heed(&asked, &seen, interval(self.engine.lease));
+        }
         match renewal {
             Renewal::Alive { cancelled } => {
                 if self.engine.tenure.renew(sent) {
@@ -139,7 +165,7 @@ impl Heartbeat {
 
     /// How long until the next beat.
     fn rest(&self) -> Duration {
-        let beat = self.engine.lease / BEATS;
+        let beat = interval(self.engine.lease);
         let span = if self.missing { beat.min(MISSING) } else { beat };
         self.last.as_ref().map_or(Duration::ZERO, |last| span.saturating_sub(last.elapsed()))
     }
@@ -150,13 +176,13 @@ impl Heartbeat {
         let notice = tokio::select! {
             notice = pulse.notice() => notice?,
             () = self.engine.platform.clock.sleep(rest) => {
-                self.beat().await?;
+                self.beat_and_look().await?;
                 self.make_sure();
                 return self.watch().await;
             }
         };
         self.pass_on(notice);
-        if notice.told { self.beat().await } else { Ok(()) }
+        if notice.told { self.beat_and_look().await } else { Ok(()) }
     }
 }
 

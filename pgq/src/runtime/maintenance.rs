@@ -8,6 +8,7 @@ use std::time::Duration;
 use pgq_core::JobId;
 
 use super::engine::Engine;
+use super::heartbeat;
 use super::service::{Next, Service, Signal};
 use crate::Result;
 use crate::backend::{Lease, Lost};
@@ -18,7 +19,7 @@ const STEP: u32 = 1_000;
 /// Makes due jobs available.
 pub(super) struct Promoter(pub(super) Arc<Engine>);
 
-/// The longest time between two looks for what is due.
+/// The longest time between two looks for what is due while no beat looks for it.
 const PROMOTE: Duration = Duration::from_secs(1);
 
 impl Service for Promoter {
@@ -36,15 +37,18 @@ impl Service for Promoter {
         if promoted.moved >= STEP {
             return Ok(Next::Again);
         }
-        Ok(Next::After(promoted.next.unwrap_or(PROMOTE).min(PROMOTE)))
+        let rest = self.0.rest(PROMOTE);
+        let rest = promoted.next.map_or(rest, |next| next.min(rest));
+        self.0.lookout.promotes_in(self.0.platform.clock.mark(), rest);
+        Ok(Next::After(rest))
     }
 }
 
 /// Frees the jobs of workers that are gone.
 pub(super) struct Rescuer(pub(super) Arc<Engine>);
 
-/// The longest time between two looks for workers that are gone; half a lease, where that is less. When the lease of one who is
-/// silent is over that is known, and then somebody looks.
+/// The longest time between two looks for workers that are gone while no beat sees others; half a lease, where that is less. When
+/// the lease of one who is silent is over that is known, and then somebody looks.
 const RESCUE: Duration = Duration::from_secs(3);
 /// A lease is over when more time than it has gone by.
 const MOMENT: Duration = Duration::from_millis(1);
@@ -68,8 +72,12 @@ impl Service for Rescuer {
             tracing::error!(job = %job.id, task = job.task, "job discarded: its workers died with it");
             self.0.discards.tell(job);
         }
-        let until_next = rescued.next.map_or(RESCUE, |next| next.saturating_add(MOMENT));
-        Ok(if more { Next::Again } else { Next::After(until_next.min(RESCUE).min(self.0.lease / 2)) })
+        let until_next = rescued.next.map(|next| next.saturating_add(MOMENT));
+        // Whose lease lasts longer than until the next beat is seen by that.
+        let until_next =
+            until_next.filter(|next| !self.0.lookout.tells() || *next <= heartbeat::interval(self.0.lease));
+        let rest = self.0.rest(RESCUE.min(self.0.lease / 2));
+        Ok(if more { Next::Again } else { Next::After(until_next.map_or(rest, |next| next.min(rest))) })
     }
 }
 

@@ -23,6 +23,7 @@ mod guard;
 mod heartbeat;
 mod held;
 mod limits;
+mod lookout;
 mod maintenance;
 mod outage;
 mod outline;

@@ -62,6 +62,13 @@ pub(super) enum Duties {
     Schedules,
 }
 
+impl Duties {
+    /// Whether it makes the jobs of schedules.
+    pub(super) fn fires(self) -> bool {
+        self != Self::Tasks
+    }
+}
+
 impl<R: Resources> Plan<R> {
     /// Opens a session, with a lease of its own.
     pub(super) async fn open(&self, halt: Halt) -> Result<Arc<Engine>> {

@@ -9,8 +9,9 @@
 //! | a worker after its commit | the job is there, and the next look begins behind the tick |
 //! | the fleet | what was missed is told apart by time, and fired as the schedule says |
 //!
-//! A look is due at the next tick, each second, and when this worker has written the end of a job that a tick made: so a tick that
-//! waits for that job is fired at once. Where another worker ended it, or an operator did, the next look finds that.
+//! A look is due at the next tick, when this worker has written the end of a job that a tick made, and when a beat saw that schedules
+//! have changed or a tick waits for nothing any more (`lookout.rs`). So a tick that waits for a job is fired as soon as that ends
+//! here, and about a second later where another worker ended it, or an operator did.
 //!
 //! **Which declaration wins** where the code of workers disagrees, as while two versions of a program run side by side: the set
 //! of all that a program declares, whichever of its tasks a worker runs, gets a number when it is first seen, and keeps it. Of a
@@ -28,7 +29,6 @@ use pgq_core::schedule::{FORGOTTEN, Plan, plan};
 use pgq_core::{Cadence, JobId, Overlap, Tick, Timestamp};
 
 use super::engine::Engine;
-use super::plan::Duties;
 use super::service::{Next, Service, Signal};
 use crate::backend::{Agenda, Firing, Kept, Ticked};
 use crate::error::{Error, Result};
@@ -47,7 +47,7 @@ pub(super) struct Ticker {
     next: Option<Timestamp>,
 }
 
-/// The longest time between two looks: so long may a change of the clock, or a new schedule of another worker's, be overlooked.
+/// The longest time between two looks while no beat tells of new schedules, or of a clock that was set.
 const LOOK: Duration = Duration::from_secs(1);
 /// Somebody else had a schedule locked, who may have fired it or not: so soon it is looked at again.
 const CONTESTED: Duration = Duration::from_millis(50);
@@ -70,8 +70,11 @@ impl Service for Ticker {
     async fn turn(&mut self) -> Result<Next> {
         let agenda = self.agenda().await?;
         let looked = self.engine.platform.clock.mark();
-        if self.engine.duties == Duties::Tasks {
-            return Ok(Next::After(LOOK));
+        let now = (!agenda.schedules.is_empty()).then_some(agenda.now);
+        self.engine.lookout.saw_schedules(agenda.mark, now, looked.clone());
+        let rest = self.engine.rest(LOOK);
+        if !self.engine.duties.fires() {
+            return Ok(Next::After(rest));
         }
         let mut due = self.look(&agenda);
         self.next = due.next;
@@ -79,14 +82,15 @@ impl Service for Ticker {
         if due.more {
             return Ok(Next::Again);
         }
-        let span = due.next.map_or(LOOK, |next| next.since(agenda.now));
+        let span = due.next.map_or(rest, |next| next.since(agenda.now)).min(rest);
         Ok(Next::After(until(span, looked.elapsed(), contested)))
     }
 }
 
-/// How long to wait for the next look, where the next tick was so far away when a turn began that took so long.
+/// How long to wait for the next look, where it was due so much later when a turn began that took so long.
 fn until(next: Duration, took: Duration, contested: bool) -> Duration {
-    next.min(LOOK).saturating_sub(took).min(if contested { CONTESTED } else { LOOK })
+    let rest = next.saturating_sub(took);
+    if contested { rest.min(CONTESTED) } else { rest }
 }
 
 /// What a look at all schedules comes to.
@@ -306,7 +310,6 @@ mod tests {
             ((millis(1_000), millis(0), false), millis(1_000)),
             ((millis(900), millis(300), false), millis(600)),
             ((millis(900), millis(1_300), false), millis(0)),
-            ((Duration::from_hours(1), millis(200), false), millis(800)),
             ((Duration::from_hours(1), millis(200), true), CONTESTED),
             ((millis(40), millis(10), true), millis(30)),
         ] {

@@ -9,7 +9,7 @@ use super::store::Store;
 use crate::backend::{Batch, Claim, Group, Want};
 
 /// A lane with a ready job, and how many the worker has room for.
-struct Head {
+pub(super) struct Head {
     /// Which want this is.
     place: usize,
     lane: Lane,
@@ -50,7 +50,7 @@ impl Store {
         Batch { jobs, again, blocked }
     }
 
-    fn heads(&self, wants: &[Want], suspect: bool) -> Vec<Head> {
+    pub(super) fn heads(&self, wants: &[Want], suspect: bool) -> Vec<Head> {
         let mut heads: Vec<_> =
             wants.iter().enumerate().filter_map(|(place, want)| self.head(place, want, suspect)).collect();
         heads.sort_by_key(|head| head.key);

@@ -2,7 +2,6 @@
 
 use std::mem;
 use std::ops::Bound;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use pgq_core::{JobId, Lease, State, Timestamp};
@@ -21,10 +20,9 @@ impl Maintain for Session {
 
     fn rescue(&self, step: u32) -> Answer<'_, Rescued> {
         self.memory.answer(move |store| {
-            let mut vigil = self.vigil.lock().unwrap_or_else(PoisonError::into_inner);
-            vigil.look(store.look_at_others(self.lease, &self.memory.clock), &self.memory.clock);
-            let gone = store.declare_gone(&vigil.over(None));
-            Rescued { gone, next: vigil.next(None), ..store.free(step) }
+            self.vigil.look(store.look_at_others(self.lease, &self.memory.clock), &self.memory.clock);
+            let gone = store.declare_gone(&self.vigil.over(None));
+            Rescued { gone, next: self.vigil.next(None), ..store.free(step) }
         })
     }
 
@@ -77,7 +75,7 @@ impl Store {
         self.deferred.range(later).next().map(|first| first.0.since(self.now))
     }
 
-    fn look_at_others(&self, asker: Lease, clock: &Clock) -> Look {
+    pub(super) fn look_at_others(&self, asker: Lease, clock: &Clock) -> Look {
         let others = self.workers.iter().filter(|(lease, _)| **lease != asker);
         let beats = others.map(|(lease, worker)| Beat { lease: *lease, at: worker.beat, span: worker.span }).collect();
         Look { asked: clock.mark(), now: self.now, server: Timestamp::EPOCH, beats }

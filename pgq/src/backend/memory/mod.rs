@@ -10,6 +10,7 @@ mod claim;
 mod finish;
 mod gates;
 mod limit;
+mod look;
 mod maintain;
 mod operate;
 mod overrides;
@@ -65,7 +66,7 @@ impl Backend for Memory {
     fn register(&self, worker: Registration) -> Answer<'_, Arc<dyn super::Session>> {
         self.answer(move |store| -> Arc<dyn super::Session> {
             let bell = store.register(&worker);
-            let vigil = Mutex::new(Vigil::begin(&self.clock));
+            let vigil = Arc::new(Vigil::begin(&self.clock));
             Arc::new(Session { memory: self.clone(), lease: worker.lease, vigil, bell })
         })
     }

@@ -1,6 +1,8 @@
 //! Schedules, and the jobs that their ticks make.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use pgq_core::schedule::Standing;
@@ -170,7 +172,25 @@ impl Store {
     /// With or without arguments.
     pub(super) fn agenda(&self, whole: bool) -> Agenda {
         let schedules = self.schedules.values().map(|entry| self.kept(entry, whole));
-        Agenda { now: self.now, schedules: schedules.collect(), unread: Vec::new() }
+        Agenda { now: self.now, schedules: schedules.collect(), unread: Vec::new(), mark: self.mark() }
+    }
+
+    /// What there is and who declares it, as a number.
+    pub(super) fn mark(&self) -> i64 {
+        let mut hasher = DefaultHasher::new();
+        let live: BTreeSet<i64> = self.workers.values().filter_map(|worker| worker.edition).collect();
+        live.hash(&mut hasher);
+        for Entry { scheduled, created, paused, generation, .. } in self.schedules.values() {
+            let Scheduled { name, cadence, zone, .. } = scheduled;
+            (name, cadence, zone, created, paused, generation).hash(&mut hasher);
+        }
+        hasher.finish().cast_signed()
+    }
+
+    /// Whether a tick waits for nothing any more.
+    pub(super) fn is_overdue(&self) -> bool {
+        let is_busy = |entry: &Entry| entry.job.is_some_and(|id| self.jobs.contains_key(&id));
+        self.schedules.values().any(|entry| entry.waiting.is_some() && entry.paused.is_none() && !is_busy(entry))
     }
 
     fn kept(&self, entry: &Entry, whole: bool) -> Kept {

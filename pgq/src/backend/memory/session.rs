@@ -1,7 +1,7 @@
 //! A worker's session: its verbs, its sign of life and its ear.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use pgq_core::{JobId, Lease, State};
@@ -12,15 +12,15 @@ use super::row::{Lane, Place, Row};
 use super::store::Store;
 use crate::backend::vigil::Vigil;
 use crate::backend::{
-    Advance, Answer, Ask, Batch, Claim, Ended, Notice, PoolName, PoolView, Portion, Pulse, Reconciled, Renewal,
-    Verdict, Want, Watched, Work,
+    Advance, Answer, Ask, Batch, Claim, Ended, LookFor, Notice, Outlook, PoolName, PoolView, Portion, Pulse,
+    Reconciled, Renewal, Verdict, Want, Watched, Work,
 };
 
 /// A worker's end. It is `Memory` with a lease: what it may do stands in the store.
 pub(super) struct Session {
     pub(super) memory: Memory,
     pub(super) lease: Lease,
-    pub(super) vigil: Mutex<Vigil>,
+    pub(super) vigil: Arc<Vigil>,
     pub(super) bell: Arc<Notify>,
 }
 
@@ -59,7 +59,12 @@ impl Work for Session {
 
     fn attend(&self) -> Answer<'_, Box<dyn Pulse>> {
         Box::pin(async move {
-            let pulse = Attention { memory: self.memory.clone(), lease: self.lease, bell: Arc::clone(&self.bell) };
+            let pulse = Attention {
+                memory: self.memory.clone(),
+                lease: self.lease,
+                vigil: Arc::clone(&self.vigil),
+                bell: Arc::clone(&self.bell),
+            };
             let pulse: Box<dyn Pulse> = Box::new(pulse);
             Ok(pulse)
         })
@@ -105,12 +110,18 @@ impl Store {
 struct Attention {
     memory: Memory,
     lease: Lease,
+    vigil: Arc<Vigil>,
     bell: Arc<Notify>,
 }
 
 impl Pulse for Attention {
-    fn renew(&mut self) -> Answer<'_, Renewal> {
-        self.memory.answer(|store| store.renew(self.lease))
+    fn look(&mut self, look_for: LookFor) -> Answer<'_, (Renewal, Outlook)> {
+        let Self { memory, lease, vigil, .. } = &*self;
+        memory.answer(move |store| {
+            vigil.look(store.look_at_others(*lease, &memory.clock), &memory.clock);
+            let lapse = if look_for.lost { vigil.lapse() } else { None };
+            (store.renew(*lease), Outlook { lapse, ..store.look(&look_for) })
+        })
     }
 
     fn watch(&mut self) -> Answer<'_, Watched> {

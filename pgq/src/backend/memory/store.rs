@@ -44,6 +44,9 @@ pub(super) struct Store {
     pub(super) fresh: Fresh,
 }
 
+/// What is due sooner than a sleeper's next look has to wake it, so that somebody promotes it in time.
+const SOON: Duration = Duration::from_secs(2);
+
 /// Who has a unique key.
 #[derive(Clone, Copy)]
 pub(super) struct Holder {
@@ -110,7 +113,7 @@ impl Store {
 
     /// A job that is due before a sleeper would next look by itself is worth waking it for.
     fn list_deferred(&mut self, row: &Row) {
-        if row.run_at.since(self.now) <= Duration::from_secs(1) {
+        if row.run_at.since(self.now) <= SOON {
             self.fresh.note(&row.lane, Notice { soon: true, ..Notice::default() });
         }
         self.deferred.insert((row.run_at, row.id));

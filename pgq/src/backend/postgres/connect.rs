@@ -104,6 +104,10 @@ macro_rules! engine_settings {
 /// crash of the server takes back is claimed or finished again, so neither waits for the disk.
 pub(super) const ENGINE_SETTINGS: &str = engine_settings!("");
 
+/// A beat looks for jobs too, and its plan is cached as long.
+const PULSE_SETTINGS: &str = "set enable_seqscan = off; set enable_bitmapscan = off; set jit = off; \
+                              set plan_cache_mode = force_generic_plan";
+
 /// The same for a transaction alone, which begins by it.
 const ENGINE_BEGIN: &str = concat!("begin isolation level read committed; ", engine_settings!("local "));
 
@@ -114,7 +118,7 @@ pub(super) fn engine_link(like: &Link, lease: Lease) -> Link {
 
 /// A connection that lives as long as the worker, with this lease, does.
 pub(super) fn pulse_link(like: &Link, lease: Lease) -> Link {
-    own_link(like, lease, 1, "")
+    own_link(like, lease, 1, PULSE_SETTINGS)
 }
 
 fn own_link(like: &Link, lease: Lease, connections: u32, settings: &'static str) -> Link {

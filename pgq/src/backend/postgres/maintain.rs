@@ -53,10 +53,8 @@ impl PgSession {
         let Some(first) = rows.first() else { return Ok((0, None, true)) };
         let (now, server, left) = (instant(first, 3)?, instant(first, 4)?, column(first, 5)?);
         let beats = rows.iter().map(read_beat).filter_map(Result::transpose).collect::<Result<_>>()?;
-        let (over, next) = self.vigil(|vigil| {
-            vigil.look(Look { asked, now, server, beats }, &self.clock);
-            (vigil.over(within), vigil.next(within))
-        });
+        self.vigil.look(Look { asked, now, server, beats }, &self.clock);
+        let (over, next) = (self.vigil.over(within), self.vigil.next(within));
         let gone = if over.is_empty() { 0 } else { self.declare_over(over).await? };
         Ok((gone, next, left || gone > 0))
     }

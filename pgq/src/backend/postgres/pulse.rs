@@ -1,8 +1,9 @@
 //! A worker's sign of life and its ear, on one connection.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use pgq_core::{JobId, Lease, Timestamp};
+use pgq_core::{JobId, Lease, Timestamp, crash};
 use sqlx::Postgres;
 use sqlx::postgres::{PgArguments, PgListener, PgRow};
 use sqlx::query::Query;
@@ -14,9 +15,10 @@ use super::namespace::Statements;
 use super::session::PgSession;
 use super::sight::{Sight, Sighting};
 use super::witness::Witness;
-use crate::backend::{Answer, Cancelled, Notice, Pulse, Renewal, Watched};
+use crate::backend::vigil::{Beat, Look, Vigil};
+use crate::backend::{Answer, Cancelled, LookFor, Notice, Outlook, Pulse, Renewal, Watched};
 use crate::error::{Error, Kind, Result};
-use crate::platform::Clock;
+use crate::platform::{Clock, Mark};
 
 pub(super) struct PgPulse {
     lease: Lease,
@@ -27,6 +29,7 @@ pub(super) struct PgPulse {
     /// What the last beat saw, until somebody looks at it.
     seen: Option<Seen>,
     witness: Arc<Witness>,
+    vigil: Arc<Vigil>,
 }
 
 /// By whose eyes, and whom.
@@ -64,30 +67,46 @@ impl PgPulse {
             listener.listen(&channel(session.lease)).await.map_err(database)?;
             Voice::Listening(listener)
         };
-        let witness = Arc::clone(&session.witness);
+        let (witness, vigil) = (Arc::clone(&session.witness), Arc::clone(&session.vigil));
         let (statements, clock) = (Arc::clone(&session.statements), session.clock.clone());
-        Ok(Self { lease: session.lease, voice, statements, clock, sight: Sight::default(), seen: None, witness })
+        Ok(Self { lease: session.lease, voice, statements, clock, sight: Sight::default(), seen: None, witness, vigil })
     }
 
-    async fn beat(&mut self) -> Result<Renewal> {
+    async fn beat(&mut self, look_for: LookFor) -> Result<(Renewal, Outlook)> {
         let (witness, clock) = (Arc::clone(&self.witness), self.clock.clone());
-        let sent = witness.send(&clock);
+        let (asked, sent) = (clock.mark(), witness.send(&clock));
+        let LookFor { wants, suspect, due, schedules, lost } = &look_for;
+        let (queues, tasks): (Vec<&str>, Vec<&str>) = wants.iter().map(|want| (&*want.queue, &*want.task)).unzip();
         let query = self.statements.renew.query().bind(self.lease.0).bind(self.clock.fixed().map(Instant));
+        let query = query.bind(queues).bind(tasks).bind(suspect).bind(i32::from(crash::SUSPECT));
+        let query = query.bind(due).bind(schedules).bind(lost);
         let rows = self.rows(query).await?;
         sent.accepted();
+        self.keep_vigil(asked, &rows)?;
         // What is seen through a pooler was seen through somebody else's connection.
         self.seen = if self.hears() { Some(read_seen(&rows)?) } else { None };
         let mut cancelled = Vec::new();
         for row in &rows {
             if !column::<bool, _>(row, 0)? {
-                return Ok(Renewal::Gone);
+                return Ok((Renewal::Gone, Outlook::NOTHING));
             }
             if let Some(id) = column::<Option<i64>, _>(row, 1)? {
                 let (epoch, why) = (unsigned(column::<i32, _>(row, 2)?), column(row, 3)?);
                 cancelled.push(Cancelled { id: JobId(id), epoch, why });
             }
         }
-        Ok(Renewal::Alive { cancelled })
+        let outlook = rows.first().map(read_outlook).transpose()?.unwrap_or(Outlook::NOTHING);
+        let lapse = if *lost { self.vigil.lapse() } else { None };
+        Ok((Renewal::Alive { cancelled }, Outlook { lapse, ..outlook }))
+    }
+
+    /// There is always a row, which tells the time and since when the server has been there.
+    fn keep_vigil(&self, asked: Mark, rows: &[PgRow]) -> Result<()> {
+        let Some(first) = rows.first() else { return Ok(()) };
+        let (now, server) = (instant(first, 14)?, instant(first, 15)?);
+        let beats = read_others(rows)?.into_iter().map(|(beat, _)| beat).collect();
+        self.vigil.look(Look { asked, now, server, beats }, &self.clock);
+        Ok(())
     }
 
     async fn look_around(&mut self) -> Result<Watched> {
@@ -127,13 +146,26 @@ impl PgPulse {
 /// There is always a row, which tells whose eyes these are.
 fn read_seen(rows: &[PgRow]) -> Result<Seen> {
     let eyes = rows.first().map_or(Ok(0), |row| column(row, 7))?;
-    let others = rows.iter().map(read_sighting).filter_map(Result::transpose).collect::<Result<_>>()?;
-    Ok((eyes, others))
+    let seen = |(Beat { lease, at: beat, .. }, held): (_, Option<_>)| held.map(|held| Sighting { lease, beat, held });
+    Ok((eyes, read_others(rows)?.into_iter().filter_map(seen).collect()))
 }
 
-fn read_sighting(row: &PgRow) -> Result<Option<Sighting>> {
-    let Some(lease) = column::<Option<i64>, _>(row, 4)? else { return Ok(None) };
-    Ok(Some(Sighting { lease: Lease(lease), beat: instant(row, 5)?, held: column(row, 6)? }))
+/// Each of the other workers, and whether its connections are there, where that can be seen.
+fn read_others(rows: &[PgRow]) -> Result<Vec<(Beat, Option<bool>)>> {
+    let mut others = Vec::with_capacity(rows.len());
+    for row in rows {
+        if let Some(lease) = column::<Option<i64>, _>(row, 4)? {
+            let span = Duration::from_micros(unsigned(column::<i64, _>(row, 8)?));
+            others.push((Beat { lease: Lease(lease), at: instant(row, 5)?, span }, column(row, 6)?));
+        }
+    }
+    Ok(others)
+}
+
+fn read_outlook(row: &PgRow) -> Result<Outlook> {
+    let due = column::<Option<i64>, _>(row, 10)?.map(|micros| Duration::from_micros(unsigned(micros)));
+    let (ready, mark, overdue, lost) = (column(row, 9)?, column(row, 11)?, column(row, 12)?, column(row, 13)?);
+    Ok(Outlook { ready, due, now: instant(row, 14)?, mark, overdue, lapse: None, lost })
 }
 
 /// The worker's channel. Leases are drawn from 64 bits, so channels of different namespaces don't meet.
@@ -142,8 +174,8 @@ fn channel(lease: Lease) -> String {
 }
 
 impl Pulse for PgPulse {
-    fn renew(&mut self) -> Answer<'_, Renewal> {
-        Box::pin(self.beat())
+    fn look(&mut self, look_for: LookFor) -> Answer<'_, (Renewal, Outlook)> {
+        Box::pin(self.beat(look_for))
     }
 
     fn watch(&mut self) -> Answer<'_, Watched> {

@@ -153,6 +153,7 @@ pub(super) async fn agenda(link: &Link, statements: &Statements, clock: &Clock, 
     let query = statements.agenda.query().bind(clock.fixed().map(Instant)).bind(whole);
     let rows = link.rows(query).await?;
     let now = rows.first().map_or(Ok(Timestamp::EPOCH), |row| instant(row, 16))?;
+    let mark = rows.first().map_or(Ok(0), |row| column(row, 24))?;
     let (mut schedules, mut unread) = (Vec::with_capacity(rows.len()), Vec::new());
     for row in &rows {
         match read(row)? {
@@ -160,7 +161,7 @@ pub(super) async fn agenda(link: &Link, statements: &Statements, clock: &Clock, 
             None => unread.push(column(row, 0)?),
         }
     }
-    Ok(Agenda { now, schedules, unread })
+    Ok(Agenda { now, schedules, unread, mark })
 }
 
 /// Writes schedules that the set of this number declares, or, without one, that are created.

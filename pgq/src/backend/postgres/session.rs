@@ -35,7 +35,8 @@ pub(super) struct PgSession {
     pub(super) statements: Arc<Statements>,
     pub(super) clock: Clock,
     pub(super) witness: Arc<Witness>,
-    vigil: Mutex<Vigil>,
+    /// What this worker has seen of the others' beats.
+    pub(super) vigil: Arc<Vigil>,
     passed: Mutex<Passed>,
     pruned_until: Mutex<Option<Timestamp>>,
     /// Gates that are known to exist.
@@ -57,7 +58,7 @@ impl PgSession {
             statements: Arc::clone(&backend.statements),
             clock: backend.clock.clone(),
             witness: Arc::default(),
-            vigil: Mutex::new(Vigil::begin(&backend.clock)),
+            vigil: Arc::new(Vigil::begin(&backend.clock)),
             passed: Mutex::default(),
             pruned_until: Mutex::default(),
             gates: Mutex::default(),
@@ -182,11 +183,6 @@ impl PgSession {
         let (jobs, parked) = self.pass_gates(jobs).await?;
         let batch = Batch { jobs, again: again || parked, blocked };
         Ok((batch, rows.first().map_or(Ok(0), |row| column(row, 16))?))
-    }
-
-    /// What this worker has seen of the others' beats.
-    pub(super) fn vigil<T>(&self, look: impl FnOnce(&mut Vigil) -> T) -> T {
-        look(&mut self.vigil.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// What this worker's claims have passed. The lock is held for a moment, never across a statement.

@@ -7,7 +7,12 @@ select name, task, queue, rank, max_attempts, expires_in, cadence, zone, missed,
        octet_length(payload) as size, schedule.job,
        case when declared.edition is null and not created
             then array(select jsonb_array_elements_text(task.options -> 'aliases') from @task as task where task.name = schedule.name)
-            else '{}' end as earlier
+            else '{}' end as earlier,
+       -- The same as in renew.sql.
+       (select coalesce(hashtextextended(
+                 string_agg(concat_ws('/', name, generation, cadence, zone, created, paused), ',' order by name)
+                 || (select coalesce(string_agg(distinct edition::text, ','), '') from @worker where gone is null), 0), 0)
+        from @schedule) as mark
 from @schedule as schedule
 left join (
   select unnest(names) as name, max(number) as edition

@@ -1,0 +1,165 @@
+//! What a worker that rests would ask for by itself, and the heartbeat asks for all of its services at once.
+//!
+//! ```text
+//! claimer   ──"I'd claim these"──▶ ┌─────────┐                     ┌───────────┐
+//! promoter  ──"I wait so long"───▶ │ lookout │ ──with each beat──▶ │ the queue │
+//! ticker    ──"I saw this"───────▶ └─────────┘                     └───────────┘
+//!    ▲                                                                   │
+//!    └──────────────── a signal, where there is something ◀──────────────┘
+//! ```
+//!
+//! So whoever has nothing to do costs one statement in [`LOOK`], and what no notice told of is found as soon. While beats aren't
+//! answered, or looking takes long, each service looks by itself each second, as it also does every other minute in case this is
+//! wrong.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use pgq_core::Timestamp;
+
+use super::engine::Engine;
+use crate::backend::{LookFor, Outlook, Want};
+use crate::platform::Mark;
+
+/// The longest time between two looks. A little more than a second, so that whatever else a worker says now and then has room in what
+/// an idle one may cost: a statement a second.
+pub(super) const LOOK: Duration = Duration::from_millis(1_150);
+/// The time between two looks of a service by itself while beats look for it; more or less, so that a fleet's don't meet.
+const BACKSTOP: Duration = Duration::from_mins(2);
+/// A beat that took so long shall be no more than that for a while.
+const LONG: Duration = Duration::from_millis(200);
+/// For how many times as long as it took.
+const PAUSE: u32 = 10;
+/// What is due so much sooner than was thought is worth another look.
+const SOONER: Duration = Duration::from_millis(50);
+
+/// A clock that is so far from where it was expected was set, or this machine has slept.
+const SET: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Default)]
+pub(super) struct Lookout(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// Beats are answered, and with what they saw.
+    tells: bool,
+    /// What was slow, and for how long nothing is looked for since.
+    slow: Option<(Mark, Duration)>,
+    /// What would be claimed; empty while the claimer looks by itself.
+    wants: Arc<[Want]>,
+    suspect: bool,
+    /// When the promoter looks by itself.
+    promotes: Option<(Mark, Duration)>,
+    /// The schedules as they were last seen.
+    schedules: Option<Schedules>,
+}
+
+/// As they were; when that was by the backend's clock, where there are any, and by this one.
+#[derive(Debug)]
+struct Schedules {
+    mark: i64,
+    now: Option<Timestamp>,
+    seen: Mark,
+}
+
+impl Lookout {
+    fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
+        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What the next beat looks for.
+    pub(super) fn asks(&self) -> Option<LookFor> {
+        self.with(|state| {
+            state.slow.take_if(|(mark, pause)| mark.elapsed() >= *pause);
+            let look_for = || LookFor {
+                wants: Arc::clone(&state.wants),
+                suspect: state.suspect,
+                due: state.promotes.is_some(),
+                schedules: state.schedules.is_some(),
+                lost: true,
+            };
+            state.slow.is_none().then(look_for)
+        })
+    }
+
+    /// A beat that looked was answered.
+    pub(super) fn answered(&self, sent: Mark) {
+        let took = sent.elapsed();
+        self.with(|state| {
+            state.tells = true;
+            state.slow = (took >= LONG).then(|| (sent, took.saturating_mul(PAUSE)));
+        });
+    }
+
+    /// Beats don't tell; whether they did.
+    pub(super) fn fell_silent(&self) -> bool {
+        self.with(|state| std::mem::take(&mut state.tells))
+    }
+
+    pub(super) fn tells(&self) -> bool {
+        self.with(|state| state.tells)
+    }
+
+    /// The claimer rests, and would claim these; none while it doesn't.
+    pub(super) fn claims(&self, wants: Arc<[Want]>, suspect: bool) {
+        self.with(|state| (state.wants, state.suspect) = (wants, suspect));
+    }
+
+    /// The promoter rests for so long.
+    pub(super) fn promotes_in(&self, mark: Mark, span: Duration) {
+        self.with(|state| state.promotes = Some((mark, span)));
+    }
+
+    /// Whether something is due before the promoter looks.
+    pub(super) fn is_sooner(&self, due: Duration) -> bool {
+        let rest = |(mark, span): &(Mark, Duration)| span.saturating_sub(mark.elapsed());
+        self.with(|state| state.promotes.as_ref().is_some_and(|promotes| due + SOONER < rest(promotes)))
+    }
+
+    /// The schedules as the ticker saw them.
+    pub(super) fn saw_schedules(&self, mark: i64, now: Option<Timestamp>, seen: Mark) {
+        self.with(|state| state.schedules = Some(Schedules { mark, now, seen }));
+    }
+
+    /// Whether the schedules are others than the ticker saw, or the clock by which they tick was set.
+    pub(super) fn has_new_schedules(&self, mark: i64, now: Timestamp) -> bool {
+        let is_new = |seen: &Schedules| {
+            let expected = seen.now.map_or(now, |then| then.saturating_add(seen.seen.elapsed()));
+            mark != seen.mark || now.since(expected).max(expected.since(now)) > SET
+        };
+        self.with(|state| state.schedules.as_ref().is_some_and(is_new))
+    }
+}
+
+impl Engine {
+    /// How long a service may rest that else looks so often by itself.
+    pub(super) fn rest(&self, alone: Duration) -> Duration {
+        if self.lookout.tells() { BACKSTOP.mul_f64(0.8 + 0.4 * self.platform.random()) } else { alone }
+    }
+
+    /// Calls whoever has something to do by what a beat saw.
+    pub(super) fn heed(&self, asked: &LookFor, seen: &Outlook, next: Duration) {
+        let lookout = &self.lookout;
+        if seen.ready {
+            self.stir.raise();
+        }
+        if seen.due.is_some_and(|due| lookout.is_sooner(due)) {
+            self.due.raise();
+        }
+        if asked.schedules && lookout.has_new_schedules(seen.mark, seen.now) || seen.overdue && self.duties.fires() {
+            self.ticks.raise();
+        }
+        if seen.lost || seen.lapse.is_some_and(|lapse| lapse < next) {
+            self.lost_one.raise();
+        }
+    }
+
+    /// Everybody has to look by himself from now on.
+    pub(super) fn look_alone(&self) {
+        if self.lookout.fell_silent() {
+            for signal in [&self.stir, &self.due, &self.ticks, &self.lost_one] {
+                signal.raise();
+            }
+        }
+    }
+}
