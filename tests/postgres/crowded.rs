@@ -51,6 +51,14 @@ impl Limited {
         command
     }
 
+    /// How such a program ends.
+    async fn ending(&self, flags: &[&str]) -> (i32, String) {
+        let mut program = self.program();
+        let output = tokio::time::timeout(Duration::from_mins(1), program.args(flags).output()).await;
+        let output = output.expect("it ends").unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    }
+
     async fn may_have(&self, connections: i32) {
         let limit = format!("alter role \"{}\" connection limit {connections}", self.name);
         self.owner.execute(AssertSqlSafe(limit)).await.unwrap();
@@ -115,6 +123,65 @@ async fn a_running_worker_says_why_it_has_no_connection() {
     limited.may_have(-1).await;
     let line = worker.says("the database is back").await;
     assert!(line.starts_with("INFO"), "{line}");
+    worker.signal("TERM").await;
+    assert_eq!(worker.ending().await.0, 0);
+    limited.remove().await;
+}
+
+#[tokio::test]
+async fn a_worker_has_three_connections_beside_its_pool() {
+    let database = installed().await;
+    let limited = Limited::of(&database).await;
+    limited.may_have(4).await;
+    let (code, said) = limited.ending(&["--drain"]).await;
+    assert!(code == 0 && !said.contains("WARN"), "{said}");
+    // Without room for all of them it doesn't begin.
+    for connections in [3, 2, 1] {
+        limited.may_have(connections).await;
+        let mut worker = Running::start(&mut limited.program());
+        let line = worker.says("this worker").await;
+        assert!(line.contains("can't begin yet") && line.contains("too many connections for role"), "{line}");
+        worker.signal("TERM").await;
+        assert_eq!(worker.ending().await.0, 0);
+    }
+    limited.remove().await;
+}
+
+#[tokio::test]
+async fn a_server_that_stays_full_or_only_reads_ends_a_program_with_4_after_half_a_minute() {
+    let (full, reading) = (installed().await, installed().await);
+    let limited = [Limited::of(&full).await, Limited::of(&reading).await];
+    limited[0].may_have(0).await;
+    let only_read = format!("alter role \"{}\" set default_transaction_read_only = on", limited[1].name);
+    limited[1].owner.execute(AssertSqlSafe(only_read)).await.unwrap();
+    let endings = tokio::join!(limited[0].ending(&[]), limited[1].ending(&[]));
+    for ((code, said), why) in
+        [(endings.0, "too many connections"), (endings.1, "cannot execute SELECT in a read-only transaction")]
+    {
+        assert_eq!(code, 4, "{said}");
+        let last = said.lines().skip_while(|line| !line.starts_with("pgq: ")).collect::<Vec<_>>().join(" ");
+        assert!(said.contains("can't begin yet") && last.contains(why), "{said}");
+    }
+    for limited in limited {
+        limited.remove().await;
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_restarts_waits_for_a_server_that_is_full_or_only_reads() {
+    let database = installed().await;
+    let limited = Limited::of(&database).await;
+    limited.may_have(0).await;
+    let mut worker = Running::start(limited.program().arg("--restart"));
+    assert!(worker.says("can't begin yet").await.contains("restarts=true"));
+    let only_read = format!("alter role \"{}\" set default_transaction_read_only = on", limited.name);
+    limited.owner.execute(AssertSqlSafe(only_read)).await.unwrap();
+    limited.may_have(-1).await;
+    worker.says("read-only transaction").await;
+    let write = format!("alter role \"{}\" reset default_transaction_read_only", limited.name);
+    limited.owner.execute(AssertSqlSafe(write)).await.unwrap();
+    limited.cut().await;
+    worker.says("this worker has begun").await;
     worker.signal("TERM").await;
     assert_eq!(worker.ending().await.0, 0);
     limited.remove().await;

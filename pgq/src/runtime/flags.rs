@@ -56,10 +56,12 @@ hands back what still runs.
 
 Exit codes: 0 stopped as asked, by signals, however often, or by --drain, also where running
 handlers were handed back; 1 ended otherwise; 2 bad flag or variable; 3 no database named;
-4 database unreachable, full, or not admitting this role; 5 tables absent; 6 tables of
-another version; 7 no task; 8 two tasks of one name; 9 a resource is missing; 10 the
-resources could not be made; 11 new jobs couldn't be heard of
-(--shutdown-on-listener-failure); 12 a pooler in transaction mode is between (--poll-only)";
+4 database unreachable, full, read-only, or not admitting this role; 5 tables absent;
+6 tables of another version; 7 no task; 8 two tasks of one name; 9 a resource is missing;
+10 the resources could not be made; 11 new jobs couldn't be heard of
+(--shutdown-on-listener-failure); 12 a pooler in transaction mode is between (--poll-only).
+A database that is full, starts up or only reads is tried for 30s before that is its end,
+and all that may pass for as long as it takes with --restart.";
 
 /// What the flags and variables say.
 #[expect(clippy::struct_excessive_bools, reason = "one for each flag without a value")]
@@ -200,15 +202,10 @@ fn lease_of(name: &str, text: &str) -> Result<Duration> {
 /// The exit code of an error that ends a worker program; `HELP` lists them.
 pub(super) fn exit_code(error: &Error) -> i32 {
     match error.kind() {
-        Kind::Interrupted
-        | Kind::Database
-        | Kind::Overtaxed
-        | Kind::Payload
-        | Kind::Unsupported
-        | Kind::Duplicate { .. } => 1,
+        Kind::Interrupted | Kind::Database | Kind::Payload | Kind::Unsupported | Kind::Duplicate { .. } => 1,
         Kind::Invalid => 2,
         Kind::NoDatabase => 3,
-        Kind::Unreachable | Kind::Crowded | Kind::NotAdmitted => 4,
+        Kind::Unreachable | Kind::Crowded | Kind::Overtaxed | Kind::NotAdmitted => 4,
         Kind::SchemaAbsent => 5,
         Kind::SchemaMismatch => 6,
         Kind::NoTasks => 7,

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::run::say;
@@ -15,6 +16,9 @@ use crate::platform::{Mark, Platform};
 /// For how long a worker that doesn't restart waits.
 const LONGEST: Duration = Duration::from_secs(30);
 
+/// How often the same is told again.
+const AGAIN: Duration = Duration::from_secs(30);
+
 #[derive(Clone)]
 pub(super) struct Patience {
     platform: Platform,
@@ -22,12 +26,14 @@ pub(super) struct Patience {
     restarts: bool,
     /// Whether standard error is told where no log is.
     aloud: bool,
+    /// What was told last, and when.
+    told: Arc<Mutex<Option<(String, Mark)>>>,
 }
 
 impl Patience {
     /// From now on.
     pub(super) fn new(platform: &Platform, restarts: bool, aloud: bool) -> Self {
-        Self { platform: platform.clone(), since: platform.clock.mark(), restarts, aloud }
+        Self { platform: platform.clone(), since: platform.clock.mark(), restarts, aloud, told: Arc::default() }
     }
 
     /// Does one step of beginning, again after each error that is worth it.
@@ -47,15 +53,27 @@ impl Patience {
         }
     }
 
-    /// A pause, longer each time, of which the operator is told.
+    /// A pause, longer each time, of which the operator is told where there is something new to tell.
     pub(super) async fn rest(&self, error: &Error, failures: u32) {
         let pause = backoff(failures, self.platform.random());
         let error = error.in_line();
-        if self.aloud && !tracing::dispatcher::has_been_set() {
-            say(&format!("pgq: trying again in {pause:.1?}: {error}"));
+        if self.is_news(&error) {
+            if self.aloud && !tracing::dispatcher::has_been_set() {
+                say(&format!("pgq: trying again in {pause:.1?}: {error}"));
+            }
+            tracing::warn!(error, ?pause, restarts = self.restarts, "this worker can't begin yet and tries again");
         }
-        tracing::warn!(error, ?pause, restarts = self.restarts, "this worker can't begin yet and tries again");
         self.platform.clock.sleep(pause).await;
+    }
+
+    /// Whether it isn't what was told a moment ago.
+    fn is_news(&self, line: &str) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = told.as_ref().is_some_and(|(last, mark)| last == line && mark.elapsed() < AGAIN);
+        if !known {
+            *told = Some((line.to_owned(), self.platform.clock.mark()));
+        }
+        !known
     }
 
     fn bears(&self, error: &Error) -> bool {

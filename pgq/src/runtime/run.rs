@@ -100,11 +100,11 @@ async fn try_run<R: Resources>(tasks: Option<Tasks<R>>) -> Result<Ended> {
         return Ok(Ended::Cleanly);
     }
     let flags = Flags::read(arguments)?;
+    let mut terminations = Terminations::listen()
+        .map_err(|error| Error::new(Kind::Interrupted, "the system's signals can't be heard").because(error))?;
     for doubt in doubts() {
         warn(&doubt, true);
     }
-    let mut terminations = Terminations::listen()
-        .map_err(|error| Error::new(Kind::Interrupted, "the system's signals can't be heard").because(error))?;
     let worker = tokio::select! {
         worker = start(flags, tasks) => worker?,
         () = terminations.next() => return Ok(Ended::Cleanly),

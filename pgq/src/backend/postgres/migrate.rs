@@ -45,8 +45,7 @@ pub(super) async fn migrate(backend: &Postgres) -> Result<Migrated> {
 /// An error that says what to run, unless the schema is there in this crate's version.
 pub(super) async fn check(backend: &Postgres) -> Result<()> {
     let namespace = &backend.statements.namespace;
-    let (link, options) = (&backend.link, backend.link.options());
-    link.pool().acquire().await.map_err(|error| super::unreachable(&options, error))?;
+    let link = &backend.link;
     match installed(namespace, &mut *link.begin().await?).await? {
         Some(CURRENT) => Ok(()),
         Some(version) if version > CURRENT => Err(newer(namespace, version)),

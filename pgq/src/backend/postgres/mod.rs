@@ -42,7 +42,6 @@ use super::{Answer, Backend, Enqueued, Produce, Registration, Session, Transacti
 use crate::Result;
 use crate::platform::Clock;
 
-use connect::unreachable;
 pub(crate) use connect::{connect, options};
 pub(crate) use convert::database;
 use link::Link;

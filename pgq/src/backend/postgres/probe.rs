@@ -17,11 +17,14 @@ use std::time::Duration;
 use sqlx::postgres::{PgListener, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, Postgres, raw_sql};
 
-use super::connect::{CONNECT_TIMEOUT, unreachable};
+use super::connect::{CONNECT_TIMEOUT, unconnected, unreachable};
 use super::convert::{column, database};
 use super::link::Link;
 use crate::error::{Error, Kind, Result};
 use crate::platform::within;
+
+/// How long a pool tries to get a connection that others have just got: before it is asked why it hasn't.
+const ONE_OF_POOL: Duration = Duration::from_secs(5);
 
 /// How long a notice may take before somebody is told: on a server that isn't overloaded it takes a millisecond.
 const MOMENT: Duration = Duration::from_secs(2);
@@ -47,15 +50,24 @@ pub(super) async fn self_test(link: &Link) -> Result<Option<String>> {
 
 async fn test(link: &Link) -> Result<Option<String>> {
     let options = link.options();
-    let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options.clone());
+    let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(ONE_OF_POOL);
+    let pool = pool.connect_lazy_with(options.clone());
     // Not by the pool, which would try again and again before it says that there is no server.
     let mut mouth = options.connect().await.map_err(|error| unreachable(&options, error))?;
-    let mut ear = PgListener::connect_with(&pool).await.map_err(|error| unreachable(&options, error))?;
+    // A worker has three: with room for fewer it would begin, and then not get on.
+    let third = options.connect().await.map_err(|error| unreachable(&options, error))?;
+    let mut ear = match PgListener::connect_with(&pool).await {
+        Ok(ear) => ear,
+        Err(error) => return Err(unconnected(&pool, error).await),
+    };
+    let _ = third.close().await;
     if !are_two_sessions(&mut ear, &mut mouth).await? {
         return Err(Error::new(Kind::Pooled, POOLED));
     }
     let heard = hear(&mut ear, &mut mouth).await;
-    // Whatever is left open ends with its connection.
+    // Whatever is left open ends with its connection. There may be room for no more than a worker needs.
+    drop(ear);
+    pool.close().await;
     let _ = mouth.close().await;
     heard
 }
