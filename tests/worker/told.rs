@@ -5,6 +5,7 @@ use std::time::Duration;
 use pgq::backend::Firing;
 use pgq::testing::ManualClock;
 use pgq::{Client, Result, Timestamp};
+use tokio::sync::Notify;
 
 use crate::log::Log;
 
@@ -113,10 +114,44 @@ async fn who_is_gone_is_told_of_with_the_first_of_its_jobs() -> Result<()> {
     let mut other = pgq::testing::stepper::<()>(&client, pgq::tasks![stay], ()).await?;
     clock.advance(Duration::from_mins(1));
     other.rescue().await?;
-    let told = log.about("a worker is gone");
-    assert_eq!(told.len(), 1, "{told:?}");
-    for part in ["WARN", "worker=", "lease=", "jobs=\"stay 1, stay 2, stay 3, stay 4, stay 5, 2 more\""] {
-        assert!(told[0].contains(part), "{part} in {told:?}");
+    let told = log.about("freed: ");
+    assert_eq!(told.len(), 6, "{told:?}");
+    for (line, job) in told.iter().zip(1..=5) {
+        let said = format!("WARN message=job freed: its worker is gone job={job} task=\"stay\" worker=");
+        assert!(line.starts_with(&said) && line.contains("lease="), "{told:?}");
     }
+    assert!(told[5].starts_with("WARN message=more jobs freed: their worker is gone jobs=2 worker="), "{told:?}");
+    assert_eq!(log.about("workers=1").len(), 1);
+    // Its jobs may be freed later than it was declared gone.
+    other.rescue().await?;
+    assert_eq!(log.about("workers=").len(), 1);
+    Ok(())
+}
+
+/// Ends when it is let go.
+#[pgq::task]
+async fn tarry() -> std::result::Result<(), pgq::BoxError> {
+    GATE.notified().await;
+    Ok(())
+}
+
+static GATE: Notify = Notify::const_new();
+
+#[tokio::test]
+async fn an_end_that_came_too_late_is_told_of_with_its_task_and_job() -> Result<()> {
+    let log = Log::default();
+    let _listening = tracing::subscriber::set_default(log.clone());
+    let (client, clock) = scene()?;
+    tarry::enqueue(&client, ()).await?;
+    let mut gone = pgq::testing::stepper::<()>(&client, pgq::tasks![tarry], ()).await?;
+    assert_eq!(gone.start().await?, 1);
+    let mut other = pgq::testing::stepper::<()>(&client, pgq::tasks![tarry], ()).await?;
+    clock.advance(Duration::from_mins(1));
+    other.rescue().await?;
+    GATE.notify_one();
+    gone.settle().await?;
+    let told = log.about("this end came too late");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("job=1 task=\"tarry\" attempt=1 epoch=1"), "{told:?}");
     Ok(())
 }

@@ -168,7 +168,9 @@ impl Completer {
                     tracing::debug!(job = %ended.id, "this end was written before, or is lost");
                 }
                 Verdict::Lost => {
-                    tracing::warn!(job = %ended.id, epoch = ended.epoch, ran = ?ended.ran, "this end came too late: the lease was lost");
+                    let Ended { id, epoch, ran, .. } = ended;
+                    let (task, attempt) = self.engine.held.of((id, epoch)).unwrap_or_default();
+                    tracing::warn!(job = %id, task, attempt, epoch, ?ran, "this end came too late: the lease was lost");
                 }
             }
         }

@@ -96,8 +96,8 @@ impl Running {
         match concluded.unwrap_or_else(silent) {
             Ok(Verdict::Written) => log(&self.job, &Transition::Complete, ran),
             Ok(Verdict::Lost) => {
-                let (job, epoch) = (self.job.id, self.job.epoch);
-                tracing::warn!(%job, epoch, ?ran, "this end came too late and is undone: the lease was lost");
+                let Claimed { id, task, attempt, epoch, .. } = &self.job;
+                tracing::warn!(job = %id, task, attempt, epoch, ?ran, "this end came too late and is undone: the lease was lost");
             }
             Ok(Verdict::Busy) => return Err(Failure::new(FailureKind::Error, "the job's row was locked by somebody")),
             Err(error) => {

@@ -62,8 +62,10 @@ impl Service for Rescuer {
 
     async fn turn(&mut self) -> Result<Next> {
         let rescued = self.0.session.rescue(STEP).await?;
+        if rescued.gone > 0 {
+            tracing::warn!(workers = rescued.gone, "workers are gone: they were silent for longer than their lease");
+        }
         if rescued.gone > 0 || rescued.freed > 0 {
-            tracing::warn!(workers = rescued.gone, jobs = rescued.freed, "workers are gone, and their jobs freed");
             self.0.stir.raise();
         }
         by_worker(&rescued.lost).for_each(|lost| tell_of(&lost));
@@ -95,12 +97,13 @@ const NAMED: usize = 5;
 
 /// Of jobs that were one worker's.
 fn tell_of(lost: &[&Lost]) {
-    let Some(Lost { lease, worker, .. }) = lost.first() else { return };
-    let mut jobs: Vec<String> = lost.iter().take(NAMED).map(|lost| format!("{} {}", lost.task, lost.id)).collect();
-    if lost.len() > NAMED {
-        jobs.push(format!("{} more", lost.len() - NAMED));
+    let (named, others) = lost.split_at(lost.len().min(NAMED));
+    for Lost { id, task, worker, lease } in named {
+        tracing::warn!(job = %id, task, worker, lease = lease.0, "job freed: its worker is gone");
     }
-    tracing::warn!(worker, lease = lease.0, jobs = jobs.join(", "), "a worker is gone, which had these jobs");
+    if let Some(Lost { worker, lease, .. }) = others.first() {
+        tracing::warn!(jobs = others.len(), worker, lease = lease.0, "more jobs freed: their worker is gone");
+    }
 }
 
 /// Finds what rescue can't see: jobs under a lease for which no worker answers.
