@@ -9,14 +9,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use pgq_core::Transition;
+use pgq_core::{State, Transition};
 
 use super::engine::Engine;
 use super::service::{Next, Service, Signal};
 use super::write::{Written, write};
 use crate::Result;
 use crate::backend::{Ended, Verdict};
-use crate::platform::Mark;
+use crate::platform::{Mark, within};
 
 /// How long to wait for more ends to write with the first one.
 const LINGER: Duration = Duration::from_millis(2);
@@ -28,6 +28,8 @@ const FULL: usize = 4 * MOST;
 const BUSY: Duration = Duration::from_millis(5);
 /// When to try again what the database refuses.
 const ASIDE: Duration = Duration::from_secs(30);
+/// How long to wait for a look at jobs, on a connection of the pool that handlers use up.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Ends that are to be written.
 #[derive(Debug)]
@@ -136,13 +138,41 @@ impl Completer {
         if taken.ended.is_empty() {
             return Ok(0);
         }
-        let Written { answered, refused } = write(&*self.engine.session, taken.ended.clone()).await?;
+        let Written { mut answered, refused } = write(&*self.engine.session, taken.ended.clone()).await?;
+        self.look_up(&mut answered).await;
         taken.answered();
         // Not after an error: who lingers then forgets how often it failed, and doesn't back off.
         self.lingered = false;
         let count = self.sort_out(answered);
         self.aside.extend(refused.into_iter().map(|ended| (ended, self.engine.platform.clock.mark())));
         Ok(count)
+    }
+
+    /// What was written without an answer is refused the second time. Of a discarded job the program is to be told all the same,
+    /// so it is asked what has become of it; where there is no answer to that, both are done again.
+    async fn look_up(&self, answered: &mut [(Ended, Verdict)]) {
+        let is_discard = |ended: &Ended| matches!(ended.transition, Transition::Discard { .. });
+        let doubtful = answered.iter_mut().filter(|(ended, verdict)| *verdict == Verdict::Lost && is_discard(ended));
+        let doubtful: Vec<&mut (Ended, Verdict)> = doubtful.collect();
+        if doubtful.is_empty() {
+            return;
+        }
+        let ids = doubtful.iter().map(|(ended, _)| ended.id).collect();
+        let found = within(PATIENCE, self.engine.client.backend().get(ids)).await.and_then(Result::ok);
+        let unanswered = self.engine.outbox.unanswered.load(Ordering::SeqCst);
+        for (ended, verdict) in doubtful {
+            let Some(found) = &found else {
+                *verdict = Verdict::Busy;
+                continue;
+            };
+            let stands = found.iter().find(|job| job.id == ended.id).map_or_else(
+                || unanswered && ended.keep.is_zero(),
+                |job| job.state == State::Discarded && job.epoch == ended.epoch,
+            );
+            if stands {
+                *verdict = Verdict::Written;
+            }
+        }
     }
 
     fn sort_out(&mut self, answered: Vec<(Ended, Verdict)>) -> usize {

@@ -1,7 +1,8 @@
 //! Telling the program about the jobs that it has given up.
 //!
-//! Told is what was written, and once: who is told finds the job discarded, and one whose end came too late isn't told. If
-//! the process dies in between, or the answer to the write is lost, nobody is told.
+//! Told is what was written, and once: who is told finds the job discarded, and one whose end came too late isn't told. Where
+//! the answer to an end is lost, it is looked up what stands (`completer.rs`). If the process dies in between, or the answer to a
+//! rescue is lost, nobody is told.
 
 use std::collections::VecDeque;
 use std::fmt;
