@@ -282,6 +282,20 @@ async fn an_end_waits_for_no_gate_that_somebody_holds() {
 }
 
 #[tokio::test]
+async fn a_gate_that_somebody_holds_keeps_nobody_before_the_others() {
+    let world = World::postgres().await;
+    let (session, put) = one_at_a_time(&world, &["1", "2", "3", "1", "2", "3"]).await;
+    let won = claim(&session, &["a"], 9).await.unwrap();
+    assert_eq!(ids(&won), put[..3]);
+    let held = lock_gate(&world, "task:a[key]=2").await;
+    session.finish(won.iter().map(|job| ended(job, Transition::Complete)).collect()).await.unwrap();
+    assert_eq!(ids(&claim(&session, &["a"], 9).await.unwrap()), [put[3], put[5]]);
+    held.rollback().await.unwrap();
+    session.promote(9).await.unwrap();
+    assert_eq!(ids(&claim(&session, &["a"], 9).await.unwrap()), put[4..5]);
+}
+
+#[tokio::test]
 async fn who_stood_before_its_gates_when_its_worker_died_bears_no_blame() {
     let world = World::postgres().await;
     let (doomed, put) = one_at_a_time(&world, &["1", "2"]).await;

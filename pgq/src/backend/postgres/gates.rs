@@ -18,7 +18,7 @@
 //! | Who dies | What follows |
 //! |---|---|
 //! | a worker whose claim stands before gates | its jobs are freed with the rest of its lease, and none counts an attempt or a crash |
-//! | a worker that freezes with gates locked | others wait for 200 ms and hand back what has to pass them, until its transaction is cut off after 3 s |
+//! | a worker that freezes with gates locked | others wait for 200 ms, hand back what has to pass them and look later at who waits there, until its transaction is cut off after 3 s |
 //! | a worker with passes | they are taken away when its jobs are freed, and those who wait become ready |
 //! | whoever was to pass next, or has left and was to look | a gate that holds somebody up is looked at again in time |
 //! | a worker's link between an end and its pass | the end is written once more, and its pass taken away whatever comes of that |
@@ -113,12 +113,9 @@ impl PgSession {
             let locked = match query.fetch_all(&mut *transaction).await {
                 Ok(rows) => gate_names(&rows)?,
                 Err(error) if took_too_long(&error) => {
-                    // First, as there may be no connection for a second one while this one is held.
-                    transaction.rollback().await.map_err(database)?;
-                    transaction = self.engine().begin_with(PASSING).await?;
-                    let query = self.statements.lock_free_gates.query().bind(names);
-                    let rows = query.fetch_all(&mut *transaction).await.map_err(database)?;
-                    return Ok((transaction, gate_names(&rows)?));
+                    let (transaction, free) =
+                        lock_free(&self.engine(), &self.holder(), transaction, names, PASSING).await?;
+                    return Ok((transaction, gate_names(&free)?));
                 }
                 Err(error) => return Err(database(error)),
             };
@@ -200,18 +197,15 @@ impl PgSession {
         self.look_at(&left).await
     }
 
-    /// Where somebody holds one of these gates for long they are looked at again later, with those that open.
+    /// Those that somebody holds for long are looked at again later, with those that open.
     async fn look_at(&self, gates: &[String]) -> Result<()> {
         let looked = look(&self.engine(), &self.holder(), gates, PATIENCE).await;
-        let is_seen = matches!(looked, Ok(Some(_)));
+        let missed = looked.as_ref().map_or(gates, |(_, missed)| missed);
         self.unseen_gates(|unseen| {
-            if is_seen {
-                unseen.retain(|gate| !gates.contains(gate));
-            } else {
-                unseen.extend(gates.iter().cloned());
-            }
+            unseen.retain(|gate| !gates.contains(gate));
+            unseen.extend(missed.iter().cloned());
         });
-        self.tell_of_ready(&looked?.unwrap_or_else(Call::nobody)).await
+        self.tell_of_ready(&looked?.0).await
     }
 
     async fn look_again(&self) -> Result<Option<Duration>> {
@@ -265,22 +259,45 @@ async fn take_away(link: &Link, holder: &Holder<'_>, left: Vec<Passed>) -> Resul
 
 /// Lets those go who may leave these gates, after the commit of what has changed there.
 pub(super) async fn look_patiently(link: &Link, holder: &Holder<'_>, gates: &[String]) -> Result<Call> {
-    Ok(look(link, holder, gates, CUT_OFF).await?.unwrap_or_else(Call::nobody))
+    Ok(look(link, holder, gates, CUT_OFF).await?.0)
 }
 
-/// The same; `None` where somebody held one of them for longer than these settings wait.
-async fn look(link: &Link, holder: &Holder<'_>, gates: &[String], settings: &str) -> Result<Option<Call>> {
+/// The same but for those that somebody held for longer than these settings wait; which those are.
+async fn look(link: &Link, holder: &Holder<'_>, gates: &[String], settings: &str) -> Result<(Call, Vec<String>)> {
     if gates.is_empty() {
-        return Ok(Some(Call::nobody()));
+        return Ok((Call::nobody(), Vec::new()));
     }
     let mut transaction = link.begin_with(settings).await?;
-    let held = match holder.statements.held_gates.query().bind(gates).fetch_all(&mut *transaction).await {
-        Err(error) if took_too_long(&error) => return Ok(None),
-        held => held.map_err(database)?,
+    let (held, missed) = match holder.statements.held_gates.query().bind(gates).fetch_all(&mut *transaction).await {
+        Ok(held) => (held, Vec::new()),
+        Err(error) if took_too_long(&error) => {
+            let free;
+            (transaction, free) = lock_free(link, holder, transaction, gates, settings).await?;
+            let names = gate_names(&free)?;
+            let missed = gates.iter().filter(|gate| names.binary_search(gate).is_err()).cloned();
+            (free, missed.collect())
+        }
+        Err(error) => return Err(database(error)),
     };
     let call = if held.is_empty() { Call::nobody() } else { unpark(holder, &mut transaction, &held).await? };
     transaction.commit().await.map_err(database)?;
-    Ok(Some(call))
+    Ok((call, missed))
+}
+
+/// In place of a transaction in which somebody was waited for in vain, one in which those of the gates are locked that nobody holds.
+async fn lock_free(
+    link: &Link,
+    holder: &Holder<'_>,
+    failed: Transaction<'static, Postgres>,
+    names: &[String],
+    settings: &str,
+) -> Result<(Transaction<'static, Postgres>, Vec<PgRow>)> {
+    // First, as there may be no connection for a second one while this one is held.
+    failed.rollback().await.map_err(database)?;
+    let mut transaction = link.begin_with(settings).await?;
+    let query = holder.statements.lock_free_gates.query().bind(names);
+    let free = query.fetch_all(&mut *transaction).await.map_err(database)?;
+    Ok((transaction, free))
 }
 
 /// Whether it was given up because somebody else had something locked.
