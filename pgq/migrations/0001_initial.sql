@@ -189,8 +189,9 @@ create table @job (
 create index @@job_ready on @job (queue, task, rank, run_at, id) where lane = 0;
 create index @@job_deferred on @job (run_at, id) where lane = 1;
 create index @@job_parked on @job (limit_key, rank, run_at, id) where lane = 2;
--- Those that may stand before a gate for one at a time, in their order.
-create index @@job_gated on @job (limit_key, rank, run_at, id) where lane = 0 and limit_key is not null;
+-- Those that may stand before a gate for one at a time, in their order. Whose workers come for them, the first is looked for among:
+-- behind a gate that tasks share there may be a backlog of others.
+create index @@job_gated on @job (limit_key, queue, task, rank, run_at, id) where lane = 0 and limit_key is not null;
 create index @@job_tombstone on @job (run_at) where lane = 3;
 create index @@job_expires on @job (expires_at) where expires_at is not null;
 create unique index @@job_unique on @job (task, unique_key) where unique_key is not null;

@@ -48,7 +48,8 @@ const ENGINE: &[Expected] = &[
         "Index Only Scan using pass_pkey",
         "Index Scan using pass_pkey",
         "Index Only Scan using job_parked",
-        "Index Scan using job_gated"
+        "Index Scan using job_gated",
+        "Index Only Scan using job_gated"
     ),
     expected!("held_gates", "Index Scan using gate_pkey", "Index Only Scan using job_parked"),
     expected!("pass", "Index Scan using gate_pkey", "Index Scan using job_pkey", "Tid Scan"),
@@ -248,6 +249,26 @@ async fn assert_pages(connection: &mut PgConnection) {
 async fn assert_few(connection: &mut PgConnection, most: u64, name: &str, parameters: &str) {
     let pages = pages(connection, name, parameters).await;
     assert!((1..most).contains(&pages), "{name}({parameters}) touches {pages} pages");
+}
+
+#[tokio::test]
+async fn a_gate_that_tasks_share_costs_a_claim_no_more_with_a_backlog_of_another_task() {
+    let database = Database::create().await.unwrap();
+    let mut connection = connection(&database).await;
+    let fill = "
+        insert into pgq.\"limit\" (name, keyed, concurrency, tokens) values ('shared:s[k]', true, 1, 0);
+        insert into pgq.gate (name, \"limit\", since) values ('shared:s[k]=1', 'shared:s[k]', now());
+        insert into pgq.job (queue, task, rank, run_at, created, lane, max_attempts, codec, payload, limit_key, lease)
+          select 'default', case when n % 20000 = 0 then 'a' else 'b' end, 0, now(), now(), 0, 20, 0, 'x', 'shared:s[k]=1',
+                 case when n < 3 then 8 end
+          from generate_series(1, 200000) as n";
+    connection.execute(fill).await.unwrap();
+    for when in ["before", "after"] {
+        let before = "'{shared:s[k]=1}', '{20000}', false, null, '{default}', '{a}'";
+        let looked = pages(&mut connection, "gates", before).await;
+        assert!(looked < 2_500, "{looked} pages {when} it is analysed");
+        connection.execute("analyze").await.unwrap();
+    }
 }
 
 /// The buffers that a search for `states` touched, which must come by an index.

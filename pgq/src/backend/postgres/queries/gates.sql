@@ -22,16 +22,37 @@ cross join lateral (
          case when gate.overridden then gate.own_burst when known.overridden then known.own_burst
               else known.burst end as burst) as bound
 cross join lateral (select count(*) as running from @pass as pass where pass.gate = gate.name) as held
+-- The queues and tasks of which jobs are ready here, where that matters: one after the other, as each may have many.
+cross join lateral (
+  select case when $3 or bound.concurrency = 1 then array(
+    with recursive lane as (
+      (select job.queue, job.task from @job as job
+       where job.limit_key = gate.name and job.lane = 0
+       order by job.queue, job.task
+       limit 1)
+      union all
+      select other.queue, other.task
+      from lane
+      cross join lateral (
+        select job.queue, job.task from @job as job
+        where job.limit_key = gate.name and job.lane = 0 and (job.queue, job.task) > (lane.queue, lane.task)
+        order by job.queue, job.task
+        limit 1) as other)
+    select (queue, task) from lane) end as lanes) as here
 cross join lateral (
   select count(*) as ahead
   from (
-    select from @job as job
-    where $3 and job.limit_key = gate.name and job.lane = 0 and job.lease is null
-      and (job.rank, job.run_at, job.id) < (
-        select waits.rank, waits.run_at, waits.id from @job as waits
-        where waits.limit_key = gate.name and waits.lane = 2
-        order by waits.rank, waits.run_at, waits.id
-        limit 1)
+    select from unnest(here.lanes) as lane (queue text, task text)
+    cross join lateral (
+      select from @job as job
+      where $3 and job.limit_key = gate.name and job.queue = lane.queue and job.task = lane.task and job.lane = 0
+        and job.lease is null
+        and (job.rank, job.run_at, job.id) < (
+          select waits.rank, waits.run_at, waits.id from @job as waits
+          where waits.limit_key = gate.name and waits.lane = 2
+          order by waits.rank, waits.run_at, waits.id
+          limit 1)
+      limit 1000) as job
     limit 1000) as counted) as before
 left join lateral (
   select waits.rank, waits.run_at, waits.id
@@ -42,16 +63,25 @@ left join lateral (
      limit 1)
     union all
     -- Who was claimed elsewhere and stands before the gate has his turn too; who has passed has had it. One of the same queue and
-    -- task that is free is being claimed just now; one of others may wait for a worker that there is none of.
-    (select rank, run_at, id from @job as job
-     where bound.concurrency = 1 and not $3 and job.limit_key = gate.name and job.lane = 0 and job.id <> all ($2::bigint[])
-       and case when job.lease is null
-                then job.crashes < 2 and (job.queue, job.task) in (select * from unnest($5::text[], $6::text[]))
-                else not exists (
-                  select from @pass as pass
-                  where pass.job = job.id and pass.gate = gate.name and pass.epoch = job.epoch) end
-     order by job.rank, job.run_at, job.id
-     limit 1)) as waits
+    -- task that is free is being claimed just now; one of others may wait for a worker that there is none of. Those that are
+    -- claimed were the first of their queue and task, so it isn't looked far.
+    select early.rank, early.run_at, early.id
+    from unnest(here.lanes) as lane (queue text, task text)
+    cross join lateral (
+      select job.rank, job.run_at, job.id
+      from (
+        select rank, run_at, id, lease, crashes, epoch from @job as job
+        where bound.concurrency = 1 and not $3 and job.limit_key = gate.name and job.queue = lane.queue
+          and job.task = lane.task and job.lane = 0 and job.id <> all ($2::bigint[])
+        order by job.rank, job.run_at, job.id
+        limit 100) as job
+      where case when job.lease is null
+                 then job.crashes < 2 and (lane.queue, lane.task) in (select * from unnest($5::text[], $6::text[]))
+                 else not exists (
+                   select from @pass as pass
+                   where pass.job = job.id and pass.gate = gate.name and pass.epoch = job.epoch) end
+      order by job.rank, job.run_at, job.id
+      limit 1) as early) as waits
   order by waits.rank, waits.run_at, waits.id
   limit 1) as first on true
 where gate.name = any ($1::text[])
