@@ -8,7 +8,7 @@ use pgq::testing::Stepper;
 use pgq::{Allow, BoxError, Context, Edit, LimitRef, Result, State};
 
 use super::limits::Door;
-use crate::world::{SPAN, World, claim, end, ids, retry, start, want};
+use crate::world::{SPAN, World, claim, claim_of, end, ids, retry, start, want};
 
 const SECOND: Duration = Duration::from_secs(1);
 /// Of jobs with so many crashes a worker takes one at a time.
@@ -92,6 +92,26 @@ pub(crate) async fn jobs_of_one_key_run_one_at_a_time_and_in_order(world: World)
         assert_eq!(ids(&won), [job.id()]);
         assert_eq!(claim(others, &["post"], 9).await?, []);
         end(mine, &won[0], Transition::Complete).await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn a_backlog_of_one_key_is_parked_in_larger_steps_than_its_task_may_run(world: World) -> Result<()> {
+    let session = gated(&world).await?;
+    let jobs = post::enqueue_many(&world.client, (0..1_200).map(|number| PostArgs { account: 7, number })).await?;
+    let other = post::enqueue(&world.client, PostArgs { account: 8, number: 0 }).await?;
+    let (mut won, mut claims) = (Vec::new(), 0);
+    while !ids(&won).contains(&other.id()) {
+        won.extend(claim_of(&session, vec![want("default", "post", 2)], 2).await?);
+        claims += 1;
+        assert!(claims < 9, "{claims} claims of two won {:?}", ids(&won));
+    }
+    assert_eq!(ids(&won), [jobs[0].id(), other.id()]);
+    assert_eq!(claim(&session, &["post"], 9).await?, []);
+    for turn in 0..3 {
+        end(&session, &won[0], Transition::Complete).await?;
+        won = claim(&session, &["post"], 9).await?;
+        assert_eq!(ids(&won), [jobs[turn + 1].id()], "they keep their order");
     }
     Ok(())
 }

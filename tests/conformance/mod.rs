@@ -101,6 +101,7 @@ facts! {
         nan_travels_in_a_payload
         nothing_happens_before_an_enqueue_is_awaited;
     gates:
+        a_backlog_of_one_key_is_parked_in_larger_steps_than_its_task_may_run
         a_value_that_is_allowed_a_higher_rate_starts_at_once
         a_job_whose_workers_died_is_passed_by
         a_job_that_moves_on_to_another_gate_leaves_the_first_one_open

@@ -120,6 +120,12 @@ impl Gatehouse {
         self.0.get(name).is_some_and(is_full)
     }
 
+    /// Whether it lets nobody through just now, whoever comes.
+    #[must_use]
+    pub fn is_closed(&self, name: &str, now: Timestamp) -> bool {
+        self.0.get(name).is_some_and(|post| post.gate.room(post.bounds, now).0 == 0)
+    }
+
     /// The gates, as they stand now.
     pub fn posts(&self) -> impl Iterator<Item = (&str, &Post)> {
         self.0.iter().map(|(name, post)| (name.as_str(), post))
@@ -199,6 +205,7 @@ mod tests {
         assert_eq!(house.pass(place(1), &names(["a", "b"]), NOW), Err("b"));
         assert_eq!(house.pass(place(2), &names(["a"]), NOW), Ok(()));
         assert_eq!(house.pass(place(3), &names(["a", "unknown"]), NOW), Ok(()));
+        assert_eq!(["a", "b", "unknown"].map(|name| house.is_closed(name, NOW)), [true, true, false]);
         assert_eq!(house.pass(place(4), &names(["a"]), NOW), Err("a"));
     }
 

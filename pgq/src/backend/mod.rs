@@ -21,8 +21,8 @@ mod vigil;
 mod waits;
 mod worker;
 
-pub(crate) use limit::GATE_AGE;
 pub use limit::{Ask, Bounds, Limited, Measure, PoolName, PoolView, Portion, Rate};
+pub(crate) use limit::{GATE_AGE, PARKED};
 pub use limit_info::{LimitInfo, LimitName, LimitShare};
 pub(crate) use limit_info::{full_name, parts_of_gate};
 pub use operator::{

@@ -41,6 +41,7 @@ impl Store {
             rooms.take(head.place, ids.len());
             let (through, held_up): (Vec<_>, Vec<_>) = ids.into_iter().partition(|id| self.pass_gates(*id));
             parked |= !held_up.is_empty();
+            self.park_next(&held_up);
             jobs.extend(self.win(lease, &holder, through));
         }
         jobs.sort_by_key(|job| (job.priority.rank(), job.run_at, job.id));

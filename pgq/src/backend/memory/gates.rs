@@ -7,9 +7,9 @@ use pgq_core::limit::gate::Gate;
 use pgq_core::limit::gatehouse::{Gatehouse, Post, release};
 use pgq_core::{Bounds, JobId, Timestamp};
 
-use super::row::{Key, Place, Row};
+use super::row::{Key, Lane, Place, Row};
 use super::store::Store;
-use crate::backend::{GATE_AGE, parts_of_gate};
+use crate::backend::{GATE_AGE, PARKED, parts_of_gate};
 
 /// What is known of gates, by their names.
 #[derive(Default)]
@@ -157,6 +157,31 @@ impl Store {
         self.gates.left.extend(names.iter().enumerate().filter(|(at, _)| *at != gate).map(|(_, name)| name.clone()));
         self.change(id, |row| row.park(u8::try_from(gate).unwrap_or(u8::MAX)));
         false
+    }
+
+    /// Parks those who come behind these in their lanes, where the gate that holds them up lets nobody through: a task of which few
+    /// run at once would else claim a backlog of one key by so few at a time, and other keys' jobs wait behind it.
+    pub(super) fn park_next(&mut self, held_up: &[JobId]) {
+        let closed: HashSet<(String, Lane)> = held_up.iter().filter_map(|id| self.closed(*id)).collect();
+        let of_each = (PARKED / closed.len().max(1)).max(1);
+        for (gate, lane) in closed {
+            let ready = self.gates.ready.get(&gate).into_iter().flatten();
+            let comes = |id: &JobId| self.jobs.get(id).is_some_and(|row| row.lane == lane && !row.is_suspect());
+            let next: Vec<JobId> = ready.map(|key| key.id).filter(comes).take(of_each).collect();
+            for id in next {
+                self.change(id, |row| row.place = Place::Parked(0));
+            }
+        }
+    }
+
+    /// The gate that a parked job waits at, if that lets nobody through just now, and its lane.
+    fn closed(&self, id: JobId) -> Option<(String, Lane)> {
+        let row = self.jobs.get(&id)?;
+        let Place::Parked(gate) = row.place else { return None };
+        let gate = row.limit_keys.get(usize::from(gate))?;
+        let bounds = self.gate_bounds(gate)?;
+        let is_closed = self.gate(gate).under(bounds, self.now).room(bounds, self.now).0 == 0;
+        is_closed.then(|| (gate.clone(), row.lane.clone()))
     }
 
     /// At the end of a verb: whoever waited for those who have left may be ready.

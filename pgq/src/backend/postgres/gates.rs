@@ -71,7 +71,7 @@ impl PgSession {
         let (mut house, now) = read(&holder, &mut transaction, &locked, &ids, lanes).await?;
         let locked: HashSet<String> = locked.into_iter().collect();
         let (mut through, mut held_up, mut passes) = (Vec::with_capacity(jobs.len()), Vec::new(), Vec::new());
-        let mut seen = BTreeSet::new();
+        let (mut seen, mut closed) = (BTreeSet::new(), BTreeSet::new());
         for job in jobs {
             if !job.limit_keys.iter().all(|name| locked.contains(name)) {
                 held_up.push(((job.id, job.epoch), None));
@@ -85,6 +85,9 @@ impl PgSession {
                     through.push(job);
                 }
                 Err(gate) => {
+                    if house.is_closed(gate, now) {
+                        closed.insert((gate.to_owned(), job.queue.clone(), job.task.clone()));
+                    }
                     // Whoever it waits for may have left meanwhile. Who waits for his turn is called.
                     seen.extend(house.is_full(gate).then(|| gate.to_owned()));
                     // Whoever left one of its other gates to it may have been the last to look there.
@@ -96,6 +99,7 @@ impl PgSession {
         let parked = !held_up.is_empty();
         let back = held_up.iter().any(|(_, gate)| gate.is_none());
         self.write_passes(&mut transaction, passes, &house, held_up).await?;
+        self.park_next(&mut transaction, closed).await?;
         transaction.commit().await.map_err(database)?;
         if back {
             self.passed().mark_behind();

@@ -17,6 +17,7 @@ mod migrate;
 mod namespace;
 mod operate;
 mod overrides;
+mod park;
 mod passed;
 #[cfg(test)]
 mod plans;

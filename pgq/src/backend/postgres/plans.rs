@@ -51,6 +51,7 @@ const ENGINE: &[Expected] = &[
         "Index Scan using job_gated",
         "Index Only Scan using job_gated"
     ),
+    expected!("park", "Index Scan using job_gated", "Tid Scan"),
     expected!("held_gates", "Index Scan using gate_pkey", "Index Only Scan using job_parked"),
     expected!("pass", "Index Scan using gate_pkey", "Index Scan using job_pkey", "Tid Scan"),
     expected!("leave", "Index Scan using pass_pkey"),
