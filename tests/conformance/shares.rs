@@ -186,6 +186,18 @@ pub(crate) async fn a_rate_that_bounds_again_begins_with_nothing(world: World) -
     Ok(())
 }
 
+pub(crate) async fn who_has_not_said_what_he_runs_is_awaited_while_his_lease_lasts(world: World) -> Result<()> {
+    let without = Declared { limits: Vec::new(), ..slots(1) };
+    let _silent = worker(&world, &without).await?;
+    let new = worker(&world, &slots(1)).await?;
+    assert_eq!(wish(&new, 1).await?, 0);
+    world.clock.advance(SPAN - Duration::from_millis(1));
+    assert_eq!(wish(&new, 1).await?, 0, "his attempts may go on as long as nobody may call him gone");
+    world.clock.advance(Duration::from_millis(1));
+    assert_eq!(wish(&new, 1).await?, 1);
+    Ok(())
+}
+
 pub(crate) async fn a_limit_that_the_newest_set_does_not_have_bounds_nothing(world: World) -> Result<()> {
     let old = worker(&world, &slots(1)).await?;
     assert_eq!(wish(&old, 1).await?, 1);

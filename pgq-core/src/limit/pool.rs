@@ -9,9 +9,6 @@ use super::divide::{Stake, divide, even};
 use super::{Bucket, Rate};
 use crate::{Lease, Timestamp};
 
-/// How long it is waited at most for what workers say that they run: as a lease lasts, if nothing else is said.
-const PATIENCE: Duration = Duration::from_secs(15);
-
 /// What is divided, and among whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pool {
@@ -37,8 +34,9 @@ pub struct Share {
     pub since: Timestamp,
     /// Millionths of a token that it was given and hasn't fetched.
     pub micros: u64,
-    /// Whether it hasn't said yet what it runs since nothing bounded that: while there are such, nothing is given.
-    pub awaited: bool,
+    /// For how long it is awaited, its lease, where it hasn't said yet what it runs since nothing bounded that: while there are such,
+    /// nothing is given. One that is silent for longer is declared gone.
+    pub awaited: Option<Duration>,
 }
 
 /// What a worker says of its share.
@@ -105,7 +103,7 @@ impl Pool {
         // What runs can't be taken back, so it counts even where there are fewer units.
         let held = if self.cap.is_some() { ask.held } else { 0 };
         mine.stake.units = (mine.stake.units - returned).max(held);
-        mine.awaited = false;
+        mine.awaited = None;
         if let Some(free) = &mut free {
             free.receive(returned, ask.micros);
         }
@@ -132,7 +130,7 @@ impl Pool {
 
     fn settle(mut self, asker: Option<Lease>, before: &[Told], mut free: Option<Bucket>, now: Timestamp) -> Balanced {
         for share in &mut self.shares {
-            share.awaited &= now.since(share.since) < PATIENCE;
+            share.awaited = share.awaited.filter(|span| now.since(share.since) < *span);
         }
         if !self.awaits() {
             self.distribute(free.as_mut());
@@ -147,19 +145,19 @@ impl Pool {
         let tell = others.filter(news).map(|share| share.lease).collect();
         let micros = asker.map_or(0, |lease| self.fetch(lease));
         let portion = asker.map(|lease| Portion { micros, ..self.portion(lease) }).unwrap_or_default();
-        let counts = |share: &Share| share.stake.units > 0 || share.stake.waits() || share.awaited;
+        let counts = |share: &Share| share.stake.units > 0 || share.stake.waits() || share.awaited.is_some();
         self.shares.retain(|share| self.cap.is_some() && counts(share));
         self.orphaned = 0;
         Balanced { pool: self, portion, tell }
     }
 
     fn awaits(&self) -> bool {
-        self.shares.iter().any(|share| share.awaited)
+        self.shares.iter().any(|share| share.awaited.is_some())
     }
 
     fn take(&mut self, lease: Lease, now: Timestamp) -> Share {
         let place = self.shares.iter().position(|share| share.lease == lease);
-        let none = Share { lease, stake: Stake { units: 0, wish: 0 }, since: now, micros: 0, awaited: false };
+        let none = Share { lease, stake: Stake { units: 0, wish: 0 }, since: now, micros: 0, awaited: None };
         place.map_or(none, |place| self.shares.remove(place))
     }
 
@@ -304,7 +302,8 @@ mod tests {
     }
 
     fn awaited(lease: Lease) -> Share {
-        Share { lease, stake: Stake { units: 0, wish: 0 }, since: NOW, micros: 0, awaited: true }
+        let span = Duration::from_secs(if lease == A { 1 } else { 60 });
+        Share { lease, stake: Stake { units: 0, wish: 0 }, since: NOW, micros: 0, awaited: Some(span) }
     }
 
     #[test]
@@ -318,11 +317,11 @@ mod tests {
     }
 
     #[test]
-    fn who_says_nothing_is_awaited_for_as_long_as_a_lease_lasts() {
+    fn who_says_nothing_is_awaited_for_as_long_as_his_lease_lasts() {
         let pool = Pool { shares: vec![awaited(A), awaited(B)], ..slots(4) };
-        let early = pool.balance(A, wish(9), after(14_999));
+        let early = pool.balance(A, wish(9), after(59_999));
         assert_eq!(early.portion.units, 0);
-        assert_eq!(early.pool.balance(A, wish(9), after(15_000)).portion.units, 4);
+        assert_eq!(early.pool.balance(A, wish(9), after(60_000)).portion.units, 4);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Limits: what is declared, and how much of it each worker has.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use pgq_core::limit::divide::Stake;
 use pgq_core::limit::pool::{Balanced, Pool, Share};
@@ -52,14 +53,19 @@ impl Entry {
     }
 
     /// What was started until now isn't known where nothing bounded it: a rate begins with nothing, and it is waited for what
-    /// all live workers say that they run.
-    fn begin(&mut self, live: &[Lease], now: Timestamp) {
+    /// all live workers say that they run, for as long as the lease of each lasts.
+    fn begin(&mut self, live: &[(Lease, Duration)], now: Timestamp) {
         let bounds = self.bounds();
         self.tokens = bounds.rate.map(|_| self.tokens.unwrap_or((0, now)));
         let counted = bounds.concurrency.is_some() && !self.keyed;
         if counted && !self.counted {
-            let awaited =
-                |lease: &Lease| Share { lease: *lease, stake: Stake::default(), since: now, micros: 0, awaited: true };
+            let awaited = |(lease, span): &(Lease, Duration)| Share {
+                lease: *lease,
+                stake: Stake::default(),
+                since: now,
+                micros: 0,
+                awaited: Some(*span),
+            };
             self.shares.insert(Measure::Concurrency, live.iter().map(awaited).collect());
         }
         self.counted = counted;
@@ -206,7 +212,7 @@ impl Store {
 
     pub(super) fn redivide_all(&mut self) {
         let (now, mut told) = (self.now, Vec::new());
-        let live: Vec<_> = self.workers.keys().copied().collect();
+        let live: Vec<_> = self.workers.iter().map(|(lease, worker)| (*lease, worker.span)).collect();
         for entry in self.limits.values_mut() {
             entry.begin(&live, now);
             for measure in Measure::ALL {

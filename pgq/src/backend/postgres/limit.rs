@@ -205,7 +205,7 @@ impl Books<'_> {
             wishes.push(share.stake.wish.cast_signed());
             since.push(Instant(share.since));
             tokens.push(share.micros.cast_signed());
-            awaited.push(share.awaited);
+            awaited.push(share.awaited.is_some());
         }
         let told: Vec<i64> = changes.told.into_iter().collect();
         let query = query
@@ -292,5 +292,6 @@ fn read_share(row: &PgRow) -> Result<Option<(Measure, Share)>> {
     let measure = read_measure(measure);
     let stake = Stake { units: unsigned(column::<i32, _>(row, 9)?), wish: unsigned(column::<i32, _>(row, 10)?) };
     let (lease, micros) = (Lease(column(row, 8)?), unsigned(column::<i64, _>(row, 12)?));
-    Ok(Some((measure, Share { lease, stake, since: instant(row, 11)?, micros, awaited: column(row, 16)? })))
+    let awaited = column::<Option<i64>, _>(row, 16)?.map(|micros| Duration::from_micros(unsigned(micros)));
+    Ok(Some((measure, Share { lease, stake, since: instant(row, 11)?, micros, awaited })))
 }

@@ -1,6 +1,7 @@
 -- The limits without a key, $1 or all of them where it is null, with what workers have of them, and what those that are gone had; $2
 -- the time. If $3, also those with a key, which nobody has shares of: how many attempts at once they allow says only whether they
--- bound that, for all values or for one. The last column says whether programs that declared the limit go on without it.
+-- bound that, for all values or for one. Who is awaited is so for as many µs as his lease lasts. The last column says whether
+-- programs that declared the limit go on without it.
 select known.name,
        coalesce(case when overridden then own_concurrency else concurrency end,
                 (select min(gate.own_concurrency) from @gate as gate
@@ -9,7 +10,7 @@ select known.name,
        case when overridden then own_burst else burst end as burst, known.edition, known.tokens,
        coalesce(known.filled, $2, statement_timestamp()) as filled,
        held.measure, held.worker, held.units, held.wish, held.since, held.tokens as fetched,
-       coalesce($2::timestamptz, statement_timestamp()) as now, known.keyed, held.alive, held.awaited,
+       coalesce($2::timestamptz, statement_timestamp()) as now, known.keyed, held.alive, held.awaited_for,
        $3 and known.edition is not null
        and not exists (select from @worker where edition = known.edition and gone is null)
        and not exists (
@@ -22,7 +23,8 @@ select known.name,
          where worker.gone is null and known.name = any (past.limits)) as outlived
 from @limit as known
 left join (
-  select share.*, worker.id is not null as alive
+  select share.*, worker.id is not null as alive,
+         case when share.awaited then extract(epoch from worker.span) * 1000000 end::bigint as awaited_for
   from @share as share
   left join @worker as worker on worker.id = share.worker and worker.gone is null) as held
   on held."limit" = known.name
