@@ -2,7 +2,7 @@
 
 use pgq::sqlx::{self, PgPool};
 use pgq::testing::stepper;
-use pgq::{Client, JobId, State, Tx};
+use pgq::{Client, Context, JobId, State, Tx};
 use pgq_testdb::Database;
 
 use crate::world::installed;
@@ -84,4 +84,26 @@ async fn an_attempt_whose_connection_is_cut_off_has_failed() {
     let (_database, pool, client) = ledger().await;
     assert_eq!(run(&client, "cut off").await.0, State::Retryable);
     assert_eq!(entries(&pool).await, [""; 0]);
+}
+
+/// Its row is written while its transaction is open, as by who tells how far it has come.
+#[pgq::task(retry = fixed("1h"))]
+async fn overtaken(ctx: Context, tx: &Tx) -> Result<(), pgq::BoxError> {
+    sqlx::query("insert into ledger (entry) values ('paid')").execute(&mut *tx.conn().await?).await?;
+    let told = "update pgq.job set progress = 1, progress_total = 2, progress_at = now() where id = $1";
+    sqlx::query(told).bind(ctx.job_id().0).execute(ctx.client().pool()?).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_written_of_an_attempt_while_it_runs_is_no_conflict_whatever_isolation_is_usual() {
+    let (database, pool, _) = ledger().await;
+    let usual = format!("alter database \"{}\" set default_transaction_isolation = 'repeatable read'", database.name());
+    sqlx::raw_sql(sqlx::AssertSqlSafe(usual)).execute(&pool).await.unwrap();
+    let client = Client::from_pool(database.pool().await.unwrap()).unwrap();
+    let id = overtaken::enqueue(&client, ()).await.unwrap().id();
+    let mut worker = stepper(&client, pgq::tasks![overtaken], ()).await.unwrap();
+    assert_eq!(worker.drain().await.unwrap(), 1);
+    assert_eq!(client.get(id).await.unwrap().unwrap().state, State::Completed);
+    assert_eq!(entries(&pool).await, ["paid"]);
 }

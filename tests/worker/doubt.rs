@@ -215,3 +215,23 @@ async fn a_worker_keeps_watch_over_its_lease_by_itself() -> Result<()> {
     tokio::time::timeout(Duration::from_secs(20), says.recv()).await.expect("it is told to end");
     worker.stop().await
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_gone_tells_its_attempts_at_once_while_a_claim_gets_no_answer() -> Result<()> {
+    let (client, faults) = wayward()?;
+    let (told, mut says) = mpsc::unbounded_channel();
+    let builder = Worker::builder().client(client.clone()).tasks(pgq::tasks![watched]).resources(Ear { told });
+    let worker = builder.spawn().await?;
+    watched::enqueue(&client, ()).await?;
+    says.recv().await;
+    plan(&faults.claim, &[Fault::Silence]);
+    watched::enqueue(&client, ()).await?;
+    while !faults.claim.lock().unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    plan(&faults.renew, &[Fault::Gone]);
+    // Much sooner than the worker would doubt its lease by itself, or give up the claim.
+    tokio::time::timeout(Duration::from_secs(8), says.recv()).await.expect("it is told to end");
+    worker.stopper().insist();
+    worker.stop().await
+}

@@ -122,6 +122,10 @@ impl Produce for Wayward {
             Ok(Box::new(Shaky { inner, faults: Arc::clone(&self.faults) }) as Box<dyn Transaction>)
         })
     }
+
+    fn begin_attempt(&self) -> Answer<'_, Box<dyn Transaction>> {
+        self.begin()
+    }
 }
 
 struct Shaky {
@@ -146,6 +150,7 @@ impl Transaction for Shaky {
         Box::pin(async move {
             match next(&self.faults.conclude) {
                 Some(Fault::Unanswered) => self.inner.conclude(lease, ended).await.and(Err(away())),
+                Some(Fault::Silence) => std::future::pending().await,
                 Some(_) => self.inner.rollback().await.and(Err(away())),
                 None => self.inner.conclude(lease, ended).await,
             }
@@ -487,6 +492,22 @@ async fn an_attempts_commit_that_got_no_answer_stands_whole_or_not_at_all() -> R
         assert_eq!(standing(&client, id).await?, (state, 1, 1), "{fault:?}");
         assert_eq!(client.jobs().task("greet").count().await?.jobs, effects, "{fault:?}");
     }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_attempts_commit_that_gets_no_answer_while_its_worker_stops_is_handed_back() -> Result<()> {
+    let (client, faults) = wayward()?;
+    plan(&faults.conclude, &[Fault::Silence]);
+    let id = leave::job(()).max_attempts(1).enqueue(&client).await?.id();
+    let builder = Worker::<()>::builder().client(client.clone()).tasks(pgq::tasks![leave]);
+    let worker = builder.drain_timeout(Duration::ZERO).spawn().await?;
+    while !faults.conclude.lock().unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    worker.stop().await?;
+    let (state, attempt, _) = standing(&client, id).await?;
+    assert_eq!((state, attempt), (State::Available, 0));
     Ok(())
 }
 

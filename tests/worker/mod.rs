@@ -58,6 +58,7 @@ facts! {
     stopping_waits_for_handlers_that_end
     a_handler_that_outlives_the_drain_period_is_handed_back
     a_handler_that_fails_because_its_worker_stops_is_handed_back
+    a_handler_that_fails_because_its_worker_stops_is_not_judged
     a_stopping_worker_fires_the_tokens
     two_workers_share_the_jobs
     resources_are_closed_at_the_end

@@ -70,7 +70,7 @@ fn app() -> (App, Ear) {
 }
 
 fn worker(client: &Client, app: App) -> WorkerBuilder<App> {
-    let tasks = pgq::tasks![say, hold, stubborn, obedient, flaky, doomed, gather, measure];
+    let tasks = pgq::tasks![say, hold, stubborn, obedient, judged, flaky, doomed, gather, measure];
     Worker::builder().client(client.clone()).tasks(tasks).resources(app)
 }
 
@@ -114,6 +114,17 @@ async fn stubborn(ctx: Context<App>) -> Result<(), pgq::BoxError> {
 /// Ends when it is told to, with an error.
 #[pgq::task]
 async fn obedient(ctx: Context<App>) -> Result<(), pgq::BoxError> {
+    ctx.tell("started");
+    ctx.token().cancelled().await;
+    Err("told to end".into())
+}
+
+fn never_again(_: u16, _: &pgq::BoxError) -> Option<pgq::Control> {
+    Some(pgq::discard("never again"))
+}
+
+#[pgq::task(on_error = never_again)]
+async fn judged(ctx: Context<App>) -> Result<(), pgq::BoxError> {
     ctx.tell("started");
     ctx.token().cancelled().await;
     Err("told to end".into())
@@ -261,6 +272,17 @@ pub(super) async fn a_handler_that_fails_because_its_worker_stops_is_handed_back
     let (app, mut ear) = app();
     let worker = worker(&client, app).drain_timeout(Duration::ZERO).spawn().await?;
     let id = obedient::job(()).max_attempts(1).enqueue(&client).await?.id();
+    assert_eq!(ear.next().await, "started");
+    worker.stop().await?;
+    let job = client.get(id).await?.unwrap();
+    assert_eq!((job.state, job.attempt), (State::Available, 0));
+    Ok(())
+}
+
+pub(super) async fn a_handler_that_fails_because_its_worker_stops_is_not_judged(client: Client) -> Result<()> {
+    let (app, mut ear) = app();
+    let worker = worker(&client, app).drain_timeout(Duration::ZERO).spawn().await?;
+    let id = judged::enqueue(&client, ()).await?.id();
     assert_eq!(ear.next().await, "started");
     worker.stop().await?;
     let job = client.get(id).await?.unwrap();

@@ -78,6 +78,10 @@ pub trait Produce: Send + Sync {
 
     /// Begins a transaction. Dropped, it is rolled back.
     fn begin(&self) -> Answer<'_, Box<dyn Transaction>>;
+
+    /// Begins the transaction of an attempt, which sees what others commit meanwhile, whatever is usual: so its completion stands
+    /// beside what is written of the attempt while that runs, as how far it has come.
+    fn begin_attempt(&self) -> Answer<'_, Box<dyn Transaction>>;
 }
 
 /// A transaction of the producer's: jobs that exist once it is committed, and never did if it isn't.

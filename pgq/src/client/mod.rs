@@ -106,6 +106,11 @@ impl Client {
         Ok(Tx::new(self.inner.backend.begin().await?, self.inner.gate.clone()))
     }
 
+    /// The same for an attempt.
+    pub(crate) async fn begin_attempt(&self) -> Result<Tx> {
+        Ok(Tx::new(self.inner.backend.begin_attempt().await?, self.inner.gate.clone()))
+    }
+
     /// A connection or transaction of one's own as the target, with this client's namespace instead of the process's:
     /// `charge::enqueue(client.on(&mut tx), args)`. Of a client that is [poll-only](ClientBuilder::poll_only) it is right through a
     /// pooler too, on a transaction as on a connection without one.

@@ -74,7 +74,7 @@ impl Running {
         let outcome = match self.kept.take() {
             Some(tx) if outcome == Outcome::Completed => match self.conclude(tx).await {
                 Ok(()) => return self.leave(),
-                Err(failure) => Outcome::Failed(failure),
+                Err(outcome) => outcome,
             },
             _ => outcome,
         };
@@ -82,15 +82,18 @@ impl Running {
         self.report(ended);
     }
 
-    /// Completes the job in the transaction of its handler. What fails may stand all the same: it is written as a failure, which
-    /// the fence refuses then.
-    async fn conclude(&self, tx: Tx) -> Result<(), Failure> {
+    /// Completes the job in the transaction of its handler. What fails, or isn't waited for as the worker stops, may stand all the
+    /// same: what is written instead the fence refuses then.
+    async fn conclude(&self, tx: Tx) -> Result<(), Outcome> {
         let ended = self.decide(Outcome::Completed);
         let ran = ended.ran;
         let limit = self.engine.lease.saturating_mul(2);
         let concluded = tokio::select! {
             concluded = within(limit, tx.conclude(self.engine.session.lease(), ended)) => concluded,
-            () = self.engine.halt.abort.cancelled() => None,
+            () = self.engine.halt.abort.cancelled() => {
+                self.engine.outbox.doubt();
+                return Err(Outcome::Released);
+            }
         };
         let silent = || Err(Error::new(Kind::Unreachable, "the commit of the attempt's transaction got no answer"));
         match concluded.unwrap_or_else(silent) {
@@ -99,10 +102,12 @@ impl Running {
                 let Claimed { id, task, attempt, epoch, .. } = &self.job;
                 tracing::warn!(job = %id, task, attempt, epoch, ?ran, "this end came too late and is undone: the lease was lost");
             }
-            Ok(Verdict::Busy) => return Err(Failure::new(FailureKind::Error, "the job's row was locked by somebody")),
+            Ok(Verdict::Busy) => {
+                return Err(Outcome::Failed(Failure::new(FailureKind::Error, "the job's row was locked by somebody")));
+            }
             Err(error) => {
                 self.engine.outbox.doubt();
-                return Err(Failure::from_error(FailureKind::Error, &error));
+                return Err(Outcome::Failed(Failure::from_error(FailureKind::Error, &error)));
             }
         }
         Ok(())
@@ -145,7 +150,7 @@ impl Running {
     /// handed back like that of one who didn't listen.
     fn unless_hurried(&self, outcome: Outcome) -> Outcome {
         match outcome {
-            Outcome::Failed(_) if self.engine.halt.hurry.is_cancelled() => Outcome::Released,
+            Outcome::Failed(_) | Outcome::Judged(..) if self.engine.halt.hurry.is_cancelled() => Outcome::Released,
             outcome => outcome,
         }
     }

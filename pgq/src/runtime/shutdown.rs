@@ -147,6 +147,7 @@ impl Life {
             () = all(&mut claiming) => {}
             () = engine.platform.clock.sleep(drain.max(GRACE)) => {}
             () = insisted_for_a_moment(stop) => {}
+            () = lost_for_a_moment(&halt) => {}
         }
         for service in &claiming {
             service.abort();
@@ -258,6 +259,13 @@ async fn again<R: Resources>(plan: &Plan<R>, stop: &Stopper) -> Option<Life> {
 /// A moment after somebody insisted: by the machine's time, as it bounds how long a connection may give no answer.
 async fn insisted_for_a_moment(stop: &Stopper) {
     stop.hand_back.cancelled().await;
+    pause(GRACE).await;
+}
+
+/// What runs is others' by now, and is told so at once, whatever else is waited for.
+async fn lost_for_a_moment(halt: &Halt) {
+    halt.lost.cancelled().await;
+    halt.hurry.cancel();
     pause(GRACE).await;
 }
 

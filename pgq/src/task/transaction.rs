@@ -26,7 +26,7 @@ impl Kept {
 /// The database can't be reached, or has no connection left.
 pub async fn begin<R>(context: &Context<R>) -> Result<Tx, HandlerError> {
     context.stand_alone();
-    context.client().begin().await.map_err(HandlerError::new)
+    context.client().begin_attempt().await.map_err(HandlerError::new)
 }
 
 /// Leaves the transaction of a handler that has ended to its completion, if it succeeded.

@@ -19,6 +19,10 @@ impl Produce for Memory {
             Ok(tx)
         })
     }
+
+    fn begin_attempt(&self) -> Answer<'_, Box<dyn Transaction>> {
+        self.begin()
+    }
 }
 
 impl Store {

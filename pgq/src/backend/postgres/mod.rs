@@ -115,4 +115,8 @@ impl Produce for Postgres {
     fn begin(&self) -> Answer<'_, Box<dyn Transaction>> {
         Box::pin(async move { Ok(Box::new(tx::PgTx::begin(self).await?) as Box<dyn Transaction>) })
     }
+
+    fn begin_attempt(&self) -> Answer<'_, Box<dyn Transaction>> {
+        Box::pin(async move { Ok(Box::new(tx::PgTx::begin_attempt(self).await?) as Box<dyn Transaction>) })
+    }
 }

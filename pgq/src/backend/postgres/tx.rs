@@ -36,8 +36,15 @@ pub(super) struct PgTx {
 
 impl PgTx {
     pub(super) async fn begin(backend: &Postgres) -> Result<Self> {
-        let transaction = backend.link.begin().await?;
-        Ok(Self { backend: backend.clone(), transaction: Mutex::new(transaction), call: Lock::default() })
+        Ok(Self::of(backend, backend.link.begin().await?))
+    }
+
+    pub(super) async fn begin_attempt(backend: &Postgres) -> Result<Self> {
+        Ok(Self::of(backend, backend.link.begin_with("set transaction isolation level read committed").await?))
+    }
+
+    fn of(backend: &Postgres, transaction: sqlx::Transaction<'static, sqlx::Postgres>) -> Self {
+        Self { backend: backend.clone(), transaction: Mutex::new(transaction), call: Lock::default() }
     }
 }
 
