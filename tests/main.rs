@@ -3,6 +3,8 @@
 #![expect(clippy::unchecked_time_subtraction, reason = "constants")]
 
 mod conformance;
+#[path = "chaos/evidence.rs"]
+mod evidence;
 mod limits;
 mod log;
 mod macros;
@@ -13,5 +15,7 @@ mod program;
 mod promises;
 mod proxy;
 mod swallow;
+#[path = "chaos/tables.rs"]
+mod tables;
 mod worker;
 mod world;

@@ -2,46 +2,11 @@
 
 use std::fmt;
 
-use pgq::sqlx::{self, PgPool, raw_sql};
+use pgq::sqlx::{self, PgPool};
 
+use crate::evidence::{self, Deed, SPANS};
 use crate::peaks::{Limit, Peak, peaks};
 use crate::recoveries::{Recoveries, recoveries};
-
-/// Ours; pgq's tables stand beside them in their own schema. Nothing here is unique: it is counted. And a disk that is full
-/// when we say so.
-const TABLES: &str = "
-    create table promise (job bigint not null, task text not null);
-    create table run (job bigint not null, epoch bigint not null, worker text not null, crashes int not null,
-                      begun timestamptz not null, ended timestamptz, left_at timestamptz,
-                      task text not null, key text, noted timestamptz not null, lease bigint,
-                      primary key (job, epoch));
-    create table effect (job bigint not null);
-    create table receipt (job bigint primary key, paid bigint not null);
-    create table worker_process (worker text primary key, pid int not null);
-    create table kill (pid int not null, at timestamptz not null);
-    create table shake (at timestamptz not null);
-    create table disk_full (yes boolean not null);
-    create function refuse_when_full() returns trigger language plpgsql as $$
-      begin
-        if exists (select from public.disk_full) then
-          raise 'no space left on device' using errcode = 'disk_full';
-        end if;
-        return new;
-      end $$;
-    create trigger full_disk before insert on pgq.history_default for each row execute function refuse_when_full();
-    create table lease_end (lease bigint primary key, at timestamptz not null);
-    create function note_lease_end() returns trigger language plpgsql as $$
-      begin
-        insert into public.lease_end values (new.id, new.gone);
-        return new;
-      end $$;
-    create trigger lease_end before update on pgq.worker for each row
-      when (old.gone is null and new.gone is not null) execute function note_lease_end()";
-
-pub(crate) async fn open(pool: &PgPool) -> anyhow::Result<()> {
-    raw_sql(TABLES).execute(pool).await?;
-    Ok(())
-}
 
 /// How many jobs have an end to come.
 pub(crate) async fn unfinished(pool: &PgPool) -> Result<i64, sqlx::Error> {
@@ -59,7 +24,15 @@ pub(crate) struct Findings {
     /// The same soon after everybody's connections had ended, when the first to come back may not have been seen by anybody.
     pub(crate) shaken: Recoveries,
     pub(crate) peaks: Vec<Peak>,
-    pub(crate) violations: Vec<String>,
+    pub(crate) violations: Vec<Violation>,
+}
+
+/// A promise that was broken.
+#[derive(Debug)]
+pub(crate) struct Violation {
+    pub(crate) what: String,
+    /// What happened around it.
+    pub(crate) evidence: String,
 }
 
 const CONCURRENCY: &[Limit] = &[
@@ -68,69 +41,61 @@ const CONCURRENCY: &[Limit] = &[
     Limit { what: "accounts, each", tasks: &["chaos.accounts"], most: 1 },
 ];
 
-/// Limits are exact relative to leases: an attempt counts from when it was written down, under the lease that held its job then,
-/// until it ended or the lease did, whichever came first. (A claim that the server forgot in a crash, and one that is somebody
-/// else's by then, has no lease. What was written down under one is on disk, and so is the claim before it.) One that failed ended
-/// when it was left, or its failure was written; of one that left nothing it is only known that its job ran again.
-const SPANS: &str = "
-    select run.task, run.key, run.noted as begun,
-           coalesce(least(run.ended, run.left_at, lease_end.at,
-                          (select min(ended) from pgq.failure where failure.job = run.job and failure.epoch = run.epoch)),
-                    (select min(noted) from run as later where later.job = run.job and later.epoch > run.epoch)) as ended
-    from run left join lease_end using (lease)
-    where run.key is not null and run.lease is not null";
-
-/// A count that has to be zero, and what it counts.
+/// What there may be none of, and the jobs of which there is.
 const RULES: &[(&str, &str)] = &[
     (
         "jobs that were promised and have no end",
-        "select count(*) from promise where not exists (select from pgq.history where id = promise.job)",
+        "select job from promise where not exists (select from pgq.history where id = promise.job)",
     ),
-    (
-        "jobs with more than one end",
-        "select count(*) from (select id from pgq.history group by id having count(*) > 1) as twice",
-    ),
-    ("jobs that neither ended nor run", "select count(*) from pgq.job where lane <> 3"),
+    ("jobs with more than one end", "select id from pgq.history group by id having count(*) > 1"),
+    ("jobs that neither ended nor run", "select id from pgq.job where lane <> 3"),
     (
         "paid jobs that completed without exactly one effect",
-        "select count(*) from promise join pgq.history on history.id = promise.job
+        "select promise.job from promise join pgq.history on history.id = promise.job
          where promise.task = 'chaos.paid' and history.state = 4
            and (select count(*) from effect where effect.job = promise.job) <> 1",
     ),
     (
         "effects of jobs that didn't complete",
-        "select count(*) from effect where not exists (select from pgq.history where id = effect.job and state = 4)",
+        "select job from effect where not exists (select from pgq.history where id = effect.job and state = 4)",
     ),
     (
         "paid jobs without exactly one receipt",
-        "select count(*) from promise join pgq.history on history.id = promise.job
+        "select promise.job from promise join pgq.history on history.id = promise.job
          where promise.task = 'chaos.paid' and history.state = 4
            and (select count(*) from receipt where receipt.paid = promise.job) <> 1",
     ),
     (
         "attempts that began after their successor",
-        "select count(*) from run as one join run as other on other.job = one.job and other.epoch > one.epoch
+        "select one.job from run as one join run as other on other.job = one.job and other.epoch > one.epoch
          where other.begun < one.begun",
     ),
     (
         "failures of a kind that nothing here has",
-        "select count(*) from pgq.failure where kind in ('panic', 'decode', 'expired')",
+        "select job from pgq.failure where kind in ('panic', 'decode', 'expired')",
     ),
 ];
 
-pub(crate) async fn check(pool: &PgPool) -> anyhow::Result<Findings> {
+/// With what the monkey did, to tell of it where something is wrong.
+pub(crate) async fn check(pool: &PgPool, deeds: &[Deed]) -> anyhow::Result<Findings> {
     let count = async |query: &'static str| sqlx::query_scalar::<_, i64>(query).fetch_one(pool).await;
     let mut violations = Vec::new();
     for (what, query) in RULES {
-        let found = count(query).await?;
-        if found != 0 {
-            violations.push(format!("{found} {what}"));
+        let found: Vec<i64> = sqlx::query_scalar(*query).fetch_all(pool).await?;
+        if !found.is_empty() {
+            let evidence = evidence::tell(pool, &found, deeds).await?;
+            violations.push(Violation { what: format!("{} {what}", found.len()), evidence });
         }
     }
     let peaks = peaks(pool, SPANS, CONCURRENCY).await?;
-    violations.extend(peaks.iter().filter_map(Peak::violation));
+    for (peak, limit) in peaks.iter().zip(CONCURRENCY) {
+        if let Some(what) = peak.violation() {
+            let beside = evidence::crowd(pool, limit.tasks).await?;
+            violations.push(Violation { what, evidence: evidence::tell(pool, &beside, deeds).await? });
+        }
+    }
     let (shaken, recoveries) = recoveries(pool).await?;
-    violations.extend(recoveries.violation());
+    violations.extend(recoveries.violation().map(|what| Violation { what, evidence: String::new() }));
     Ok(Findings {
         jobs: count("select count(*) from promise").await?,
         duplicates: count(

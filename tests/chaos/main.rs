@@ -13,7 +13,7 @@
 //! the server. The server is killed, restarted, killed while a standby takes its place, made read-only, and refuses rows of
 //! history as with a full disk. Each is done once, as far as the time goes, and then by chance.
 //!
-//! It ends with 1 where the accounts don't agree: a job that was promised (its enqueue was committed) and has no end or two,
+//! It ends with 1 where the accounts don't agree, and tells what is known of some of the jobs and what was done around that time: a job that was promised (its enqueue was committed) and has no end or two,
 //! an effect of the attempt's transaction that isn't there exactly once, an attempt that began after its successor, more
 //! attempts at once than a limit allows while their leases last, something that is stuck.
 //!
@@ -32,6 +32,7 @@
 
 #[path = "../asked.rs"]
 mod asked;
+mod evidence;
 mod ledger;
 mod links;
 mod monkey;
@@ -42,6 +43,7 @@ mod producer;
 #[path = "../proxy.rs"]
 mod proxy;
 mod recoveries;
+mod tables;
 mod tasks;
 
 use std::sync::Arc;
@@ -53,7 +55,7 @@ use pgq::Client;
 use pgq::sqlx::PgPool;
 use pgq_testdb::{Options, Server};
 
-use crate::ledger::Findings;
+use crate::ledger::{Findings, Violation};
 use crate::links::Links;
 use crate::monkey::{Monkey, Odds};
 
@@ -145,7 +147,7 @@ async fn run(plan: &Plan) -> anyhow::Result<(Findings, Done, u32)> {
     let links = Links::to(&server.url().parse()?).await?;
     let pool = PgPool::connect_with(links.ours.options().application_name(outages::OURS)).await?;
     Client::from_pool(pool.clone())?.migrate().await?;
-    ledger::open(&pool).await?;
+    tables::open(&pool).await?;
     let mut monkey = Monkey::new(Arc::new(server), links, pool.clone(), plan);
     monkey.revive().await?;
     monkey.produce()?;
@@ -159,7 +161,7 @@ async fn run(plan: &Plan) -> anyhow::Result<(Findings, Done, u32)> {
     settle(&pool).await;
     let left = monkey.send_home().await?;
     let done = monkey.done.iter().map(|(what, times)| (*what, *times)).collect();
-    Ok((ledger::check(&pool).await.context("the accounts can't be read")?, done, left))
+    Ok((ledger::check(&pool, &monkey.deeds).await.context("the accounts can't be read")?, done, left))
 }
 
 /// Until nothing is left to do, or nothing ends any more.
@@ -186,7 +188,9 @@ fn report(plan: &Plan, findings: &Findings, done: &Done, left: u32) {
             "recovery_p50_ms": findings.recoveries.longest(0.5), "recovery_p99_ms": findings.recoveries.longest(0.99),
             "recovery_longest_ms": findings.recoveries.longest(1.0), "recoveries": findings.recoveries.count(),
             "recoveries_near_outage": findings.shaken.count(),
-            "recovery_near_outage_p99_ms": findings.shaken.longest(0.99), "violations": findings.violations,
+            "recovery_near_outage_p99_ms": findings.shaken.longest(0.99),
+            "violations": findings.violations.iter().map(|violation| &violation.what).collect::<Vec<_>>(),
+            "evidence": findings.violations.iter().map(|violation| &violation.evidence).collect::<Vec<_>>(),
             "workers_that_did_not_end_well": left,
         });
         println!("{report}");
@@ -200,6 +204,10 @@ fn report(plan: &Plan, findings: &Findings, done: &Done, left: u32) {
     println!("  {:<38} {left:>9}", "workers that didn't end well");
     match findings.violations.as_slice() {
         [] => println!("every promise is kept"),
-        violations => violations.iter().for_each(|violation| println!("VIOLATED: {violation}")),
+        violations => {
+            for Violation { what, evidence } in violations {
+                println!("VIOLATED: {what}\n{evidence}");
+            }
+        }
     }
 }

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use pgq::sqlx::{self, PgPool};
 use pgq_testdb::Server;
 
 use crate::asked::Chance;
+use crate::evidence::Deed;
 use crate::links::Links;
 use crate::proxy::Proxy;
 use crate::tasks::{LEASE, NAME};
@@ -83,6 +84,12 @@ pub(crate) struct Monkey {
     chance: Chance,
     /// What was done, and how often.
     pub(crate) done: BTreeMap<&'static str, u32>,
+    /// The same one by one.
+    pub(crate) deeds: Vec<Deed>,
+    /// To which worker it was done.
+    whom: Option<u32>,
+    /// The number of the worker at each place.
+    numbers: Vec<u32>,
 }
 
 impl Monkey {
@@ -102,6 +109,9 @@ impl Monkey {
             first,
             chance: Chance::new(plan.seed),
             done,
+            deeds: Vec::new(),
+            whom: None,
+            numbers: vec![0; crate::WORKERS],
         }
     }
 
@@ -123,6 +133,7 @@ impl Monkey {
             let note = note.bind(self.started.to_string()).bind(child.id().cast_signed());
             let _ = note.execute(&self.pool).await;
             self.workers[place] = Some(child);
+            self.numbers[place] = self.started;
         }
         Ok(())
     }
@@ -137,6 +148,7 @@ impl Monkey {
 
     /// One bad thing: each once, in some order, and then as the odds are.
     pub(crate) async fn strike(&mut self) -> anyhow::Result<()> {
+        let begun = SystemTime::now();
         let what = match self.next() {
             Strike::KillWorker => self.kill_worker().await?,
             Strike::KillProducer => self.kill_producer()?,
@@ -151,6 +163,8 @@ impl Monkey {
             Strike::DiskFull => self.fill_disk().await?,
         };
         *self.done.entry(what).or_default() += 1;
+        let whom = self.whom.take().map(|whom| format!(", worker {whom}")).unwrap_or_default();
+        self.deeds.push(Deed { what: format!("{what}{whom}"), begun, ended: SystemTime::now() });
         // Who found no server when it started has ended.
         self.revive().await
     }
@@ -239,7 +253,9 @@ impl Monkey {
     }
 
     fn pick(&mut self) -> usize {
-        usize::try_from(self.draw(self.workers.len() as u64)).unwrap_or_default()
+        let place = usize::try_from(self.draw(self.workers.len() as u64)).unwrap_or_default();
+        self.whom = Some(self.numbers[place]);
+        place
     }
 
     /// Below `most`.

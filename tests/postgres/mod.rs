@@ -4,6 +4,7 @@ mod cancelled;
 mod claims;
 mod clocks;
 mod crowded;
+mod evidence;
 mod locks;
 mod names;
 mod namespace;
