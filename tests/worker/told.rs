@@ -1,4 +1,4 @@
-//! What the log says of schedules, queues, and workers that are gone.
+//! What the log says of schedules, queues, limit keys, and workers that are gone.
 
 use std::time::Duration;
 
@@ -94,6 +94,71 @@ async fn a_queue_that_no_task_has_is_told_of_once_and_served() -> Result<()> {
     assert!(told[1].contains("`told.mial`, did you mean `told.mail`?"), "{told:?}");
     post::job(()).queue("elsewhere").enqueue(&client).await?;
     assert_eq!(worker.step().await?, 1);
+    Ok(())
+}
+
+#[pgq::payload]
+struct Bill {
+    #[serde(rename = "org")]
+    tenant: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    region: Option<String>,
+    #[serde(flatten)]
+    terms: Terms,
+}
+
+#[pgq::payload]
+struct Terms {
+    currency: String,
+}
+
+#[pgq::payload]
+struct Loose {
+    #[serde(flatten)]
+    all: std::collections::BTreeMap<String, String>,
+}
+
+#[pgq::task(limit(concurrency = 2, key = "tenant"), limit(concurrency = 9, key = "regoin"))]
+async fn mistaken(bill: Bill) -> std::result::Result<(), pgq::BoxError> {
+    drop(bill);
+    Ok(())
+}
+
+#[pgq::task(
+    limit(concurrency = 2, key = "org"),
+    limit(concurrency = 9, key = "region"),
+    limit(concurrency = 9, key = "currency")
+)]
+async fn exact(bill: Bill) -> std::result::Result<(), pgq::BoxError> {
+    drop(bill);
+    Ok(())
+}
+
+#[pgq::task(limit(concurrency = 2, key = "tenant"))]
+async fn open(loose: Loose) -> std::result::Result<(), pgq::BoxError> {
+    drop(loose);
+    Ok(())
+}
+
+#[pgq::task(limit(concurrency = 2, key = "tenant"))]
+async fn anything(args: serde_json::Value) -> std::result::Result<(), pgq::BoxError> {
+    drop(args);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_limit_key_of_a_field_that_arguments_do_not_have_is_told_of_once() -> Result<()> {
+    let log = Log::default();
+    let _listening = tracing::subscriber::set_default(log.clone());
+    let client = Client::memory();
+    let tasks = pgq::tasks![mistaken, exact, open, anything];
+    let mut worker = pgq::Worker::<()>::builder().client(client).tasks(tasks).stepper().await?;
+    worker.step().await?;
+    let told = log.about("have no field");
+    assert_eq!(told.len(), 2, "{told:?}");
+    let limit = "the limit `task:mistaken[tenant]` counts all of its jobs together";
+    assert!(told[0].starts_with("WARN") && told[0].contains("`tenant`: ") && told[0].contains(limit), "{told:?}");
+    assert!(told[1].contains("no field `regoin`, did you mean `region`?"), "{told:?}");
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::engine::Halt;
+use super::fields::keys_without_fields;
 use super::heartbeat::{LEASE, check_lease};
 use super::outline::Outline;
 use super::patience::Patience;
@@ -244,7 +245,8 @@ impl<R: Resources> WorkerBuilder<R> {
         let program: Vec<TaskEntry> = tasks.entries().copied().collect();
         let tasks = self.only.iter().try_fold(tasks, |tasks, names| tasks.only(names))?;
         let entries: Vec<TaskEntry> = tasks.entries().copied().collect();
-        for doubt in queues_without_tasks(self.queues.as_deref(), &program) {
+        let doubts = queues_without_tasks(self.queues.as_deref(), &program).into_iter();
+        for doubt in doubts.chain(keys_without_fields(&program)) {
             warn(&doubt, self.aloud);
         }
         let mut wants = wants(&entries, self.queues.as_deref(), self.slots)?;

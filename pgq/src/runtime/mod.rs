@@ -18,6 +18,7 @@ mod discards;
 mod drainer;
 mod engine;
 mod executor;
+mod fields;
 mod flags;
 mod guard;
 mod heartbeat;
