@@ -19,6 +19,7 @@ mod layers;
 mod life;
 mod limit_keys;
 mod limits;
+mod look;
 mod operate;
 mod order;
 mod overrides;
@@ -436,6 +437,14 @@ facts! {
         a_worker_of_some_tasks_deletes_no_schedule_of_its_program
         schedules_and_tasks_can_be_left_to_others
         a_worker_for_nothing_is_refused;
+    look:
+        a_beat_sees_whether_there_is_something_to_claim
+        a_beat_sees_nothing_to_claim_of_what_is_paused
+        a_beat_sees_suspects_where_one_may_be_claimed
+        a_beat_sees_when_the_next_job_is_due
+        a_beat_sees_that_schedules_have_changed
+        a_beat_sees_a_tick_that_waits_for_nothing_any_more
+        a_beat_sees_who_is_silent_and_who_is_gone;
     wake:
         a_sleeper_is_woken_by_work_it_can_do
         a_sleeper_is_not_woken_by_work_of_others

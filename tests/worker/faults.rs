@@ -1,7 +1,7 @@
 //! What a worker does when its backend gives no answer, the wrong one, or a late one.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -53,6 +53,10 @@ pub(super) struct Faults {
     fire: Mutex<VecDeque<Fault>>,
     reconnects: AtomicUsize,
     pub(super) sessions: AtomicUsize,
+    /// How often sessions were asked for something.
+    pub(super) asked: AtomicUsize,
+    /// Notices are lost.
+    pub(super) deaf: AtomicBool,
     /// How many signs of life were accepted.
     pub(super) renewed: watch::Sender<usize>,
 }
@@ -253,6 +257,14 @@ struct Unsteady {
     faults: Arc<Faults>,
 }
 
+impl Unsteady {
+    /// The session, for something that it is asked.
+    fn ask(&self) -> &Arc<dyn Session> {
+        self.faults.asked.fetch_add(1, Ordering::SeqCst);
+        &self.inner
+    }
+}
+
 impl Work for Unsteady {
     fn lease(&self) -> Lease {
         self.inner.lease()
@@ -265,30 +277,30 @@ impl Work for Unsteady {
                 Some(Fault::Silence) => std::future::pending().await,
                 Some(Fault::Panic) => panic!("the claim fell over"),
                 Some(Fault::Late) => {
-                    let batch = self.inner.claim(claim).await;
+                    let batch = self.ask().claim(claim).await;
                     self.faults.clock.iter().for_each(|clock| clock.advance(Duration::from_secs(20)));
                     batch
                 }
-                Some(_) => self.inner.claim(claim).await.and(Err(away())),
-                None => self.inner.claim(claim).await,
+                Some(_) => self.ask().claim(claim).await.and(Err(away())),
+                None => self.ask().claim(claim).await,
             }
         })
     }
 
     fn pools(&self) -> Answer<'_, Vec<PoolView>> {
-        self.inner.pools()
+        self.ask().pools()
     }
 
     fn share(&self, asks: Vec<(PoolName, Ask)>) -> Answer<'_, Vec<(PoolName, Portion)>> {
-        self.inner.share(asks)
+        self.ask().share(asks)
     }
 
     fn doze(&self, asleep: Option<Duration>) -> Answer<'_, ()> {
-        self.inner.doze(asleep)
+        self.ask().doze(asleep)
     }
 
     fn advance(&self, advances: Vec<Advance>) -> Answer<'_, Vec<Verdict>> {
-        self.inner.advance(advances)
+        self.ask().advance(advances)
     }
 
     fn finish(&self, ended: Vec<Ended>) -> Answer<'_, Vec<Verdict>> {
@@ -298,14 +310,14 @@ impl Work for Unsteady {
                 Some(Fault::Busy) => Ok(vec![Verdict::Busy; ended.len()]),
                 Some(Fault::Silence) => std::future::pending().await,
                 Some(Fault::Panic) => panic!("the finish fell over"),
-                Some(_) => self.inner.finish(ended).await.and(Err(away())),
-                None => self.inner.finish(ended).await,
+                Some(_) => self.ask().finish(ended).await.and(Err(away())),
+                None => self.ask().finish(ended).await,
             }
         })
     }
 
     fn release_all_but(&self, kept: Vec<(JobId, u32)>) -> Answer<'_, Reconciled> {
-        self.inner.release_all_but(kept)
+        self.ask().release_all_but(kept)
     }
 
     fn attend(&self) -> Answer<'_, Box<dyn Pulse>> {
@@ -316,7 +328,7 @@ impl Work for Unsteady {
     }
 
     fn unfinished(&self, wants: Arc<[Want]>) -> Answer<'_, bool> {
-        self.inner.unfinished(wants)
+        self.ask().unfinished(wants)
     }
 
     fn reconnect(&self) {
@@ -325,50 +337,50 @@ impl Work for Unsteady {
     }
 
     fn deregister(&self, idle: bool) -> Answer<'_, ()> {
-        self.inner.deregister(idle)
+        self.ask().deregister(idle)
     }
 }
 
 impl Maintain for Unsteady {
     fn promote(&self, step: u32) -> Answer<'_, Promoted> {
-        self.inner.promote(step)
+        self.ask().promote(step)
     }
 
     fn rescue(&self, step: u32) -> Answer<'_, Rescued> {
-        self.inner.rescue(step)
+        self.ask().rescue(step)
     }
 
     fn sweep(&self) -> Answer<'_, u32> {
-        self.inner.sweep()
+        self.ask().sweep()
     }
 
     fn expire(&self, step: u32) -> Answer<'_, Vec<Discarded>> {
-        self.inner.expire(step)
+        self.ask().expire(step)
     }
 
     fn prune(&self, step: u32) -> Answer<'_, Pruned> {
-        self.inner.prune(step)
+        self.ask().prune(step)
     }
 
     fn declare(&self, declared: Declared) -> Answer<'_, i64> {
-        self.inner.declare(declared)
+        self.ask().declare(declared)
     }
 
     fn prune_schedules(&self, grace: Duration) -> Answer<'_, Vec<String>> {
-        self.inner.prune_schedules(grace)
+        self.ask().prune_schedules(grace)
     }
 
     fn agenda(&self) -> Answer<'_, Agenda> {
-        self.inner.agenda()
+        self.ask().agenda()
     }
 
     fn fire(&self, firings: Vec<Firing>) -> Answer<'_, Vec<bool>> {
         Box::pin(async move {
             match next(&self.faults.fire) {
-                Some(Fault::Unanswered) => self.inner.fire(firings).await.and(Err(away())),
+                Some(Fault::Unanswered) => self.ask().fire(firings).await.and(Err(away())),
                 Some(Fault::Busy) => Ok(vec![false; firings.len()]),
                 Some(_) => Err(away()),
-                None => self.inner.fire(firings).await,
+                None => self.ask().fire(firings).await,
             }
         })
     }
@@ -397,7 +409,14 @@ impl Pulse for Flutter {
     }
 
     fn notice(&mut self) -> Answer<'_, Notice> {
-        self.inner.notice()
+        Box::pin(async {
+            loop {
+                let notice = self.inner.notice().await?;
+                if !self.faults.deaf.load(Ordering::SeqCst) {
+                    return Ok(notice);
+                }
+            }
+        })
     }
 }
 

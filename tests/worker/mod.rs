@@ -3,6 +3,7 @@
 mod discards;
 mod doubt;
 mod faults;
+mod idle;
 mod leases;
 mod outage;
 mod patience;

@@ -9,8 +9,7 @@
 //! ```
 //!
 //! So whoever has nothing to do costs one statement in [`LOOK`], and what no notice told of is found as soon. While beats aren't
-//! answered, or looking takes long, each service looks by itself each second, as it also does every other minute in case this is
-//! wrong.
+//! answered, or looking takes long, each service looks by itself each second; now and then it also does while they are.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

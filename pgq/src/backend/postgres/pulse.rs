@@ -163,7 +163,7 @@ fn read_others(rows: &[PgRow]) -> Result<Vec<(Beat, Option<bool>)>> {
 }
 
 fn read_outlook(row: &PgRow) -> Result<Outlook> {
-    let due = column::<Option<i64>, _>(row, 10)?.map(|micros| Duration::from_micros(unsigned(micros)));
+    let due = column::<Option<i64>, _>(row, 10)?.map(|micros| Duration::from_micros(unsigned(micros.max(0))));
     let (ready, mark, overdue, lost) = (column(row, 9)?, column(row, 11)?, column(row, 12)?, column(row, 13)?);
     Ok(Outlook { ready, due, now: instant(row, 14)?, mark, overdue, lapse: None, lost })
 }

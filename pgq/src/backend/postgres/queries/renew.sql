@@ -38,9 +38,9 @@ outlook as materialized (
              order by job.rank, job.run_at, job.id
              limit 1) as first) as ready,
          case when $7::boolean then (
-           select greatest(ceil(extract(epoch from least(
+           select ceil(extract(epoch from least(
              (select run_at from @job where lane = 1 and run_at > '-infinity' order by run_at, id limit 1),
-             (select opens from @gate where opens > '-infinity' order by opens limit 1)) - now) * 1000000), 0)::bigint
+             (select opens from @gate where opens > '-infinity' order by opens limit 1)) - now) * 1000000)::bigint
            from given) end as due,
          case when $8::boolean then (
            select coalesce(hashtextextended(
