@@ -108,7 +108,8 @@ impl World {
         static LEASES: AtomicI64 = AtomicI64::new(1);
         let lease = Lease(LEASES.fetch_add(1, Ordering::SeqCst));
         let (instance, host) = (pgq::backend::Uuid::nil(), "test".to_owned());
-        let worker = Registration { lease, instance, host, pid: 1, span: SPAN, wants, tasks };
+        let worker =
+            Registration { lease, instance, host, pid: 1, span: SPAN, synchronous_commit: false, wants, tasks };
         client.backend().register(worker).await
     }
 

@@ -19,7 +19,10 @@ pub(crate) async fn read(bench: &Bench) -> Result<Conditions> {
         ("fsync", server.setting("fsync").await?),
         (
             "synchronous_commit",
-            format!("{} for producers, off for claim and finish", server.setting("synchronous_commit").await?),
+            format!(
+                "{} for producers, off for claim and finish but where it is said",
+                server.setting("synchronous_commit").await?
+            ),
         ),
         ("transport", server.transport()),
         ("payload", format!("{} bytes", load::PAYLOAD)),

@@ -29,6 +29,8 @@ pub(crate) struct Drain<'b> {
     pub(crate) kept: u32,
     /// SQL that fills in what stands beside them.
     pub(crate) beside: Option<String>,
+    /// Its claims and ends wait for the disk.
+    pub(crate) synchronous: bool,
     /// A transaction that sees the queue as it was before stays open.
     pub(crate) snapshot: bool,
 }
@@ -44,8 +46,8 @@ pub(crate) struct Drained {
 impl<'b> Drain<'b> {
     /// Of as many jobs as a round has, which leave nothing behind.
     pub(crate) fn of(bench: &'b Bench) -> Self {
-        let (jobs, payload) = (bench.jobs, load::PAYLOAD);
-        Self { bench, jobs, payload, unique: false, queues: 1, kept: 0, beside: None, snapshot: false }
+        let (jobs, payload, unique, synchronous) = (bench.jobs, load::PAYLOAD, false, false);
+        Self { bench, jobs, payload, unique, queues: 1, kept: 0, beside: None, synchronous, snapshot: false }
     }
 
     pub(crate) async fn run<T: Task<Args = String>>(&self) -> Result<Drained> {
@@ -103,6 +105,7 @@ impl<'b> Drain<'b> {
         let app = App { meter: meter.clone(), ..App::silent() };
         let builder = Worker::builder().client(client).only([T::NAME, <load::hog as Task>::NAME]).tasks_only();
         let builder = builder.queues((0..self.queues).map(queue)).slots(self.bench.slots);
+        let builder = if self.synchronous { builder.synchronous_commit() } else { builder };
         builder.drain_timeout(Duration::ZERO).resources(app).spawn().await.context("the worker can't start")
     }
 }

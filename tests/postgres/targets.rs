@@ -119,6 +119,7 @@ async fn sleeper(client: &Client) -> std::sync::Arc<dyn Session> {
         host: String::new(),
         pid: 1,
         span: Duration::from_mins(1),
+        synchronous_commit: false,
         wants: vec![want("default", "touch", 1)],
         tasks: Vec::new(),
     };

@@ -18,7 +18,8 @@ async fn listen_in() -> Result<(), pgq::BoxError> {
 /// A worker's session that may fall asleep, by the database's own clock.
 async fn sleeper(client: &Client) -> Arc<dyn Session> {
     let (instance, host, wants) = (Uuid::nil(), "test".to_owned(), vec![want("default", "listen_in", 9)]);
-    let worker = Registration { lease: Lease(7), instance, host, pid: 1, span: SPAN, wants, tasks: Vec::new() };
+    let (lease, tasks) = (Lease(7), Vec::new());
+    let worker = Registration { lease, instance, host, pid: 1, span: SPAN, synchronous_commit: false, wants, tasks };
     client.backend().register(worker).await.unwrap()
 }
 

@@ -7,17 +7,19 @@ use crate::drain::Drain;
 use crate::figures::{Section, median, ratio, section};
 use crate::{load, raw};
 
-pub(super) const ABOUT: &str = "a worker empties a queue of jobs that do nothing, without history and with it";
+pub(super) const ABOUT: &str = "a worker empties a queue of jobs that do nothing, without history and with it, and with claims and ends that wait for the disk";
 
 pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
     let kept_drain = Drain { kept: bench.jobs, ..Drain::of(bench) };
-    let names = ["ours", "raw", "with history"];
+    let synchronous = Drain { synchronous: true, ..Drain::of(bench) };
+    let names = ["ours", "raw", "with history", "synchronous"];
     let measure = async |which| match which {
         0 => Ok(Drain::of(bench).run::<load::noop>().await?.rate),
         1 => drain_raw(bench, bench.jobs, load::PAYLOAD).await,
-        _ => Ok(kept_drain.run::<load::noop_kept>().await?.rate),
+        2 => Ok(kept_drain.run::<load::noop_kept>().await?.rate),
+        _ => Ok(synchronous.run::<load::noop>().await?.rate),
     };
-    let [ours, bare, kept] = bench.in_turns(names, measure, |rate| *rate).await?;
+    let [ours, bare, kept, durable] = bench.in_turns(names, measure, |rate| *rate).await?;
     Ok(vec![
         section(
             "drain",
@@ -29,6 +31,14 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
                 ("jobs_per_s", median(&kept)),
                 ("ratio_to_raw", ratio(&kept, &bare)),
                 ("ratio_to_drain", ratio(&kept, &ours)),
+            ],
+        ),
+        section(
+            "drain_synchronous_commit",
+            [
+                ("jobs_per_s", median(&durable)),
+                ("ratio_to_raw", ratio(&durable, &bare)),
+                ("ratio_to_drain", ratio(&durable, &ours)),
             ],
         ),
     ])

@@ -23,6 +23,8 @@ pub struct Registration {
     pub pid: u32,
     /// For how long a beat holds.
     pub span: Duration,
+    /// Whether its claims and ends wait for the disk.
+    pub synchronous_commit: bool,
     /// What it can run.
     pub wants: Vec<Want>,
     /// What its tasks declare.

@@ -37,7 +37,7 @@ use outgoing::Gate;
 pub use outgoing::Outgoing;
 pub use schedule::ScheduleBuilder;
 pub use schedules::ScheduleInfo;
-pub(crate) use settings::{Settings, variable};
+pub(crate) use settings::{Settings, switch, variable};
 pub use settings::{set_namespace, set_poll_only};
 pub use tx::Tx;
 

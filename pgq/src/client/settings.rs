@@ -58,7 +58,7 @@ impl Settings {
                 .parse()
                 .map_err(|_| Error::invalid(format!("PGQ_MAX_PAYLOAD: expected a number of bytes, got {text:?}")))?,
         };
-        Ok(Self { namespace, max_payload, poll_only: switch("PGQ_POLL_ONLY")? })
+        Ok(Self { namespace, max_payload, poll_only: switch("PGQ_POLL_ONLY", variable("PGQ_POLL_ONLY")?.as_deref())? })
     }
 }
 
@@ -72,8 +72,8 @@ pub(crate) fn variable(name: &str) -> Result<Option<String>> {
 }
 
 /// An environment variable that is `1` or `true`, or else `0`, `false` or none.
-fn switch(name: &str) -> Result<bool> {
-    match variable(name)?.as_deref() {
+pub(crate) fn switch(name: &str, text: Option<&str>) -> Result<bool> {
+    match text {
         None | Some("0" | "false") => Ok(false),
         Some("1" | "true") => Ok(true),
         Some(text) => Err(Error::invalid(format!("{name}: expected `1`, `true`, `0` or `false`, got {text:?}"))),

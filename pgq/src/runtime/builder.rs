@@ -37,6 +37,7 @@ pub struct WorkerBuilder<R: Resources> {
     drain: Duration,
     lease: Duration,
     endings: Endings,
+    synchronous_commit: bool,
     prune_schedules: bool,
     tasks_only: bool,
     schedules_only: bool,
@@ -57,6 +58,7 @@ impl<R: Resources> WorkerBuilder<R> {
             drain: DRAIN,
             lease: LEASE,
             endings: Endings::default(),
+            synchronous_commit: false,
             prune_schedules: false,
             tasks_only: false,
             schedules_only: false,
@@ -116,6 +118,14 @@ impl<R: Resources> WorkerBuilder<R> {
     /// 3 s, or every half of their own lease where that is less, and count from no earlier than their own start.
     pub fn lease(mut self, span: Duration) -> Self {
         self.lease = span;
+        self
+    }
+
+    /// Lets its claims and ends wait for the disk, and for standbys, as PostgreSQL's `synchronous_commit` is set for its role: then
+    /// a crash of the server takes none of them back. Otherwise it may forget those of the last moments, whose jobs are claimed,
+    /// or run, once more. What enqueues jobs is as its own connection has it set either way.
+    pub fn synchronous_commit(mut self) -> Self {
+        self.synchronous_commit = true;
         self
     }
 
@@ -265,6 +275,7 @@ impl<R: Resources> WorkerBuilder<R> {
             lease: self.lease,
             endings: self.endings,
             duties,
+            synchronous_commit: self.synchronous_commit,
             prunes_schedules: self.prune_schedules,
             layers: self.layers,
             resources: self.resources,

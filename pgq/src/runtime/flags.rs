@@ -9,7 +9,7 @@ use pgq_core::literal;
 
 use super::builder::{DRAIN, SLOTS};
 use super::heartbeat::{LEASE, check_lease};
-use crate::client::variable;
+use crate::client::{switch, variable};
 use crate::error::{Error, Kind, Result};
 
 pub(super) const HELP: &str = "\
@@ -33,6 +33,9 @@ Options (or the variable in brackets, where there is one):
   --poll-only           rest nothing on a session of the database, so that a pooler in
                         transaction mode may be between: look for new jobs every second
                         [PGQ_POLL_ONLY=1]
+  --synchronous-commit  let claims and ends wait for the disk, as the server has it set, instead of
+                        leaving it to a crash of the server which of the last ones are forgotten
+                        and done again [PGQ_SYNCHRONOUS_COMMIT=1]
   --drain               stop when nothing is left to do, retries included, but what was
                         enqueued for later
   --shutdown-on-listener-failure
@@ -63,6 +66,8 @@ handlers were handed back; 1 ended otherwise; 2 bad flag or variable; 3 no datab
 A database that is full, starts up or only reads is tried for 30s before that is its end,
 and all that may pass for as long as it takes with --restart.";
 
+const SYNCHRONOUS: &str = "PGQ_SYNCHRONOUS_COMMIT";
+
 /// What the flags and variables say.
 #[expect(clippy::struct_excessive_bools, reason = "one for each flag without a value")]
 #[derive(Clone, Debug, PartialEq)]
@@ -79,6 +84,7 @@ pub(super) struct Flags {
     pub(super) drain_timeout: Duration,
     pub(super) lease: Duration,
     pub(super) poll_only: bool,
+    pub(super) synchronous_commit: bool,
     pub(super) drain: bool,
     pub(super) shutdown_on_listener_failure: bool,
     pub(super) restart: bool,
@@ -114,6 +120,7 @@ impl Flags {
             drain_timeout,
             lease,
             poll_only: false,
+            synchronous_commit: switch(SYNCHRONOUS, variable(SYNCHRONOUS)?.as_deref())?,
             drain: false,
             shutdown_on_listener_failure: false,
             restart: false,
@@ -144,6 +151,7 @@ impl Flags {
                     self.blocking_slots = Some(slots_of("--blocking-slots", &text(&mut parser)?)?);
                 }
                 Long("poll-only") => self.poll_only = true,
+                Long("synchronous-commit") => self.synchronous_commit = true,
                 Long("drain") => self.drain = true,
                 Long("shutdown-on-listener-failure") => self.shutdown_on_listener_failure = true,
                 Long("restart") => self.restart = true,
@@ -234,6 +242,17 @@ mod tests {
         assert_eq!(flags.slots, 7);
         flags.parse(lexopt::Parser::from_args(["--slots", "9", "--queues=mail, bulk"])).unwrap();
         assert_eq!((flags.slots, flags.queues), (9, Some(vec!["mail".to_owned(), "bulk".to_owned()])));
+    }
+
+    #[test]
+    fn a_switch_is_a_flag_or_a_variable() {
+        let env = |text: &'static str| Flags::from_env(move |name| Ok((name == SYNCHRONOUS).then(|| text.to_owned())));
+        assert!(env("1").unwrap().synchronous_commit && !env("false").unwrap().synchronous_commit);
+        assert!(
+            parse(&["--synchronous-commit"]).unwrap().synchronous_commit && !parse(&[]).unwrap().synchronous_commit
+        );
+        let message = "PGQ_SYNCHRONOUS_COMMIT: expected `1`, `true`, `0` or `false`, got \"on\"";
+        assert_eq!(env("on").unwrap_err().to_string(), message);
     }
 
     #[test]

@@ -33,6 +33,8 @@ pub(super) struct Plan<R> {
     pub(super) patience: Patience,
     pub(super) outage: Arc<Outage>,
     pub(super) duties: Duties,
+    /// Whether its claims and ends wait for the disk.
+    pub(super) synchronous_commit: bool,
     /// Whether orphaned schedules are deleted.
     pub(super) prunes_schedules: bool,
     /// Kept over sessions.

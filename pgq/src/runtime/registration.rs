@@ -47,6 +47,7 @@ pub(super) fn introduce<R>(plan: &Plan<R>) -> Registration {
         host: host(),
         pid: std::process::id(),
         span: plan.lease,
+        synchronous_commit: plan.synchronous_commit,
         wants: plan.wants.to_vec(),
         tasks: plan.program.iter().map(TaskEntry::declare).collect(),
     }

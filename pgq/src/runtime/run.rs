@@ -178,6 +178,9 @@ fn build<R: Resources>(client: Client, flags: Flags, tasks: Option<Tasks<R>>) ->
     if flags.shutdown_on_listener_failure {
         builder = builder.shutdown_on_listener_failure();
     }
+    if flags.synchronous_commit {
+        builder = builder.synchronous_commit();
+    }
     if flags.prune_schedules {
         builder = builder.prune_schedules();
     }

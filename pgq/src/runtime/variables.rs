@@ -17,6 +17,7 @@ const KNOWN: &[&str] = &[
     "DRAIN_TIMEOUT",
     "LEASE",
     "POLL_ONLY",
+    "SYNCHRONOUS_COMMIT",
     "MAX_PAYLOAD",
 ];
 

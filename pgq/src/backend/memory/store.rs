@@ -212,6 +212,7 @@ mod tests {
             host: String::new(),
             pid: 1,
             span: Duration::from_secs(30),
+            synchronous_commit: false,
             wants: wants.to_vec(),
             tasks: Vec::new(),
         }

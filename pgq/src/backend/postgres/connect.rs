@@ -91,17 +91,13 @@ macro_rules! engine_settings {
             "lock_timeout = '10s'; ",
             "set ",
             $scope,
-            "idle_in_transaction_session_timeout = '60s'; ",
-            "set ",
-            $scope,
-            "synchronous_commit = off",
+            "idle_in_transaction_session_timeout = '60s'",
         )
     };
 }
 
 /// Plans are pinned: a queue is often analysed while it is empty, and the plan that is cached then costs 150 ms a claim
-/// later. A claim under REPEATABLE READ, should that be somebody's default, fails with 40001. A claim or finish that a
-/// crash of the server takes back is claimed or finished again, so neither waits for the disk.
+/// later. A claim under REPEATABLE READ, should that be somebody's default, fails with 40001.
 pub(super) const ENGINE_SETTINGS: &str = engine_settings!("");
 
 /// A beat looks for jobs too, and its plan is cached as long.
@@ -111,17 +107,28 @@ const PULSE_SETTINGS: &str = "set enable_seqscan = off; set enable_bitmapscan = 
 /// The same for a transaction alone, which begins by it.
 const ENGINE_BEGIN: &str = concat!("begin isolation level read committed; ", engine_settings!("local "));
 
+/// A claim or finish that a crash of the server takes back is claimed or finished again, so neither waits for the disk, unless
+/// that is wished.
+const FORGETFUL_SETTINGS: &str = concat!(engine_settings!(""), "; set synchronous_commit = off");
+const FORGETFUL_BEGIN: &str = concat!(
+    "begin isolation level read committed; ",
+    engine_settings!("local "),
+    "; set local synchronous_commit = off"
+);
+
 /// The engine's own connections: one to claim on, one to finish and maintain on.
-pub(super) fn engine_link(like: &Link, lease: Lease) -> Link {
-    own_link(like, lease, 2, ENGINE_SETTINGS)
+pub(super) fn engine_link(like: &Link, lease: Lease, synchronous_commit: bool) -> Link {
+    let (settings, begin) =
+        if synchronous_commit { (ENGINE_SETTINGS, ENGINE_BEGIN) } else { (FORGETFUL_SETTINGS, FORGETFUL_BEGIN) };
+    own_link(like, lease, 2, settings, begin)
 }
 
 /// A connection that lives as long as the worker, with this lease, does.
 pub(super) fn pulse_link(like: &Link, lease: Lease) -> Link {
-    own_link(like, lease, 1, PULSE_SETTINGS)
+    own_link(like, lease, 1, PULSE_SETTINGS, FORGETFUL_BEGIN)
 }
 
-fn own_link(like: &Link, lease: Lease, connections: u32, settings: &'static str) -> Link {
+fn own_link(like: &Link, lease: Lease, connections: u32, settings: &'static str, begin: &'static str) -> Link {
     let pool = PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(CONNECT_TIMEOUT)
@@ -131,7 +138,7 @@ fn own_link(like: &Link, lease: Lease, connections: u32, settings: &'static str)
         .test_before_acquire(false);
     let options = named(like.options(), &worker_name());
     if like.is_poll_only() {
-        return Link::poll_only(pool.connect_lazy_with(options), ENGINE_BEGIN);
+        return Link::poll_only(pool.connect_lazy_with(options), begin);
     }
     let set_up = format!("{settings}; {}", presence(lease));
     let pool = pool.after_connect(move |connection, _| prepare(connection, set_up.clone()));
@@ -178,5 +185,27 @@ fn why_unreachable(error: &sqlx::Error) -> Kind {
         Some(code) if is_passing(&code) => Kind::Crowded,
         Some(_) => Kind::NotAdmitted,
         None => Kind::Unreachable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pgq_testdb::Database;
+
+    use super::super::convert::column;
+    use super::super::namespace::once;
+    use super::*;
+
+    #[tokio::test]
+    async fn claims_and_ends_wait_for_the_disk_where_that_is_wished() {
+        let database = Database::create().await.unwrap();
+        let options = database.options().options([("synchronous_commit", "local")]);
+        let pool = PgPoolOptions::new().connect_lazy_with(options);
+        for like in [Link::direct(pool.clone()), Link::poll_only(pool, "begin")] {
+            for (wished, expected) in [(true, "local"), (false, "off")] {
+                let row = engine_link(&like, Lease(7), wished).row(once("show synchronous_commit")).await.unwrap();
+                assert_eq!(column::<String, _>(&row, 0).unwrap(), expected);
+            }
+        }
     }
 }

@@ -32,6 +32,8 @@ use crate::platform::Clock;
 pub(super) struct PgSession {
     pub(super) lease: Lease,
     links: RwLock<Link>,
+    /// Whether claims and ends wait for the disk.
+    synchronous_commit: bool,
     pub(super) statements: Arc<Statements>,
     pub(super) clock: Clock,
     pub(super) witness: Arc<Witness>,
@@ -54,7 +56,8 @@ impl PgSession {
     pub(super) async fn open(backend: &Postgres, worker: Registration) -> Result<Self> {
         let session = Self {
             lease: worker.lease,
-            links: RwLock::new(engine_link(&backend.link, worker.lease)),
+            links: RwLock::new(engine_link(&backend.link, worker.lease, worker.synchronous_commit)),
+            synchronous_commit: worker.synchronous_commit,
             statements: Arc::clone(&backend.statements),
             clock: backend.clock.clone(),
             witness: Arc::default(),
@@ -276,7 +279,7 @@ impl Work for PgSession {
 
     fn reconnect(&self) {
         let mut links = self.links.write().unwrap_or_else(PoisonError::into_inner);
-        let fresh = engine_link(&links, self.lease);
+        let fresh = engine_link(&links, self.lease, self.synchronous_commit);
         // Nobody waits for those that give no answer to be closed: they are, when their statements are dropped.
         *links = fresh;
     }
