@@ -44,7 +44,7 @@ use crate::error::{Error, Kind, Result};
 /// So many of those who wait at a gate without bounds are counted, and go at once.
 const STEP: u32 = 1_000;
 /// Whoever freezes with gates locked is cut off soon: others wait for them.
-const CUT_OFF: &str = "set local idle_in_transaction_session_timeout = '3s'";
+pub(super) const CUT_OFF: &str = "set local idle_in_transaction_session_timeout = '3s'";
 /// And so long they wait where there is other work to do meanwhile.
 const PATIENCE: &str = "set local idle_in_transaction_session_timeout = '3s'; set local lock_timeout = '200ms'";
 /// The same for who passes: a pass that a crash of the server took back would let another one beside it.

@@ -9,7 +9,7 @@ use sqlx::postgres::PgRow;
 use super::Postgres;
 use super::convert::{column, database, unsigned};
 use super::finish::Holder;
-use super::gates::look_patiently;
+use super::gates::{CUT_OFF, look_patiently};
 use super::limit::{Books, columns, read_bounds, read_measure};
 use crate::Result;
 use crate::backend::{Bounds, LimitInfo, LimitName, LimitShare, parts_of_gate};
@@ -39,7 +39,7 @@ impl Postgres {
     pub(super) async fn bound(&self, name: LimitName, bounds: Option<Bounds>) -> Result<bool> {
         let books = Books { statements: &self.statements, now: self.now() };
         let limits = [name.limit];
-        let mut transaction = self.link.begin().await?;
+        let mut transaction = self.link.begin_with(CUT_OFF).await?;
         books.lock(&mut transaction, None, Some(&limits)).await?;
         let done = match &name.gate {
             Some(gate) => self.bound_gate(&mut transaction, &limits[0], gate, bounds).await?,
