@@ -366,6 +366,8 @@ impl Offer {
                     let pool = &mut pools[*pool];
                     pool.used = self.limits.clock.mark();
                     let is_rate = pool.is_rate();
+                    // A bucket that was full while the claim was on its way has gained nothing meanwhile.
+                    pool.fill(&self.limits.clock);
                     match &mut pool.bucket {
                         Some((bucket, _)) => {
                             bucket.take();
