@@ -1,18 +1,46 @@
-//! What ran when, and whether that was within the limits.
+//! What ran when, by the database's clock.
+//!
+//! Handlers write down when they begin and end. When an attempt was let through is noted by the statement that did that, as of that
+//! instant all holds that is said of a rate: a claim takes tokens that its worker had before, and counts them down after; a pass
+//! is written under the lock of its gate, after the instant that the gate went by, and its transaction began before that.
 
-use std::fmt;
+use std::collections::HashMap;
 
-use pgq::sqlx::{self, PgPool, raw_sql};
+use pgq::sqlx::postgres::PgRow;
+use pgq::sqlx::{self, PgPool, Row as _, raw_sql};
 
-use crate::peaks::{Limit, Peak, peaks};
+use crate::tasks::Version;
 
 const TABLES: &str = "
-    create table run (job bigint not null, epoch bigint not null, task text not null, key text not null, pid int not null,
-                      begun timestamptz not null, ended timestamptz, primary key (job, epoch));
-    create table death (pid int not null, at timestamptz not null)";
-
-/// Starts are written down a little after they were let through, some of them later than others.
-const JITTER: f64 = 0.25;
+    create unlogged table run (job bigint not null, epoch bigint not null, task text not null, key text not null,
+                               pid int not null, begun timestamptz not null, ended timestamptz, primary key (job, epoch));
+    create table process (pid int primary key, version int not null);
+    create table death (pid int primary key, at timestamptz not null);
+    create unlogged table claim (job bigint not null, epoch bigint not null, lease bigint not null, at timestamptz not null);
+    create unlogged table pass (job bigint not null, epoch bigint not null, early timestamptz not null,
+                                late timestamptz not null);
+    create table tenure (lease bigint primary key, pid int not null, declared timestamptz not null, gone timestamptz);
+    create function note_claim() returns trigger language plpgsql as $$
+      begin
+        insert into public.claim values (new.id, new.epoch, new.lease, clock_timestamp());
+        return null;
+      end $$;
+    create trigger note_claim after update on pgq.job for each row
+      when (new.epoch > old.epoch and new.lease is not null) execute function note_claim();
+    create function note_pass() returns trigger language plpgsql as $$
+      begin
+        insert into public.pass values (new.job, new.epoch, transaction_timestamp(), clock_timestamp());
+        return null;
+      end $$;
+    create trigger note_pass after insert or update on pgq.pass for each row execute function note_pass();
+    create function note_tenure() returns trigger language plpgsql as $$
+      begin
+        insert into public.tenure values (new.id, new.pid, clock_timestamp(), new.gone)
+        on conflict (lease) do update set gone = excluded.gone;
+        return null;
+      end $$;
+    create trigger note_tenure after update on pgq.worker for each row
+      when (old.edition is distinct from new.edition or old.gone is distinct from new.gone) execute function note_tenure()";
 
 pub(crate) async fn open(pool: &PgPool) -> anyhow::Result<()> {
     raw_sql(TABLES).execute(pool).await?;
@@ -24,90 +52,79 @@ pub(crate) async fn unfinished(pool: &PgPool) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("select count(*) from pgq.job").fetch_one(pool).await
 }
 
-/// What came of a run.
-#[derive(Debug)]
-pub(crate) struct Findings {
-    attempts: i64,
-    deaths: i64,
-    peaks: Vec<Peak>,
-    pub(crate) violations: Vec<String>,
+/// One attempt. It counts until it has ended, or its process or its lease has.
+pub(crate) struct Attempt {
+    pub(crate) job: i64,
+    pub(crate) epoch: i64,
+    pub(crate) task: String,
+    pub(crate) key: String,
+    pub(crate) pid: i32,
+    pub(crate) version: Version,
+    pub(crate) begun: f64,
+    pub(crate) ended: f64,
+    /// Until its process left it.
+    pub(crate) left: f64,
+    /// Between which instants it was let through.
+    pub(crate) let_through: (f64, f64),
 }
 
-const CONCURRENCY: &[Limit] = &[
-    Limit { what: "narrow", tasks: &["narrow"], most: 3 },
-    Limit { what: "serial", tasks: &["serial"], most: 1 },
-    Limit { what: "tenants, each", tasks: &["tenants"], most: 2 },
-    Limit { what: "accounts, each", tasks: &["accounts"], most: 1 },
-    Limit { what: "print", tasks: &["print"], most: 4 },
-    Limit { what: "press: print and bind", tasks: &["print", "bind"], most: 5 },
-];
-
-/// An attempt whose worker was killed ran until then.
-const SPANS: &str = "
-    select run.task, run.key, run.begun, coalesce(run.ended, death.at) as ended from run left join death using (pid)";
-
-/// Limits of how many in how long: which task's, how many a second for each key, and in one moment.
-const RATES: &[(&str, f64, f64)] = &[("paced", 40.0, 5.0), ("hosts", 10.0, 2.0)];
-
-pub(crate) async fn check(pool: &PgPool) -> anyhow::Result<Findings> {
-    let mut violations = Vec::new();
-    let left = unfinished(pool).await?;
-    if left > 0 {
-        violations.push(format!("{left} jobs were left behind"));
-    }
-    let peaks = peaks(pool, SPANS, CONCURRENCY).await?;
-    violations.extend(peaks.iter().filter_map(Peak::violation));
-    for (task, rate, burst) in RATES {
-        let excess = excess(pool, task, *rate, *burst).await?;
-        if excess > 0 {
-            violations.push(format!("{excess} starts of {task} too many in some window"));
-        }
-    }
-    let overtaken = overtaken(pool).await?;
-    if overtaken > 0 {
-        violations.push(format!("{overtaken} jobs of a serial key were overtaken by later ones"));
-    }
-    let count = async |query: &'static str| sqlx::query_scalar::<_, i64>(query).fetch_one(pool).await;
-    let (attempts, deaths) = (count("select count(*) from run").await?, count("select count(*) from death").await?);
-    Ok(Findings { attempts, deaths, peaks, violations })
+/// The time in which a worker had one lease.
+pub(crate) struct Tenure {
+    pub(crate) version: Version,
+    pub(crate) declared: f64,
+    pub(crate) gone: f64,
 }
 
-/// By how many starts the worst window is beyond `burst + rate * t`.
-async fn excess(pool: &PgPool, task: &str, rate: f64, burst: f64) -> anyhow::Result<i64> {
-    // Between the i-th and the j-th start there are j - i + 1; the bound is linear, so the worst window ends where
-    // `nth - rate * at` has risen most.
-    let query = "
-        with start as (
-          select key, row_number() over (partition by key order by begun) as nth,
-                 extract(epoch from begun - min(begun) over ())::float8 as at
-          from run where task = $1),
-        level as (
-          select key, nth, at, nth - $2 * at as level,
-                 min(nth - 1 - $2 * at) over (partition by key order by nth) as lowest
-          from start)
-        select coalesce(max(ceil(level - lowest - $3 - $2 * $4)), 0)::bigint from level";
-    Ok(sqlx::query_scalar(query).bind(task).bind(rate).bind(burst).bind(JITTER).fetch_one(pool).await?)
+pub(crate) struct Ledger {
+    pub(crate) attempts: Vec<Attempt>,
+    pub(crate) tenures: Vec<Tenure>,
+    /// How often each job's workers died, of those that have ended.
+    pub(crate) crashes: HashMap<i64, i16>,
 }
 
-/// Jobs of one serial key that ran once, and began after a later one that did too: a crash sends a job to the back.
-async fn overtaken(pool: &PgPool) -> anyhow::Result<i64> {
-    let query = "
-        with once as (
-          select job, min(key) as key, min(begun) as begun
-          from run join pgq.history on history.id = run.job and history.crashes = 0
-          where run.task = 'accounts' group by job having count(*) = 1)
-        select count(*)
-        from (select begun, max(begun) over (partition by key order by job rows between unbounded preceding and 1 preceding)
-                as before
-              from once) as ordered
-        where begun < before";
-    Ok(sqlx::query_scalar(query).fetch_one(pool).await?)
-}
+const ATTEMPTS: &str = "
+    select run.job, run.epoch, run.task, run.key, run.pid, process.version, extract(epoch from run.begun)::float8,
+           extract(epoch from coalesce(least(run.ended, death.at, tenure.gone), 'infinity'))::float8,
+           extract(epoch from coalesce(least(run.ended, death.at), 'infinity'))::float8,
+           extract(epoch from coalesce(pass.early, claim.at))::float8,
+           extract(epoch from coalesce(pass.late, claim.at))::float8
+    from run
+    join process using (pid)
+    left join death using (pid)
+    left join claim using (job, epoch)
+    left join tenure using (lease)
+    left join (select job, epoch, min(early) as early, max(late) as late from pass group by job, epoch) as pass using (job, epoch)
+    order by run.begun";
 
-impl fmt::Display for Findings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "  {:<38} {:>9}", "attempts", self.attempts)?;
-        writeln!(f, "  {:<38} {:>9}", "workers killed", self.deaths)?;
-        self.peaks.iter().try_for_each(|peak| write!(f, "{peak}"))
+impl Ledger {
+    pub(crate) async fn read(pool: &PgPool) -> anyhow::Result<Self> {
+        let rows = sqlx::query(ATTEMPTS).fetch_all(pool).await?;
+        let attempts = rows.iter().map(read_attempt).collect::<Result<_, _>>()?;
+        let query = "
+            select process.version, extract(epoch from declared)::float8,
+                   extract(epoch from coalesce(gone, 'infinity'))::float8
+            from tenure join process using (pid)";
+        let tenures = sqlx::query(query).fetch_all(pool).await?.iter().map(read_tenure).collect::<Result<_, _>>()?;
+        let crashes = sqlx::query_as("select id, crashes from pgq.history").fetch_all(pool).await?;
+        Ok(Self { attempts, tenures, crashes: crashes.into_iter().collect() })
     }
+}
+
+fn read_attempt(row: &PgRow) -> Result<Attempt, sqlx::Error> {
+    Ok(Attempt {
+        job: row.try_get(0)?,
+        epoch: row.try_get(1)?,
+        task: row.try_get(2)?,
+        key: row.try_get(3)?,
+        pid: row.try_get(4)?,
+        version: Version::read(row.try_get(5)?),
+        begun: row.try_get(6)?,
+        ended: row.try_get(7)?,
+        left: row.try_get(8)?,
+        let_through: (row.try_get(9)?, row.try_get(10)?),
+    })
+}
+
+fn read_tenure(row: &PgRow) -> Result<Tenure, sqlx::Error> {
+    Ok(Tenure { version: Version::read(row.try_get(0)?), declared: row.try_get(1)?, gone: row.try_get(2)? })
 }

@@ -1,33 +1,54 @@
-//! Eight worker processes, limits on their tasks, and a hand that kills and replaces workers all the while; then the accounts.
+//! Eight worker processes whose tasks have limits, and a hand that kills, stops, ends and replaces them and changes what the limits
+//! allow all the while; then the accounts.
 //!
 //! ```text
-//! cargo run --release --bin fleet -- --seconds 60 --seed 7
+//! cargo run --release --bin fleet -- --quick                    about 45 seconds
+//! cargo run --release --bin fleet -- --seconds 600 --seed 7
 //! ```
 //!
-//! Every attempt is written down when it begins and when it ends, by the database's clock. It ends with 1 where at any moment more
-//! attempts ran than a limit allows, where in any window more began than a rate allows, where jobs of one serial key overtook
-//! each other, or where a job is left behind. An attempt of a worker that was killed ends with its process.
+//! Workers are killed, stopped for shorter or longer than their lease, and told to end; another one takes the place. Meanwhile a
+//! second version of the code is deployed, worker by worker, rolled back, and deployed again: it has other bounds, a limit less, and
+//! a task by another name. An operator sets other bounds, of limits and of single values of their keys, takes limits away, and
+//! clears what was set. Each limit has jobs that wait for it all the time, but for one that is let fill and then run into.
 //!
-//! That it would notice is shown by breaking what it watches: without `for update` in `lock_gates.sql`, or with `for update` taken
-//! out of `lock_limits.sql`, it ends with violations.
+//! Every attempt is written down when it is let through, when it begins and when it ends, by one clock: the database's, which is the
+//! workers' too, as all are on one machine. It ends with 1 where
+//!
+//! - an attempt began with more beside it than a limit allowed then, whose leases and processes lived;
+//! - in any window more were let through than the rate allowed that was in force in it (`check/pace.rs`: without an allowance);
+//! - jobs of a serial key began in another order than they were enqueued in;
+//! - a job ended twice or never, or was given up, or waits though nothing hinders it;
+//! - in the end there are shares, passes or gates of nobody, or a worker that was told to end didn't end well.
+//!
+//! What was in force is known from what was done (`timeline.rs`): with a change the larger of the old and the new for as long as
+//! workers may take to follow, and the new alone from then on. So a change that doesn't get through, or is lost, shows.
 
 #[path = "../asked.rs"]
 mod asked;
+mod check;
+mod crew;
+mod deeds;
+mod director;
 mod ledger;
-#[path = "../peaks.rs"]
-mod peaks;
+mod limits;
+mod report;
 mod tasks;
+mod timeline;
 
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use lexopt::ValueExt as _;
 use pgq::Client;
-use pgq::sqlx::{self, PgPool};
+use pgq::sqlx::PgPool;
 use pgq_testdb::{Options, Server};
 
 use crate::asked::Chance;
+use crate::check::Findings;
+use crate::crew::Crew;
+use crate::deeds::now;
+use crate::director::Director;
+use crate::tasks::{Feed, Version};
 
 /// How many workers there are at a time.
 const WORKERS: usize = 8;
@@ -35,9 +56,10 @@ const WORKERS: usize = 8;
 const STUCK: Duration = Duration::from_mins(2);
 
 const HELP: &str = "\
-Kills and replaces workers whose tasks have limits, and then checks that every limit was kept.
+Kills, stops, ends and deploys workers whose tasks have limits, and changes these, and then checks that every limit was kept.
 
-  --seconds N    for how long, 60 unless named
+  --quick        for 30 seconds; five minutes unless named
+  --seconds N    for so long
   --seed N       what chance does, 1 unless named
 
 It ends with 1 where a limit wasn't kept, or a job is left behind.";
@@ -46,16 +68,19 @@ struct Plan {
     span: Duration,
     seed: u64,
     worker: Option<String>,
+    code: Version,
 }
 
 impl Plan {
     fn read() -> Self {
-        let mut plan = Self { span: Duration::from_mins(1), seed: 1, worker: None };
+        let mut plan = Self { span: Duration::from_mins(5), seed: 1, worker: None, code: Version::First };
         asked::options(HELP, |name, parser| {
             match name {
+                "quick" => plan.span = Duration::from_secs(30),
                 "seconds" => plan.span = Duration::from_secs(parser.value()?.parse()?),
                 "seed" => plan.seed = parser.value()?.parse()?,
                 "worker" => plan.worker = Some(parser.value()?.string()?),
+                "code" => plan.code = Version::read(parser.value()?.parse()?),
                 _ => return Ok(false),
             }
             Ok(true)
@@ -68,45 +93,36 @@ impl Plan {
 async fn main() -> anyhow::Result<()> {
     let plan = Plan::read();
     if let Some(url) = &plan.worker {
-        return tasks::run_worker(url).await;
+        return tasks::run_worker(url, plan.code).await;
     }
-    let findings = run(&plan).await?;
-    print!("{findings}");
+    let begun = now();
+    let (findings, crew) = run(&plan).await?;
+    report::print(&plan, &crew, &findings, begun);
     if findings.violations.is_empty() {
-        println!("every limit was kept");
         return Ok(());
     }
-    println!("VIOLATED: {}", findings.violations.join("; "));
     std::process::exit(1)
 }
 
-async fn run(plan: &Plan) -> anyhow::Result<ledger::Findings> {
+async fn run(plan: &Plan) -> anyhow::Result<(Findings, Crew)> {
     let options = Options::default().fsync(true).setting("max_connections", "200");
     let server = tokio::task::spawn_blocking(|| Server::start(options)).await??;
     let pool = PgPool::connect(&server.url()).await?;
     let client = Client::from_pool(pool.clone())?;
     client.migrate().await?;
     ledger::open(&pool).await?;
-    tasks::enqueue(&client, plan.span).await?;
-    let mut fleet = Fleet {
-        url: server.url(),
-        pool: pool.clone(),
-        workers: Vec::new(),
-        started: 0,
-        chance: Chance::new(plan.seed),
-    };
-    for _ in 0..WORKERS {
-        fleet.start()?;
-    }
-    let until = Instant::now() + plan.span;
-    while Instant::now() < until {
-        let pause = 100 + fleet.chance.draw(400);
-        tokio::time::sleep(Duration::from_millis(pause)).await;
-        fleet.replace_one().await?;
-    }
+    let mut feed = Feed::new(client.clone(), pool.clone());
+    feed.fill(false).await?;
+    let crew = Crew::start(server.url(), pool.clone(), WORKERS).await?;
+    let mut director = Director { crew, feed, chance: Chance::new(plan.seed), client, pool: pool.clone() };
+    director.play(plan.span).await?;
+    director.calm().await?;
+    let calm = director.crew.deeds.settled(now());
     settle(&pool).await;
-    drop(fleet);
-    ledger::check(&pool).await.context("the accounts can't be read")
+    director.crew.send_home().await?;
+    let Director { mut crew, feed, .. } = director;
+    let findings = check::check(&pool, &mut crew, calm, feed.enqueued).await.context("the accounts can't be read")?;
+    Ok((findings, crew))
 }
 
 /// Until nothing is left, or nothing ends any more.
@@ -118,48 +134,6 @@ async fn settle(pool: &PgPool) {
             && now < left
         {
             (left, since) = (now, Instant::now());
-        }
-    }
-}
-
-struct Fleet {
-    url: String,
-    pool: PgPool,
-    workers: Vec<Child>,
-    started: u32,
-    chance: Chance,
-}
-
-impl Fleet {
-    fn start(&mut self) -> anyhow::Result<()> {
-        self.started += 1;
-        let name = self.started.to_string();
-        let mut command = Command::new(std::env::current_exe()?);
-        command.args(["--worker", &self.url]).env(tasks::NAME, &name).stdin(Stdio::null());
-        self.workers.push(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?);
-        Ok(())
-    }
-
-    /// Kills the oldest or another one and notes when, and starts one in its place.
-    async fn replace_one(&mut self) -> anyhow::Result<()> {
-        let place = usize::try_from(self.chance.draw(WORKERS as u64))?;
-        // By the clock that the database goes by too, and before others may know: they may be quicker than this program.
-        let at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs_f64();
-        let mut victim = self.workers.remove(place);
-        let killed = victim.kill();
-        victim.wait()?;
-        killed?;
-        let died = sqlx::query("insert into death (pid, at) values ($1, to_timestamp($2))");
-        died.bind(victim.id().cast_signed()).bind(at).execute(&self.pool).await?;
-        self.start()
-    }
-}
-
-impl Drop for Fleet {
-    fn drop(&mut self) {
-        for worker in &mut self.workers {
-            let _ = worker.kill();
-            let _ = worker.wait();
         }
     }
 }
