@@ -131,6 +131,11 @@ impl Error {
         line.replace('\n', " ")
     }
 
+    /// Whether it passes by itself, as a deadlock, unless a single row that was written brings it about each time.
+    pub(crate) fn may_be_one_rows(&self) -> bool {
+        self.kind() == Kind::Overtaxed && !self.is_away() && !self.code().is_some_and(|code| code.starts_with("53"))
+    }
+
     /// Whether the server said something that passes by itself.
     pub(crate) fn is_passing(&self) -> bool {
         matches!(self.kind(), Kind::Overtaxed | Kind::Crowded)

@@ -79,13 +79,17 @@ async fn a_refusal_that_passes_blames_nobody() {
     }
 }
 
-async fn passing(code: &str) {
-    let (_database, pool, client) = scene().await;
+async fn refuse_by(pool: &PgPool, code: &str) {
     let refuse = format!(
         "create or replace function refuse() returns trigger language plpgsql
          as $$ begin raise exception 'not now' using errcode = '{code}'; end $$"
     );
-    raw_sql(sqlx::AssertSqlSafe(refuse)).execute(&pool).await.unwrap();
+    raw_sql(sqlx::AssertSqlSafe(refuse)).execute(pool).await.unwrap();
+}
+
+async fn passing(code: &str) {
+    let (_database, pool, client) = scene().await;
+    refuse_by(&pool, code).await;
     let ids = ["poison", "well"].map(str::to_owned);
     let ids: Vec<JobId> = act::enqueue_many(&client, ids).await.unwrap().iter().map(pgq::Handle::id).collect();
     let mut worker = stepper::<()>(&client, pgq::tasks![act], ()).await.unwrap();
@@ -94,6 +98,26 @@ async fn passing(code: &str) {
     worker.step().await.unwrap();
     let expected = (vec![State::Retryable, State::Completed], "poison".to_owned());
     assert_eq!(outcome(&client, &ids).await, expected);
+}
+
+#[tokio::test]
+async fn damaged_data_blames_the_job_that_it_is_of() {
+    let (_database, pool, client) = scene().await;
+    refuse_by(&pool, "data_corrupted").await;
+    let (states, said) = run(&client, &["well", "poison", "well"]).await;
+    assert_eq!(states, [State::Completed, State::Retryable, State::Completed]);
+    assert!(said.contains("could not be written"), "{said}");
+}
+
+#[tokio::test]
+async fn what_should_pass_and_never_does_holds_up_none_of_its_batch() {
+    let (_database, pool, client) = scene().await;
+    refuse_by(&pool, "internal_error").await;
+    let hows = ["well", "poison", "well"].map(str::to_owned);
+    let ids: Vec<JobId> = act::enqueue_many(&client, hows).await.unwrap().iter().map(pgq::Handle::id).collect();
+    let mut worker = stepper::<()>(&client, pgq::tasks![act], ()).await.unwrap();
+    while worker.step().await.is_err() {}
+    assert_eq!(outcome(&client, &ids).await.0, [State::Completed, State::Running, State::Completed]);
 }
 
 #[tokio::test]
@@ -170,4 +194,23 @@ async fn an_end_that_was_left_aside_is_written_when_its_worker_stops() {
     sqlx::query("drop trigger refuse_all on pgq.history").execute(&pool).await.unwrap();
     worker.stop().await.unwrap();
     assert_eq!(outcome(&client, &[id]).await.0, [State::Completed]);
+}
+
+#[tokio::test]
+async fn what_is_refused_to_the_last_is_handed_back_when_its_worker_stops() {
+    let (_database, pool, client) = scene().await;
+    raw_sql(REFUSE_ALL).execute(&pool).await.unwrap();
+    let worker = Worker::<()>::builder().client(client.clone()).tasks(pgq::tasks![act]).resources(());
+    let worker = worker.spawn().await.unwrap();
+    let ids = act::enqueue_many(&client, vec!["well".to_owned(); 300]).await.unwrap();
+    let ids: Vec<JobId> = ids.iter().map(pgq::Handle::id).collect();
+    let begun = async {
+        let given = "select last_value from refusals";
+        while sqlx::query_scalar::<_, i64>(given).fetch_one(&pool).await.unwrap() < 1 {}
+    };
+    tokio::time::timeout(Duration::from_secs(20), begun).await.expect("ends are refused");
+    let error = worker.stop().await.unwrap_err();
+    assert!(error.to_string().contains("their jobs will run again"), "{error}");
+    let (states, _) = outcome(&client, &ids).await;
+    assert!(states.iter().all(|state| *state == State::Available), "{states:?}");
 }

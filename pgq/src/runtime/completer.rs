@@ -14,41 +14,50 @@ use pgq_core::{State, Transition};
 use super::engine::Engine;
 use super::service::{Next, Service, Signal};
 use super::write::{Written, write};
-use crate::Result;
 use crate::backend::{Ended, Verdict};
+use crate::error::{Error, Result};
 use crate::platform::{Mark, within};
 
 /// How long to wait for more ends to write with the first one.
 const LINGER: Duration = Duration::from_millis(2);
 /// The most ends of one write.
 const MOST: usize = 1_000;
-/// So many unwritten ends hold up the claimer: what a crash repeats is bounded.
+/// So many unwritten ends, refused ones too, hold up the claimer: what a crash repeats is bounded.
 const FULL: usize = 4 * MOST;
 /// When to look again at rows that somebody had locked.
 const BUSY: Duration = Duration::from_millis(5);
 /// When to try again what the database refuses.
 const ASIDE: Duration = Duration::from_secs(30);
+/// After so many writes in a row that fail by what passes by itself, as a deadlock, it is looked for who is to blame.
+const STUCK: u32 = 6;
 /// How long to wait for a look at jobs, on a connection of the pool that handlers use up.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Ends that are to be written.
 #[derive(Debug)]
 pub(super) struct Outbox {
-    waiting: Mutex<Vec<Ended>>,
+    ends: Mutex<Ends>,
     signal: Signal,
     /// A write got no answer, so part of the next may be written already.
     unanswered: AtomicBool,
 }
 
+#[derive(Debug, Default)]
+struct Ends {
+    waiting: Vec<Ended>,
+    /// What the database refuses, and since when.
+    aside: Vec<(Ended, Mark)>,
+}
+
 impl Outbox {
     pub(super) fn new() -> Self {
-        Self { waiting: Mutex::default(), signal: Signal::new(), unanswered: AtomicBool::new(false) }
+        Self { ends: Mutex::default(), signal: Signal::new(), unanswered: AtomicBool::new(false) }
     }
 
     pub(super) fn push(&self, ended: Ended) {
-        let waiting = self.with(|waiting| {
-            waiting.push(ended);
-            waiting.len()
+        let waiting = self.with(|ends| {
+            ends.waiting.push(ended);
+            ends.waiting.len()
         });
         if waiting == 1 || waiting == MOST {
             self.signal.raise();
@@ -61,26 +70,46 @@ impl Outbox {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.with(|waiting| waiting.len())
+        self.with(|ends| ends.waiting.len())
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.len() >= FULL
+        self.with(|ends| ends.waiting.len() + ends.aside.len() >= FULL)
+    }
+
+    /// Whether the database refuses ends that are still here.
+    pub(super) fn has_refused(&self) -> bool {
+        self.with(|ends| !ends.aside.is_empty())
+    }
+
+    /// What was refused so long ago is tried again.
+    pub(super) fn take_back(&self, ago: Duration) {
+        self.with(|ends| {
+            let (due, aside) =
+                std::mem::take(&mut ends.aside).into_iter().partition(|(_, since)| since.elapsed() >= ago);
+            ends.aside = aside;
+            let due: Vec<(Ended, Mark)> = due;
+            ends.waiting.extend(due.into_iter().map(|(ended, _)| ended));
+        });
+    }
+
+    fn set_aside(&self, refused: Vec<Ended>, now: &Mark) {
+        self.with(|ends| ends.aside.extend(refused.into_iter().map(|ended| (ended, now.clone()))));
     }
 
     fn take(&self) -> Vec<Ended> {
-        self.with(|waiting| match waiting.len() {
+        self.with(|Ends { waiting, .. }| match waiting.len() {
             0..=MOST => std::mem::take(waiting),
             _ => waiting.drain(..MOST).collect(),
         })
     }
 
     fn put_back(&self, ended: impl IntoIterator<Item = Ended>) {
-        self.with(|waiting| waiting.extend(ended));
+        self.with(|ends| ends.waiting.extend(ended));
     }
 
-    fn with<T>(&self, look: impl FnOnce(&mut Vec<Ended>) -> T) -> T {
-        look(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+    fn with<T>(&self, look: impl FnOnce(&mut Ends) -> T) -> T {
+        look(&mut self.ends.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -108,28 +137,13 @@ impl Drop for Taken<'_> {
 pub(super) struct Completer {
     engine: Arc<Engine>,
     lingered: bool,
-    /// What the database refuses, and since when.
-    aside: Vec<(Ended, Mark)>,
-}
-
-/// What is set aside isn't forgotten with who has.
-impl Drop for Completer {
-    fn drop(&mut self) {
-        self.engine.outbox.put_back(std::mem::take(&mut self.aside).into_iter().map(|(ended, _)| ended));
-    }
+    /// How many writes in a row have failed by what passes by itself, and may be the doing of a single end.
+    stuck: u32,
 }
 
 impl Completer {
     pub(super) fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, lingered: false, aside: Vec::new() }
-    }
-
-    /// What the database refuses whatever it says is tried again now and then: it must not hold up the others.
-    fn take_back(&mut self) {
-        let (due, aside) = std::mem::take(&mut self.aside).into_iter().partition(|(_, since)| since.elapsed() >= ASIDE);
-        self.aside = aside;
-        let due: Vec<(Ended, Mark)> = due;
-        self.engine.outbox.put_back(due.into_iter().map(|(ended, _)| ended));
+        Self { engine, lingered: false, stuck: 0 }
     }
 
     /// Writes what waits; how many stay because somebody had them locked.
@@ -138,13 +152,16 @@ impl Completer {
         if taken.ended.is_empty() {
             return Ok(0);
         }
-        let Written { mut answered, refused } = write(&*self.engine.session, taken.ended.clone()).await?;
+        let written = write(&*self.engine.session, taken.ended.clone(), self.stuck >= STUCK).await;
+        let may_be_one = written.as_ref().is_err_and(Error::may_be_one_rows);
+        self.stuck = if may_be_one { self.stuck.saturating_add(1) } else { 0 };
+        let Written { mut answered, refused } = written?;
         self.look_up(&mut answered).await;
         taken.answered();
         // Not after an error: who lingers then forgets how often it failed, and doesn't back off.
         self.lingered = false;
         let count = self.sort_out(answered);
-        self.aside.extend(refused.into_iter().map(|ended| (ended, self.engine.platform.clock.mark())));
+        self.engine.outbox.set_aside(refused, &self.engine.platform.clock.mark());
         Ok(count)
     }
 
@@ -219,10 +236,12 @@ impl Service for Completer {
     }
 
     async fn turn(&mut self) -> Result<Next> {
-        self.take_back();
-        let waiting = self.engine.outbox.len();
+        let outbox = &self.engine.outbox;
+        // It must not hold up the others.
+        outbox.take_back(ASIDE);
+        let waiting = outbox.len();
         if waiting == 0 {
-            return Ok(if self.aside.is_empty() { Next::OnSignal } else { Next::After(ASIDE) });
+            return Ok(if outbox.has_refused() { Next::After(ASIDE) } else { Next::OnSignal });
         }
         if waiting < MOST && !self.lingered {
             self.lingered = true;
@@ -230,5 +249,42 @@ impl Service for Completer {
         }
         let busy = self.flush().await?;
         Ok(if busy > 0 { Next::After(BUSY) } else { Next::Again })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pgq_core::JobId;
+
+    use super::*;
+    use crate::platform::{Clock, ManualClock};
+
+    fn ended() -> Ended {
+        let transition = Transition::Complete;
+        Ended {
+            id: JobId(1),
+            epoch: 1,
+            ran: Duration::ZERO,
+            transition,
+            keep: Duration::ZERO,
+            steps: None,
+            follow_ups: Vec::new(),
+            limit_keys: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn ends_that_are_refused_hold_up_the_claimer_until_they_are_written() {
+        let time = ManualClock::at(pgq_core::Timestamp::EPOCH);
+        let (outbox, clock) = (Outbox::new(), Clock::Manual(time.clone()));
+        outbox.set_aside(vec![ended(); FULL], &clock.mark());
+        assert!(outbox.is_full() && outbox.len() == 0, "none waits to be written");
+        outbox.take_back(ASIDE);
+        assert_eq!(outbox.len(), 0, "it isn't time yet");
+        time.advance(ASIDE);
+        outbox.take_back(ASIDE);
+        assert_eq!(outbox.len(), FULL);
+        outbox.take();
+        assert!(!outbox.is_full());
     }
 }

@@ -42,7 +42,9 @@ use crate::task::Resources;
 /// How long handlers have to end by themselves once their tokens have fired.
 const GRACE: Duration = Duration::from_secs(1);
 /// How long to try to write the last ends.
-const LAST_WRITES: Duration = Duration::from_secs(10);
+const LAST_WRITES: Duration = Duration::from_secs(8);
+/// How long to try to leave, whatever became of them.
+const LEAVE: Duration = Duration::from_secs(3);
 /// How long the program has to take note of the last jobs that were discarded.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -290,23 +292,27 @@ async fn wind_down(engine: &Engine, drain: Duration, stop: &Stopper) {
     let _ = within(GRACE, engine.slots.idle()).await;
 }
 
-/// Writes what is known, and leaves.
+/// Writes what is known, and leaves. What can't be written is handed back.
 async fn last_writes(engine: &Arc<Engine>) -> Result<()> {
     let mut completer = Completer::new(Arc::clone(engine));
+    engine.outbox.take_back(Duration::ZERO);
     let writes = async {
         while engine.outbox.len() > 0 {
             if !matches!(completer.flush().await, Ok(0)) {
                 pause(Duration::from_millis(50)).await;
             }
         }
+    };
+    let all = within(LAST_WRITES, writes).await.is_some() && !engine.outbox.has_refused();
+    let leave = async {
         // A connection that broke shows itself in the statement, and the next one is new.
         while let Err(error) = engine.session.deregister(engine.held.is_empty() && engine.doubts.count() == 0).await {
             tracing::debug!(?error, "this worker can't leave yet");
             pause(Duration::from_millis(50)).await;
         }
-        Ok(())
     };
-    let timed_out =
-        || Err(Error::new(Kind::Interrupted, "the last ends could not be written: their jobs will run again"));
-    within(LAST_WRITES, writes).await.unwrap_or_else(timed_out)
+    match within(LEAVE, leave).await {
+        Some(()) if all => Ok(()),
+        _ => Err(Error::new(Kind::Interrupted, "the last ends could not be written: their jobs will run again")),
+    }
 }

@@ -2,8 +2,9 @@
 //!
 //! A batch that is refused, as by a trigger of the user's that raises, is written in halves, down to the single ends that are
 //! refused alone. Such a one is written once more without what may have been wrong with it, so that it is known what became of
-//! it. What isn't taken even so is left aside for a while. A refusal that passes (a deadlock, a full disk, a server that goes
-//! down) blames nobody: all of it is tried again later.
+//! it. What isn't taken even so is left aside for a while, and where nothing but that is found, the rest of the batch with it.
+//! A refusal that passes (a deadlock, a full disk, a server that goes down) blames nobody: all of it is tried again later. One
+//! that could be the doing of a single end, and doesn't pass, is split as well, and blames nobody either.
 
 use pgq_core::options::Keep;
 use pgq_core::{Failure, FailureKind, Transition};
@@ -19,16 +20,28 @@ pub(super) struct Written {
     pub(super) refused: Vec<Ended>,
 }
 
-pub(super) async fn write(session: &dyn Session, ended: Vec<Ended>) -> Result<Written> {
+/// So many in a row that are refused, and none that isn't: it isn't single ones.
+const HOPELESS: usize = 100;
+
+/// With `stuck`, also what may be the doing of a single end is split.
+pub(super) async fn write(session: &dyn Session, ended: Vec<Ended>, stuck: bool) -> Result<Written> {
     let mut written = Written::default();
     let mut parts = vec![ended];
     while let Some(mut part) = parts.pop() {
+        if written.is_hopeless() {
+            written.refused.append(&mut part);
+            continue;
+        }
         match session.finish(part.clone()).await {
             Ok(verdicts) => written.answered.extend(part.into_iter().zip(verdicts)),
-            Err(error) if !error.is_refusal() => return Err(error),
+            Err(error) if !(error.is_refusal() || stuck && error.may_be_one_rows()) => return Err(error),
             Err(error) => match part.len() {
                 0 => {}
-                1 => written.take_plain(session, part.remove(0), &error).await?,
+                1 if error.is_refusal() => written.take_plain(session, part.remove(0), &error).await?,
+                1 => {
+                    tracing::error!(job = %part[0].id, error = error.in_line(), "how an attempt ended can't be written: it is tried again now and then");
+                    written.refused.append(&mut part);
+                }
                 count => {
                     let rest = part.split_off(count / 2);
                     parts.extend([rest, part]);
@@ -40,6 +53,10 @@ pub(super) async fn write(session: &dyn Session, ended: Vec<Ended>) -> Result<Wr
 }
 
 impl Written {
+    fn is_hopeless(&self) -> bool {
+        self.answered.is_empty() && self.refused.len() >= HOPELESS
+    }
+
     async fn take_plain(&mut self, session: &dyn Session, ended: Ended, error: &Error) -> Result<()> {
         tracing::error!(job = %ended.id, ?error, "the database refused how an attempt ended: it is written without its details");
         let plain = plain(&ended, error);

@@ -89,10 +89,11 @@ pub(crate) fn database(error: sqlx::Error) -> Error {
 
 /// Whether a statement that ended so may well succeed when it is tried again: the connection broke, or a pooler says that its own
 /// did (class 08), rolled back for another's sake (40), short of something (53), an object in use (55), somebody stepped in (57),
-/// the system's own errors (58, XX), a server that only reads for now (25006), a transaction that took too long (25P03, 25P04).
+/// the system's own errors (58, XX, but for damaged data), a server that only reads for now (25006), a transaction that took too long (25P03, 25P04).
 /// Source: PostgreSQL's manual, appendix A.
 pub(super) fn is_passing(code: &str) -> bool {
-    ["08", "25006", "25P03", "25P04", "40", "53", "55", "57", "58", "XX"].iter().any(|class| code.starts_with(class))
+    let passes = ["08", "25006", "25P03", "25P04", "40", "53", "55", "57", "58", "XX"];
+    passes.iter().any(|class| code.starts_with(class)) && !["XX001", "XX002"].contains(&code)
 }
 
 /// A column of a row that one of our own statements returned.
