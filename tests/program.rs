@@ -183,7 +183,7 @@ async fn help_lists_every_flag_and_exit_code() {
 }
 
 /// A job that was put in by hand, because the test has another program's tasks.
-async fn put_in(pool: &pgq::sqlx::PgPool, task: &str) -> pgq::JobId {
+pub(crate) async fn put_in(pool: &pgq::sqlx::PgPool, task: &str) -> pgq::JobId {
     let insert = pgq::sqlx::query(
         "insert into pgq.job (queue, task, rank, run_at, created, lane, max_attempts, codec, payload)
          values ('slow', $1, 0, now(), now(), 0, 20, 0, '\\xc0') returning id",

@@ -8,7 +8,7 @@ use pgq::{Client, Context, JobId, Result, State, Worker};
 use pgq_testdb::{Database, Options, Server};
 use tokio::sync::{Notify, mpsc};
 
-use crate::program::{Running, WORKER, program};
+use crate::program::{Running, WORKER, program, put_in};
 use crate::proxy::Proxy;
 
 /// Short, as an outage has to be longer; long enough to get a beat through on a machine that is busy.
@@ -266,4 +266,38 @@ async fn a_program_tells_once_that_the_database_is_away_and_once_that_it_is_back
     worker.signal("TERM").await;
     let (code, said) = worker.ending().await;
     assert!(code == 0 && !said.contains("away"), "{said}");
+}
+
+#[tokio::test]
+async fn a_program_that_has_nothing_to_write_ends_well_while_its_database_is_away() {
+    let server = Server::start(Options::default()).unwrap();
+    Client::connect(&server.url()).await.unwrap().migrate().await.unwrap();
+    let flags = ["--database-url", &server.url(), "--tasks", "wait", "--drain-timeout", "1s"];
+    let mut worker = Running::start(program(WORKER, &flags).env("TEST_LOG", "1"));
+    worker.says("this worker has begun").await;
+    server.stop().unwrap();
+    worker.says("the database is away").await;
+    let asked = std::time::Instant::now();
+    worker.signal("TERM").await;
+    let (code, said) = worker.ending().await;
+    assert!(code == 0 && said.contains("this worker couldn't say that it leaves"), "{said}");
+    // It takes about five; how busy the machine is counts too.
+    assert!(asked.elapsed() < Duration::from_secs(12), "{:?}: {said}", asked.elapsed());
+}
+
+#[tokio::test]
+async fn a_program_that_can_not_write_an_end_says_so_and_ends_with_1() {
+    let server = Server::start(Options::default()).unwrap();
+    let client = Client::connect(&server.url()).await.unwrap();
+    client.migrate().await.unwrap();
+    let flags = ["--database-url", &server.url(), "--tasks", "wait", "--drain-timeout", "1s"];
+    let mut worker = Running::start(program(WORKER, &flags).env("TEST_LOG", "1"));
+    put_in(client.pool().unwrap(), "wait").await;
+    assert_eq!(worker.line().await, "waiting");
+    server.stop().unwrap();
+    worker.says("the database is away").await;
+    worker.signal("TERM").await;
+    assert_eq!(worker.line().await, "told to end");
+    let (code, said) = worker.ending().await;
+    assert!(code == 1 && said.contains("the last ends could not be written: their jobs will run again"), "{said}");
 }

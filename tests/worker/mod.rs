@@ -12,6 +12,7 @@ mod refusal;
 mod running;
 mod said;
 mod slow;
+mod stopping;
 mod told;
 mod waiting;
 

@@ -18,6 +18,9 @@ use crate::platform::{Clock, Mark};
 /// How often it is told that the database is still away.
 const AGAIN: Duration = Duration::from_secs(30);
 
+/// Errors of another kind that come so soon say the same again.
+const MOMENT: Duration = Duration::from_secs(1);
+
 /// Whether the database is away, as the services of one worker see it. Outlives its sessions, as an outage may.
 #[derive(Debug)]
 pub(super) struct Outage {
@@ -42,6 +45,10 @@ impl Outage {
         Self { clock, away: Mutex::default() }
     }
 
+    pub(super) fn is_on(&self) -> bool {
+        self.with(|away| away.is_some())
+    }
+
     fn with<T>(&self, look: impl FnOnce(&mut Option<Away>) -> T) -> T {
         look(&mut self.away.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -59,12 +66,12 @@ impl Outage {
             away.services.insert(service);
             away.reached = false;
             let other = !away.kinds.contains(&error.kind());
-            let due = other || away.told.elapsed() >= AGAIN;
-            if other {
-                away.kinds.push(error.kind());
-            }
+            let due = first || away.told.elapsed() >= if other { MOMENT } else { AGAIN };
             if due {
                 away.told = now;
+            }
+            if due && other {
+                away.kinds.push(error.kind());
             }
             (first, due.then(|| away.since.elapsed()), Vec::from_iter(away.services.clone()).join(", "))
         });

@@ -42,7 +42,9 @@ use crate::task::Resources;
 /// How long handlers have to end by themselves once their tokens have fired.
 const GRACE: Duration = Duration::from_secs(1);
 /// How long to try to write the last ends.
-const LAST_WRITES: Duration = Duration::from_secs(8);
+const LAST_WRITES: Duration = Duration::from_secs(7);
+/// How long those who write may take for the turn that they are in.
+const LAST_TURN: Duration = Duration::from_secs(3);
 /// How long to try to leave, whatever became of them.
 const LEAVE: Duration = Duration::from_secs(3);
 /// How long the program has to take note of the last jobs that were discarded.
@@ -142,6 +144,7 @@ impl Life {
             () = halt.lost.cancelled() => {}
         }
         halt.drain.cancel();
+        let asked = engine.platform.clock.mark();
         // Each ends after the turn that it is in. A statement that gets no answer must not hold up the end: after the drain
         // period, or a moment after somebody insisted, its service is dropped, and what it may have claimed is handed back
         // with the rest.
@@ -156,11 +159,18 @@ impl Life {
         }
         // Who drains isn't worth waking. If it can't be said, the flag runs out.
         let _ = within(GRACE, engine.session.doze(None)).await;
-        wind_down(&engine, drain, stop).await;
+        wind_down(&engine, drain.saturating_sub(asked.elapsed()), stop).await;
         stop.left_handlers.fetch_or(halt.abort.is_cancelled(), Ordering::SeqCst);
+        // Until then the heartbeat tries, and knows.
+        let away = engine.outage.is_on();
         halt.close.cancel();
-        let _ = within(LAST_WRITES, all(&mut completing)).await;
-        let ended = last_writes(&engine).await;
+        let _ = within(LAST_TURN, all(&mut completing)).await;
+        for service in &completing {
+            service.abort();
+        }
+        // What they were about to write goes back to where it is written from now.
+        let _ = within(GRACE, all(&mut completing)).await;
+        let ended = last_writes(&engine, away).await;
         let _ = within(LAST_WORDS, async {
             let _ = telling.await;
             engine.discards.flush().await;
@@ -180,7 +190,10 @@ impl Life {
 /// Waits until all of them have ended.
 async fn all(services: &mut [JoinHandle<()>]) {
     for service in services {
-        let _ = service.await;
+        // Perhaps it was waited for before, and its end is told once.
+        if !service.is_finished() {
+            let _ = service.await;
+        }
     }
 }
 
@@ -292,8 +305,9 @@ async fn wind_down(engine: &Engine, drain: Duration, stop: &Stopper) {
     let _ = within(GRACE, engine.slots.idle()).await;
 }
 
-/// Writes what is known, and leaves. What can't be written is handed back.
-async fn last_writes(engine: &Arc<Engine>) -> Result<()> {
+/// Writes what is known, and leaves. What can't be written is handed back. That nobody could be told is no failure where nothing is
+/// known to be left.
+async fn last_writes(engine: &Arc<Engine>, away: bool) -> Result<()> {
     let mut completer = Completer::new(Arc::clone(engine));
     engine.outbox.take_back(Duration::ZERO);
     let writes = async {
@@ -304,15 +318,23 @@ async fn last_writes(engine: &Arc<Engine>) -> Result<()> {
         }
     };
     let all = within(LAST_WRITES, writes).await.is_some() && !engine.outbox.has_refused();
-    let leave = async {
-        // A connection that broke shows itself in the statement, and the next one is new.
-        while let Err(error) = engine.session.deregister(engine.held.is_empty() && engine.doubts.count() == 0).await {
-            tracing::debug!(?error, "this worker can't leave yet");
-            pause(Duration::from_millis(50)).await;
-        }
-    };
-    match within(LEAVE, leave).await {
-        Some(()) if all => Ok(()),
-        _ => Err(Error::new(Kind::Interrupted, "the last ends could not be written: their jobs will run again")),
+    let left = !engine.held.is_empty();
+    let idle = !left && engine.doubts.count() == 0;
+    let has_left = within(LEAVE, leave(engine, idle)).await.is_some();
+    if !has_left {
+        tracing::warn!("this worker couldn't say that it leaves: the others will notice when its lease is over");
+    }
+    if all && (has_left || !left && (idle || away)) {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Interrupted, "the last ends could not be written: their jobs will run again"))
+}
+
+/// Hands back what is left, and is known no longer.
+async fn leave(engine: &Engine, idle: bool) {
+    // A connection that broke shows itself in the statement, and the next one is new.
+    while let Err(error) = engine.session.deregister(idle).await {
+        tracing::debug!(error = error.in_line(), "this worker can't leave yet");
+        pause(Duration::from_millis(50)).await;
     }
 }
