@@ -111,6 +111,13 @@ impl Error {
         self.is_unconnected() || self.is_read_only() || self.code().is_some_and(ends)
     }
 
+    /// Whether it only says that somebody waited for too long: for a free connection, or for an answer.
+    pub(crate) fn timed_out(&self) -> bool {
+        let waited = |error: &sqlx::Error| matches!(error, sqlx::Error::PoolTimedOut);
+        let source = self.source().map(|source| source.downcast_ref::<sqlx::Error>().is_some_and(waited));
+        self.kind() == Kind::Unreachable && source.unwrap_or(true)
+    }
+
     /// What the server calls it.
     fn code(&self) -> Option<Cow<'_, str>> {
         let error = self.source().and_then(|error| error.downcast_ref::<sqlx::Error>());

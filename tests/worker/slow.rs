@@ -6,6 +6,7 @@ use pgq::testing::ManualClock;
 use pgq::{Client, Context, Result, Timestamp, Worker};
 use tokio::sync::Semaphore;
 
+use super::faults::{Fault, plan, wayward};
 use crate::log::Log;
 
 /// Blocks its thread for longer than a handler may.
@@ -114,5 +115,27 @@ async fn an_attempt_that_took_too_long_is_named_with_how_long_it_ran() -> Result
     }
     let told = log.about("attempt failed");
     assert!(told[0].contains("kind=timeout") && told[0].contains(" ran=3"), "{told:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_database_is_not_blamed_for_what_a_handler_holds_up() -> Result<()> {
+    let log = Log::default();
+    let _listening = tracing::subscriber::set_default(log.clone());
+    let (client, faults) = wayward()?;
+    hog::enqueue(&client, ()).await?;
+    plan(&faults.finish, &[Fault::Refused]);
+    let worker = Worker::<()>::builder().client(client.clone()).tasks(pgq::tasks![hog]).spawn().await?;
+    while client.jobs().state(pgq::State::Completed).count().await?.jobs == 0 {
+        tokio::task::yield_now().await;
+    }
+    worker.stop().await?;
+    let told = log.about("holds up threads of the runtime");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].contains("service=\"completer\" task=\"hog\" error=") && told[0].contains("pool timed out"),
+        "{told:?}"
+    );
+    assert_eq!(log.about("the database is away"), [""; 0]);
     Ok(())
 }

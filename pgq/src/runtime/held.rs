@@ -144,6 +144,12 @@ impl Held {
         }
     }
 
+    /// The task whose handler holds up a thread of the runtime, or did a moment ago.
+    pub(super) fn held_up(&self) -> Option<&'static str> {
+        let now = self.with(|held| held.values().find(|grip| grip.pace().holds_up()).map(|grip| grip.pace().whose().0));
+        now.or_else(|| self.manners.held_up())
+    }
+
     /// Whether one of them may be about to kill this worker.
     pub(super) fn has_suspect(&self) -> bool {
         self.suspects.load(Ordering::SeqCst) > 0

@@ -45,6 +45,11 @@ impl Outage {
         Self { clock, away: Mutex::default() }
     }
 
+    /// Whether a service got through when it last tried.
+    pub(super) fn reaches(&self, service: &str) -> bool {
+        self.with(|away| away.as_ref().is_none_or(|away| !away.services.contains(service)))
+    }
+
     pub(super) fn is_on(&self) -> bool {
         self.with(|away| away.is_some())
     }

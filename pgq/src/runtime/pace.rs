@@ -24,6 +24,8 @@ use crate::task::Gauge;
 const LONGEST: Duration = Duration::from_secs(1);
 /// After so long it is told of while it lasts.
 const STUCK: Duration = Duration::from_secs(5);
+/// For so long after it held up a thread a handler may be why something else took too long.
+const LATELY: Duration = Duration::from_secs(15);
 /// A task is told of once in so much time.
 const QUIET: Duration = Duration::from_mins(1);
 /// An attempt is told of each time it has run for so long again without progress.
@@ -46,14 +48,29 @@ pub(super) struct Pace {
     manners: Arc<Manners>,
 }
 
-/// When each task was told of.
+/// How the tasks have behaved.
 #[derive(Debug, Default)]
-pub(super) struct Manners(Mutex<HashMap<&'static str, Duration>>);
+pub(super) struct Manners {
+    /// When each was told of.
+    told: Mutex<HashMap<&'static str, Duration>>,
+    /// Which one held up a thread last, and until when.
+    held_up: Mutex<Option<(&'static str, Duration)>>,
+}
 
 impl Manners {
+    /// The task that held up a thread of the runtime a moment ago, if one did.
+    pub(super) fn held_up(&self) -> Option<&'static str> {
+        let held_up = *self.held_up.lock().unwrap_or_else(PoisonError::into_inner);
+        held_up.filter(|(_, until)| uptime().saturating_sub(*until) < LATELY).map(|(task, _)| task)
+    }
+
+    fn note(&self, task: &'static str, until: Duration) {
+        *self.held_up.lock().unwrap_or_else(PoisonError::into_inner) = Some((task, until));
+    }
+
     /// Whether it may be told of again.
     fn allow(&self, task: &'static str, now: Duration) -> bool {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let quiet = told.get(task).is_some_and(|last| now.saturating_sub(*last) < QUIET);
         if !quiet {
             told.insert(task, now);
@@ -89,11 +106,20 @@ impl Pace {
         self.polled.store(0, Ordering::Relaxed);
         let now = uptime();
         let took = now.saturating_sub(since);
+        if took > LONGEST {
+            self.manners.note(self.task, now);
+        }
         if took > LONGEST && self.manners.allow(self.task, now) {
             let Self { job, task, attempt, .. } = self;
             tracing::warn!(%job, task, attempt, ?took, "{HELD_UP}");
         }
         polled
+    }
+
+    /// Whether it holds up its thread now.
+    pub(super) fn holds_up(&self) -> bool {
+        let since = Duration::from_micros(self.polled.load(Ordering::Relaxed));
+        !since.is_zero() && uptime().saturating_sub(since) > LONGEST
     }
 
     /// Looks at it from another thread.

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::engine::Engine;
+use super::heartbeat::Heartbeat;
 use super::outage::Voice;
 use crate::error::{Error, Kind, Result};
 use crate::platform::within;
@@ -61,13 +62,7 @@ pub(super) async fn drive<S: Service>(mut service: S, engine: Arc<Engine>, stop:
                 failures += 1;
                 // Whoever comes back to a server that was away has a lease's time to say so.
                 let pause = backoff(failures, platform.random()).min(engine.lease / 3);
-                if error.is_away() {
-                    voice.lost(&error);
-                } else {
-                    voice.reached();
-                    let error = error.in_line();
-                    tracing::warn!(service = S::NAME, error, ?pause, "a turn failed and will be taken again");
-                }
+                tell_of::<S>(&error, pause, &engine, &mut voice);
                 // Signals don't shorten this: a database that is away isn't helped by haste.
                 tokio::select! {
                     () = platform.clock.sleep(pause) => {}
@@ -89,6 +84,30 @@ pub(super) async fn drive<S: Service>(mut service: S, engine: Arc<Engine>, stop:
                 () = stop.cancelled() => {}
             },
         }
+    }
+}
+
+/// Of a turn that failed and will be taken again. Who waits while handlers hold up the runtime comes too late to look at what he
+/// waited for: the heartbeat, which has a thread of its own, knows better whether the database is away.
+fn tell_of<S: Service>(error: &Error, pause: Duration, engine: &Engine, voice: &mut Voice) {
+    let line = error.in_line();
+    if S::NAME != Heartbeat::NAME
+        && error.timed_out()
+        && engine.outage.reaches(Heartbeat::NAME)
+        && let Some(task) = engine.held.held_up()
+    {
+        tracing::warn!(
+            service = S::NAME,
+            task,
+            error = line,
+            ?pause,
+            "a turn took too long, most likely as a handler of this task holds up threads of the runtime"
+        );
+    } else if error.is_away() {
+        voice.lost(error);
+    } else {
+        voice.reached();
+        tracing::warn!(service = S::NAME, error = line, ?pause, "a turn failed and will be taken again");
     }
 }
 

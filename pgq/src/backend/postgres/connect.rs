@@ -156,6 +156,9 @@ fn prepare(connection: &mut PgConnection, set_up: String) -> BoxFuture<'_, sqlx:
 
 type BoxFuture<'f, T> = Pin<Box<dyn Future<Output = T> + Send + 'f>>;
 
+const IN_USE: &str = "no connection of the pool was free in time, though the server gives one: all are in use, or handlers \
+    that block hold up the runtime";
+
 /// Why a pool has no connection for us. It tries again for as long as it may, and says then that it took too long: one more
 /// try, of ours, tells why.
 pub(super) async fn unconnected(pool: &PgPool, error: sqlx::Error) -> Error {
@@ -165,7 +168,8 @@ pub(super) async fn unconnected(pool: &PgPool, error: sqlx::Error) -> Error {
     let options = pool.connect_options();
     match within(ONE_MORE, options.connect()).await {
         Some(Err(why)) => unreachable(&options, why),
-        _ => database(error),
+        Some(Ok(_)) => Error::new(Kind::Unreachable, IN_USE).because(error),
+        None => database(error),
     }
 }
 
