@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use pgq::sqlx::PgPool;
 use pgq::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use pgq_testdb::Database;
+use pgq_testdb::{Database, Server};
 
 /// Few connections for many clients, so that each soon has somebody else's.
 const CONNECTIONS: u32 = 3;
@@ -34,6 +34,7 @@ auth_type = any
 pool_mode = transaction
 default_pool_size = $3
 max_client_conn = 10000
+server_login_retry = 1
 $PGQ_TEST_PGBOUNCER_SETTINGS
 INI
 start() {
@@ -75,6 +76,11 @@ impl Bouncer {
         Self::start(&database.options())
     }
 
+    /// One before a test's own server.
+    pub(crate) fn before_server(server: &Server) -> Self {
+        Self::start(&server.url().parse().unwrap())
+    }
+
     /// Kills it, and starts it again.
     pub(crate) fn restart(&mut self) {
         self.shell.stdin.as_mut().unwrap().write_all(b"again\n").unwrap();
@@ -102,8 +108,12 @@ impl Bouncer {
 
     /// Many more connections to it than it has to the server.
     pub(crate) fn pool(&self, database: &Database) -> PgPool {
+        self.pool_of(database.name())
+    }
+
+    pub(crate) fn pool_of(&self, database: &str) -> PgPool {
         let options = PgConnectOptions::new_without_pgpass().socket(&self.directory).port(6432);
-        let options = options.username("postgres").database(database.name()).extra_float_digits(None);
+        let options = options.username("postgres").database(database).extra_float_digits(None);
         PgPoolOptions::new().max_connections(10).connect_lazy_with(options)
     }
 }
