@@ -13,7 +13,7 @@
 //! ```
 //!
 //! The date of a beat only says when, between two looks, it was. So a clock that is set makes an asker wrong by no more than
-//! the time between two looks, which is half a lease at most, and who beats is safe from it. What an asker can't have seen doesn't count:
+//! the time between two looks, and by half a lease at most, and who beats is safe from it. What an asker can't have seen doesn't count:
 //!
 //! | What happens | What follows |
 //! |---|---|
@@ -112,7 +112,9 @@ impl Seen {
         let silent = beats.into_iter().map(|beat| {
             let span = match before.remove(&beat.lease) {
                 Some(seen) if seen.beat.at == beat.at => seen.span.saturating_add(passed),
-                _ => now.since(beat.at).min(passed),
+                // Who looks seldom, at one whose lease is short, isn't to take what the clock says for all of it.
+                Some(_) => now.since(beat.at).min(passed).min(beat.span / 2),
+                None => now.since(beat.at).min(passed),
             };
             (beat.lease, Silent { beat, span })
         });
@@ -211,6 +213,17 @@ mod tests {
         watch.time.set(Timestamp::from_micros(3_600_000_000_000));
         assert!(!watch.see_after(SECOND, beat));
         assert_eq!(watch.vigil.next(None), Some(REST));
+    }
+
+    #[test]
+    fn who_has_beaten_since_the_last_look_has_half_a_lease_left_whatever_the_clock_says() {
+        let mut watch = Watch::new();
+        watch.see(watch.time.now(), Duration::ZERO);
+        watch.time.advance(SPAN * 2);
+        let beat = watch.time.now();
+        watch.time.set(Timestamp::from_micros(3_600_000_000_000));
+        assert!(!watch.see(beat, Duration::ZERO));
+        assert_eq!(watch.vigil.next(None), Some(SPAN / 2));
     }
 
     #[test]
