@@ -343,13 +343,13 @@ async fn a_pass_that_is_written_while_lost_ones_are_looked_for_stays() {
     sqlx::query("update pgq.pass set epoch = 0").execute(pool).await.unwrap();
     let mut next = pool.begin().await.unwrap();
     sqlx::query("update pgq.pass set epoch = 1").execute(&mut *next).await.unwrap();
-    let pruning = tokio::spawn({
+    let tidying = tokio::spawn({
         let session = Arc::clone(&session);
-        async move { session.prune(9).await.unwrap() }
+        async move { session.tidy().await.unwrap() }
     });
     until_waits(&world, "and query like '%delete from%'").await;
     next.commit().await.unwrap();
-    pruning.await.unwrap();
+    tidying.await.unwrap();
     let passes: i64 = sqlx::query_scalar("select count(*) from pgq.pass").fetch_one(pool).await.unwrap();
     assert_eq!(passes, 1, "{put:?} runs");
 }

@@ -354,6 +354,10 @@ impl Maintain for Unsteady {
         self.ask().sweep()
     }
 
+    fn tidy(&self) -> Answer<'_, bool> {
+        self.ask().tidy()
+    }
+
     fn expire(&self, step: u32) -> Answer<'_, Vec<Discarded>> {
         self.ask().expire(step)
     }

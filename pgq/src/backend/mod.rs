@@ -203,6 +203,10 @@ pub trait Maintain: Send + Sync {
     /// [`rescue`](Maintain::rescue); how many leases.
     fn sweep(&self) -> Answer<'_, u32>;
 
+    /// Takes away what this session has left behind, and answers whether it is its turn to look for what is old: once a minute over
+    /// the fleet.
+    fn tidy(&self) -> Answer<'_, bool>;
+
     /// Discards up to `step` jobs that nobody has begun in time, and that nobody claims either.
     fn expire(&self, step: u32) -> Answer<'_, Vec<Discarded>>;
 

@@ -130,12 +130,45 @@ impl Service for Sweeper {
 }
 
 /// Discards what nobody began in time, and deletes what has been kept for long enough; orphaned schedules too, where it is to.
-pub(super) struct Pruner(pub(super) Arc<Engine>);
+pub(super) struct Pruner {
+    engine: Arc<Engine>,
+    /// It is this worker's turn, and there is more.
+    more: bool,
+}
 
-/// The time between two looks for what is old.
+/// The time between two looks of one worker; the backend sees to it that the fleet doesn't look more often than that.
 const PRUNE: Duration = Duration::from_mins(1);
 /// For how long the schedules of a worker that has left are kept for the next one: all may be started anew, one after the other.
 const GRACE: Duration = Duration::from_mins(10);
+
+impl Pruner {
+    pub(super) fn new(engine: Arc<Engine>) -> Self {
+        Self { engine, more: false }
+    }
+
+    /// One step, whoever's turn it is.
+    pub(super) async fn step(&mut self) -> Result<Next> {
+        let Engine { session, discards, .. } = &*self.engine;
+        let late = session.expire(STEP).await?;
+        self.more = late.len() >= STEP as usize;
+        for job in late {
+            tracing::error!(job = %job.id, task = job.task, "job discarded: nobody began it in time");
+            discards.tell(job);
+        }
+        self.more |= session.prune(STEP).await?.rows >= u64::from(STEP);
+        Ok(if self.more { Next::Again } else { Next::After(PRUNE) })
+    }
+
+    /// Other workers may have been told otherwise, so each does this that is to.
+    pub(super) async fn prune_schedules(&self) -> Result<()> {
+        if self.engine.prunes_schedules {
+            for schedule in self.engine.session.prune_schedules(GRACE).await? {
+                tracing::info!(schedule, "an orphaned schedule was deleted");
+            }
+        }
+        Ok(())
+    }
+}
 
 impl Service for Pruner {
     const NAME: &'static str = "pruner";
@@ -145,19 +178,10 @@ impl Service for Pruner {
     }
 
     async fn turn(&mut self) -> Result<Next> {
-        let late = self.0.session.expire(STEP).await?;
-        let mut more = late.len() >= STEP as usize;
-        for job in late {
-            tracing::error!(job = %job.id, task = job.task, "job discarded: nobody began it in time");
-            self.0.discards.tell(job);
+        if self.more {
+            return self.step().await;
         }
-        let pruned = self.0.session.prune(STEP).await?;
-        more |= pruned.rows >= u64::from(STEP);
-        if self.0.prunes_schedules && !more {
-            for schedule in self.0.session.prune_schedules(GRACE).await? {
-                tracing::info!(schedule, "an orphaned schedule was deleted");
-            }
-        }
-        Ok(if more { Next::Again } else { Next::After(PRUNE) })
+        self.prune_schedules().await?;
+        if self.engine.session.tidy().await? { self.step().await } else { Ok(Next::After(PRUNE)) }
     }
 }

@@ -11,7 +11,7 @@ use crate::platform::Mark;
 /// The time between two looks at the pools, where notices don't reach this worker.
 const LOOK: Duration = Duration::from_secs(1);
 /// The same where they do: whoever changes something that concerns this worker says so in the transaction that does.
-const BACKSTOP: Duration = Duration::from_secs(5);
+const BACKSTOP: Duration = Duration::from_mins(1);
 /// The time between two looks where this worker knows of no limit, and notices don't reach it. Also between two attempts to put in
 /// what its code says, where something else stands.
 const RARELY: Duration = Duration::from_secs(10);
@@ -35,7 +35,11 @@ impl Sharer {
     }
 
     fn apart(&self) -> Duration {
-        if self.engine.hears() { BACKSTOP } else { LOOK }
+        match self.engine.hears() {
+            true if self.overruled => RARELY,
+            true => BACKSTOP,
+            false => LOOK,
+        }
     }
 
     async fn look(&mut self) -> Result<()> {

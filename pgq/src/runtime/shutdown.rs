@@ -110,7 +110,7 @@ impl Life {
             start(Promoter(Arc::clone(&engine)), &engine, &drain),
             start(Rescuer(Arc::clone(&engine)), &engine, &drain),
             start(Sweeper(Arc::clone(&engine)), &engine, &drain),
-            start(Pruner(Arc::clone(&engine)), &engine, &drain),
+            start(Pruner::new(Arc::clone(&engine)), &engine, &drain),
         ];
         if plan.duties != Duties::Schedules {
             claiming.push(start(Claimer::new(Arc::clone(&engine)), &engine, &drain));

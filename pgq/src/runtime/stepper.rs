@@ -177,7 +177,10 @@ impl Stepper {
     /// # Errors
     /// The database can't be reached.
     pub async fn prune(&mut self) -> Result<()> {
-        while Pruner(Arc::clone(&self.engine)).turn().await? == Next::Again {}
+        let mut pruner = Pruner::new(Arc::clone(&self.engine));
+        self.engine.session.tidy().await?;
+        while pruner.step().await? == Next::Again {}
+        pruner.prune_schedules().await?;
         self.engine.discards.flush().await;
         Ok(())
     }

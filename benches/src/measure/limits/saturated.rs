@@ -15,6 +15,8 @@ use crate::load::{self, App};
 const WORKERS: u32 = 10;
 /// Jobs that wait.
 const BACKLOG: u32 = 1_000;
+/// In which what is done once a minute is done.
+const SPAN: Duration = Duration::from_mins(1);
 /// Until all have found out that there is nothing for them.
 const SETTLES: Duration = Duration::from_secs(3);
 
@@ -45,15 +47,14 @@ async fn statements<T: Task<Args = String>>(bench: &Bench, backlog: u32) -> Resu
     }
     sleep(SETTLES).await;
     let before = Cost::read(&pool).await?;
-    let span = Duration::from_secs(5 * bench.seconds);
-    sleep(span).await;
+    sleep(SPAN).await;
     let after = Cost::read(&pool).await?;
     for worker in fleet {
         worker.stop().await?;
     }
     pool.close().await;
     fresh.drop().await?;
-    let seconds = f64::from(WORKERS) * span.as_secs_f64();
+    let seconds = f64::from(WORKERS) * SPAN.as_secs_f64();
     Ok(before.zip(after).map_or(f64::NAN, |(before, after)| after.since(&before, seconds).statements))
 }
 

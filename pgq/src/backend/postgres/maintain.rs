@@ -19,6 +19,8 @@ use crate::backend::{
 
 /// How often the fleet looks for leases for which no worker answers: that reads all jobs.
 const SWEEP: Duration = Duration::from_mins(1);
+/// How often it looks for what is old.
+const PRUNE: Duration = Duration::from_mins(1);
 
 impl PgSession {
     async fn promote_step(&self, step: u32) -> Result<Promoted> {
@@ -119,9 +121,14 @@ impl PgSession {
         Ok(())
     }
 
+    /// Whether nobody has done it for so long, and it is this worker's now.
+    async fn take_chore(&self, name: &str, apart: Duration) -> Result<bool> {
+        let query = self.statements.take_chore.query().bind(name).bind(micros(apart)).bind(self.now());
+        Ok(!self.engine().rows(query).await?.is_empty())
+    }
+
     async fn sweep_leases(&self) -> Result<u32> {
-        let query = self.statements.take_chore.query().bind("sweep").bind(micros(SWEEP)).bind(self.now());
-        if self.engine().rows(query).await?.is_empty() {
+        if !self.take_chore("sweep", SWEEP).await? {
             return Ok(0);
         }
         let mut transaction = self.begin_scan().await?;
@@ -142,9 +149,15 @@ impl PgSession {
         rows.iter().map(discarded).collect()
     }
 
+    async fn tidy_up(&self) -> Result<bool> {
+        // Passes whose attempts have ended while that couldn't be said: of whoever has stood before no gate there are none.
+        if !self.known_gates(|known| known.is_empty()) {
+            self.leave_lost(true).await?;
+        }
+        self.take_chore("prune", PRUNE).await
+    }
+
     async fn prune_step(&self, step: u32) -> Result<Pruned> {
-        // Passes whose attempts have ended while that couldn't be said.
-        self.leave_lost(true).await?;
         self.engine().run(self.statements.forget_workers.query().bind(self.now())).await?;
         let until = self.pruned_until().map(Instant);
         let query = self.statements.prune.query().bind(i64::from(step)).bind(self.now()).bind(until);
@@ -184,6 +197,10 @@ impl Maintain for PgSession {
 
     fn sweep(&self) -> Answer<'_, u32> {
         Box::pin(self.sweep_leases())
+    }
+
+    fn tidy(&self) -> Answer<'_, bool> {
+        Box::pin(self.tidy_up())
     }
 
     fn expire(&self, step: u32) -> Answer<'_, Vec<Discarded>> {
