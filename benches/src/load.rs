@@ -60,6 +60,13 @@ pub(crate) async fn hog_keyed(_ctx: Context<Meter>, _payload: String) -> Result<
     std::future::pending().await
 }
 
+/// Says that it has begun, and stays.
+#[pgq::task(keep = none)]
+pub(crate) async fn hold(ctx: Context<Meter>, _payload: String) -> Result<(), BoxError> {
+    ctx.count();
+    std::future::pending().await
+}
+
 /// One a second over the fleet.
 #[pgq::task(keep = none, rps = 1)]
 pub(crate) async fn drip(_ctx: Context<Meter>, _payload: String) -> Result<(), BoxError> {

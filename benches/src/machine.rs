@@ -12,6 +12,14 @@ pub fn cpu() -> String {
     format!("{model}, {} cores", available_parallelism().map_or(0, std::num::NonZero::get))
 }
 
+/// The bytes of this process that are in memory; not a number where the system doesn't say it in Linux's way.
+#[must_use]
+pub fn resident_memory() -> f64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
+    kilobytes.and_then(|text| text.parse::<f64>().ok()).map_or(f64::NAN, |kilobytes| kilobytes * 1024.0)
+}
+
 /// How busy the machine was just before, as the kernel says it.
 #[must_use]
 pub fn load_average() -> String {

@@ -46,6 +46,7 @@ measurements! {
     backlog: false,
     shapes: false,
     workers: false,
+    costs: false,
 }
 
 pub(crate) use workers::{URL as WORKER_URL, work};

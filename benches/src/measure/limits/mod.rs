@@ -67,6 +67,11 @@ async fn handover(bench: &Bench) -> Result<Vec<f64>> {
     Ok(waits)
 }
 
+/// Statements of an idle worker in a second.
+pub(super) async fn idle_statements(bench: &Bench) -> Result<f64> {
+    saturated::statements::<load::noop>(bench, 0).await
+}
+
 async fn worker(client: &Client, started: &mpsc::UnboundedSender<Instant>) -> Result<Worker<App>> {
     let app = App { starts: Starts(started.clone()), ..App::silent() };
     Ok(Worker::builder().client(client.clone()).only([baton::NAME]).tasks_only().slots(1).resources(app).spawn().await?)

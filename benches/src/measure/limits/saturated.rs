@@ -34,7 +34,7 @@ pub(super) async fn run(bench: &Bench) -> Result<Section> {
     ))
 }
 
-async fn statements<T: Task<Args = String>>(bench: &Bench, backlog: u32) -> Result<f64> {
+pub(super) async fn statements<T: Task<Args = String>>(bench: &Bench, backlog: u32) -> Result<f64> {
     let fresh = bench.server.fresh().await?;
     let pool = fresh.pool(2).await?;
     let client = client(&pool)?;
