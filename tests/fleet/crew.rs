@@ -1,7 +1,7 @@
 //! The worker processes, and what can be done to them.
 
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use pgq::sqlx::{self, PgPool};
@@ -13,7 +13,7 @@ use crate::tasks::Version;
 /// What asks to end: whoever runs as a worker hears it, and isn't ended by it.
 const TERMINATED: i32 = 15;
 /// Longer than anybody needs to end.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: f64 = 60.0;
 
 /// After so many seconds it is looked what keeps somebody from ending.
 const LONG: f64 = 5.0;
@@ -32,10 +32,19 @@ struct Worker {
     stopped: Option<(f64, Instant)>,
 }
 
+/// Who was told to end.
+struct Leaving {
+    child: Child,
+    told: f64,
+    /// What the server did when that took long.
+    there: Vec<String>,
+}
+
 pub(crate) struct Crew {
     url: String,
     pool: PgPool,
     workers: Vec<Worker>,
+    leaving: Vec<Leaving>,
     pub(crate) deeds: Deeds,
     /// Who was told to end and didn't end well.
     pub(crate) bad: Vec<Violation>,
@@ -43,7 +52,8 @@ pub(crate) struct Crew {
 
 impl Crew {
     pub(crate) async fn start(url: String, pool: PgPool, count: usize) -> anyhow::Result<Self> {
-        let mut crew = Self { url, pool, workers: Vec::new(), deeds: Deeds::default(), bad: Vec::new() };
+        let mut crew =
+            Self { url, pool, workers: Vec::new(), leaving: Vec::new(), deeds: Deeds::default(), bad: Vec::new() };
         for place in 0..count {
             crew.hire(place, Version::First).await?;
         }
@@ -95,35 +105,46 @@ impl Crew {
     /// Told to end, and another one of a version in its place.
     pub(crate) async fn relieve(&mut self, place: usize, next: Version) -> anyhow::Result<()> {
         let worker = self.workers.remove(place);
-        self.dismiss(worker).await?;
+        self.dismiss(worker.child)?;
         self.hire(place, next).await
     }
 
-    async fn dismiss(&mut self, mut worker: Worker) -> anyhow::Result<()> {
-        let (at, until, pid) = (now(), Instant::now() + PATIENCE, worker.child.id());
-        signal(&worker.child, "-TERM")?;
-        let mut there = Vec::new();
-        let status = loop {
-            match worker.child.try_wait()? {
-                Some(status) => break Some(status),
-                None if Instant::now() > until => break None,
-                None => tokio::time::sleep(Duration::from_millis(10)).await,
+    fn dismiss(&mut self, child: Child) -> anyhow::Result<()> {
+        signal(&child, "-TERM")?;
+        self.leaving.push(Leaving { child, told: now(), there: Vec::new() });
+        Ok(())
+    }
+
+    /// Those who were told to end and have.
+    pub(crate) async fn see_off(&mut self) -> anyhow::Result<()> {
+        for mut leaving in std::mem::take(&mut self.leaving) {
+            let status = leaving.child.try_wait()?;
+            let span = now() - leaving.told;
+            if status.is_none() && span < PATIENCE {
+                if leaving.there.is_empty() && span > LONG {
+                    leaving.there = sqlx::query_scalar(SESSIONS).fetch_all(&self.pool).await?;
+                }
+                self.leaving.push(leaving);
+                continue;
             }
-            if there.is_empty() && now() > at + LONG {
-                there = sqlx::query_scalar(SESSIONS).fetch_all(&self.pool).await?;
-            }
-        };
+            self.count_off(leaving, status).await?;
+        }
+        Ok(())
+    }
+
+    async fn count_off(&mut self, mut leaving: Leaving, status: Option<ExitStatus>) -> anyhow::Result<()> {
+        let pid = leaving.child.id();
         // Who is no further than to begin is ended by the signal itself.
         let cut_short = status.is_some_and(|status| status.signal() == Some(TERMINATED));
         if cut_short || status.is_none() {
-            worker.child.kill()?;
-            worker.child.wait()?;
-            self.bury(pid, if cut_short { at } else { now() }).await?;
+            leaving.child.kill()?;
+            leaving.child.wait()?;
+            self.bury(pid, if cut_short { leaving.told } else { now() }).await?;
         }
         let ended = status.map_or_else(|| "not at all".to_owned(), |status| status.to_string());
-        let what = format!("process {pid} was told to end, and did after {:.3} s: {ended}", now() - at);
+        let what = format!("process {pid} was told to end, and did after {:.3} s: {ended}", now() - leaving.told);
         if !cut_short && status.is_none_or(|status| !status.success()) {
-            self.bad.push(Violation { at: now(), what: what.clone(), there });
+            self.bad.push(Violation { at: now(), what: what.clone(), there: leaving.there });
         }
         self.deeds.tell("told to end", what);
         Ok(())
@@ -154,7 +175,11 @@ impl Crew {
     /// Nobody is left.
     pub(crate) async fn send_home(&mut self) -> anyhow::Result<()> {
         while let Some(worker) = self.workers.pop() {
-            self.dismiss(worker).await?;
+            self.dismiss(worker.child)?;
+        }
+        while !self.leaving.is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            self.see_off().await?;
         }
         Ok(())
     }
@@ -167,9 +192,10 @@ fn signal(child: &Child, signal: &str) -> anyhow::Result<()> {
 
 impl Drop for Crew {
     fn drop(&mut self) {
-        for worker in &mut self.workers {
-            let _ = worker.child.kill();
-            let _ = worker.child.wait();
+        let leaving = self.leaving.iter_mut().map(|leaving| &mut leaving.child);
+        for child in self.workers.iter_mut().map(|worker| &mut worker.child).chain(leaving) {
+            let _ = child.kill();
+            let _ = child.wait();
         }
     }
 }

@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use crate::limits::{Bounds, Choice};
+use crate::tasks::LEASE;
 use crate::timeline::FOLLOW;
+
+/// Who is stopped for longer is declared gone, and starts nothing with what it had: a lease, and what others need to see it.
+const LOST: f64 = LEASE.as_secs_f64() + 2.0;
 
 /// By the clock that the database and all workers go by, as they are on one machine: seconds since 1970.
 pub(crate) fn now() -> f64 {
@@ -35,14 +39,20 @@ impl Deeds {
         self.told.push((now(), what));
     }
 
+    /// What else happened that may explain something.
+    pub(crate) fn add(&mut self, told: Vec<(f64, String)>) {
+        self.told.extend(told);
+        self.told.sort_by(|a, b| a.0.total_cmp(&b.0));
+    }
+
     /// By when all workers follow what was done by then: those that were stopped meanwhile, after they go on.
     pub(crate) fn settled(&self, done: f64) -> f64 {
         let mut settled = done + FOLLOW;
-        let mut stops: Vec<_> = self.stops.iter().filter(|(_, on)| *on > done).collect();
+        let mut stops: Vec<_> = self.stops.iter().filter(|(off, on)| on.min(off + LOST) > done).collect();
         stops.sort_by(|a, b| a.0.total_cmp(&b.0));
         for (off, on) in stops {
             if *off < settled {
-                settled = settled.max(on + FOLLOW);
+                settled = settled.max(on.min(off + LOST) + FOLLOW);
             }
         }
         settled

@@ -15,6 +15,8 @@ use crate::tasks::{Feed, Version};
 const HOLD: f64 = 6.0;
 /// Between two waves of jobs: a bucket of twenty fills in it.
 const WAVES: Duration = Duration::from_secs(11);
+/// What the second version calls otherwise.
+const RENAMED: &str = "draft";
 /// For how long it is waited until the workers of a version are gone: longer than a lease.
 const GONE: Duration = Duration::from_secs(20);
 
@@ -35,48 +37,61 @@ impl Director {
         while begun.elapsed() < span {
             tokio::time::sleep(Duration::from_millis(60 + self.chance.draw(300))).await;
             self.crew.go_on(false)?;
+            self.crew.see_off().await?;
             if Instant::now() >= next_wave {
                 next_wave = Instant::now() + WAVES;
                 self.feed.wave().await?;
             }
             if Instant::now() >= next_act {
                 next_act = Instant::now() + act;
-                code = self.turn(code);
+                code = self.turn(code).await?;
             }
             self.act(code).await?;
+            if self.chance.draw(2) == 0 {
+                self.operate().await?;
+            }
             self.feed.fill(code == Version::Second && self.crew.behind(code).len() < 4).await?;
         }
         Ok(())
     }
 
-    fn turn(&mut self, code: Version) -> Version {
-        let next = if code == Version::First { Version::Second } else { Version::First };
-        let what = if next == Version::Second { "deployed" } else { "rolled back" };
+    async fn turn(&mut self, code: Version) -> anyhow::Result<Version> {
+        let (next, what) = match code {
+            Version::First => (Version::Second, "deployed"),
+            Version::Second => (Version::First, "rolled back"),
+        };
+        if next == Version::Second {
+            // What is set of the task that this version calls otherwise has to hold for it under both names.
+            let renamed = CHOICES.iter().find(|choice| choice.of == RENAMED);
+            if let Some(renamed) = renamed {
+                self.set(renamed, renamed.bounds.first().copied()).await?;
+            }
+        }
         self.crew.deeds.tell(what, format!("the second version is {what} from now on"));
-        next
+        Ok(next)
     }
 
     async fn act(&mut self, code: Version) -> anyhow::Result<()> {
         let behind = self.crew.behind(code);
-        if !behind.is_empty() && self.chance.draw(100) < 60 {
+        if !behind.is_empty() && self.chance.draw(100) < 35 {
             let place = self.one_of(&behind);
             return self.replace(place, code).await;
         }
         match self.chance.draw(100) {
-            0..26 => {
+            0..40 => {
                 if let Some(place) = self.anybody() {
                     let version = self.crew.version(place);
                     self.crew.kill(place, version).await?;
                 }
             }
-            26..42 => {
+            40..80 => {
                 if let Some(place) = self.anybody() {
                     let version = self.crew.version(place);
                     self.crew.relieve(place, version).await?;
                 }
             }
-            42..49 => self.stop()?,
-            _ => self.operate().await?,
+            80..86 => self.stop()?,
+            _ => {}
         }
         Ok(())
     }
@@ -100,6 +115,8 @@ impl Director {
         let until = Instant::now() + GONE;
         while Instant::now() < until && sqlx::query_scalar::<_, i64>(left).fetch_one(&self.pool).await? > 0 {
             tokio::time::sleep(Duration::from_millis(50)).await;
+            self.crew.go_on(false)?;
+            self.crew.see_off().await?;
         }
         if let Some(place) = self.anybody() {
             self.crew.relieve(place, Version::First).await?;
@@ -107,14 +124,14 @@ impl Director {
         Ok(())
     }
 
-    /// Shorter than a lease, or longer.
+    /// Shorter than a lease, or for so long that nobody could wait for what he has locked.
     fn stop(&mut self) -> anyhow::Result<()> {
         let awake = self.crew.awake();
         if awake.len() < crate::WORKERS {
             return Ok(());
         }
         let (place, is_long) = (self.one_of(&awake), self.chance.draw(2) == 0);
-        let millis = if is_long { 6_500 + self.chance.draw(2_000) } else { 300 + self.chance.draw(2_000) };
+        let millis = if is_long { 12_000 + self.chance.draw(2_000) } else { 300 + self.chance.draw(2_000) };
         self.crew.stop(place, Duration::from_millis(millis))
     }
 

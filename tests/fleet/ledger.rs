@@ -20,6 +20,23 @@ const TABLES: &str = "
     create unlogged table pass (job bigint not null, epoch bigint not null, early timestamptz not null,
                                 late timestamptz not null);
     create table tenure (lease bigint primary key, pid int not null, declared timestamptz not null, gone timestamptz);
+    create unlogged table change (at timestamptz not null, what text not null);
+    create function note_change() returns trigger language plpgsql as $$
+      begin
+        insert into public.change
+        values (clock_timestamp(),
+                case when tg_op = 'DELETE' then format('%s is gone from the tables', old.name)
+                     else format('%s is now %s at once, a start in %s ns with a burst of %s, declared by %s%s', new.name,
+                                 new.concurrency, new.interval_ns, new.burst, new.edition,
+                                 case when new.overridden
+                                      then format(', set to %s, %s, %s', new.own_concurrency, new.own_interval_ns, new.own_burst)
+                                      end)
+                     end);
+        return null;
+      end $$;
+    create trigger note_change after insert or delete or update of concurrency, interval_ns, burst, edition, overridden,
+                                   own_concurrency, own_interval_ns, own_burst
+      on pgq.limit for each row execute function note_change();
     create function note_claim() returns trigger language plpgsql as $$
       begin
         insert into public.claim values (new.id, new.epoch, new.lease, clock_timestamp());
@@ -78,6 +95,8 @@ pub(crate) struct Tenure {
 pub(crate) struct Ledger {
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) tenures: Vec<Tenure>,
+    /// What became of limits in the tables.
+    pub(crate) changes: Vec<(f64, String)>,
     /// How often each job's workers died, of those that have ended.
     pub(crate) crashes: HashMap<i64, i16>,
 }
@@ -106,7 +125,9 @@ impl Ledger {
             from tenure join process using (pid)";
         let tenures = sqlx::query(query).fetch_all(pool).await?.iter().map(read_tenure).collect::<Result<_, _>>()?;
         let crashes = sqlx::query_as("select id, crashes from pgq.history").fetch_all(pool).await?;
-        Ok(Self { attempts, tenures, crashes: crashes.into_iter().collect() })
+        let changes = "select distinct extract(epoch from at)::float8, what from change order by 1";
+        let changes = sqlx::query_as(changes).fetch_all(pool).await?;
+        Ok(Self { attempts, tenures, changes, crashes: crashes.into_iter().collect() })
     }
 }
 

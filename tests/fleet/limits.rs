@@ -75,6 +75,7 @@ pub(crate) const LIMITS: &[Limit] = &[
     own("narrow", &["narrow"], at_once(3), at_once(5)).named(|| LimitRef::task("narrow")),
     own("serial", &["serial"], at_once(1), at_once(1)).named(|| LimitRef::task("serial")),
     own("freed", &["freed"], at_once(2), NONE).named(|| LimitRef::task("freed")),
+    own("long", &["long"], at_once(3), at_once(2)).named(|| LimitRef::task("long")),
     own("draft", &["draft"], at_once(2), NONE).of(Version::First).named(|| LimitRef::task("draft")),
     own("draft, now called letter", &["draft", "letter"], at_once(2), at_once(2))
         .of(Version::Second)
@@ -118,8 +119,9 @@ const fn choice(of: &'static str, bounds: &'static [Bounds]) -> Choice {
 
 /// What bounds nothing takes a limit away, and what is set or cleared after it brings it back.
 pub(crate) const CHOICES: &[Choice] = &[
-    choice("narrow", &[at_once(1), at_once(8), at_once(0), NONE]),
+    choice("narrow", &[at_once(1), at_once(8), at_once(0), NONE, NONE]),
     choice("serial", &[at_once(0), at_once(2), NONE]),
+    choice("long", &[NONE, at_once(6), NONE, at_once(1)]),
     choice("freed", &[at_once(1), at_once(4)]),
     choice("draft", &[at_once(1), at_once(4), at_once(0)]),
     choice("press: print and bind", &[at_once(2), at_once(8), NONE]),

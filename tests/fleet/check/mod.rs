@@ -56,6 +56,7 @@ pub(crate) async fn check(pool: &PgPool, crew: &mut Crew, calm: f64, enqueued: u
     findings.violations.extend(waits::check(&ledger, calm, &mut findings.approaches));
     findings.violations.extend(rest::check(pool, enqueued).await?);
     findings.violations.append(&mut crew.bad);
+    crew.deeds.add(ledger.changes);
     findings.violations.sort_by(|a, b| a.at.total_cmp(&b.at));
     Ok(findings)
 }

@@ -14,6 +14,9 @@ pub(crate) use feed::Feed;
 /// For how long the workers may be silent: who is killed is seen to be gone before, and who is stopped isn't.
 pub(crate) const LEASE: Duration = Duration::from_secs(5);
 
+/// For how long one that is told to end lets attempts go on: long ones are told to end then.
+const DRAIN: Duration = Duration::from_millis(300);
+
 /// Which code a worker has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Version {
@@ -52,7 +55,10 @@ impl Site {
         let begin = "insert into run (job, epoch, task, key, pid, begun) values ($1, $2, $3, $4, $5, to_timestamp($6))";
         let begin = sqlx::query(begin).bind(ctx.job_id().0).bind(ctx.fence()).bind(ctx.task()).bind(key);
         begin.bind(std::process::id().cast_signed()).bind(at).execute(&self.pool).await?;
-        tokio::time::sleep(Duration::from_millis(span)).await;
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(span)) => {}
+            () = ctx.cancelled() => {}
+        }
         let end = "update run set ended = clock_timestamp() where job = $1 and epoch = $2";
         sqlx::query(end).bind(ctx.job_id().0).bind(ctx.fence()).execute(&self.pool).await?;
         Ok(())
@@ -79,7 +85,7 @@ pub(crate) async fn run_worker(url: &str, version: Version) -> anyhow::Result<()
         Version::First => first::all(),
         Version::Second => second::all(),
     };
-    let worker = Worker::<Site>::builder().client(client).tasks(tasks).slots(10).lease(LEASE);
+    let worker = Worker::<Site>::builder().client(client).tasks(tasks).slots(10).lease(LEASE).drain_timeout(DRAIN);
     worker.spawn().await?.until_terminated().await?;
     Ok(())
 }

@@ -40,6 +40,12 @@ pub(super) async fn bind(ctx: Context<Site>, number: u64) -> Result<(), BoxError
     ctx.run(&ctx, "", span(number)).await
 }
 
+/// Long enough to run on where its limit is taken away, and to count where that comes back.
+#[pgq::task(name = "long", concurrency = 2)]
+pub(super) async fn long(ctx: Context<Site>, number: u64) -> Result<(), BoxError> {
+    ctx.run(&ctx, "", 2_000 + span(number) * 30).await
+}
+
 #[pgq::task(name = "paced", rps = 15, burst = 10)]
 pub(super) async fn paced(ctx: Context<Site>, number: u64) -> Result<(), BoxError> {
     ctx.run(&ctx, "", number % 3).await
@@ -93,7 +99,7 @@ pub(super) async fn values(ctx: Context<Site>, value: u64, number: u64) -> Resul
 
 pub(super) fn all() -> Tasks<Site> {
     pgq::tasks![
-        narrow, serial, freed, letter, local, print, bind, paced, slow, waves, minutely, pack, ship, tenants, accounts,
-        hosts, values
+        narrow, serial, freed, letter, local, long, print, bind, paced, slow, waves, minutely, pack, ship, tenants,
+        accounts, hosts, values
     ]
 }
