@@ -7,7 +7,7 @@ use pgq::testing::stepper;
 use pgq::{Client, Context, JobId, State, Worker};
 use pgq_testdb::Database;
 
-use crate::world::installed;
+use crate::world::{SPAN, World, claim, installed, job};
 
 #[pgq::task(retry = fixed("1h"))]
 async fn act(ctx: Context, how: String) -> Result<(), pgq::BoxError> {
@@ -213,4 +213,35 @@ async fn what_is_refused_to_the_last_is_handed_back_when_its_worker_stops() {
     assert!(error.to_string().contains("their jobs will run again"), "{error}");
     let (states, _) = outcome(&client, &ids).await;
     assert!(states.iter().all(|state| *state == State::Available), "{states:?}");
+}
+
+#[tokio::test]
+async fn a_job_that_can_not_be_freed_holds_up_none_that_its_worker_had() {
+    let world = World::postgres().await;
+    let pool = world.client.pool().unwrap();
+    raw_sql(
+        "create function refuse() returns trigger language plpgsql as $$ begin raise exception 'not here'; end $$;
+         create trigger refuse before insert on pgq.history for each row
+             when (new.headers ? 'accursed') execute function refuse()",
+    )
+    .execute(pool)
+    .await
+    .unwrap();
+    let ids = world.put((0..4).map(|_| job("a")).collect()).await.unwrap();
+    let last = "update pgq.job set headers = '{\"accursed\": \"\"}', max_attempts = 1 where id = $1";
+    sqlx::query(last).bind(ids[1].0).execute(pool).await.unwrap();
+    let (dead, other) = (world.session(&["a"]).await.unwrap(), world.session(&["a"]).await.unwrap());
+    assert_eq!(claim(&dead, &["a"], 4).await.unwrap().len(), 4);
+    world.clock.advance(SPAN * 2);
+    other.attend().await.unwrap().renew().await.unwrap();
+    assert_eq!(other.rescue(1_000).await.unwrap().freed, 3);
+    for (n, id) in ids.iter().enumerate() {
+        let expected = if n == 1 { State::Running } else { State::Available };
+        assert_eq!(world.state(*id).await.unwrap(), expected);
+    }
+    sqlx::query("drop trigger refuse on pgq.history").execute(pool).await.unwrap();
+    assert_eq!(other.rescue(1_000).await.unwrap().freed, 0, "it is left alone for a while");
+    world.clock.advance(Duration::from_mins(1));
+    other.attend().await.unwrap().renew().await.unwrap();
+    assert_eq!(other.rescue(1_000).await.unwrap().discarded.len(), 1);
 }

@@ -72,15 +72,7 @@ impl PgSession {
         if !left {
             return Ok(Rescued { next, ..Rescued::default() });
         }
-        let mut transaction = self.begin_scan().await?;
-        let query = self.statements.free.query().bind(i64::from(step)).bind(self.now());
-        let query = query.bind(i32::from(crash::SUSPECT)).bind(i32::from(crash::MOST)).bind(micros(crash::PAUSE));
-        let freed = query.fetch_all(&mut *transaction).await.map_err(database)?;
-        if freed.is_empty() {
-            let query = self.statements.mark_freed.query().bind(self.now());
-            query.execute(&mut *transaction).await.map_err(database)?;
-        }
-        transaction.commit().await.map_err(database)?;
+        let freed = self.free(step).await?;
         if !freed.is_empty() {
             // They are as old as they were when somebody claimed them.
             self.passed().mark_behind();
@@ -101,6 +93,59 @@ impl PgSession {
             tracing::warn!(?error, "what else workers that are gone had isn't free yet");
         }
         Ok(Rescued { gone, freed: unsigned(freed.len()), lost, discarded, next })
+    }
+
+    /// Frees jobs of workers that are gone. One that the database refuses to free holds up no other.
+    async fn free(&self, step: u32) -> Result<Vec<PgRow>> {
+        match self.free_some(step, None).await {
+            Err(error) if error.is_refusal() => self.free_apart(step).await,
+            freed => freed,
+        }
+    }
+
+    /// In halves, down to the single jobs that are refused. These are left alone for a while.
+    async fn free_apart(&self, step: u32) -> Result<Vec<PgRow>> {
+        let query = self.statements.freeable.query().bind(i64::from(step)).bind(self.refused().ids());
+        let ids = self.engine().rows(query).await?;
+        let ids: Vec<i64> = ids.iter().map(|row| column(row, 0)).collect::<Result<_>>()?;
+        let (mut parts, mut freed) = (vec![ids], Vec::new());
+        while let Some(mut part) = parts.pop() {
+            match self.free_some(step, Some(&part)).await {
+                Ok(rows) => freed.extend(rows),
+                Err(error) if error.is_refusal() && part.len() > 1 => {
+                    let rest = part.split_off(part.len() / 2);
+                    parts.extend([rest, part]);
+                }
+                Err(error) if error.is_refusal() => {
+                    let error = error.in_line();
+                    tracing::error!(
+                        job = part.first(),
+                        error,
+                        "a job whose worker is gone can't be freed: it is tried again now and then"
+                    );
+                    self.refused().add(part);
+                }
+                // What was freed stands, and is told.
+                Err(_) if !freed.is_empty() => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(freed)
+    }
+
+    /// Of these only, if there are any named.
+    async fn free_some(&self, step: u32, only: Option<&[i64]>) -> Result<Vec<PgRow>> {
+        let mut transaction = self.begin_scan().await?;
+        let query = self.statements.free.query().bind(i64::from(step)).bind(self.now());
+        let query = query.bind(i32::from(crash::SUSPECT)).bind(i32::from(crash::MOST)).bind(micros(crash::PAUSE));
+        let query = query.bind(only).bind(self.refused().ids());
+        let freed = query.fetch_all(&mut *transaction).await.map_err(database)?;
+        if freed.is_empty() {
+            let query = self.statements.mark_freed.query().bind(self.now());
+            query.execute(&mut *transaction).await.map_err(database)?;
+        }
+        transaction.commit().await.map_err(database)?;
+        Ok(freed)
     }
 
     /// What workers that are gone had besides their jobs.

@@ -24,6 +24,7 @@ mod plans;
 mod probe;
 mod pulse;
 mod reconcile;
+mod refused;
 mod schedule;
 mod search;
 mod session;

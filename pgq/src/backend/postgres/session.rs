@@ -19,6 +19,7 @@ use super::link::Link;
 use super::namespace::{Statements, fnv1a_64};
 use super::passed::Passed;
 use super::pulse::PgPulse;
+use super::refused::Refused;
 use super::wake::{Call, hash};
 use super::witness::Witness;
 use crate::Result;
@@ -40,6 +41,7 @@ pub(super) struct PgSession {
     /// What this worker has seen of the others' beats.
     pub(super) vigil: Arc<Vigil>,
     passed: Mutex<Passed>,
+    refused: Mutex<Refused>,
     pruned_until: Mutex<Option<Timestamp>>,
     /// Gates that are known to exist.
     gates: Mutex<HashSet<String>>,
@@ -63,6 +65,7 @@ impl PgSession {
             witness: Arc::default(),
             vigil: Arc::new(Vigil::begin(&backend.clock)),
             passed: Mutex::default(),
+            refused: Mutex::new(Refused::new(backend.clock.clone())),
             pruned_until: Mutex::default(),
             gates: Mutex::default(),
             unseen: Mutex::default(),
@@ -188,6 +191,11 @@ impl PgSession {
         let (jobs, parked) = self.pass_gates(jobs).await?;
         let batch = Batch { jobs, again: again || parked, blocked };
         Ok((batch, rows.first().map_or(Ok(0), |row| column(row, 16))?))
+    }
+
+    /// What this worker couldn't free.
+    pub(super) fn refused(&self) -> MutexGuard<'_, Refused> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What this worker's claims have passed. The lock is held for a moment, never across a statement.

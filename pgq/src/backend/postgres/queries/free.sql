@@ -1,6 +1,6 @@
 -- Frees up to $1 jobs of workers that are gone, and notes which crashed; $2 the time. $3 with how many crashes a job is a
 -- suspect, $4 with how many it is discarded, $5 how long a suspect waits at first, in µs. The same decision as in the core,
--- for many at once. A job that stood before its gates had not begun: it bears no blame, and its attempt is refunded.
+-- for many at once. Of the jobs $6 only, unless that is null, and not $7. A job that stood before its gates had not begun: it bears no blame, and its attempt is refunded.
 with found as materialized (
   select job.ctid as tid, job.id, job.lease, concat(worker.host, ':', worker.pid) as holder, begun,
          begun and (job.crashes + 1 >= $4::int or job.attempt >= job.max_attempts) as over,
@@ -23,6 +23,7 @@ with found as materialized (
   where job.lease = any (array(select id from @worker where gone is not null and freed is null))
     -- The scan isn't begun where nobody is gone, which is nearly always.
     and exists (select from @worker where gone is not null and freed is null)
+    and ($6::bigint[] is null or job.id = any ($6)) and job.id <> all ($7::bigint[])
   limit $1::bigint
   for update of job skip locked),
 given as (select coalesce($2::timestamptz, clock_timestamp()) as now),
