@@ -26,14 +26,16 @@
 //! have and that speak of a limit, the one that was seen last. A worker that finds anything else of its tasks, also a limit that
 //! it doesn't know of, puts in what its code says every ten seconds, which counts once the newer ones have left.
 
+mod offer;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::pool::{IDLE, Pool, Room};
+use super::pool::{IDLE, Pool};
 use super::service::Signal;
-use crate::backend::{Ask, Group, Measure, PoolName, PoolView, Portion, Want};
+use crate::backend::{Ask, Measure, PoolName, PoolView, Portion};
 use crate::platform::Clock;
 use crate::task::TaskEntry;
 
@@ -68,16 +70,6 @@ struct State {
     foreign: Vec<PoolName>,
 }
 
-/// What a claim may ask for.
-pub(super) struct Offer {
-    pub(super) wants: Arc<[Want]>,
-    pub(super) groups: Vec<Group>,
-    /// When there is more, where only time is against it.
-    pub(super) due: Option<Duration>,
-    reserved: Vec<(usize, u32)>,
-    limits: Arc<Limits>,
-}
-
 impl Limits {
     /// Those that the tasks declare; others are heard of from the backend.
     pub(super) fn of(tasks: &[TaskEntry], slots: usize, clock: Clock, stir: Signal) -> Self {
@@ -108,40 +100,6 @@ impl Limits {
 
     fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
         look(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// What of these may be claimed now.
-    pub(super) fn offer(self: &Arc<Self>, wants: Arc<[Want]>) -> Offer {
-        let none =
-            |wants| Offer { wants, groups: Vec::new(), due: None, reserved: Vec::new(), limits: Arc::clone(self) };
-        self.with(|state| {
-            if state.pools.is_empty() {
-                return none(wants);
-            }
-            state.pools.iter_mut().for_each(|pool| pool.fill(&self.clock));
-            let mut offer = none(Arc::from([]));
-            let (mut offered, mut members) = (Vec::new(), HashMap::<usize, Vec<usize>>::new());
-            for want in wants.iter() {
-                let Some(cap) = state.cap(want, &mut offer.due) else { continue };
-                if cap > 0 {
-                    for pool in state.of_task.get(&*want.task).into_iter().flatten() {
-                        members.entry(*pool).or_default().push(offered.len());
-                    }
-                }
-                offered.push(Want { cap, ..want.clone() });
-            }
-            for (pool, wants) in members {
-                let Room::Some(room) = state.pools[pool].room() else { continue };
-                let asked = wants.iter().map(|want| offered[*want].cap).fold(0, u32::saturating_add);
-                state.pools[pool].held += asked.min(room);
-                offer.reserved.push((pool, asked.min(room)));
-                if asked > room {
-                    offer.groups.push(Group { wants, room });
-                }
-            }
-            offer.wants = offered.into();
-            offer
-        })
     }
 
     /// Whether attempts of this task are counted while they run.
@@ -328,80 +286,5 @@ impl State {
             }
         }
         any
-    }
-
-    /// How many of a want there is room for; of none, to look only; `None` where looking is idle.
-    fn cap(&mut self, want: &Want, due: &mut Option<Duration>) -> Option<u32> {
-        let mut cap = Some(want.cap);
-        for pool in self.of_task.get(&*want.task).into_iter().flatten() {
-            let pool = &mut self.pools[*pool];
-            match pool.room() {
-                Room::Some(room) => {
-                    pool.tight |= room < want.cap;
-                    cap = cap.map(|cap| cap.min(room));
-                }
-                Room::Elsewhere => cap = cap.map(|_| 0),
-                Room::Later(next) => {
-                    pool.tight = true;
-                    *due = due.iter().chain(&next).min().copied();
-                    cap = None;
-                }
-            }
-        }
-        cap
-    }
-}
-
-impl Offer {
-    /// A claim has won jobs of these tasks, and found others blocked.
-    pub(super) fn won<'t>(self, tasks: impl Iterator<Item = &'t str>, blocked: &[usize]) {
-        let ask = self.limits.with(|state| {
-            let State { pools, of_task, tasks: names, running, .. } = state;
-            let mut ask = false;
-            for task in tasks {
-                if let Some(name) = names.get(task) {
-                    *running.entry(name).or_default() += 1;
-                }
-                for pool in of_task.get(task).into_iter().flatten() {
-                    let pool = &mut pools[*pool];
-                    pool.used = self.limits.clock.mark();
-                    let is_rate = pool.is_rate();
-                    // A bucket that was full while the claim was on its way has gained nothing meanwhile.
-                    pool.fill(&self.limits.clock);
-                    match &mut pool.bucket {
-                        Some((bucket, _)) => {
-                            bucket.take();
-                            pool.served = pool.served.saturating_add(1);
-                            ask |= pool.down_to == Some(0) && pool.turn().is_zero();
-                        }
-                        // A start is past at once, and nothing ends it.
-                        None if is_rate => {}
-                        None => pool.held += 1,
-                    }
-                }
-            }
-            for want in blocked.iter().filter_map(|place| self.wants.get(*place)) {
-                // One after the other, in one order everywhere: nobody waits with what another one waits for.
-                let mut all = of_task.get(&*want.task).into_iter().flatten();
-                if let Some(first) = all.find(|pool| matches!(pools[**pool].room(), Room::Elsewhere)) {
-                    (pools[*first].blocked, ask) = (true, true);
-                }
-            }
-            ask
-        });
-        if ask {
-            self.limits.ask.raise();
-        }
-    }
-}
-
-impl Drop for Offer {
-    fn drop(&mut self) {
-        self.limits.with(|state| {
-            for (pool, count) in &self.reserved {
-                let pool = &mut state.pools[*pool];
-                pool.held = pool.held.saturating_sub(*count);
-            }
-        });
     }
 }
