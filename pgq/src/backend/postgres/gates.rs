@@ -12,6 +12,9 @@
 //!   └───────────────── parked ◀──────────────────── the first of those who wait ─────────────────────┘
 //! ```
 //!
+//! Where a gate lets nobody through, those who come next before it in the same lane are parked with the one who was held up
+//! (`park.rs`), so that a backlog of one key is out of others' way after few claims, however few each may win.
+//!
 //! Whoever has parked somebody looks at the gate once more after the commit, and so does whoever has left it: one of them sees
 //! the other, and nobody is left behind.
 //!
