@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pgq::backend::{Declared, LookFor, Outlook, Pulse, Renewal, Session, Transition, Want};
-use pgq::{Missed, Overlap, Pausable, Priority, Result};
+use pgq::{Missed, Overlap, Pausable, Priority, Result, State};
 
 use crate::world::{SPAN, World, after, claim, end, in_queue, job, want};
 
@@ -201,5 +201,20 @@ pub(crate) async fn a_beat_sees_who_is_silent_and_who_is_gone(world: World) -> R
     assert_eq!(others(&mut pulse).await?, (Some(SPAN), true), "its job isn't free yet");
     while heir.rescue(10).await?.freed > 0 {}
     assert_eq!(others(&mut pulse).await?, (Some(SPAN), false));
+    Ok(())
+}
+
+pub(crate) async fn a_beat_sees_a_wish_to_cancel_that_came_too_late(world: World) -> Result<()> {
+    let id = world.put_one(job("a")).await?;
+    let session = world.session(&["a"]).await?;
+    let mut pulse = session.attend().await?;
+    let won = claim(&session, &["a"], 1).await?;
+    world.client.cancel(id, "enough").await?;
+    assert_eq!(others(&mut pulse).await?, (None, false), "it is told");
+    end(&session, &won[0], Transition::Release).await?;
+    assert_eq!(others(&mut pulse).await?, (None, true));
+    session.rescue(10).await?;
+    assert_eq!(others(&mut pulse).await?, (None, false));
+    assert_eq!(world.state(id).await?, State::Cancelled);
     Ok(())
 }

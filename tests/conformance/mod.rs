@@ -444,7 +444,8 @@ facts! {
         a_beat_sees_when_the_next_job_is_due
         a_beat_sees_that_schedules_have_changed
         a_beat_sees_a_tick_that_waits_for_nothing_any_more
-        a_beat_sees_who_is_silent_and_who_is_gone;
+        a_beat_sees_who_is_silent_and_who_is_gone
+        a_beat_sees_a_wish_to_cancel_that_came_too_late;
     wake:
         a_sleeper_is_woken_by_work_it_can_do
         a_sleeper_is_not_woken_by_work_of_others

@@ -97,10 +97,10 @@ facts! {
 
 async fn an_idle_worker_asks_for_little_more_than_its_beats(scene: Scene) -> Result<()> {
     let asked = scene.faults.asked.load(Ordering::SeqCst);
-    // Two minutes, in which everybody looks for himself once.
+    // Two minutes, in which each service also looks by itself, and what a fleet does once a minute is this one's.
     scene.beats(104).await;
     let asked = scene.faults.asked.load(Ordering::SeqCst) - asked;
-    assert!(asked <= 16, "{asked} besides 104 beats");
+    assert!(asked <= 21, "{asked} besides 104 beats");
     scene.worker.stop().await
 }
 

@@ -195,7 +195,8 @@ pub struct Outlook {
     pub overdue: bool,
     /// How long until the lease of another worker is over, if that gives no sign of life.
     pub lapse: Option<Duration>,
-    /// Somebody was declared gone, and what he held isn't free yet.
+    /// Somebody was declared gone, and what he held isn't free yet; or a wish to cancel came too late for this worker, and is for
+    /// whoever rescues.
     pub lost: bool,
 }
 

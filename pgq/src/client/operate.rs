@@ -10,7 +10,7 @@ use crate::backend::{Cancellation, Deletion, Edited, JobInfo, Pausable, Pause, R
 use crate::error::{Error, Result};
 
 impl Client {
-    /// Cancels a job: a queued one at once, a running one through its token, within a second wherever it runs; `why` is kept
+    /// Cancels a job: a queued one at once, a running one through its token, within about a second wherever it runs; `why` is kept
     /// with the job.
     ///
     /// # Errors

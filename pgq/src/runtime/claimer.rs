@@ -6,7 +6,7 @@
 //! ```text
 //!        jobs                     nothing                      nothing
 //! ┌────▶ claim ──▶ run   awake ───────────▶ say "I sleep" ──▶ claim all ────────▶ wait for a notice,
-//! └────────┘                                 (committed)       │ jobs               at most a second
+//! └────────┘                                 (committed)       │ jobs               a beat that sees one
 //!                          ▲                                   ▼                        │
 //!                          └──────────── after 100 ms of work: say "I'm awake" ◀────────┘
 //! ```
@@ -15,8 +15,9 @@
 //! notifies. The notice can't be missed: LISTEN came first, and the signal's count is noted before the claim. A producer
 //! reads the flag with the very statement that inserts, and only where that took long once more after its commit; what was
 //! in flight when a worker fell asleep is found by another look, [`SETTLED`] later. Notices
-//! that slip through all the same (a stale read in somebody's long transaction, a lost connection) cost a second, the
-//! time between two looks.
+//! that slip through all the same (a stale read in somebody's long transaction, a lost connection) cost about a second, the
+//! time between two beats: these look for what the claimer would claim, and call it (`lookout.rs`). While they don't it looks
+//! by itself each second.
 //!
 //! A claim whose answer was lost may have won jobs that nobody runs, under a lease that lives. So may a server that crashed
 //! and forgot ends which it had acknowledged. After either, before the next claim, what the lease holds and this process

@@ -1,5 +1,6 @@
 //! The heartbeat: the worker's sign of life and its ear, on an OS thread, a runtime and a connection of their own, so that
-//! a handler which blocks the runtime keeps its lease.
+//! a handler which blocks the runtime keeps its lease. With each sign of life it looks for what the other services wait for
+//! (`lookout.rs`): so a worker that rests asks the database once, and not for each of them.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

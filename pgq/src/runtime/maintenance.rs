@@ -1,5 +1,6 @@
 //! What any worker does for all: promote what is due, rescue what was lost, prune what is old. There is no leader, and
-//! none is needed: whoever comes first does the step, and the others find nothing left of it.
+//! none is needed: whoever comes first does the step, and the others find nothing left of it. What there is to promote and to
+//! rescue is seen by beats (`lookout.rs`).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -50,6 +51,8 @@ pub(super) struct Rescuer(pub(super) Arc<Engine>);
 /// The longest time between two looks for workers that are gone while no beat sees others; half a lease, where that is less. When
 /// the lease of one who is silent is over that is known, and then somebody looks.
 const RESCUE: Duration = Duration::from_secs(3);
+/// The same while one does: what whoever died at a rescue has left, but for jobs, is seen by nobody else.
+const LEFT: Duration = Duration::from_secs(30);
 /// A lease is over when more time than it has gone by.
 const MOMENT: Duration = Duration::from_millis(1);
 
@@ -78,7 +81,7 @@ impl Service for Rescuer {
         // Whose lease lasts longer than until the next beat is seen by that.
         let until_next =
             until_next.filter(|next| !self.0.lookout.tells() || *next <= heartbeat::interval(self.0.lease));
-        let rest = self.0.rest(RESCUE.min(self.0.lease / 2));
+        let rest = self.0.rest(RESCUE.min(self.0.lease / 2)).min(LEFT);
         Ok(if more { Next::Again } else { Next::After(until_next.map_or(rest, |next| next.min(rest))) })
     }
 }

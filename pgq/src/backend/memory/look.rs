@@ -15,8 +15,12 @@ impl Store {
             mark: if look_for.schedules { self.mark() } else { 0 },
             overdue: look_for.schedules && self.is_overdue(),
             lapse: None,
-            lost: look_for.lost && self.held.keys().any(|holder| !self.workers.contains_key(holder)),
+            lost: look_for.lost && self.has_lost(),
         }
+    }
+
+    fn has_lost(&self) -> bool {
+        !self.untold.is_empty() || self.held.keys().any(|holder| !self.workers.contains_key(holder))
     }
 
     /// How long until the first job is due or the first gate opens.

@@ -191,10 +191,16 @@ impl PgSession {
 
     /// Takes away what is counted at gates and doesn't run: of workers that are gone, or of this worker what it holds no longer.
     pub(super) async fn leave_lost(&self, of_this: bool) -> Result<()> {
-        let mut transaction = self.begin_scan().await?;
         let query = self.statements.leave_lost.query().bind(of_this.then_some(self.lease.0));
-        let left = query.fetch_all(&mut *transaction).await.map_err(database)?;
-        transaction.commit().await.map_err(database)?;
+        let left = if of_this {
+            // Each minute, and once more where a crash takes it back.
+            self.engine().rows(query).await?
+        } else {
+            let mut transaction = self.begin_scan().await?;
+            let left = query.fetch_all(&mut *transaction).await.map_err(database)?;
+            transaction.commit().await.map_err(database)?;
+            left
+        };
         self.look_at(&gate_names(&left)?).await
     }
 

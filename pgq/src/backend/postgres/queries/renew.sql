@@ -4,7 +4,8 @@
 -- connection ends. Also whose eyes these are, the time, and since when the server has been there.
 -- And what there is to do for who rests: of the queues $3 and tasks $4 whether there is something to claim, with $5 also where that is a
 -- suspect, a job of $6 crashes or more; with $7 when something is due, with $8 whether the schedules have changed or a tick waits
--- for nothing any more, with $9 whether somebody is gone and what he held isn't free. What isn't asked for isn't read.
+-- for nothing any more, with $9 whether somebody is gone and what he
+-- held isn't free, or a wish to cancel has found nothing that runs. What isn't asked for isn't read.
 with beat as (
   update @worker set beat = coalesce($2::timestamptz, clock_timestamp()) where id = $1::bigint and gone is null
   returning id),
@@ -51,7 +52,12 @@ outlook as materialized (
            select from @schedule as schedule
            where schedule.waiting is not null and schedule.paused is null
              and not coalesce((select job.lane <> 3 from @job as job where job.id = schedule.job), false)) as overdue,
-         $9::boolean and exists (select from @worker where gone is not null and freed is null) as lost,
+         $9::boolean
+         and (exists (select from @worker where gone is not null and freed is null)
+              or exists (
+                select from @signal as signal
+                where signal.worker = $1
+                  and (select id from @job where id = signal.job and lease = $1 and epoch = signal.epoch) is null)) as lost,
          (select now from given) as now)
 select exists (select from beat) as alive, told.job, told.epoch, told.why, null::bigint as lease, null::timestamptz as beat,
        null::boolean as held, pg_backend_pid() as eyes, null::bigint as span, ready, due, mark, overdue, lost, now,
