@@ -25,6 +25,12 @@ create table @sleeper (
   wants int[] not null
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 
+-- Workers of whose claims the server has forgotten none. Unlogged, so that a crash empties it, and that a standby begins without,
+-- for then it may have forgotten what was committed without waiting for the disk. A restart in good order forgets nothing.
+create unlogged table @remembered (
+  worker bigint primary key
+);
+
 -- What a worker is told about a job that it runs: that it is cancelled. It reads this with its next beat.
 create table @signal (
   worker bigint not null,

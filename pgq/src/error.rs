@@ -101,7 +101,14 @@ impl Error {
 
     /// Whether the session only reads. It may go on to when others may write again: so it was when it began.
     pub(crate) fn is_read_only(&self) -> bool {
-        self.code().is_some_and(|code| code == "25006")
+        self.code().is_some_and(|code| code == "25006") || self.is_of_a_standby()
+    }
+
+    /// A standby refuses a table that isn't in the log before it says that it only reads, by a code (0A000) that others have too:
+    /// it is known by where it comes from.
+    fn is_of_a_standby(&self) -> bool {
+        let error = self.database().and_then(|error| error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>());
+        error.is_some_and(|error| error.code() == "0A000" && error.routine() == Some("get_relation_info"))
     }
 
     /// Whether there is no working with the database, for anybody: it can't be reached, lets nobody in, ends (57P01 and the
@@ -120,8 +127,12 @@ impl Error {
 
     /// What the server calls it.
     fn code(&self) -> Option<Cow<'_, str>> {
+        self.database().and_then(sqlx::error::DatabaseError::code)
+    }
+
+    fn database(&self) -> Option<&dyn sqlx::error::DatabaseError> {
         let error = self.source().and_then(|error| error.downcast_ref::<sqlx::Error>());
-        error.and_then(sqlx::Error::as_database_error).and_then(sqlx::error::DatabaseError::code)
+        error.and_then(sqlx::Error::as_database_error)
     }
 
     /// The message and its causes on one line, for a log. What a cause only says again is left out.

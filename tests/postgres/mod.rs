@@ -3,6 +3,7 @@
 mod cancelled;
 mod claims;
 mod clocks;
+mod crash;
 mod crowded;
 mod evidence;
 mod locks;

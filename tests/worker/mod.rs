@@ -14,6 +14,7 @@ mod said;
 mod slow;
 mod stopping;
 mod told;
+mod twice;
 mod waiting;
 
 /// Makes a test of every fact for each backend, but for those about who hears of new jobs.

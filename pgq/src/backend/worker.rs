@@ -118,6 +118,9 @@ pub struct Batch {
     pub again: bool,
     /// The wants, by their place, of which nothing was wanted and there is something.
     pub blocked: Vec<usize>,
+    /// Nothing could be won: the backend may have forgotten claims of this lease, so what it holds and what its worker knows
+    /// of have to be brought together first.
+    pub forgetful: bool,
 }
 
 /// An attempt that ended, and what becomes of its job.
@@ -181,6 +184,7 @@ pub struct LookFor {
 }
 
 /// What a beat saw of that.
+#[expect(clippy::struct_excessive_bools, reason = "they are a set: any of them may be")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outlook {
     /// There may be something to claim. Of what is paused nothing is.
@@ -198,12 +202,22 @@ pub struct Outlook {
     /// Somebody was declared gone, and what he held isn't free yet; or a wish to cancel came too late for this worker, and is for
     /// whoever rescues.
     pub lost: bool,
+    /// The backend may have forgotten claims of this worker since it was last made sure of what it holds, as after a crash.
+    pub forgetful: bool,
 }
 
 impl Outlook {
     /// Of nothing that was looked for.
-    pub const NOTHING: Self =
-        Self { ready: false, due: None, now: Timestamp::EPOCH, mark: 0, overdue: false, lapse: None, lost: false };
+    pub const NOTHING: Self = Self {
+        ready: false,
+        due: None,
+        now: Timestamp::EPOCH,
+        mark: 0,
+        overdue: false,
+        lapse: None,
+        lost: false,
+        forgetful: false,
+    };
 }
 
 /// What a look for other workers came to.

@@ -20,8 +20,9 @@
 //! by itself each second.
 //!
 //! A claim whose answer was lost may have won jobs that nobody runs, under a lease that lives. So may a server that crashed
-//! and forgot ends which it had acknowledged. After either, before the next claim, what the lease holds and this process
-//! doesn't know of is handed back. So is what a claim won whose answer came when the lease was in doubt (`tenure.rs`).
+//! and forgot ends which it had acknowledged; one that forgot claims may give their jobs to others. Each beat asks whether it
+//! may have, and a claim wins nothing where it may. After either, before the next claim, what the lease holds and this process
+//! doesn't know of is handed back, and attempts whose claims aren't there any more are told so. So is what a claim won whose answer came when the lease was in doubt (`tenure.rs`).
 //!
 //! When the worker dies asleep, its flag runs out after [`DOZE`]; when the producer dies between its commit and the
 //! notice, the next look finds the job; when the flag can't be written, the turn fails and is taken again.
@@ -92,6 +93,10 @@ impl Claimer {
         // Until the answer is there, also where nobody waits for it any more.
         self.engine.doubts.raise();
         let batch = self.engine.session.claim(claim).await?;
+        if batch.forgetful {
+            self.settle_doubts().await?;
+            return Ok(Some(Batch { again: true, ..Batch::default() }));
+        }
         if self.engine.tenure.is_doubtful() {
             // The answer came late, or the machine was suspended: before the next claim it is handed back.
             return Ok(None);
@@ -182,6 +187,10 @@ impl Service for Claimer {
     }
 
     async fn turn(&mut self) -> Result<Next> {
+        if !self.engine.tenure.is_doubtful() {
+            // Also where there is no room: whose claim was forgotten has to hear of it.
+            self.settle_doubts().await?;
+        }
         if let Some(wait) = self.wait_for_room() {
             if self.engine.slots.free() == 0 {
                 // A full worker would sleep through what it is woken for.

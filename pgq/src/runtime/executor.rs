@@ -23,12 +23,21 @@ use crate::{Tx, platform};
 /// How long a handler has to end by itself once it is to end.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Starts the jobs that a claim won, each in a slot.
-pub(super) fn start(engine: &Arc<Engine>, jobs: Vec<Claimed>) {
+/// Starts the jobs that a claim won, each in a slot; how many.
+pub(super) fn start(engine: &Arc<Engine>, jobs: Vec<Claimed>) -> usize {
     engine.slots.take(jobs.len());
+    let mut started = 0;
     for job in jobs {
-        platform::spawn(Running::new(engine, job).finish());
+        let (id, task, epoch) = (job.id, job.task.clone(), job.epoch);
+        if let Some(running) = Running::new(engine, job) {
+            platform::spawn(running.finish());
+            started += 1;
+        } else {
+            tracing::warn!(job = %id, task, epoch, "this claim was won before and isn't run twice");
+            engine.make_room(&task);
+        }
     }
+    started
 }
 
 struct Running {
@@ -44,14 +53,15 @@ struct Running {
 }
 
 impl Running {
-    fn new(engine: &Arc<Engine>, job: Claimed) -> Self {
+    /// `None` where this claim of the job runs already.
+    fn new(engine: &Arc<Engine>, job: Claimed) -> Option<Self> {
         let task = engine.tasks.get(job.task.as_str()).cloned();
         let (name, blocks) = task.as_ref().map_or(("", false), |task| (task.entry.name, task.entry.blocking));
         let started = engine.platform.clock.now();
-        let grip = engine.held.add(&job, name, started);
+        let grip = engine.held.add(&job, name, started)?;
         let is_counted = task.as_ref().is_some_and(|task| is_counted(&task.entry.options));
         grip.alone().store(is_counted || engine.limits.counts(&job.task), Ordering::SeqCst);
-        Self {
+        Some(Self {
             place: if blocks { engine.blocking.reserve() } else { None },
             grip,
             started,
@@ -60,7 +70,7 @@ impl Running {
             engine: Arc::clone(engine),
             job,
             task,
-        }
+        })
     }
 
     async fn finish(mut self) {

@@ -41,13 +41,8 @@ pub(super) fn interval(lease: Duration) -> Duration {
     (lease / BEATS).min(LOOK)
 }
 
-/// How often a worker that can't tell whether the server was away makes sure of what it holds.
-const SURE: Duration = Duration::from_mins(1);
-
 pub(super) struct Heartbeat {
     engine: Arc<Engine>,
-    /// When it was last made sure of what is held.
-    sure: Mark,
     pulse: Option<Box<dyn Pulse>>,
     last: Option<Mark>,
     /// Another worker was there and isn't now.
@@ -59,8 +54,7 @@ pub(super) struct Heartbeat {
 
 impl Heartbeat {
     pub(super) fn new(engine: Arc<Engine>, must_hear: bool) -> Self {
-        let sure = engine.platform.clock.mark();
-        Self { engine, sure, pulse: None, last: None, missing: false, must_hear, signal: Signal::new() }
+        Self { engine, pulse: None, last: None, missing: false, must_hear, signal: Signal::new() }
     }
 
     async fn open(&mut self) -> Result<()> {
@@ -71,7 +65,6 @@ impl Heartbeat {
             // We had been connected: perhaps the server has crashed meanwhile, and forgotten what it didn't have on disk.
             self.engine.doubts.raise();
         }
-        self.sure = self.engine.platform.clock.mark();
         // What came while nobody listened notified nobody.
         self.pass_on(Notice::ALL);
         // At once, so that others know that it was there should it end the next moment, and it knows them.
@@ -133,6 +126,10 @@ impl Heartbeat {
                 for cancelled in &cancelled {
                     self.engine.held.cancel(cancelled);
                 }
+                if seen.forgetful {
+                    self.engine.doubts.raise();
+                    self.engine.stir.raise();
+                }
             }
             Renewal::Gone if self.engine.halt.close.is_cancelled() => {}
             Renewal::Gone => {
@@ -141,15 +138,6 @@ impl Heartbeat {
             }
         }
         Ok(())
-    }
-
-    /// A pooler hides that the server has crashed, and with that what it has forgotten.
-    fn make_sure(&mut self) {
-        let hears = self.pulse.as_ref().is_some_and(|pulse| pulse.hears());
-        if !hears && self.sure.elapsed() >= SURE {
-            self.sure = self.engine.platform.clock.mark();
-            self.engine.doubts.raise();
-        }
     }
 
     async fn watch(&mut self) -> Result<()> {
@@ -178,7 +166,6 @@ impl Heartbeat {
             notice = pulse.notice() => notice?,
             () = self.engine.platform.clock.sleep(rest) => {
                 self.beat_and_look().await?;
-                self.make_sure();
                 return self.watch().await;
             }
         };

@@ -1,6 +1,7 @@
 //! The jobs of this worker, from their claim until the backend has answered for their end.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -13,7 +14,7 @@ use crate::task::Gauge;
 
 #[derive(Debug, Default)]
 pub(super) struct Held {
-    claims: Mutex<HashMap<(JobId, u32), Grip>>,
+    claims: Mutex<BTreeMap<(JobId, u32), Grip>>,
     suspects: AtomicUsize,
     manners: Arc<Manners>,
 }
@@ -82,17 +83,29 @@ impl Grip {
 }
 
 impl Held {
-    /// Takes note of a job of a task that was claimed.
-    pub(super) fn add(&self, job: &Claimed, task: &'static str, now: Timestamp) -> Grip {
+    /// Takes note of a job of a task that was claimed, unless this very claim of it is held already: then it is won again by who
+    /// runs it. Who holds an earlier claim is told that it is no longer his.
+    pub(super) fn add(&self, job: &Claimed, task: &'static str, now: Timestamp) -> Option<Grip> {
         let gauge = Arc::default();
         let pace = Pace::new(job.id, task, job.attempt, now, &gauge, &self.manners);
         let (why, suspect, ticked) = (OnceLock::new(), job.is_suspect(), job.tick.is_some());
         let (cancelled, doubted, alone) = (CancellationToken::new(), CancellationToken::new(), Arc::default());
         let lost = AtomicBool::new(false);
         let grip = Grip(Arc::new(Inner { why, cancelled, doubted, lost, alone, gauge, suspect, ticked, pace }));
+        let earlier: Vec<Grip> = self.with(|held| {
+            let claims = held.range((job.id, 0)..=(job.id, u32::MAX));
+            let earlier = claims.filter(|(claim, _)| claim.1 != job.epoch).map(|(_, grip)| grip.clone()).collect();
+            match held.entry((job.id, job.epoch)) {
+                Entry::Occupied(_) => None,
+                Entry::Vacant(free) => {
+                    free.insert(grip.clone());
+                    Some(earlier)
+                }
+            }
+        })?;
+        earlier.iter().for_each(Grip::lose);
         self.suspects.fetch_add(suspect.into(), Ordering::SeqCst);
-        self.with(|held| held.insert((job.id, job.epoch), grip.clone()));
-        grip
+        Some(grip)
     }
 
     /// The task of a claim, and which attempt it is.
@@ -163,7 +176,7 @@ impl Held {
         self.with(|held| held.keys().copied().collect())
     }
 
-    fn with<T>(&self, look: impl FnOnce(&mut HashMap<(JobId, u32), Grip>) -> T) -> T {
+    fn with<T>(&self, look: impl FnOnce(&mut BTreeMap<(JobId, u32), Grip>) -> T) -> T {
         look(&mut self.claims.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

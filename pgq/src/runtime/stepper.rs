@@ -130,8 +130,7 @@ impl Stepper {
             self.share().await?;
             batch = self.claimer.claim().await?.unwrap_or_default();
         }
-        let started = batch.jobs.len();
-        executor::start(&self.engine, batch.jobs);
+        let started = executor::start(&self.engine, batch.jobs);
         // So that on a runtime of one thread each has run up to its first wait, and its timeout counts from now.
         tokio::task::yield_now().await;
         Ok(started)

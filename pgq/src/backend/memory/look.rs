@@ -16,6 +16,7 @@ impl Store {
             overdue: look_for.schedules && self.is_overdue(),
             lapse: None,
             lost: look_for.lost && self.has_lost(),
+            forgetful: false,
         }
     }
 

@@ -123,3 +123,24 @@ pub(super) fn unsigned<S: TryInto<U>, U: Default>(value: S) -> U {
 pub(super) fn micros(span: std::time::Duration) -> i64 {
     i64::try_from(span.min(MAX_SPAN).as_micros()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use pgq_testdb::{Options, Server};
+    use sqlx::{Connection, Executor, PgConnection};
+
+    use super::*;
+    use crate::Client;
+
+    #[tokio::test]
+    async fn a_standby_only_reads_whatever_it_is_asked() {
+        let primary = Server::start(Options::default()).unwrap();
+        Client::connect(&primary.url()).await.unwrap().migrate().await.unwrap();
+        let standby = primary.standby().unwrap();
+        let mut connection = PgConnection::connect(&standby.url()).await.unwrap();
+        for asked in ["select from pgq.remembered", "insert into pgq.remembered values (1)", "delete from pgq.job"] {
+            let refused = database(connection.execute(asked).await.unwrap_err());
+            assert!(refused.is_read_only(), "{asked}: {refused:?}");
+        }
+    }
+}

@@ -191,6 +191,7 @@ async fn pages(connection: &mut PgConnection, name: &str, parameters: &str) -> u
 const FILL: &str = "
     insert into pgq.worker (id, instance, host, pid, span, started, beat, visible)
       values (7, gen_random_uuid(), 'test', 1, '1 hour', now(), now(), false);
+    insert into pgq.remembered values (7);
     insert into pgq.job (queue, task, rank, run_at, created, lane, max_attempts, codec, payload, unique_key)
       select 'default', 'a', 0, now(), now(), n % 2, 20, 0, 'x', case when n % 10 = 0 then n end
       from generate_series(1, 1000000) as n;

@@ -165,7 +165,8 @@ fn read_others(rows: &[PgRow]) -> Result<Vec<(Beat, Option<bool>)>> {
 fn read_outlook(row: &PgRow) -> Result<Outlook> {
     let due = column::<Option<i64>, _>(row, 10)?.map(|micros| Duration::from_micros(unsigned(micros.max(0))));
     let (ready, mark, overdue, lost) = (column(row, 9)?, column(row, 11)?, column(row, 12)?, column(row, 13)?);
-    Ok(Outlook { ready, due, now: instant(row, 14)?, mark, overdue, lapse: None, lost })
+    let (now, forgetful) = (instant(row, 14)?, column(row, 16)?);
+    Ok(Outlook { ready, due, now, mark, overdue, lapse: None, lost, forgetful })
 }
 
 /// The worker's channel. Leases are drawn from 64 bits, so channels of different namespaces don't meet.

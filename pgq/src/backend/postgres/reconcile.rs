@@ -12,12 +12,15 @@ use crate::backend::Reconciled;
 
 impl PgSession {
     pub(super) async fn release_others(&self, kept: &[(JobId, u32)]) -> Result<Reconciled> {
-        let mut transaction = self.begin_scan().await?;
+        // Committed before all jobs are looked at: until then the worker's own beats wait.
+        let mut transaction = self.begin_durable().await?;
         let doubts = self.settle(&mut transaction).await?;
+        transaction.commit().await.map_err(database)?;
+        self.doubts.store(doubts, Ordering::SeqCst);
+        let mut transaction = self.begin_scan().await?;
         let freed = self.release(&mut transaction, kept).await?;
         let forgotten = self.forgotten(&mut transaction, kept).await?;
         transaction.commit().await.map_err(database)?;
-        self.doubts.store(doubts, Ordering::SeqCst);
         self.call(&call_for(&freed)?).await?;
         self.leave_lost(true).await?;
         Ok(Reconciled { released: unsigned(freed.len()), forgotten })

@@ -136,14 +136,14 @@ impl PgSession {
     async fn claim_jobs(&self, claim: Claim) -> Result<Batch> {
         if !claim.thorough && !self.passed().is_look_due() {
             let (batch, _) = self.claim_once(&claim, false).await?;
-            if batch.again || !batch.jobs.is_empty() {
+            if batch.again || batch.forgetful || !batch.jobs.is_empty() {
                 return Ok(batch);
             }
         }
         let look = self.passed().look(&self.clock);
         let (mut batch, mut turns) = self.claim_once(&claim, false).await?;
         self.passed().looked(look);
-        if turns > 0 && !batch.again && batch.jobs.is_empty() {
+        if turns > 0 && !batch.again && !batch.forgetful && batch.jobs.is_empty() {
             // Somebody has locked what should come first; what comes after it needn't wait for him.
             (batch, turns) = self.claim_once(&claim, true).await?;
         }
@@ -184,12 +184,12 @@ impl PgSession {
         let (places, groups, rooms) = members(&claim.groups);
         let query = query.bind(places).bind(groups).bind(rooms).bind(self.doubts.load(Ordering::SeqCst));
         let rows = self.engine().rows(query).await?;
-        let Batch { jobs, again, blocked } = read_batch(&rows)?;
+        let Batch { jobs, again, blocked, forgetful } = read_batch(&rows)?;
         if !loose {
             self.passed().won(&claim.wants, &jobs);
         }
         let (jobs, parked) = self.pass_gates(jobs).await?;
-        let batch = Batch { jobs, again: again || parked, blocked };
+        let batch = Batch { jobs, again: again || parked, blocked, forgetful };
         Ok((batch, rows.first().map_or(Ok(0), |row| column(row, 16))?))
     }
 
@@ -339,7 +339,8 @@ fn read_batch(rows: &[PgRow]) -> Result<Batch> {
     jobs.sort_unstable_by_key(|job| (job.priority.rank(), job.run_at, job.id));
     let blocked: Option<Vec<i64>> = rows.first().map_or(Ok(None), |row| column(row, 17))?;
     let blocked = blocked.unwrap_or_default().into_iter().map(|place| unsigned::<_, usize>(place) - 1).collect();
-    Ok(Batch { again: unsigned::<_, usize>(locked) > jobs.len(), jobs, blocked })
+    let forgetful = rows.first().map_or(Ok(false), |row| column(row, 18))?;
+    Ok(Batch { again: unsigned::<_, usize>(locked) > jobs.len(), jobs, blocked, forgetful })
 }
 
 /// The headers and extras are read row by row: what another version wrote, or somebody by hand, is a matter of that job and

@@ -4,10 +4,12 @@
 -- should come first, that is left to him; $12 whether a suspect may be among them, one at most: a job of $13 crashes or more;
 -- groups of tasks that share what room there is: $14 places of tasks, $15 numbers of groups, $16 their room. Of a task of
 -- which none is wanted it is only answered that there is something. $17 how often the worker has settled doubts: a claim that a
--- broken link delivers after that wins nothing.
+-- broken link delivers after that wins nothing. Nor does one on a server that may have forgotten claims of this worker: it could
+-- win what this worker runs, under the same number.
 -- A worker that rescue is declaring gone (`for update`) waits here and then finds itself gone; one that is here first is
 -- left alone by rescue. So no claim can commit for a worker that was declared gone.
-with me as materialized (select from @worker where id = $1 and gone is null and doubts = $17 for key share),
+with remembered as materialized (select from @remembered where worker = $1::bigint),
+me as materialized (select from @worker where id = $1 and gone is null and doubts = $17 and exists (select from remembered) for key share),
 paused as materialized (
   select kind, name from @pause where until is null or until > coalesce($10::timestamptz, statement_timestamp())),
 -- The first job of each task, looked at without a lock: one of a better rank than what was passed, or one behind that.
@@ -95,5 +97,6 @@ claimed as (
 -- Always a row: a row that was released between our snapshot and our lock is locked and not returned, and whoever sees
 -- more locked than returned claims again.
 select claimed.*, picked.locked, (select count(*) from turn) as turns,
-       (select array_agg(place) from head where cap = 0) as blocked
+       (select array_agg(place) from head where cap = 0) as blocked,
+       not exists (select from remembered) as forgetful
 from picked left join claimed on true

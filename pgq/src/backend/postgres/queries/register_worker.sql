@@ -8,5 +8,6 @@ with worker as (
            where locktype = 'advisory' and objsubid = 1 and granted and pid = pg_backend_pid()
              and (classid::bigint << 32) | objid::bigint = $1)
   from coalesce($7::timestamptz, clock_timestamp()) as now
-  returning id)
+  returning id),
+remembered as (insert into @remembered (worker) select id from worker)
 insert into @sleeper (worker, wants) select id, $6::int[] from worker where $6 is not null

@@ -4,8 +4,8 @@
 -- connection ends. Also whose eyes these are, the time, and since when the server has been there.
 -- And what there is to do for who rests: of the queues $3 and tasks $4 whether there is something to claim, with $5 also where that is a
 -- suspect, a job of $6 crashes or more; with $7 when something is due, with $8 whether the schedules have changed or a tick waits
--- for nothing any more, with $9 whether somebody is gone and what he
--- held isn't free, or a wish to cancel has found nothing that runs. What isn't asked for isn't read.
+-- for nothing any more, with $9 whether somebody is gone and what he held isn't free, or a wish to cancel has found nothing that
+-- runs. What isn't asked for isn't read. Also whether the server may have forgotten claims of this worker.
 with beat as (
   update @worker set beat = coalesce($2::timestamptz, clock_timestamp()) where id = $1::bigint and gone is null
   returning id),
@@ -61,11 +61,11 @@ outlook as materialized (
          (select now from given) as now)
 select exists (select from beat) as alive, told.job, told.epoch, told.why, null::bigint as lease, null::timestamptz as beat,
        null::boolean as held, pg_backend_pid() as eyes, null::bigint as span, ready, due, mark, overdue, lost, now,
-       pg_postmaster_start_time() as server
+       pg_postmaster_start_time() as server, not exists (select from @remembered where worker = $1) as forgetful
 from outlook left join told on true
 union all
 select true, null, null, null, worker.id, worker.beat,
        case when worker.visible then exists (select from held where lease = worker.id) end, pg_backend_pid(),
-       (extract(epoch from worker.span) * 1000000)::bigint, null, null, null, null, null, null, null
+       (extract(epoch from worker.span) * 1000000)::bigint, null, null, null, null, null, null, null, null
 from @worker as worker
 where worker.gone is null and worker.id <> $1
