@@ -48,6 +48,8 @@ failed as (
          now - failure.ran * interval '1 microsecond', now, failure.kind, failure.message, failure.chain
   from unnest($8::bigint[], $9::text[], $10::text[], $11::jsonb[], $12::int[], $13::bigint[])
          as failure (job, kind, message, chain, epoch, ran)
-  join held on held.id = failure.job and held.epoch = failure.epoch,
+  join held on held.id = failure.job and held.epoch = failure.epoch
+  -- What was locked and is another version by now comes once more, with its failure.
+  join back on back.id = held.id,
        coalesce($7, statement_timestamp()) as now)
 select id, epoch, queue, task, ready, coalesce(soon, false) as soon from back
