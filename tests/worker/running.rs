@@ -119,6 +119,7 @@ async fn obedient(ctx: Context<App>) -> Result<(), pgq::BoxError> {
     Err("told to end".into())
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "what `on_error` asks for")]
 fn never_again(_: u16, _: &pgq::BoxError) -> Option<pgq::Control> {
     Some(pgq::discard("never again"))
 }
