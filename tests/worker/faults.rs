@@ -407,6 +407,7 @@ struct Flutter {
 impl Pulse for Flutter {
     fn look(&mut self, look_for: LookFor) -> Answer<'_, (Renewal, Outlook)> {
         match next(&self.faults.renew) {
+            Some(Fault::Silence) => Box::pin(std::future::pending()),
             Some(Fault::Gone) => Box::pin(async { Ok((Renewal::Gone, Outlook::NOTHING)) }),
             Some(_) => Box::pin(async { Err(away()) }),
             None => Box::pin(async {

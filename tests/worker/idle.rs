@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use pgq::{Client, Edit, JobId, Result, State, Timestamp, Worker};
 
-use super::faults::{Faults, greet, wayward_over};
+use super::faults::{Fault, Faults, greet, plan, wayward_over};
 use crate::world::{World, claim};
 
+/// So long that beats come no more often for it than anybody has to look.
+const LEASE: Duration = Duration::from_mins(1);
 /// The time between two beats.
 const BEAT: Duration = Duration::from_millis(1_150);
 
@@ -24,7 +26,8 @@ impl Scene {
         let faults = Arc::new(Faults::default());
         faults.deaf.store(true, Ordering::SeqCst);
         let client = wayward_over(&world.client, &world.clock, &faults)?;
-        let worker = Worker::builder().client(client).tasks(pgq::tasks![greet]).spawn().await?;
+        let builder = Worker::builder().client(client).tasks(pgq::tasks![greet]);
+        let worker = builder.lease(LEASE).spawn().await?;
         let scene = Self { world, faults, worker };
         // Each service has looked for itself once more after the first beat that told it something.
         scene.beats(4).await;
@@ -90,6 +93,7 @@ macro_rules! facts {
 facts! {
     an_idle_worker_asks_for_little_more_than_its_beats
     a_job_that_nobody_told_of_starts_with_the_next_beat
+    a_job_is_found_while_a_beat_gets_no_answer
     a_job_that_became_due_sooner_is_promoted_in_time
     a_schedule_that_nobody_told_of_ticks_in_time
     jobs_of_a_silent_worker_are_freed_when_its_lease_is_over
@@ -109,6 +113,23 @@ async fn a_job_that_nobody_told_of_starts_with_the_next_beat(scene: Scene) -> Re
     scene.beats(1).await;
     assert!(scene.completes(id).await?);
     scene.worker.stop().await
+}
+
+async fn a_job_is_found_while_a_beat_gets_no_answer(scene: Scene) -> Result<()> {
+    plan(&scene.faults.renew, &[Fault::Silence]);
+    while !scene.faults.renew.lock().unwrap().is_empty() {
+        scene.world.clock.advance(BEAT);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let id = greet::enqueue(scene.client(), ()).await?.id();
+    let completed = async {
+        while !scene.completes(id).await? {}
+        Ok::<_, pgq::Error>(())
+    };
+    // Less than a third of a lease, when a beat without an answer is given up.
+    tokio::time::timeout(Duration::from_secs(15), completed).await.expect("it is found")?;
+    scene.worker.stopper().insist();
+    Ok(())
 }
 
 async fn a_job_that_became_due_sooner_is_promoted_in_time(scene: Scene) -> Result<()> {
