@@ -8,7 +8,7 @@ use pgq::sqlx::{self, PgPool};
 use crate::asked::Chance;
 use crate::crew::Crew;
 use crate::deeds::{Set, now};
-use crate::limits::{Bounds, CHOICES, Choice};
+use crate::limits::{Bounds, CHOICES, Choice, NONE};
 use crate::tasks::{Feed, Version};
 
 /// For how long what was set is left alone, at least: so that what is wrong with it shows.
@@ -34,6 +34,10 @@ impl Director {
         let (begun, act) = (Instant::now(), (span / 4).clamp(Duration::from_secs(5), Duration::from_secs(25)));
         let (mut next_act, mut next_wave) = (begun + act, begun);
         let mut code = Version::First;
+        // So that each of these comes back at least once: what ran meanwhile counts then, and everybody has to hear of it.
+        for choice in CHOICES.iter().filter(|choice| choice.value.is_none() && choice.bounds.contains(&NONE)) {
+            self.set(choice, Some(NONE)).await?;
+        }
         while begun.elapsed() < span {
             tokio::time::sleep(Duration::from_millis(60 + self.chance.draw(300))).await;
             self.crew.go_on(false)?;
@@ -41,6 +45,10 @@ impl Director {
             if Instant::now() >= next_wave {
                 next_wave = Instant::now() + WAVES;
                 self.feed.wave().await?;
+            }
+            if !self.crew.behind(code).is_empty() {
+                // However slow the machine, what is deployed is there for a while.
+                next_act = next_act.max(Instant::now() + act / 2);
             }
             if Instant::now() >= next_act {
                 next_act = Instant::now() + act;
@@ -60,12 +68,10 @@ impl Director {
             Version::First => (Version::Second, "deployed"),
             Version::Second => (Version::First, "rolled back"),
         };
-        if next == Version::Second {
-            // What is set of the task that this version calls otherwise has to hold for it under both names.
-            let renamed = CHOICES.iter().find(|choice| choice.of == RENAMED);
-            if let Some(renamed) = renamed {
-                self.set(renamed, renamed.bounds.first().copied()).await?;
-            }
+        // What is set of the task that the second version calls otherwise has to hold for it under both names.
+        if let Some(renamed) = CHOICES.iter().find(|choice| choice.of == RENAMED) {
+            let bounds = renamed.bounds.first().copied();
+            self.set(renamed, bounds.filter(|_| next == Version::Second)).await?;
         }
         self.crew.deeds.tell(what, format!("the second version is {what} from now on"));
         Ok(next)
@@ -139,14 +145,14 @@ impl Director {
     async fn operate(&mut self) -> anyhow::Result<()> {
         let is_new = |choice: &&Choice| {
             let last = self.crew.deeds.sets.iter().rfind(|set| std::ptr::eq(set.choice, *choice));
-            last.is_none_or(|set| set.done + HOLD < now())
+            last.is_none_or(|set| set.done + HOLD < now()) && choice.of != RENAMED
         };
         let ripe: Vec<&'static Choice> = CHOICES.iter().filter(is_new).collect();
         if ripe.is_empty() {
             return Ok(());
         }
         let choice = self.one_of(&ripe);
-        let clears = self.is_set(choice) && self.chance.draw(100) < 60;
+        let clears = self.is_set(choice) && (self.is_lifted(choice) || self.chance.draw(100) < 60);
         let bounds = (!clears).then(|| self.one_of(choice.bounds));
         self.set(choice, bounds).await
     }
@@ -154,6 +160,11 @@ impl Director {
     fn is_set(&self, choice: &Choice) -> bool {
         let last = self.crew.deeds.sets.iter().rfind(|set| std::ptr::eq(set.choice, choice));
         last.is_some_and(|set| set.bounds.is_some())
+    }
+
+    fn is_lifted(&self, choice: &Choice) -> bool {
+        let last = self.crew.deeds.sets.iter().rfind(|set| std::ptr::eq(set.choice, choice));
+        last.is_some_and(|set| set.bounds == Some(NONE))
     }
 
     async fn set(&mut self, choice: &'static Choice, bounds: Option<Bounds>) -> anyhow::Result<()> {

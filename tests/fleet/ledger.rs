@@ -5,6 +5,7 @@
 //! is written under the lock of its gate, after the instant that the gate went by, and its transaction began before that.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use pgq::sqlx::postgres::PgRow;
 use pgq::sqlx::{self, PgPool, Row as _, raw_sql};
@@ -61,6 +62,14 @@ const TABLES: &str = "
 
 pub(crate) async fn open(pool: &PgPool) -> anyhow::Result<()> {
     raw_sql(TABLES).execute(pool).await?;
+    Ok(())
+}
+
+/// Until the first worker has said what there is.
+pub(crate) async fn until_declared(pool: &PgPool) -> Result<(), sqlx::Error> {
+    while sqlx::query_scalar::<_, i64>("select count(*) from tenure").fetch_one(pool).await? == 0 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     Ok(())
 }
 

@@ -15,7 +15,7 @@ pub(crate) struct Bounds {
     pub(crate) pace: Option<(f64, u32)>,
 }
 
-const NONE: Bounds = Bounds { at_once: None, pace: None };
+pub(crate) const NONE: Bounds = Bounds { at_once: None, pace: None };
 
 const fn at_once(most: u32) -> Bounds {
     Bounds { at_once: Some(most), pace: None }
