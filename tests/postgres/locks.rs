@@ -4,10 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgq::backend::{Bounds, Declared, Lease, Limited, NewJob, Session, Transition, Verdict};
-use pgq::sqlx::{self, Postgres, Transaction};
-use pgq::{JobId, State};
+use pgq::backend::{Bounds, Declared, Lease, Limited, NewJob, Renewal, Session, Transition, Verdict};
+use pgq::sqlx::{self, PgPool, Postgres, Transaction};
+use pgq::{Client, JobId, State};
 
+use crate::proxy::Proxy;
 use crate::world::{SPAN, World, claim, claim_of, end, ended, ids, job, want, with_priority};
 
 type Tx = Transaction<'static, Postgres>;
@@ -26,6 +27,10 @@ async fn lock_job(world: &World, id: JobId) -> Tx {
 async fn lock_worker(world: &World, lease: Lease, how: &'static str) -> Tx {
     lock(world, how, lease.0).await
 }
+
+/// What others do in this database.
+const STATEMENTS: &str =
+    "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";
 
 const LIKE_A_CLAIM: &str = "select from pgq.worker where id = $1 and gone is null for key share";
 const LIKE_A_RESCUE: &str = "select from pgq.worker where id = $1 for update";
@@ -96,6 +101,55 @@ async fn a_claim_waits_for_the_verdict_on_its_worker() {
 }
 
 #[tokio::test]
+async fn who_freezes_before_the_commit_of_a_claim_is_declared_gone_soon() {
+    let world = World::postgres().await;
+    let id = world.put_one(job("a")).await.unwrap();
+    let proxy = Proxy::to(world.database.as_ref().unwrap().options()).await.unwrap();
+    let pool = PgPool::connect_with(proxy.options()).await.unwrap();
+    let client = Client::builder().unwrap().clock(world.clock.clone()).poll_only().pool(pool);
+    let behind = World::of(client, world.clock.clone(), None);
+    let (doomed, other) = (session(&behind).await, session(&world).await);
+    let held = lock_worker(&world, doomed.lease(), LIKE_A_RESCUE).await;
+    let claiming = tokio::spawn({
+        let doomed = Arc::clone(&doomed);
+        async move { claim(&doomed, &["a"], 1).await }
+    });
+    waits_for_a_lock(&world).await;
+    proxy.freeze();
+    held.rollback().await.unwrap();
+    until(&world, &format!("{STATEMENTS} and state = 'idle in transaction'")).await;
+    world.clock.advance(SPAN * 2);
+    other.attend().await.unwrap().renew().await.unwrap();
+    let gone = async {
+        while other.rescue(9).await.unwrap().gone == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(8), gone).await.expect("its transaction is ended");
+    claiming.abort();
+    assert_eq!(world.state(id).await.unwrap(), State::Available);
+}
+
+#[tokio::test]
+async fn a_beat_waits_for_no_look_at_what_its_lease_holds() {
+    let world = World::postgres().await;
+    let id = world.put_one(job("a")).await.unwrap();
+    let session = session(&world).await;
+    claim(&session, &["a"], 1).await.unwrap();
+    let mut pulse = session.attend().await.unwrap();
+    let held = lock_job(&world, id).await;
+    let releasing = tokio::spawn({
+        let session = Arc::clone(&session);
+        async move { session.release_all_but(Vec::new()).await.unwrap() }
+    });
+    waits_for_a_lock(&world).await;
+    let beat = tokio::time::timeout(Duration::from_secs(5), pulse.renew()).await.expect("it waits for nobody");
+    assert_eq!(beat.unwrap(), Renewal::Alive { cancelled: Vec::new() });
+    held.rollback().await.unwrap();
+    assert_eq!(releasing.await.unwrap().released, 1);
+}
+
+#[tokio::test]
 async fn handing_back_waits_for_claims_in_flight() {
     let world = World::postgres().await;
     let id = world.put_one(job("a")).await.unwrap();
@@ -120,10 +174,7 @@ async fn waits_for_a_lock(world: &World) {
 
 /// The same for a statement that the condition picks. Polled, because the server tells nobody.
 async fn until_waits(world: &World, condition: &str) {
-    let waiting =
-        "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-    let query = format!("{waiting} {condition} and pid <> pg_backend_pid()");
-    until(world, &query).await;
+    until(world, &format!("{STATEMENTS} and wait_event_type = 'Lock' {condition}")).await;
 }
 
 /// Until a query counts something.
@@ -190,8 +241,7 @@ async fn looked_once_more(world: &World) {
     let pool = world.client.pool().unwrap();
     let now: String = sqlx::query_scalar("select clock_timestamp()::text").fetch_one(pool).await.unwrap();
     world.clock.advance(Duration::from_millis(200));
-    let claims = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";
-    until(world, &format!("{claims} and query like '%for key share%' and query_start > '{now}'")).await;
+    until(world, &format!("{STATEMENTS} and query like '%for key share%' and query_start > '{now}'")).await;
 }
 
 #[tokio::test]

@@ -91,13 +91,15 @@ macro_rules! engine_settings {
             "lock_timeout = '10s'; ",
             "set ",
             $scope,
-            "idle_in_transaction_session_timeout = '60s'",
+            "idle_in_transaction_session_timeout = '3s'",
         )
     };
 }
 
 /// Plans are pinned: a queue is often analysed while it is empty, and the plan that is cached then costs 150 ms a claim
-/// later. A claim under REPEATABLE READ, should that be somebody's default, fails with 40001.
+/// later. A claim under REPEATABLE READ, should that be somebody's default, fails with 40001. Whoever freezes between two
+/// statements of a transaction has rows locked, its own worker's among them, by which it would be declared gone: the server ends
+/// that soon.
 pub(super) const ENGINE_SETTINGS: &str = engine_settings!("");
 
 /// A beat looks for jobs too, and its plan is cached as long.

@@ -92,9 +92,7 @@ impl PgSession {
 
     /// A transaction that waits for the disk, for what must not be forgotten.
     pub(super) async fn begin_durable(&self) -> Result<sqlx::Transaction<'static, sqlx::Postgres>> {
-        // Whoever freezes in it is cut off soon: all of a fleet's workers wait for the limits that it may have locked.
-        let settings = "set local synchronous_commit = on; set local idle_in_transaction_session_timeout = '3s'";
-        self.engine().begin_with(settings).await
+        self.engine().begin_with("set local synchronous_commit = on").await
     }
 
     /// The same for a look at all rows by their lease. Leases stand in no index, so that is a scan, which the engine's
