@@ -4,6 +4,7 @@ mod discards;
 mod doubt;
 mod faults;
 mod idle;
+mod late_claims;
 mod leases;
 mod outage;
 mod patience;
