@@ -71,6 +71,16 @@ const RULES: &[(&str, &str)] = &[
          where other.begun < one.begun",
     ),
     (
+        // Another worker may have the number where a crash of the server forgot the first claim.
+        "claims that their worker ran twice at once",
+        "select one.job from run as one join run as other using (job, epoch, worker)
+         where one.ctid <> other.ctid and one.begun <= other.begun and coalesce(one.ended, one.left_at) > other.begun",
+    ),
+    (
+        "jobs that were discarded with crashes and attempts to spare",
+        "select id from pgq.history where state = 6 and crashes < 5 and attempt < max_attempts",
+    ),
+    (
         "failures of a kind that nothing here has",
         "select job from pgq.failure where kind in ('panic', 'decode', 'expired')",
     ),

@@ -8,8 +8,8 @@ const TABLES: &str = "
     create table promise (job bigint not null, task text not null);
     create table run (job bigint not null, epoch bigint not null, worker text not null, crashes int not null,
                       begun timestamptz not null, ended timestamptz, left_at timestamptz,
-                      task text not null, key text, noted timestamptz not null, lease bigint,
-                      primary key (job, epoch));
+                      task text not null, key text, noted timestamptz not null, lease bigint);
+    create index on run (job, epoch);
     create table effect (job bigint not null);
     create table receipt (job bigint primary key, paid bigint not null);
     create table worker_process (worker text primary key, pid int not null);

@@ -9,6 +9,8 @@ use pgq::{BoxError, Client, Context, Env, Next, Outcome, Resources, Tx, Worker};
 pub(crate) const NAME: &str = "CHAOS_WORKER";
 /// For how many seconds a worker may be silent.
 pub(crate) const LEASE: &str = "CHAOS_LEASE";
+/// Which a worker has that is poll-only.
+pub(crate) const POLL_ONLY: &str = "CHAOS_POLL_ONLY";
 
 #[derive(pgq::Provide)]
 pub(crate) struct Site {
@@ -53,14 +55,16 @@ impl Site {
     }
 
     async fn end(&self, ctx: &Context<Self>) -> Result<(), BoxError> {
-        let run = "update run set ended = clock_timestamp() where job = $1 and epoch = $2";
-        sqlx::query(run).bind(ctx.job_id().0).bind(ctx.fence()).execute(&self.pool).await?;
+        let run = "update run set ended = clock_timestamp()
+                   where job = $1 and epoch = $2 and worker = $3 and ended is null";
+        sqlx::query(run).bind(ctx.job_id().0).bind(ctx.fence()).bind(&self.worker).execute(&self.pool).await?;
         Ok(())
     }
 
     /// What a limit counts: an attempt that takes note of its end, however long that takes, as it runs until it has.
     async fn limited(&self, ctx: &Context<Self>, key: &str, nth: i64) -> Result<(), BoxError> {
-        let _left = Left { pool: self.pool.clone(), job: ctx.job_id().0, epoch: ctx.fence() };
+        let (pool, worker) = (self.pool.clone(), self.worker.clone());
+        let _left = Left { pool, job: ctx.job_id().0, epoch: ctx.fence(), worker };
         self.note(ctx, Some(key)).await?;
         work(nth).await;
         while self.end(ctx).await.is_err() {
@@ -76,15 +80,17 @@ struct Left {
     pool: PgPool,
     job: i64,
     epoch: i64,
+    worker: String,
 }
 
 impl Drop for Left {
     fn drop(&mut self) {
-        let (pool, job, epoch) = (self.pool.clone(), self.job, self.epoch);
+        let (pool, job, epoch, worker) = (self.pool.clone(), self.job, self.epoch, std::mem::take(&mut self.worker));
         let at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         tokio::spawn(async move {
-            let left = "update run set left_at = to_timestamp($3) where job = $1 and epoch = $2";
-            while sqlx::query(left).bind(job).bind(epoch).bind(at).execute(&pool).await.is_err() {
+            let left = "update run set left_at = to_timestamp($3)
+                        where job = $1 and epoch = $2 and worker = $4 and left_at is null";
+            while sqlx::query(left).bind(job).bind(epoch).bind(at).bind(&worker).execute(&pool).await.is_err() {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         });
@@ -146,7 +152,9 @@ pub(crate) async fn accounts(ctx: Context<Site>, account: i64, nth: i64) -> Resu
 
 /// A worker until it is told to end, or worse.
 pub(crate) async fn run_worker(url: &str) -> anyhow::Result<()> {
-    let client = Client::builder()?.connect(Some(url)).await?;
+    let builder = Client::builder()?;
+    let is_poll_only = std::env::var_os(POLL_ONLY).is_some();
+    let client = if is_poll_only { builder.poll_only() } else { builder }.connect(Some(url)).await?;
     let tasks = pgq::tasks![plain, paid, receipt, narrow, tenants, accounts];
     let builder = Worker::<Site>::builder().client(client).tasks(tasks);
     let lease = Duration::from_secs(std::env::var(LEASE)?.parse()?);

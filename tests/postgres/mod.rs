@@ -21,3 +21,4 @@ mod ticks;
 mod transactional;
 mod wakes;
 mod witness;
+mod words;
