@@ -173,12 +173,12 @@ async fn waits_for_a_lock(world: &World) {
 }
 
 /// The same for a statement that the condition picks. Polled, because the server tells nobody.
-async fn until_waits(world: &World, condition: &str) {
+pub(super) async fn until_waits(world: &World, condition: &str) {
     until(world, &format!("{STATEMENTS} and wait_event_type = 'Lock' {condition}")).await;
 }
 
 /// Until a query counts something.
-async fn until(world: &World, query: &str) {
+pub(super) async fn until(world: &World, query: &str) {
     let pool = world.client.pool().unwrap();
     let waits = async {
         while sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(query)).fetch_one(pool).await.unwrap() == 0 {

@@ -10,6 +10,7 @@ mod locks;
 mod names;
 mod namespace;
 mod outage;
+mod overtaken;
 mod poison;
 mod poll_only;
 mod rights;

@@ -37,6 +37,8 @@ pub(super) enum Fault {
     Late,
     /// The answer of the time before comes once more.
     Twice,
+    /// It is done, and nobody hears until the test says so.
+    Held,
 }
 
 /// The faults to come, by verb.
@@ -63,6 +65,11 @@ pub(super) struct Faults {
     pub(super) deaf: AtomicBool,
     /// How many signs of life were accepted.
     pub(super) renewed: watch::Sender<usize>,
+    /// Told when an answer is held, and by the test when it may be heard.
+    pub(super) held: Notify,
+    pub(super) heard: Notify,
+    /// How often workers have said what they have of limits.
+    pub(super) shared: watch::Sender<usize>,
 }
 
 fn next(faults: &Mutex<VecDeque<Fault>>) -> Option<Fault> {
@@ -286,6 +293,12 @@ impl Work for Unsteady {
                     self.faults.clock.iter().for_each(|clock| clock.advance(Duration::from_secs(20)));
                     batch
                 }
+                Some(Fault::Held) => {
+                    let batch = self.ask().claim(claim).await;
+                    self.faults.held.notify_one();
+                    self.faults.heard.notified().await;
+                    batch
+                }
                 Some(_) => self.ask().claim(claim).await.and(Err(away())),
                 None => {
                     let batch = self.ask().claim(claim).await?;
@@ -301,7 +314,11 @@ impl Work for Unsteady {
     }
 
     fn share(&self, asks: Vec<(PoolName, Ask)>) -> Answer<'_, Vec<(PoolName, Portion)>> {
-        self.ask().share(asks)
+        Box::pin(async move {
+            let portions = self.ask().share(asks).await?;
+            self.faults.shared.send_modify(|times| *times += 1);
+            Ok(portions)
+        })
     }
 
     fn doze(&self, asleep: Option<Duration>) -> Answer<'_, ()> {

@@ -7,6 +7,7 @@ mod idle;
 mod late_claims;
 mod leases;
 mod outage;
+pub(crate) mod overtaken;
 mod patience;
 mod places;
 mod refusal;

@@ -101,8 +101,11 @@ impl Claimer {
             // The answer came late, or the machine was suspended: before the next claim it is handed back.
             return Ok(None);
         }
+        if !offer.won(batch.jobs.iter().map(|job| &*job.task), &batch.blocked) {
+            // Handed back before the next claim too.
+            return Ok(Some(Batch { again: true, ..Batch::default() }));
+        }
         self.engine.doubts.settle(1);
-        offer.won(batch.jobs.iter().map(|job| &*job.task), &batch.blocked);
         self.backlog = batch.jobs.len() == limit;
         self.lingered = false;
         Ok(Some(batch))

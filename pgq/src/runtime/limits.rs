@@ -15,6 +15,9 @@
 //! Wants whose pool is used up aren't claimed at all, so a backlog that is blocked costs a claim nothing. One whose pool has
 //! no units here, and isn't waited for, is only looked for ("is there something?").
 //!
+//! Where something comes to be bounded that wasn't, each worker says what it runs of it (`Portion::awaits`). What it may win by a
+//! claim that is on its way then, it doesn't start: that is handed back.
+//!
 //! | Who dies | What follows |
 //! |---|---|
 //! | a worker that has units | they are others' once it is declared gone, which is when its jobs are |
@@ -68,6 +71,8 @@ struct State {
     slots: u32,
     /// Pools that don't concern this worker, of which it has to say so.
     foreign: Vec<PoolName>,
+    /// How often something has come to be bounded that wasn't.
+    era: u64,
 }
 
 impl Limits {
@@ -186,8 +191,13 @@ impl Limits {
                     }
                     continue;
                 };
-                let (pool, portion) = (&mut state.pools[pool], &view.portion);
+                let State { pools, era, .. } = &mut *state;
+                let (pool, portion) = (&mut pools[pool], &view.portion);
                 room |= pool.cap != portion.cap;
+                if pool.cap.is_none() && portion.cap.is_some() {
+                    *era += 1;
+                    pool.era = *era;
+                }
                 let rate = pool.bucket.as_ref().map(|(bucket, _)| bucket.rate());
                 // What it has of it is told, with its tokens, when it asks.
                 let is_other = rate.is_some_and(|rate| Some(rate) != portion.rate);
@@ -258,6 +268,7 @@ impl State {
             let task = name.limit.strip_prefix("task:")?;
             let task = self.tasks.values().find(|known| **known == task).copied()?;
             let pool = self.pool(name, clock);
+            self.pools[pool].cap = None;
             if name.measure == Measure::Concurrency {
                 self.pools[pool].held = self.running.get(task).copied().unwrap_or_default();
             }

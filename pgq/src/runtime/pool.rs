@@ -43,6 +43,8 @@ pub(super) struct Pool {
     pub(super) used: Mark,
     /// Since when it has had the units that it has.
     pub(super) since: Mark,
+    /// How often something of this worker had come to be bounded when this did, or came to bound another task.
+    pub(super) era: u64,
 }
 
 /// What there is of a pool just now.
@@ -72,6 +74,7 @@ impl Pool {
             served: 0,
             used: clock.mark(),
             since: clock.mark(),
+            era: 0,
         }
     }
 

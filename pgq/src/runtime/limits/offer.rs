@@ -15,15 +15,17 @@ pub(in crate::runtime) struct Offer {
     /// When there is more, where only time is against it.
     pub(in crate::runtime) due: Option<Duration>,
     reserved: Vec<(usize, u32)>,
+    /// How often something had come to be bounded when it was made.
+    era: u64,
     limits: Arc<Limits>,
 }
 
 impl Limits {
     /// What of these may be claimed now.
     pub(in crate::runtime) fn offer(self: &Arc<Self>, wants: Arc<[Want]>) -> Offer {
-        let none =
-            |wants| Offer { wants, groups: Vec::new(), due: None, reserved: Vec::new(), limits: Arc::clone(self) };
         self.with(|state| {
+            let (era, limits) = (state.era, Arc::clone(self));
+            let none = |wants| Offer { wants, groups: Vec::new(), due: None, reserved: Vec::new(), era, limits };
             if state.pools.is_empty() {
                 return none(wants);
             }
@@ -75,12 +77,22 @@ impl State {
         }
         cap
     }
+
+    fn has_come_to_be_bounded(&self, task: &str, era: u64) -> bool {
+        let mut pools = self.of_task.get(task).into_iter().flatten();
+        pools.any(|pool| self.pools[*pool].era > era)
+    }
 }
 
 impl Offer {
-    /// A claim has won jobs of these tasks, and found others blocked.
-    pub(in crate::runtime) fn won<'t>(self, tasks: impl Iterator<Item = &'t str>, blocked: &[usize]) {
-        let ask = self.limits.with(|state| {
+    /// A claim has won jobs of these tasks, and found others blocked. Not where one of the tasks has come to be bounded while the
+    /// claim was on its way: this worker may have said by now that it runs none, so none is to be started.
+    #[must_use]
+    pub(in crate::runtime) fn won<'t>(self, tasks: impl Iterator<Item = &'t str> + Clone, blocked: &[usize]) -> bool {
+        let (won, ask) = self.limits.with(|state| {
+            if tasks.clone().any(|task| state.has_come_to_be_bounded(task, self.era)) {
+                return (false, false);
+            }
             let State { pools, of_task, tasks: names, running, .. } = state;
             let mut ask = false;
             for task in tasks {
@@ -112,11 +124,12 @@ impl Offer {
                     (pools[*first].blocked, ask) = (true, true);
                 }
             }
-            ask
+            (true, ask)
         });
         if ask {
             self.limits.ask.raise();
         }
+        won
     }
 }
 
