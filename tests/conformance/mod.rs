@@ -253,7 +253,10 @@ facts! {
         a_handler_that_is_out_of_time_leaves_nothing;
     blocking:
         no_more_blocking_jobs_are_claimed_than_can_begin
-        an_attempt_that_waits_for_a_thread_is_not_out_of_time
+        blocking_tasks_share_the_threads_that_are_free
+        a_handler_that_outlives_its_time_counts_until_its_thread_ends
+        a_cancelled_handler_counts_until_its_thread_ends
+        a_handler_that_is_out_of_time_can_be_cancelled_while_its_thread_goes_on
         a_handler_that_is_left_behind_keeps_its_place_and_its_result_is_ignored;
     by_name:
         a_job_by_name_is_as_its_task_declares

@@ -77,8 +77,9 @@ impl Claimer {
             return Ok(None);
         }
         let limit = self.engine.slots.free().min(MOST);
-        let offer = self.engine.limits.offer(self.engine.wants_now());
+        let mut offer = self.engine.limits.offer(self.engine.wants_now());
         self.due = offer.due;
+        offer.groups.extend(self.engine.blocking_group(&offer.wants));
         if offer.wants.is_empty() {
             return Ok(Some(Batch::default()));
         }

@@ -20,7 +20,7 @@ use super::service::Signal;
 use super::slots::Slots;
 use super::tenure::Tenure;
 use crate::Client;
-use crate::backend::{Discarded, Session, Want};
+use crate::backend::{Discarded, Group, Session, Want};
 use crate::platform::Platform;
 use crate::task::{Blocking, BoundTask, Resources};
 
@@ -126,16 +126,33 @@ impl Engine {
         }
     }
 
-    /// What may be claimed now: of blocking tasks no more than can begin.
+    /// What may be claimed now: of each blocking task no more than can begin.
     pub(super) fn wants_now(&self) -> Arc<[Want]> {
-        let free = u32::try_from(self.blocking.free()).unwrap_or(u32::MAX);
-        let blocks = |want: &Want| self.tasks.get(&*want.task).is_some_and(|task| task.entry.blocking);
+        let free = self.free_places();
         if !self.has_blocking || self.wants.iter().all(|want| want.cap <= free) {
             return Arc::clone(&self.wants);
         }
-        let cap = |want: &Want| if blocks(want) { want.cap.min(free) } else { want.cap };
+        let cap = |want: &Want| if self.blocks(want) { want.cap.min(free) } else { want.cap };
         let wants = self.wants.iter().map(|want| Want { cap: cap(want), ..want.clone() });
         wants.filter(|want| want.cap > 0).collect()
+    }
+
+    /// The blocking tasks among these, of which together no more are claimed than can begin: what waited for a thread would start
+    /// long after its limits have let it.
+    pub(super) fn blocking_group(&self, wants: &[Want]) -> Option<Group> {
+        let blocking = |(_, want): &(usize, &Want)| self.has_blocking && want.cap > 0 && self.blocks(want);
+        let (places, caps): (Vec<usize>, Vec<u32>) =
+            wants.iter().enumerate().filter(blocking).map(|(place, want)| (place, want.cap)).unzip();
+        let room = self.free_places();
+        (caps.into_iter().fold(0, u32::saturating_add) > room).then_some(Group { wants: places, room })
+    }
+
+    fn blocks(&self, want: &Want) -> bool {
+        self.tasks.get(&*want.task).is_some_and(|task| task.entry.blocking)
+    }
+
+    fn free_places(&self) -> u32 {
+        u32::try_from(self.blocking.free()).unwrap_or(u32::MAX)
     }
 
     /// This claim of a job (job, epoch) ended with it being discarded, and that is written.

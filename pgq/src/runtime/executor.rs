@@ -7,7 +7,6 @@ use std::time::Duration;
 use pgq_core::{
     Claimed, Control, Failure, FailureKind, Outcome, Standing, State, TaskOptions, Timestamp, Transition, decide,
 };
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::engine::Engine;
@@ -17,7 +16,7 @@ use super::pace::Paced;
 use crate::backend::{Ended, Verdict};
 use crate::error::{Error, Kind};
 use crate::platform::within;
-use crate::task::{Attempt, BoundTask, FollowUps, Kept, Place, run_within};
+use crate::task::{Attempt, BoundTask, FollowUps, Kept, Place, Stint, run_within};
 use crate::{Tx, platform};
 
 /// How long a handler has to end by itself once it is to end.
@@ -140,11 +139,11 @@ impl Running {
         let token = attempt.token.clone();
         let handler = Guarded::new(|| run_within(task, Arc::clone(&attempt), codec, payload));
         let mut handler = Paced::new(handler, self.grip.clone());
-        tokio::select! {
+        let outcome = tokio::select! {
             biased;
             outcome = &mut handler => self.unless_hurried(outcome),
             () = self.engine.halt.abort.cancelled() => Outcome::Released,
-            timeout = self.timeout(task, &attempt) => {
+            timeout = self.timeout(task) => {
                 let failure = Failure::new(FailureKind::Timeout, &format!("the handler took longer than {timeout:?}"));
                 self.end_early(handler, &token, failure).await
             }
@@ -153,7 +152,26 @@ impl Running {
                 self.end_early(handler, &token, failure).await
             }
             why = self.grip.cancelled() => self.end_cancelled(handler, &token, why).await,
+        };
+        if attempt.stint.is_on() && self.is_bounded(task) { self.outlast(&attempt, outcome).await } else { outcome }
+    }
+
+    /// Whether it is bounded how many attempts of the task run at once, anywhere or in this worker.
+    fn is_bounded(&self, task: &BoundTask) -> bool {
+        let options = &task.entry.options;
+        options.per_worker().is_some() || is_counted(options) || self.engine.limits.counts(&self.job.task)
+    }
+
+    /// Waits for the thread of a handler that was left behind, which runs as any other does; not where the job is somebody
+    /// else's, or nobody waits any more.
+    async fn outlast(&self, attempt: &Attempt, outcome: Outcome) -> Outcome {
+        tokio::select! {
+            () = attempt.stint.over() => {}
+            () = self.grip.lost() => {}
+            () = self.engine.halt.abort.cancelled() => {}
         }
+        // It may have been cancelled only meanwhile.
+        self.grip.wish().map_or(outcome, |why| Outcome::Asked(Control::Cancel(why)))
     }
 
     /// A handler that was told to end because the worker stops, and ends with an error, has only done as it was told: its job is
@@ -165,15 +183,11 @@ impl Running {
         }
     }
 
-    /// Waits until the attempt has run for as long as it may, for ever where nobody said how long that is. The wait of a
-    /// blocking handler for its thread doesn't count.
-    async fn timeout(&self, task: &BoundTask, attempt: &Attempt) -> Duration {
+    /// Waits until the attempt has run for as long as it may, for ever where nobody said how long that is.
+    async fn timeout(&self, task: &BoundTask) -> Duration {
         let Some(timeout) = self.job.timeout.or(task.entry.options.timeout()) else {
             return std::future::pending().await;
         };
-        if task.entry.blocking && !attempt.has_place {
-            attempt.begun.notified().await;
-        }
         self.engine.platform.clock.sleep(timeout).await;
         timeout
     }
@@ -223,9 +237,8 @@ impl Running {
             follow_ups: Arc::clone(&self.follow_ups),
             kept: Arc::clone(&self.kept),
             blocking: Arc::clone(&self.engine.blocking),
-            has_place: self.place.is_some(),
             place: Mutex::new(self.place.take()),
-            begun: Notify::new(),
+            stint: Stint::default(),
         })
     }
 

@@ -29,7 +29,7 @@ struct Inner {
     cancelled: CancellationToken,
     /// Fires too when it is lost.
     doubted: CancellationToken,
-    lost: AtomicBool,
+    lost: CancellationToken,
     /// Whether it matters that no other attempt runs beside it.
     alone: Arc<AtomicBool>,
     gauge: Arc<Gauge>,
@@ -56,15 +56,25 @@ impl Grip {
     /// Waits until the lease is in doubt, where that matters, or lost; which of the two, in words.
     pub(super) async fn doubted(&self) -> &'static str {
         self.0.doubted.cancelled().await;
-        if self.0.lost.load(Ordering::SeqCst) {
+        if self.0.lost.is_cancelled() {
             return "the job is no longer this worker's";
         }
         "the worker's signs of life weren't accepted in time"
     }
 
+    /// Why the job is cancelled, where it is.
+    pub(super) fn wish(&self) -> Option<String> {
+        self.0.cancelled.is_cancelled().then(|| self.0.why.get().cloned().unwrap_or_default())
+    }
+
+    /// Waits until the job is somebody else's.
+    pub(super) async fn lost(&self) {
+        self.0.lost.cancelled().await;
+    }
+
     /// The job is somebody else's by now.
     pub(super) fn lose(&self) {
-        self.0.lost.store(true, Ordering::SeqCst);
+        self.0.lost.cancel();
         self.0.doubted.cancel();
     }
 
@@ -90,7 +100,7 @@ impl Held {
         let pace = Pace::new(job.id, task, job.attempt, now, &gauge, &self.manners);
         let (why, suspect, ticked) = (OnceLock::new(), job.is_suspect(), job.tick.is_some());
         let (cancelled, doubted, alone) = (CancellationToken::new(), CancellationToken::new(), Arc::default());
-        let lost = AtomicBool::new(false);
+        let lost = CancellationToken::new();
         let grip = Grip(Arc::new(Inner { why, cancelled, doubted, lost, alone, gauge, suspect, ticked, pace }));
         let earlier: Vec<Grip> = self.with(|held| {
             let claims = held.range((job.id, 0)..=(job.id, u32::MAX));

@@ -1,14 +1,15 @@
 //! Where blocking handlers run: on threads of a worker's own, so many at most, so that they hold up neither the runtime nor
 //! what else uses its pool for blocking work (files, name look-ups).
 //!
-//! A thread can't be stopped. An attempt that is over while its handler goes on (its time, its lease or its worker is over)
-//! leaves it behind: its result is ignored, and its place is free when the thread really ends.
+//! A thread can't be stopped. A handler that goes on when it should have ended (its time, its lease or its worker is over, or its
+//! job is cancelled) is left behind: its result is ignored, and its place is free when the thread really ends. Where it is bounded
+//! how many attempts of its task run at once its attempt ends then too, and counts until then (`executor.rs`).
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::Attempt;
 use crate::platform::{Clock, Mark, Threads};
@@ -38,6 +39,31 @@ impl std::fmt::Debug for Freed {
 pub(crate) struct Place {
     permit: Option<OwnedSemaphorePermit>,
     blocking: Arc<Blocking>,
+}
+
+/// Whether a thread is at work on an attempt.
+#[derive(Debug, Default)]
+pub(crate) struct Stint {
+    on: AtomicBool,
+    over: Notify,
+}
+
+impl Stint {
+    pub(crate) fn is_on(&self) -> bool {
+        self.on.load(Ordering::SeqCst)
+    }
+
+    /// Waits until none is; for one who waits.
+    pub(crate) async fn over(&self) {
+        while self.is_on() {
+            self.over.notified().await;
+        }
+    }
+
+    fn end(&self) {
+        self.on.store(false, Ordering::SeqCst);
+        self.over.notify_one();
+    }
 }
 
 impl Blocking {
@@ -93,12 +119,12 @@ pub(super) async fn run<T: Send + 'static>(attempt: Arc<Attempt>, handler: impl 
         drop(place);
         match std::future::pending::<Infallible>().await {}
     }
-    attempt.begin();
     let threads = match blocking.threads() {
         Ok(threads) => threads,
         Err(error) => panic!("the threads for blocking tasks could not be started: {error}"),
     };
     let left = Arc::new(AtomicBool::new(false));
+    attempt.stint.on.store(true, Ordering::SeqCst);
     let work =
         Work { attempt: Arc::clone(&attempt), left: Arc::clone(&left), since: blocking.clock.mark(), _place: place };
     let mut waiting = Waiting { attempt, left, ended: false };
@@ -128,6 +154,7 @@ impl Work {
 
 impl Drop for Work {
     fn drop(&mut self) {
+        self.attempt.stint.end();
         if self.left.load(Ordering::SeqCst) {
             let Attempt { id: job, task, number: attempt, .. } = &*self.attempt;
             let ran = self.since.elapsed();
@@ -148,7 +175,7 @@ impl Drop for Waiting {
         if !self.ended {
             self.left.store(true, Ordering::SeqCst);
             let Attempt { id: job, task, number: attempt, .. } = &*self.attempt;
-            tracing::warn!(%job, task, attempt, "a blocking handler goes on though its attempt is over: it can't be stopped");
+            tracing::warn!(%job, task, attempt, "a blocking handler goes on though it is to end: it can't be stopped");
         }
     }
 }

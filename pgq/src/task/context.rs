@@ -6,11 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pgq_core::{Headers, JobId, Tick};
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::resources::Provides;
-use super::{Blocking, FollowUps, Gauge, Kept, Place, Provide};
+use super::{Blocking, FollowUps, Gauge, Kept, Place, Provide, Stint};
 use crate::backend::Steps;
 use crate::{AnyJob, Client, Result};
 
@@ -43,21 +42,14 @@ pub(crate) struct Attempt {
     pub(crate) follow_ups: Arc<FollowUps>,
     pub(crate) kept: Arc<Kept>,
     pub(crate) blocking: Arc<Blocking>,
-    /// Its blocking handler needn't wait for one.
-    pub(crate) has_place: bool,
     pub(crate) place: Mutex<Option<Place>>,
-    /// A blocking handler begins when it has a thread.
-    pub(crate) begun: Notify,
+    pub(crate) stint: Stint,
 }
 
 impl Attempt {
     /// The place that was kept for its blocking handler.
     pub(super) fn reserved(&self) -> Option<Place> {
         self.place.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    pub(super) fn begin(&self) {
-        self.begun.notify_one();
     }
 }
 

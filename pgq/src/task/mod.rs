@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use pgq_core::TaskOptions;
 
-pub(crate) use blocking::{Blocking, Place};
+pub(crate) use blocking::{Blocking, Place, Stint};
 pub use context::Context;
 pub(crate) use context::{Attempt, Own};
 pub(crate) use declaration::KeyedLimit;

@@ -48,11 +48,10 @@
 use std::sync::{Arc, Mutex};
 
 use pgq_core::{Headers, JobId};
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::platform::Clock;
-use crate::task::{Attempt, Blocking, Own, Resources, Tasks};
+use crate::task::{Attempt, Blocking, Own, Resources, Stint, Tasks};
 use crate::{Client, Context, Result, Worker};
 
 pub use crate::platform::ManualClock;
@@ -87,9 +86,8 @@ pub fn context<R: Send + Sync + 'static>(resources: R) -> Context<R> {
         follow_ups: Arc::default(),
         kept: Arc::default(),
         blocking: Blocking::new(1, Clock::System, || {}),
-        has_place: false,
         place: Mutex::default(),
-        begun: Notify::new(),
+        stint: Stint::default(),
     };
     Context::new(Arc::new(Own(resources)), Arc::new(attempt))
 }
