@@ -85,6 +85,7 @@ create table @edition (
 create table @limit (
   name text collate "C" primary key,
   task text collate "C",                  -- whose own it is; null where tasks share it
+  sharers text[] not null default '{}',   -- those that do
   keyed boolean not null,                 -- whether each value of a key is counted by itself
   edition bigint,                         -- the set that declares it; null where none does any more
   concurrency int,

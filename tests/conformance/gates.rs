@@ -127,6 +127,7 @@ fn declared(most: u32) -> Declared {
     let limit = |task: &str, key: &str| Limited {
         name: format!("task:{task}[{key}]"),
         task: Some(task.to_owned()),
+        sharers: Vec::new(),
         keyed: true,
         bounds: Bounds { concurrency: Some(most), rate: None },
     };
@@ -298,6 +299,7 @@ async fn serial(world: &World, task: &str, limits: &[&str]) -> Result<Arc<dyn Se
     let limit = |name: &&str| Limited {
         name: (*name).to_owned(),
         task: name.starts_with("task:").then(|| task.to_owned()),
+        sharers: Vec::new(),
         keyed: true,
         bounds: Bounds { concurrency: Some(1), rate: None },
     };
@@ -383,7 +385,8 @@ pub(crate) async fn a_job_whose_workers_died_is_passed_by(world: World) -> Resul
 async fn one_at_a_time_at_the_bank(world: &World, limits: &[&str]) -> Result<Arc<dyn Session>> {
     let session = world.session(&["pay"]).await?;
     let bounds = Bounds { concurrency: Some(1), rate: None };
-    let limit = |name: &&str| Limited { name: (*name).to_owned(), task: None, keyed: true, bounds };
+    let limit =
+        |name: &&str| Limited { name: (*name).to_owned(), task: None, sharers: Vec::new(), keyed: true, bounds };
     let limits = limits.iter().map(limit).collect();
     session.declare(Declared { tasks: vec!["pay".to_owned()], schedules: Vec::new(), limits }).await?;
     Ok(session)
@@ -430,6 +433,7 @@ pub(crate) async fn a_limit_of_a_task_that_is_taken_out_of_its_program_is_gone(w
     let own = Limited {
         name: "task:pay[bank]".to_owned(),
         task: Some("pay".to_owned()),
+        sharers: Vec::new(),
         keyed: true,
         bounds: Bounds { concurrency: Some(1), rate: None },
     };

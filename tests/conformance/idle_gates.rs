@@ -19,7 +19,7 @@ async fn turn(lock: u32, key: u32) -> std::result::Result<(), BoxError> {
 async fn session(world: &World, bounds: Bounds) -> Result<Arc<dyn Session>> {
     let session = world.session(&["turn"]).await?;
     let task = Some("turn".to_owned());
-    let limit = Limited { name: "task:turn[lock]".to_owned(), task, keyed: true, bounds };
+    let limit = Limited { name: "task:turn[lock]".to_owned(), task, sharers: Vec::new(), keyed: true, bounds };
     session.declare(Declared { tasks: vec!["turn".to_owned()], schedules: Vec::new(), limits: vec![limit] }).await?;
     Ok(session)
 }

@@ -33,6 +33,7 @@ mod shares;
 mod transaction;
 mod transactional;
 mod unique;
+mod versions;
 mod waits;
 mod wake;
 mod zombies;
@@ -166,6 +167,12 @@ facts! {
         a_lower_bound_is_come_down_to
         a_want_of_none_is_only_looked_for
         a_group_of_wants_shares_its_room;
+    versions:
+        a_shared_limit_counts_what_a_version_runs_that_does_not_name_it
+        a_task_that_joins_a_shared_limit_brings_what_a_version_before_runs_of_it
+        a_rate_begins_full_where_nobody_ran_its_task
+        a_rate_begins_with_nothing_where_a_version_runs_its_task_without_it
+        what_is_set_of_a_task_outlives_the_rollback_of_its_name;
     waits:
         a_job_waits_for_its_time_and_then_for_a_worker
         who_runs_or_has_finished_waits_for_nothing

@@ -64,7 +64,7 @@ async fn at_once(world: &World, name: &str) -> Result<Option<[Option<u32>; 3]>> 
 fn limited(task: &str, key: Option<&str>, most: u32) -> Declared {
     let name = key.map_or_else(|| format!("task:{task}"), |key| format!("task:{task}[{key}]"));
     let bounds = Bounds { concurrency: Some(most), rate: None };
-    let limit = Limited { name, task: Some(task.to_owned()), keyed: key.is_some(), bounds };
+    let limit = Limited { name, task: Some(task.to_owned()), sharers: Vec::new(), keyed: key.is_some(), bounds };
     Declared { tasks: vec![task.to_owned()], schedules: Vec::new(), limits: vec![limit] }
 }
 

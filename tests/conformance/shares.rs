@@ -13,7 +13,13 @@ const SECOND: Duration = Duration::from_secs(1);
 const TOKEN: u64 = 1_000_000;
 
 fn limited(bounds: Bounds) -> Declared {
-    let limit = Limited { name: "task:send".to_owned(), task: Some("send".to_owned()), keyed: false, bounds };
+    let limit = Limited {
+        name: "task:send".to_owned(),
+        task: Some("send".to_owned()),
+        sharers: Vec::new(),
+        keyed: false,
+        bounds,
+    };
     Declared { tasks: vec!["send".to_owned()], schedules: Vec::new(), limits: vec![limit] }
 }
 

@@ -73,7 +73,13 @@ pub(crate) async fn what_a_zombie_ends_frees_nothing_of_a_limit(world: World) ->
 async fn gated(world: &World) -> Result<Arc<dyn Session>> {
     let session = world.session(&["haunt"]).await?;
     let bounds = Bounds { concurrency: Some(2), rate: None };
-    let limit = Limited { name: "task:haunt[tenant]".to_owned(), task: Some("haunt".to_owned()), keyed: true, bounds };
+    let limit = Limited {
+        name: "task:haunt[tenant]".to_owned(),
+        task: Some("haunt".to_owned()),
+        sharers: Vec::new(),
+        keyed: true,
+        bounds,
+    };
     let tasks = vec!["haunt".to_owned()];
     session.declare(Declared { tasks, schedules: Vec::new(), limits: vec![limit] }).await?;
     Ok(session)

@@ -13,7 +13,13 @@ const WORKERS: usize = 6;
 async fn workers_before_a_locked_gate_leave_each_other_a_connection() {
     let world = World::pooler().await;
     let bounds = Bounds { concurrency: Some(4), rate: None };
-    let limit = Limited { name: "task:a[key]".to_owned(), task: Some("a".to_owned()), keyed: true, bounds };
+    let limit = Limited {
+        name: "task:a[key]".to_owned(),
+        task: Some("a".to_owned()),
+        sharers: Vec::new(),
+        keyed: true,
+        bounds,
+    };
     let declared = Declared { tasks: vec!["a".to_owned()], limits: vec![limit], ..Declared::default() };
     let first = world.session(&["a"]).await.unwrap();
     first.declare(declared).await.unwrap();

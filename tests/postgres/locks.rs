@@ -272,7 +272,13 @@ async fn a_row_of_another_version_is_parked_and_harms_no_other() {
 async fn one_at_a_time(world: &World, keys: &[&str]) -> (Arc<dyn Session>, Vec<JobId>) {
     let session = session(world).await;
     let bounds = Bounds { concurrency: Some(1), rate: None };
-    let limit = Limited { name: "task:a[key]".to_owned(), task: Some("a".to_owned()), keyed: true, bounds };
+    let limit = Limited {
+        name: "task:a[key]".to_owned(),
+        task: Some("a".to_owned()),
+        sharers: Vec::new(),
+        keyed: true,
+        bounds,
+    };
     let declared = Declared { tasks: vec!["a".to_owned()], limits: vec![limit], ..Declared::default() };
     session.declare(declared).await.unwrap();
     let gated = |key: &&str| NewJob { limit_keys: vec![format!("task:a[key]={key}")], ..job("a") };

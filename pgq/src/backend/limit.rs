@@ -37,6 +37,8 @@ pub struct Limited {
     pub name: String,
     /// The task whose own it is; `None` where several share it.
     pub task: Option<String>,
+    /// Those that share it.
+    pub sharers: Vec<String>,
     /// Whether each value of a key is counted by itself.
     pub keyed: bool,
     /// Its bounds.
@@ -48,6 +50,8 @@ pub struct Limited {
 pub struct PoolView {
     /// Which one.
     pub pool: PoolName,
+    /// The tasks that share it, by what is declared last.
+    pub sharers: Vec<String>,
     /// Whether each value of a key is counted by itself.
     pub keyed: bool,
     /// What the worker has of it. Tokens stay where they are until it asks. Where it has a key nobody has anything, and `cap` says

@@ -167,8 +167,8 @@ impl Client {
 
     /// Sets what a limit allows in place of what its declaration says, for all workers, within a second; for
     /// poll-only ones none of whose tasks had a limit without a key, within ten. It holds until it is
-    /// [cleared](Client::clear_limit), whatever is deployed meanwhile. Attempts that run go on; where more run than are allowed,
-    /// none starts until enough have ended.
+    /// [cleared](Client::clear_limit), whatever is deployed or rolled back meanwhile, and so under each name that the task has had.
+    /// Attempts that run go on; where more run than are allowed, none starts until enough have ended.
     ///
     /// A task without a limit of its own can be given one. A limit with a key can be set as a whole, and for single values:
     /// what is set for one value goes before what holds for all.
@@ -229,10 +229,11 @@ impl Client {
         let names = names.map(|name| full_name(Some(name), name, limit.key.as_deref())).chain([limit.full_name()]);
         let names: BTreeSet<String> = names.filter(|name| is_kept(name)).collect();
         let known = names.into_iter().map(|name| LimitName { gate: gate(&name), limit: name, task: None });
-        // What has a key is told when a job is enqueued, by the task's own code.
-        let unlimited = declared.iter().filter(|_| limit.key.is_none()).filter_map(|task| {
-            let limit = full_name(Some(&task.name), &task.name, None);
-            (!is_kept(&limit)).then(|| LimitName { limit, task: Some(task.name.clone()), gate: None })
+        // What has a key is told when a job is enqueued, by the task's own code. An earlier name may be the one again after a rollback.
+        let all: BTreeSet<&str> = declared.iter().flat_map(|task| task.aliases().chain([&*task.name])).collect();
+        let unlimited = all.into_iter().filter(|_| limit.key.is_none()).filter_map(|task| {
+            let limit = full_name(Some(task), task, None);
+            (!is_kept(&limit)).then(|| LimitName { limit, task: Some(task.to_owned()), gate: None })
         });
         let meant: Vec<LimitName> = known.chain(unlimited).collect();
         if meant.is_empty() {

@@ -15,8 +15,9 @@
 //! Wants whose pool is used up aren't claimed at all, so a backlog that is blocked costs a claim nothing. One whose pool has
 //! no units here, and isn't waited for, is only looked for ("is there something?").
 //!
-//! Where something comes to be bounded that wasn't, each worker says what it runs of it (`Portion::awaits`). What it may win by a
-//! claim that is on its way then, it doesn't start: that is handed back.
+//! A limit says which tasks share it, so that a worker whose code doesn't name it is bound by it too. Where something comes to be
+//! bounded that wasn't, each worker says what it runs of it (`Portion::awaits`). What a claim wins that is on its way then isn't
+//! started, but handed back.
 //!
 //! | Who dies | What follows |
 //! |---|---|
@@ -31,7 +32,7 @@
 
 mod offer;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -185,7 +186,7 @@ impl Limits {
             };
             state.counted = views.iter().filter(bounds_attempts).map(|view| Arc::clone(&view.pool.limit)).collect();
             for view in views.iter().filter(|view| !view.keyed) {
-                let Some(pool) = state.known(&view.pool, &self.clock) else {
+                let Some(pool) = state.known(view, &self.clock) else {
                     if view.portion.awaits {
                         state.foreign.push(view.pool.clone());
                     }
@@ -262,20 +263,39 @@ impl State {
         self.pools.iter().position(|pool| pool.name.as_ref() == Some(name))
     }
 
-    /// The place of a pool that concerns this worker: one that its code names, or that somebody else has set for its task.
-    fn known(&mut self, name: &PoolName, clock: &Clock) -> Option<usize> {
-        self.place(name).or_else(|| {
-            let task = name.limit.strip_prefix("task:")?;
-            let task = self.tasks.values().find(|known| **known == task).copied()?;
-            let pool = self.pool(name, clock);
+    /// The place of a pool that concerns this worker: one that its code names, or that somebody else has set for a task of its, or
+    /// declared for one.
+    fn known(&mut self, view: &PoolView, clock: &Clock) -> Option<usize> {
+        let own = view.pool.limit.strip_prefix("task:");
+        let is_meant = |task: &&str| own == Some(*task) || view.sharers.iter().any(|sharer| sharer == task);
+        let meant: BTreeSet<&'static str> = self.tasks.values().copied().filter(|task| is_meant(task)).collect();
+        let place = self.place(&view.pool);
+        if place.is_none() && meant.is_empty() {
+            return None;
+        }
+        let pool = place.unwrap_or_else(|| {
+            let pool = self.pool(&view.pool, clock);
             self.pools[pool].cap = None;
-            if name.measure == Measure::Concurrency {
-                self.pools[pool].held = self.running.get(task).copied().unwrap_or_default();
-            }
-            self.bind(task, pool);
-            self.sort();
-            Some(pool)
-        })
+            pool
+        });
+        for task in meant {
+            self.join(task, pool);
+        }
+        Some(pool)
+    }
+
+    /// The pool bounds this task too, if it hasn't yet.
+    fn join(&mut self, task: &'static str, pool: usize) {
+        if self.of_task.get(task).is_some_and(|pools| pools.contains(&pool)) {
+            return;
+        }
+        self.era += 1;
+        self.pools[pool].era = self.era;
+        if !self.pools[pool].is_rate() {
+            self.pools[pool].held += self.running.get(task).copied().unwrap_or_default();
+        }
+        self.bind(task, pool);
+        self.sort();
     }
 
     /// The pools of each task in one order everywhere, in which they are waited for.

@@ -84,12 +84,14 @@ pub(super) fn limits_of(task: &TaskEntry) -> Vec<Limited> {
     let own = (own != Bounds::default()).then(|| Limited {
         name: limit::of_task(task.name),
         task: Some(task.name.to_owned()),
+        sharers: Vec::new(),
         keyed: false,
         bounds: own,
     });
     let named = |limit: &Limit, name| Limited {
         name: limit.full_name(name),
         task: limit.name.is_none().then(|| task.name.to_owned()),
+        sharers: limit.name.iter().map(|_| task.name.to_owned()).collect(),
         keyed: limit.key.is_some(),
         bounds: limit.bounds(),
     };
@@ -106,16 +108,19 @@ fn limited(tasks: &[TaskEntry]) -> Result<Vec<Limited>> {
     let mut limits: BTreeMap<String, (Limited, &TaskEntry)> = BTreeMap::new();
     for task in tasks {
         for limited in limits_of(task) {
-            if let Some((other, first)) = limits.get(&limited.name)
-                && other.bounds != limited.bounds
-            {
+            let (known, first) = limits.entry(limited.name.clone()).or_insert_with(|| (limited.clone(), task));
+            if known.bounds != limited.bounds {
                 let (name, first) = (limited.name.trim_start_matches("shared:"), first.name);
                 let message =
                     format!("the limit `{name}` has other bounds here than in the task `{first}`: expected the same");
                 return Err(Error::invalid(message).about_task(task.name));
             }
-            limits.insert(limited.name.clone(), (limited, task));
+            known.sharers.extend(limited.sharers);
         }
+    }
+    for (limited, _) in limits.values_mut() {
+        limited.sharers.sort();
+        limited.sharers.dedup();
     }
     Ok(limits.into_values().map(|(limited, _)| limited).collect())
 }

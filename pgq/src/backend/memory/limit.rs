@@ -6,14 +6,15 @@ use std::time::Duration;
 use pgq_core::limit::divide::Stake;
 use pgq_core::limit::pool::{Balanced, Pool, Share};
 use pgq_core::limit::{self, MICROS};
-use pgq_core::{Bounds, Lease, Timestamp};
+use pgq_core::{Bounds, Lease, Rate, Timestamp};
 
 use super::store::Store;
-use crate::backend::{Ask, Declared, Measure, PoolName, PoolView, Portion};
+use crate::backend::{Ask, Declared, Limited, Measure, PoolName, PoolView, Portion};
 
 /// A limit's row.
 pub(super) struct Entry {
     pub(super) task: Option<String>,
+    sharers: Vec<String>,
     pub(super) keyed: bool,
     /// By the set of declarations of this number.
     pub(super) declared: Option<(i64, Bounds)>,
@@ -31,13 +32,15 @@ pub(super) struct Entry {
 impl Entry {
     pub(super) fn new(task: Option<String>, keyed: bool) -> Self {
         let (shares, orphaned) = (BTreeMap::new(), BTreeMap::new());
-        Self { task, keyed, declared: None, own: None, tokens: None, shares, orphaned, counted: false }
+        let (declared, own, tokens) = (None, None, None);
+        Self { task, sharers: Vec::new(), keyed, declared, own, tokens, shares, orphaned, counted: false }
     }
 
-    /// One that is declared where there was none begins with all its tokens.
-    fn full(self, bounds: Bounds, now: Timestamp) -> Self {
-        let tokens = bounds.rate.map(|rate| (u64::from(rate.burst()) * MICROS, now));
-        Self { tokens, ..self }
+    /// One that is declared where there was none begins with all its tokens, unless its tasks ran without it.
+    fn first(limited: &Limited, ran: bool, now: Timestamp) -> Self {
+        let full = |rate: Rate| if ran { 0 } else { u64::from(rate.burst()) * MICROS };
+        let tokens = limited.bounds.rate.map(|rate| (full(rate), now));
+        Self { tokens, ..Self::new(limited.task.clone(), limited.keyed) }
     }
 
     pub(super) fn bounds(&self) -> Bounds {
@@ -81,22 +84,31 @@ impl Entry {
 }
 
 impl Store {
-    pub(super) fn declare_limits(&mut self, number: i64, declared: &Declared) {
+    pub(super) fn declare_limits(&mut self, lease: Lease, number: i64, declared: &Declared) {
         let now = self.now;
         self.inherit_limits(&declared.tasks);
         for limited in &declared.limits {
             if self.last_word(limited.task.as_deref(), &limited.name) == Some(number) {
-                let entry = self
-                    .limits
-                    .entry(limited.name.clone())
-                    .or_insert_with(|| Entry::new(limited.task.clone(), limited.keyed).full(limited.bounds, now));
+                let ran = self.runs_elsewhere(lease, limited);
+                let entry = self.limits.entry(limited.name.clone()).or_insert_with(|| Entry::first(limited, ran, now));
                 (entry.task, entry.keyed) = (limited.task.clone(), limited.keyed);
+                // What runs of a task that shares it only now is to be said.
+                entry.counted &= limited.sharers.iter().all(|task| entry.sharers.contains(task));
+                entry.sharers.clone_from(&limited.sharers);
                 entry.declared = Some((number, limited.bounds));
                 self.open_all(&limited.name);
             }
         }
         self.drop_limits(number, declared);
         self.redivide_all();
+    }
+
+    /// Whether another live worker has a task of the limit.
+    fn runs_elsewhere(&self, lease: Lease, limited: &Limited) -> bool {
+        let others = self.workers.iter().filter(|(other, _)| **other != lease);
+        let mut tasks =
+            others.filter_map(|(_, worker)| worker.edition).flat_map(|number| &self.editions[&number].tasks);
+        tasks.any(|task| limited.task.as_ref() == Some(task) || limited.sharers.contains(task))
     }
 
     /// What is set of the limits of a task holds under its next name, too.
@@ -166,7 +178,7 @@ impl Store {
             let edition = entry.declared.map(|(number, _)| number);
             let (pool, keyed) = (PoolName { limit: name.into(), measure }, entry.keyed);
             let outlived = entry.declared.is_some() && self.is_outlived(name);
-            PoolView { pool, keyed, portion, edition, outlived }
+            PoolView { pool, sharers: entry.sharers.clone(), keyed, portion, edition, outlived }
         };
         self.limits.iter().flat_map(|(name, entry)| Measure::ALL.map(|measure| view(name, entry, measure))).collect()
     }

@@ -59,7 +59,7 @@ impl Store {
         let number = self.number(declared.clone());
         let Some(worker) = self.workers.get_mut(&lease) else { return number };
         worker.edition = Some(number);
-        self.declare_limits(number, &declared);
+        self.declare_limits(lease, number, &declared);
         self.rename(number, &declared.schedules);
         for scheduled in declared.schedules {
             let declared = self.schedules.get(&scheduled.name).is_none_or(|entry| !entry.created);

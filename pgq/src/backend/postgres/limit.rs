@@ -21,6 +21,7 @@ use crate::backend::{Ask, Declared, Measure, PoolName, PoolView, Portion};
 
 /// A limit's pools, as they stand.
 struct Standing {
+    sharers: Vec<String>,
     keyed: bool,
     edition: Option<i64>,
     outlived: bool,
@@ -40,7 +41,10 @@ impl PgSession {
         let inherited = inherited.fetch_all(&mut *connection).await.map_err(database)?;
         let (mut names, mut tasks, mut keyed) = (vec![], vec![], vec![]);
         let (mut most, mut intervals, mut bursts) = (vec![], vec![], vec![]);
+        let (mut shared, mut sharers) = (vec![], vec![]);
         for limited in &declared.limits {
+            shared.extend(limited.sharers.iter().map(|_| &*limited.name));
+            sharers.extend(limited.sharers.iter().map(String::as_str));
             let (concurrency, interval, burst) = columns(limited.bounds);
             names.push(&*limited.name);
             tasks.push(limited.task.as_deref());
@@ -52,6 +56,7 @@ impl PgSession {
         let query =
             self.statements.declare_limits.query().bind(names).bind(tasks).bind(keyed).bind(most).bind(intervals);
         let query = query.bind(bursts).bind(number).bind(&declared.tasks).bind(self.now());
+        let query = query.bind(shared).bind(sharers).bind(self.lease.0);
         let changed = query.fetch_all(&mut *connection).await.map_err(database)?;
         if changed.is_empty() && inherited.is_empty() {
             return Ok(());
@@ -70,11 +75,12 @@ impl PgSession {
         let standings = self.books().read(&mut visit, None, true).await?;
         visit.end().await?;
         for (limit, standing) in standings {
-            let Standing { keyed, edition, outlived, pools, .. } = standing;
+            let Standing { sharers, keyed, edition, outlived, pools, .. } = standing;
             for (measure, pool) in pools {
                 let pool_name = PoolName { limit: limit.as_str().into(), measure };
                 let portion = pool.portion(self.lease);
-                views.push(PoolView { pool: pool_name, keyed, portion, edition, outlived });
+                let sharers = sharers.clone();
+                views.push(PoolView { pool: pool_name, sharers, keyed, portion, edition, outlived });
             }
         }
         Ok(views)
@@ -268,8 +274,8 @@ fn read_standing(row: &PgRow) -> Result<Standing> {
         orphaned: 0,
     };
     let pools = Measure::ALL.into_iter().map(|measure| (measure, pool(measure))).collect();
-    let (keyed, outlived) = (column(row, 14)?, column(row, 17)?);
-    Ok(Standing { keyed, edition: column(row, 4)?, outlived, now: instant(row, 13)?, pools })
+    let (keyed, outlived, sharers) = (column(row, 14)?, column(row, 17)?, column(row, 18)?);
+    Ok(Standing { sharers, keyed, edition: column(row, 4)?, outlived, now: instant(row, 13)?, pools })
 }
 
 /// Bounds as their three columns say them.

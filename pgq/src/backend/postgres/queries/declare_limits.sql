@@ -1,27 +1,42 @@
 -- Puts in the limits that a set declares: $1 names, $2 whose own they are (null where tasks share them), $3 whether they are
--- keyed, $4 how many at once, $5 the time between two starts in ns, $6 bursts; $7 the number of the set, $8 its tasks, $9 the time. After
--- the locks of all limits. What a live worker's set with a higher number speaks of is left alone; a limit of a task of ours that
--- isn't declared any more is gone, unless an operator has set it or one of its gates, and so is what a program that goes on has
--- declared and no live worker does. Answers what changed.
+-- keyed, $4 how many at once, $5 the time between two starts in ns, $6 bursts; $7 the number of the set, $8 its tasks, $9 the time;
+-- of what tasks share $10 the name once for each $11 task that does; $12 the worker. After the locks of all limits. What a live
+-- worker's set with a higher number speaks of is left alone; a limit of a task of ours that isn't declared any more is gone, unless
+-- an operator has set it or one of its gates, and so is what a program that goes on has declared and no live worker does. Answers
+-- what changed.
 with higher as materialized (
   select edition.tasks, edition.limits
   from @worker as worker join @edition as edition on edition.number = worker.edition
   where worker.gone is null and edition.number > $7::bigint),
-put as (
-  insert into @limit as known (name, task, keyed, edition, concurrency, interval_ns, burst, tokens, filled)
-  select name, task, keyed, $7, concurrency, interval_ns, burst, coalesce(burst, 0) * 1000000::bigint,
-         case when burst is not null then coalesce($9::timestamptz, statement_timestamp()) end
+given as materialized (
+  select given.*,
+         array(select sharer.task from unnest($10::text[], $11::text[]) as sharer (name, task)
+               where sharer.name = given.name) as sharers
   from unnest($1::text[], $2::text[], $3::boolean[], $4::int[], $5::bigint[], $6::int[])
-         as given (name, task, keyed, concurrency, interval_ns, burst)
+         as given (name, task, keyed, concurrency, interval_ns, burst)),
+put as (
+  insert into @limit as known (name, task, sharers, keyed, edition, concurrency, interval_ns, burst, tokens, filled)
+  select name, task, sharers, keyed, $7, concurrency, interval_ns, burst,
+         -- Nobody knows what was started where others run its tasks without it.
+         case when exists (
+                select from @worker as worker join @edition as edition on edition.number = worker.edition
+                where worker.gone is null and worker.id <> $12::bigint
+                  and edition.tasks && (given.sharers || given.task))
+              then 0 else coalesce(burst, 0) * 1000000::bigint end,
+         case when burst is not null then coalesce($9::timestamptz, statement_timestamp()) end
+  from given
   where not exists (
     select from higher
     where case when given.task is null then given.name = any (limits) else given.task = any (tasks) end)
   on conflict (name) do update
-  set task = excluded.task, keyed = excluded.keyed, edition = excluded.edition, concurrency = excluded.concurrency,
-      interval_ns = excluded.interval_ns, burst = excluded.burst
-  where (known.task, known.keyed, known.edition, known.concurrency, known.interval_ns, known.burst)
+  set task = excluded.task, sharers = excluded.sharers, keyed = excluded.keyed, edition = excluded.edition,
+      concurrency = excluded.concurrency, interval_ns = excluded.interval_ns, burst = excluded.burst,
+      -- What runs of a task that shares it only now is to be said.
+      counted = known.counted and excluded.sharers <@ known.sharers
+  where (known.task, known.sharers, known.keyed, known.edition, known.concurrency, known.interval_ns, known.burst)
         is distinct from
-        (excluded.task, excluded.keyed, excluded.edition, excluded.concurrency, excluded.interval_ns, excluded.burst)
+        (excluded.task, excluded.sharers, excluded.keyed, excluded.edition, excluded.concurrency, excluded.interval_ns,
+         excluded.burst)
   returning name),
 live as materialized (
   select distinct edition.number, edition.tasks, edition.limits

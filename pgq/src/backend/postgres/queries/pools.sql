@@ -1,6 +1,6 @@
 -- The limits without a key, $1 or all of them where it is null, with what workers have of them, and what those that are gone had; $2
 -- the time. If $3, also those with a key, which nobody has shares of: how many attempts at once they allow says only whether they
--- bound that, for all values or for one. Who is awaited is so for as many µs as his lease lasts. The last column says whether
+-- bound that, for all values or for one. Who is awaited is so for as many µs as his lease lasts. The last but one says whether
 -- programs that declared the limit go on without it.
 select known.name,
        coalesce(case when overridden then own_concurrency else concurrency end,
@@ -20,7 +20,8 @@ select known.name,
          select from @worker as worker
          join @edition as live on live.number = worker.edition
          join @edition as past on past.tasks && live.tasks
-         where worker.gone is null and known.name = any (past.limits)) as outlived
+         where worker.gone is null and known.name = any (past.limits)) as outlived,
+       known.sharers
 from @limit as known
 left join (
   select share.*, worker.id is not null as alive,
