@@ -1,12 +1,13 @@
 //! A worker that is asked to stop while its database gives no answer.
 
+use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 use pgq::testing::ManualClock;
-use pgq::{Context, Result, Timestamp, Worker};
+use pgq::{Client, Context, Result, State, Timestamp, Worker};
 use tokio::sync::mpsc;
 
-use super::faults::{Ear, Fault, plan, wayward_by};
+use super::faults::{Ear, Fault, plan, standing, wayward_by};
 
 /// Tells that it runs, and that it was told to end.
 #[pgq::task]
@@ -39,4 +40,40 @@ async fn the_drain_period_counts_once_where_a_claim_gets_no_answer() -> Result<(
     let lasted = clock.now().since(asked);
     assert!((drain..drain * 3 / 2).contains(&lasted), "{lasted:?}");
     stopped.await.expect("it doesn't panic")
+}
+
+static LET_GO: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+
+/// Tells that it runs, and blocks its thread until the test lets go.
+#[pgq::task(concurrency = 1, timeout = "5s", retry = fixed("1h"))]
+fn clutch(ctx: Context<Ear>) -> Result<(), pgq::BoxError> {
+    ctx.told.send(())?;
+    drop(LET_GO.1.wait_while(LET_GO.0.lock().expect("nobody panics"), |gone| !*gone).expect("nobody panics"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_worker_that_stops_waits_for_no_thread_that_was_left_behind() -> Result<()> {
+    let clock = ManualClock::at(Timestamp::EPOCH);
+    let client = Client::builder()?.clock(clock.clone()).memory();
+    let (told, mut runs) = mpsc::unbounded_channel();
+    let id = clutch::enqueue(&client, ()).await?.id();
+    let builder = Worker::builder().client(client.clone()).tasks(pgq::tasks![clutch]).resources(Ear { told });
+    let worker = builder.drain_timeout(Duration::from_mins(1)).lease(Duration::from_hours(1)).spawn().await?;
+    runs.recv().await.expect("it runs");
+    for _ in 0..10 {
+        clock.advance(Duration::from_secs(1));
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(standing(&client, id).await?.0, State::Running, "its thread goes on, and counts");
+    let stopped = tokio::spawn(worker.stop());
+    while !stopped.is_finished() {
+        clock.advance(Duration::from_secs(1));
+        tokio::task::yield_now().await;
+    }
+    stopped.await.expect("it doesn't panic")?;
+    assert_eq!(standing(&client, id).await?.0, State::Retryable, "what is known is written");
+    *LET_GO.0.lock().expect("nobody panics") = true;
+    LET_GO.1.notify_all();
+    Ok(())
 }

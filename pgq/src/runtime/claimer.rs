@@ -79,7 +79,7 @@ impl Claimer {
         let limit = self.engine.slots.free().min(MOST);
         let mut offer = self.engine.limits.offer(self.engine.wants_now());
         self.due = offer.due;
-        offer.groups.extend(self.engine.blocking_group(&offer.wants));
+        offer.groups.extend(self.engine.blocking_group(&offer.wants, limit));
         if offer.wants.is_empty() {
             return Ok(Some(Batch::default()));
         }

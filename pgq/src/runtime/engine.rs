@@ -138,12 +138,14 @@ impl Engine {
     }
 
     /// The blocking tasks among these, of which together no more are claimed than can begin: what waited for a thread would start
-    /// long after its limits have let it.
-    pub(super) fn blocking_group(&self, wants: &[Want]) -> Option<Group> {
-        let blocking = |(_, want): &(usize, &Want)| self.has_blocking && want.cap > 0 && self.blocks(want);
-        let (places, caps): (Vec<usize>, Vec<u32>) =
-            wants.iter().enumerate().filter(blocking).map(|(place, want)| (place, want.cap)).unzip();
+    /// long after its limits have let it. `None` where a claim of so many jobs can't be too many.
+    pub(super) fn blocking_group(&self, wants: &[Want], limit: usize) -> Option<Group> {
         let room = self.free_places();
+        if !self.has_blocking || limit <= self.blocking.free() {
+            return None;
+        }
+        let blocking = wants.iter().enumerate().filter(|(_, want)| want.cap > 0 && self.blocks(want));
+        let (places, caps): (Vec<usize>, Vec<u32>) = blocking.map(|(place, want)| (place, want.cap)).unzip();
         (caps.into_iter().fold(0, u32::saturating_add) > room).then_some(Group { wants: places, room })
     }
 
