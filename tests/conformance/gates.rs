@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgq::backend::{Bounds, Claim, Declared, Limited, Session, Transition};
+use pgq::backend::{Bounds, Claim, Declared, Limited, NewJob, Session, Transition};
 use pgq::testing::Stepper;
 use pgq::{Allow, BoxError, Context, Edit, LimitRef, Result, State};
 
 use super::limits::Door;
-use crate::world::{SPAN, World, claim, claim_of, end, ids, retry, start, want};
+use crate::world::{SPAN, World, claim, claim_of, end, ids, job, retry, start, want};
 
 const SECOND: Duration = Duration::from_secs(1);
 /// Of jobs with so many crashes a worker takes one at a time.
@@ -50,8 +50,20 @@ async fn collect(ctx: Context<Door>, bank: String, sum: u32) -> std::result::Res
     ctx.pass().await
 }
 
+#[pgq::task(expires_in = "1m", limit(rps = 1, per = "1h", key = "host"))]
+async fn peek(ctx: Context<Door>, host: String, number: u32) -> std::result::Result<(), BoxError> {
+    let _ = (host, number);
+    ctx.pass().await
+}
+
+#[pgq::task(expires_in = "1m", limit(concurrency = 1, key = "seat"))]
+async fn sit(seat: u32, number: u32) -> std::result::Result<(), BoxError> {
+    let _ = (seat, number);
+    Ok(())
+}
+
 async fn worker(world: &World, door: &Door) -> Result<Stepper> {
-    world.worker(pgq::tasks![bill, self::post, fetch, transfer, pay, collect], door.clone()).await
+    world.worker(pgq::tasks![bill, self::post, fetch, transfer, pay, collect, peek], door.clone()).await
 }
 
 fn of(tenant: &str, numbers: std::ops::Range<u32>) -> Vec<BillArgs> {
@@ -443,5 +455,105 @@ pub(crate) async fn a_limit_of_a_task_that_is_taken_out_of_its_program_is_gone(w
     let after = world.session(&["post"]).await?;
     after.declare(Declared { tasks: tasks(&["post"]), schedules: Vec::new(), limits: Vec::new() }).await?;
     assert_eq!(world.client.limits().await?, []);
+    Ok(())
+}
+
+fn peeks(numbers: std::ops::Range<u32>) -> Vec<PeekArgs> {
+    numbers.map(|number| PeekArgs { host: "a".to_owned(), number }).collect()
+}
+
+pub(crate) async fn who_waits_too_long_at_a_gate_is_discarded(world: World) -> Result<()> {
+    let door = Door::new();
+    let mut worker = worker(&world, &door).await?;
+    door.open(99);
+    let jobs = peek::enqueue_many(&world.client, peeks(0..4)).await?;
+    assert_eq!(worker.drain().await?, 1);
+    world.clock.advance(SECOND * 59);
+    assert_eq!(worker.session().expire(9).await?, []);
+    world.clock.advance(SECOND);
+    assert_eq!(worker.session().expire(9).await?.len(), 3);
+    assert_eq!(world.state(jobs[3].id()).await?, State::Discarded);
+    Ok(())
+}
+
+pub(crate) async fn who_comes_too_late_to_a_gate_takes_no_token(world: World) -> Result<()> {
+    let door = Door::new();
+    let mut worker = worker(&world, &door).await?;
+    door.open(99);
+    let jobs = peek::enqueue_many(&world.client, peeks(0..2)).await?;
+    assert_eq!(worker.drain().await?, 1);
+    world.clock.advance(Duration::from_hours(1));
+    worker.beat().await?;
+    let fresh = peek::enqueue_many(&world.client, peeks(2..3)).await?;
+    worker.drain().await?;
+    assert_eq!(world.state(jobs[1].id()).await?, State::Discarded);
+    assert_eq!(world.state(fresh[0].id()).await?, State::Completed);
+    Ok(())
+}
+
+pub(crate) async fn who_comes_too_late_to_a_gate_takes_nobodys_turn(world: World) -> Result<()> {
+    let session = world.session(&["sit"]).await?;
+    let limit =
+        Limited { name: "task:sit[seat]".to_owned(), task: Some("sit".to_owned()), ..declared(1).limits.remove(0) };
+    session.declare(Declared { tasks: vec!["sit".to_owned()], limits: vec![limit], ..declared(1) }).await?;
+    let args = |number| SitArgs { seat: 1, number };
+    let jobs = sit::enqueue_many(&world.client, (0..2).map(args)).await?;
+    let won = claim(&session, &["sit"], 9).await?;
+    assert_eq!(ids(&won), [jobs[0].id()]);
+    world.clock.advance(SECOND * 60);
+    let fresh = sit::enqueue(&world.client, args(2)).await?;
+    assert_eq!(claim(&session, &["sit"], 9).await?, []);
+    end(&session, &won[0], Transition::Complete).await?;
+    let late = claim(&session, &["sit"], 9).await?;
+    assert_eq!((ids(&late), late[0].expired), (vec![jobs[1].id()], true));
+    assert_eq!(ids(&claim(&session, &["sit"], 9).await?), [fresh.id()], "who is late runs beside nobody");
+    Ok(())
+}
+
+pub(crate) async fn a_clock_that_is_set_back_strands_nobody_at_a_gate(world: World) -> Result<()> {
+    let door = Door::new();
+    let mut worker = worker(&world, &door).await?;
+    door.open(99);
+    let args = |_| FetchArgs { host: "a".to_owned(), path: String::new() };
+    fetch::enqueue_many(&world.client, (0..4).map(args)).await?;
+    assert_eq!(worker.drain().await?, 2);
+    world.clock.set(world.clock.now().saturating_sub(Duration::from_hours(1)));
+    worker.session().prune(9).await?;
+    assert_eq!(worker.drain().await?, 0, "its bucket is empty at worst");
+    world.clock.advance(SECOND);
+    assert_eq!(worker.drain().await?, 1);
+    Ok(())
+}
+
+pub(crate) async fn what_is_done_now_and_then_is_done_though_the_clock_is_set_back(world: World) -> Result<()> {
+    let session = world.session(&["post"]).await?;
+    assert!(session.tidy().await?);
+    world.clock.set(world.clock.now().saturating_sub(Duration::from_hours(1)));
+    assert!(session.tidy().await?);
+    Ok(())
+}
+
+pub(crate) async fn what_began_while_a_limit_was_gone_counts(world: World) -> Result<()> {
+    for (most, task, key) in [(2, "bill", "tenant"), (1, "post", "account")] {
+        let (old, new) = (world.session(&[task]).await?, world.session(&[task]).await?);
+        old.declare(declared(most)).await?;
+        let mut without = declared(most);
+        without.limits.retain(|limit| limit.task.as_deref() != Some(task));
+        new.declare(without).await?;
+        let gated = || NewJob { limit_keys: vec![format!("task:{task}[{key}]=7")], ..job(task) };
+        let more = async |count| world.put(std::iter::repeat_with(gated).take(count).collect()).await;
+        more(3).await?;
+        let won = claim(&old, &[task], 9).await?;
+        assert_eq!(won.len(), 3, "nothing bounds it");
+        new.deregister(false).await?;
+        old.declare(declared(most)).await?;
+        more(6).await?;
+        assert_eq!(claim(&old, &[task], 9).await?, []);
+        for job in &won {
+            end(&old, job, Transition::Complete).await?;
+        }
+        assert_eq!(claim(&old, &[task], 9).await?.len(), most as usize);
+        old.deregister(false).await?;
+    }
     Ok(())
 }

@@ -103,6 +103,12 @@ facts! {
         nan_travels_in_a_payload
         nothing_happens_before_an_enqueue_is_awaited;
     gates:
+        who_waits_too_long_at_a_gate_is_discarded
+        who_comes_too_late_to_a_gate_takes_no_token
+        who_comes_too_late_to_a_gate_takes_nobodys_turn
+        a_clock_that_is_set_back_strands_nobody_at_a_gate
+        what_is_done_now_and_then_is_done_though_the_clock_is_set_back
+        what_began_while_a_limit_was_gone_counts
         a_backlog_of_one_key_is_parked_in_larger_steps_than_its_task_may_run
         a_value_that_is_allowed_a_higher_rate_starts_at_once
         a_job_whose_workers_died_is_passed_by
@@ -174,6 +180,7 @@ facts! {
         a_rate_begins_with_nothing_where_a_version_runs_its_task_without_it
         what_is_set_of_a_task_outlives_the_rollback_of_its_name;
     waits:
+        a_job_that_nobody_has_come_for_waits_for_a_gate_that_is_closed
         a_job_waits_for_its_time_and_then_for_a_worker
         who_runs_or_has_finished_waits_for_nothing
         the_worker_of_a_job_that_is_gone_has_no_name

@@ -152,3 +152,18 @@ pub(crate) async fn a_job_waits_for_the_workers_that_have_all_units(world: World
     assert_eq!(limit(&world, third).await?.bounds.concurrency, Some(0));
     Ok(())
 }
+
+pub(crate) async fn a_job_that_nobody_has_come_for_waits_for_a_gate_that_is_closed(world: World) -> Result<()> {
+    let door = Door::new();
+    let mut worker = worker(&world, &door).await?;
+    let args = |house: &str, street: &str| RingArgs { house: house.to_owned(), street: street.to_owned() };
+    let first = ring::enqueue(&world.client, args("7", "elm")).await?;
+    assert_eq!(start(&mut worker).await?, 1);
+    let (second, other) =
+        (ring::enqueue(&world.client, args("7", "oak")).await?, ring::enqueue(&world.client, args("8", "oak")).await?);
+    let wait = limit(&world, second.id()).await?;
+    assert_eq!((&*wait.limit, wait.value.as_deref(), wait.running), ("ring[house]", Some("7"), 1));
+    assert_eq!(wait.jobs, [first.id()]);
+    assert_eq!(world.client.waits_for(other.id()).await?, Some(WaitsFor::Worker));
+    Ok(())
+}

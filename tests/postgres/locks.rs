@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pgq::backend::{Bounds, Declared, Lease, Limited, NewJob, Renewal, Session, Transition, Verdict};
 use pgq::sqlx::{self, PgPool, Postgres, Transaction};
-use pgq::{Client, JobId, State};
+use pgq::{Allow, Client, JobId, LimitRef, State};
 
 use crate::proxy::Proxy;
 use crate::world::{SPAN, World, claim, claim_of, end, ended, ids, job, want, with_priority};
@@ -424,4 +424,27 @@ async fn a_claim_that_the_server_forgot_is_told_and_its_number_is_not_given_twic
     assert_eq!((reconciled.released, reconciled.forgotten), (0, kept[..1].to_vec()));
     let again = claim(&session, &["a"], 9).await.unwrap();
     assert_eq!(again.iter().map(|job| (job.id, job.epoch)).collect::<Vec<_>>(), [(put[0], 2)]);
+}
+
+#[pgq::task(limit(rps = 1, per = "24h", key = "shop"))]
+async fn remind(shop: u32, number: u32) -> Result<(), pgq::BoxError> {
+    let _ = (shop, number);
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_waits_at_a_gate_that_was_locked_while_its_limit_was_lifted_goes_soon() {
+    let world = World::postgres().await;
+    let mut worker = world.worker(pgq::tasks![remind], ()).await.unwrap();
+    let args = |number| RemindArgs { shop: 7, number };
+    remind::enqueue_many(&world.client, (0..4).map(args)).await.unwrap();
+    assert_eq!(worker.drain().await.unwrap(), 1);
+    let mut looking = world.client.pool().unwrap().begin().await.unwrap();
+    sqlx::query("select from pgq.gate for update").execute(&mut *looking).await.unwrap();
+    let limit = LimitRef::of::<remind>().key("shop");
+    world.client.set_limit(limit, Allow::everything()).await.unwrap();
+    looking.commit().await.unwrap();
+    assert_eq!(worker.drain().await.unwrap(), 0);
+    worker.session().prune(9).await.unwrap();
+    assert_eq!(worker.drain().await.unwrap(), 3);
 }

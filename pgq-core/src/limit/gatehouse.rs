@@ -39,6 +39,12 @@ pub struct Post {
 }
 
 impl Post {
+    /// Whether it lets nobody through just now, whoever comes.
+    #[must_use]
+    pub fn is_closed(&self, now: Timestamp) -> bool {
+        self.gate.under(self.bounds, now).room(self.bounds, now).0 == 0
+    }
+
     /// A gate that lets one at a time through keeps those who wait in their order.
     fn is_turn(&self, place: Place) -> bool {
         self.bounds.concurrency != Some(1) || self.first.is_none_or(|first| place < first)
@@ -123,18 +129,12 @@ impl Gatehouse {
     /// Whether it lets nobody through just now, whoever comes.
     #[must_use]
     pub fn is_closed(&self, name: &str, now: Timestamp) -> bool {
-        self.0.get(name).is_some_and(|post| post.gate.room(post.bounds, now).0 == 0)
+        self.0.get(name).is_some_and(|post| post.is_closed(now))
     }
 
     /// The gates, as they stand now.
     pub fn posts(&self) -> impl Iterator<Item = (&str, &Post)> {
         self.0.iter().map(|(name, post)| (name.as_str(), post))
-    }
-
-    /// Whether anything is counted at a gate of that name.
-    #[must_use]
-    pub fn counts(&self, name: &str) -> bool {
-        self.0.contains_key(name)
     }
 }
 
@@ -163,6 +163,15 @@ pub fn release(post: &Post, waiting: u32, now: Timestamp) -> (u32, Option<Timest
     let pause = if post.stands_open() { post.pause() } else { BACKSTOP };
     let untaken = (free > 0).then(|| soon(noted, now, pause));
     (free, after.opens.into_iter().chain(untaken).min())
+}
+
+/// Whether it is to be looked at later than what it lets through explains: somebody has set the clock back since, or has changed its
+/// bounds while another one was noting that.
+#[must_use]
+pub fn is_far(opens: Timestamp, gate: Gate, bounds: Bounds, now: Timestamp) -> bool {
+    let paced = Bounds { concurrency: None, ..bounds };
+    let due = gate.under(paced, now).room(paced, now).1;
+    opens > now.saturating_add(QUIET) && due.is_none_or(|due| opens > due)
 }
 
 /// A look that is noted for an earlier time stays: whoever leaves a busy gate needn't write it anew each time.
@@ -269,5 +278,17 @@ mod tests {
         let bounds = Bounds { concurrency: None, rate };
         assert_eq!(release(&post(bounds, 1), 5, NOW), (2, Some(after(Duration::from_secs(3)))));
         assert_eq!(release(&post(bounds, 0), 5, NOW), (2, Some(after(LOOK))), "nobody may take the places");
+    }
+    #[test]
+    fn who_waits_for_longer_than_a_gate_explains_is_looked_at() {
+        let bounds = |minutes| Bounds { concurrency: Some(1), rate: Rate::every(Duration::from_mins(minutes), 2) };
+        let (day, busy) =
+            (bounds(24 * 60), Gate { running: 1, rest: Timestamp::EPOCH }.entered(bounds(24 * 60), NOW, 2));
+        let opens = after(Duration::from_hours(24));
+        assert!(!is_far(opens, busy, day, NOW));
+        assert!(is_far(opens, busy, day, NOW.saturating_sub(Duration::from_hours(1))), "the clock was set back");
+        assert!(is_far(opens, busy, bounds(60), NOW), "the rate was raised");
+        assert!(is_far(opens, busy, most(1), NOW), "it was lifted");
+        assert!(!is_far(after(QUIET), busy, most(1), NOW), "that is soon");
     }
 }

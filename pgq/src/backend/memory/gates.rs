@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::mem;
 
 use pgq_core::limit::gate::Gate;
-use pgq_core::limit::gatehouse::{Gatehouse, Post, release};
+use pgq_core::limit::gatehouse::{Gatehouse, Post, is_far, release};
 use pgq_core::{Bounds, JobId, Timestamp};
 
 use super::row::{Key, Lane, Place, Row};
@@ -68,6 +68,16 @@ impl Gates {
 }
 
 impl Store {
+    /// Gates that are to be looked at later than what they let through explains are due.
+    pub(super) fn mend_gates(&mut self) {
+        let is_far =
+            |(name, opens): &(&String, &Timestamp)| is_far(**opens, self.gate(name), self.gate_bounds(name), self.now);
+        let far: Vec<String> = self.gates.opens.iter().filter(is_far).map(|(name, _)| name.clone()).collect();
+        for name in far {
+            self.gates.opens.insert(name, self.now);
+        }
+    }
+
     /// Forgets gates that are old and at rest, so many at most; how many.
     pub(super) fn prune_gates(&mut self, step: u32) -> u64 {
         let (now, gates) = (self.now, &self.gates);
@@ -106,10 +116,10 @@ impl Store {
         }
     }
 
-    /// What is set of a gate, or what its limit says. `None` where there is nothing to count.
-    pub(super) fn gate_bounds(&self, name: &str) -> Option<Bounds> {
-        let limit = self.limits.get(parts_of_gate(name).0).map(super::limit::Entry::bounds);
-        self.gates.own.get(name).copied().or(limit)
+    /// What is set of a gate, or what its limit says. Where there is no such limit all may pass, and are counted.
+    pub(super) fn gate_bounds(&self, name: &str) -> Bounds {
+        let limit = || self.limits.get(parts_of_gate(name).0).map(super::limit::Entry::bounds);
+        self.gates.own.get(name).copied().or_else(limit).unwrap_or_default()
     }
 
     pub(super) fn gate(&self, name: &str) -> Gate {
@@ -118,29 +128,34 @@ impl Store {
         Gate { running: u32::try_from(running).unwrap_or(u32::MAX), rest }
     }
 
-    fn post(&self, name: &str, but: JobId) -> Option<Post> {
-        let bounds = self.gate_bounds(name)?;
+    fn post(&self, name: &str, but: JobId) -> Post {
+        let bounds = self.gate_bounds(name);
         // One of another queue or task that is ready may wait for a worker that there is none of; so may a suspect,
         // of which a worker takes one at a time.
         let lane = self.jobs.get(&but).map(|row| &row.lane);
-        let comes = |row: &Row| Some(&row.lane) == lane && !row.is_suspect();
+        let comes = |row: &Row| Some(&row.lane) == lane && !row.is_suspect() && !row.is_late(self.now);
         let comes = |key: &&Key| self.jobs.get(&key.id).is_some_and(comes);
         let parked = self.gates.parked.get(name).and_then(|keys| keys.iter().find(|key| key.id != but));
         let ready = self.gates.ready.get(name).and_then(|keys| keys.iter().filter(comes).find(|key| key.id != but));
         let first = parked.into_iter().chain(ready).min();
         let first = first.map(|key| (key.rank, key.run_at, key.id));
         let opens = self.gates.opens.get(name).copied();
-        Some(Post { bounds, gate: self.gate(name), first, opens, ahead: 0, used: false })
+        Post { bounds, gate: self.gate(name), first, opens, ahead: 0, used: false }
     }
 
     /// Lets a ready job through its gates, or parks it; whether it may run.
     pub(super) fn pass_gates(&mut self, id: JobId) -> bool {
         let Some(row) = self.jobs.get(&id).filter(|row| !row.limit_keys.is_empty()) else { return true };
-        let (names, key) = (row.limit_keys.clone(), row.key());
+        let (names, key, late) = (row.limit_keys.clone(), row.key(), row.is_late(self.now));
+        if late {
+            // It is discarded before its handler begins, and takes nobody's place; whoever comes behind it has waited for its turn.
+            self.gates.left.extend(names);
+            return true;
+        }
         for name in &names {
             self.gates.since.entry(name.clone()).or_insert(self.now);
         }
-        let posts = names.iter().filter_map(|name| self.post(name, id).map(|post| (name.clone(), post)));
+        let posts = names.iter().map(|name| (name.clone(), self.post(name, id)));
         let mut house = Gatehouse::of(posts);
         let held_up = house.pass((key.rank, key.run_at, id), &names, self.now).err();
         for (name, post) in house.posts() {
@@ -179,9 +194,13 @@ impl Store {
         let row = self.jobs.get(&id)?;
         let Place::Parked(gate) = row.place else { return None };
         let gate = row.limit_keys.get(usize::from(gate))?;
-        let bounds = self.gate_bounds(gate)?;
-        let is_closed = self.gate(gate).under(bounds, self.now).room(bounds, self.now).0 == 0;
-        is_closed.then(|| (gate.clone(), row.lane.clone()))
+        self.is_closed(gate).then(|| (gate.clone(), row.lane.clone()))
+    }
+
+    /// Whether a gate lets nobody through just now.
+    pub(super) fn is_closed(&self, name: &str) -> bool {
+        let bounds = self.gate_bounds(name);
+        self.gate(name).under(bounds, self.now).room(bounds, self.now).0 == 0
     }
 
     /// At the end of a verb: whoever waited for those who have left may be ready.
@@ -221,7 +240,7 @@ impl Store {
     fn unpark(&mut self, name: &str) -> u32 {
         let waiting = self.gates.parked.get(name).map_or(0, BTreeSet::len);
         let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
-        let bounds = self.gate_bounds(name).unwrap_or_default();
+        let bounds = self.gate_bounds(name);
         let (gate, opens) = (self.gate(name).under(bounds, self.now), self.gates.opens.remove(name));
         self.gates.rests.insert(name.to_owned(), gate.rest);
         let post = Post { bounds, gate, first: None, opens, ahead: self.ahead(name), used: false };

@@ -145,6 +145,7 @@ impl Store {
     }
 
     fn prune(&mut self, step: u32) -> Pruned {
+        self.mend_gates();
         let mut rows = 0;
         while rows < u64::from(step)
             && let Some(first) = self.expiries.first().copied().filter(|first| first.0 <= self.now)

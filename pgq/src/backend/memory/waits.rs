@@ -19,7 +19,11 @@ impl Store {
                 Some(gate) => WaitsFor::Limit(self.gate_wait(gate)),
                 None => WaitsFor::Worker,
             },
-            Place::Deferred(_) | Place::Ready => WaitsFor::Worker,
+            // Nobody has come for it yet, and he won't get it through.
+            Place::Deferred(_) | Place::Ready => match row.limit_keys.iter().find(|gate| self.is_closed(gate)) {
+                Some(gate) => WaitsFor::Limit(self.gate_wait(gate)),
+                None => WaitsFor::Worker,
+            },
         };
         let beside = if waits_for == WaitsFor::Worker { self.running_of(&row.lane) } else { Vec::new() };
         Some(Whereabouts { beside, ..self.stands(row, waits_for) })
@@ -39,7 +43,7 @@ impl Store {
     }
 
     fn gate_wait(&self, name: &str) -> LimitWait {
-        let (bounds, gate) = (self.gate_bounds(name).unwrap_or_default(), self.gate(name));
+        let (bounds, gate) = (self.gate_bounds(name), self.gate(name));
         let jobs = self.gates.passed(name).into_iter().take(NAMED as usize).collect();
         LimitWait::at_gate(name, bounds, gate, self.now, jobs)
     }

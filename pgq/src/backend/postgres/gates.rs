@@ -61,8 +61,13 @@ const KNOWN: usize = 100_000;
 impl PgSession {
     /// Those of a claim's jobs that all their gates let through; whether others were parked.
     pub(super) async fn pass_gates(&self, jobs: Vec<Claimed>) -> Result<(Vec<Claimed>, bool)> {
-        let names: HashSet<&str> = jobs.iter().flat_map(|job| &job.limit_keys).map(String::as_str).collect();
+        // Whoever comes behind those who pass by has waited for their turn.
+        let late = jobs.iter().filter(|job| never_begins(job));
+        let mut seen: BTreeSet<String> = late.flat_map(|job| &job.limit_keys).cloned().collect();
+        let names = jobs.iter().filter(|job| !never_begins(job)).flat_map(|job| &job.limit_keys);
+        let names: HashSet<&str> = names.map(String::as_str).collect();
         if names.is_empty() {
+            self.look_at(&Vec::from_iter(seen)).await?;
             return Ok((jobs, false));
         }
         let mut names: Vec<String> = names.into_iter().map(ToOwned::to_owned).collect();
@@ -74,8 +79,12 @@ impl PgSession {
         let (mut house, now) = read(&holder, &mut transaction, &locked, &ids, lanes).await?;
         let locked: HashSet<String> = locked.into_iter().collect();
         let (mut through, mut held_up, mut passes) = (Vec::with_capacity(jobs.len()), Vec::new(), Vec::new());
-        let (mut seen, mut closed) = (BTreeSet::new(), BTreeSet::new());
+        let mut closed = BTreeSet::new();
         for job in jobs {
+            if never_begins(&job) {
+                through.push(job);
+                continue;
+            }
             if !job.limit_keys.iter().all(|name| locked.contains(name)) {
                 held_up.push(((job.id, job.epoch), None));
                 continue;
@@ -83,8 +92,9 @@ impl PgSession {
             let place = (job.priority.rank(), job.run_at, job.id);
             match house.pass(place, &job.limit_keys, now) {
                 Ok(()) => {
-                    let counted = job.limit_keys.iter().filter(|name| house.counts(name));
-                    passes.extend(counted.map(|gate| Passed { claim: (job.id, job.epoch), gate: gate.clone() }));
+                    // Also where all may pass just now: bounds that are set later, or declared again, count who runs by then.
+                    let gates = job.limit_keys.iter();
+                    passes.extend(gates.map(|gate| Passed { claim: (job.id, job.epoch), gate: gate.clone() }));
                     through.push(job);
                 }
                 Err(gate) => {
@@ -318,6 +328,11 @@ fn took_too_long(error: &sqlx::Error) -> bool {
     error.as_database_error().and_then(DatabaseError::code).is_some_and(|code| code == "55P03")
 }
 
+/// Whoever comes too late, or can't be read, is discarded before its handler begins, and takes nobody's place.
+fn never_begins(job: &Claimed) -> bool {
+    job.expired || job.damage.is_some()
+}
+
 fn gate_names(rows: &[PgRow]) -> Result<Vec<String>> {
     let mut names: Vec<String> = rows.iter().map(|row| column(row, 0)).collect::<Result<_>>()?;
     names.sort();
@@ -371,9 +386,7 @@ async fn read(
     for row in &rows {
         let (name, post, now) = read_post(row)?;
         at = now;
-        if column(row, 12)? {
-            posts.push((name, post));
-        }
+        posts.push((name, post));
     }
     Ok((Gatehouse::of(posts), at))
 }
@@ -386,7 +399,7 @@ pub(super) fn read_post(row: &PgRow) -> Result<(String, Post, Timestamp)> {
         Some(rank) => Some((rank, instant(row, 8)?, JobId(column(row, 9)?))),
         None => None,
     };
-    let ahead = unsigned(column::<i64, _>(row, 13)?);
+    let ahead = unsigned(column::<i64, _>(row, 12)?);
     Ok((column(row, 0)?, Post { bounds, gate, first, opens, ahead, used: false }, instant(row, 11)?))
 }
 

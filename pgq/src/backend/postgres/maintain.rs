@@ -203,6 +203,9 @@ impl PgSession {
     }
 
     async fn prune_step(&self, step: u32) -> Result<Pruned> {
+        if self.pruned_until().is_none() {
+            self.engine().run(self.statements.far_gates.query().bind(self.now())).await?;
+        }
         self.engine().run(self.statements.forget_workers.query().bind(self.now())).await?;
         let until = self.pruned_until().map(Instant);
         let query = self.statements.prune.query().bind(i64::from(step)).bind(self.now()).bind(until);

@@ -1,6 +1,7 @@
 //! What a job waits for.
 
-use pgq_core::JobId;
+use pgq_core::limit::gatehouse::Post;
+use pgq_core::{JobId, Timestamp};
 
 use super::Postgres;
 use super::convert::{column, instant, job_id};
@@ -18,10 +19,11 @@ impl Postgres {
         let (task, queue): (String, String) = (column(row, 0)?, column(row, 1)?);
         let waits_for = match column::<i16, _>(row, 2)? {
             1 => WaitsFor::Due(instant(row, 3)?),
-            2 => self.gate_wait(column(row, 4)?).await?,
+            2 => self.gate_wait(column::<Option<String>, _>(row, 4)?.as_slice(), |_, _| true).await?,
             3 => WaitsFor::Running(column(row, 5)?),
             4 => WaitsFor::Finished(read_state(column(row, 6)?)),
-            _ => WaitsFor::Worker,
+            // Nobody has come for it yet, and he won't get it through.
+            _ => self.gate_wait(&column::<Vec<String>, _>(row, 7)?, Post::is_closed).await?,
         };
         let beside = if waits_for == WaitsFor::Worker { self.running_of(&queue, &task).await? } else { Vec::new() };
         let query = self.statements.served.query().bind(hash(&queue, &task)).bind(self.now());
@@ -34,15 +36,18 @@ impl Postgres {
         self.link.rows(query.bind(i64::from(NAMED))).await?.iter().map(job_id).collect()
     }
 
-    async fn gate_wait(&self, gate: Option<String>) -> Result<WaitsFor> {
-        let gates: Vec<String> = gate.into_iter().collect();
-        let query = self.statements.gates.query().bind(&gates).bind(Vec::<i64>::new()).bind(false).bind(self.now());
+    /// The first of these gates that is like that.
+    async fn gate_wait(&self, gates: &[String], is_it: fn(&Post, Timestamp) -> bool) -> Result<WaitsFor> {
+        if gates.is_empty() {
+            return Ok(WaitsFor::Worker);
+        }
+        let query = self.statements.gates.query().bind(gates).bind(Vec::<i64>::new()).bind(false).bind(self.now());
         let query = query.bind(Vec::<String>::new()).bind(Vec::<String>::new());
-        let rows = self.link.rows(query).await?;
-        let Some(row) = rows.first() else { return Ok(WaitsFor::Worker) };
-        let (name, post, now) = read_post(row)?;
+        let posts = self.link.rows(query).await?.iter().map(read_post).collect::<Result<Vec<_>>>()?;
+        let held_up = |gate: &String| posts.iter().find(|(name, post, now)| name == gate && is_it(post, *now));
+        let Some((name, post, now)) = gates.iter().find_map(held_up) else { return Ok(WaitsFor::Worker) };
         let query = self.statements.gate_jobs.query().bind(name.clone()).bind(i64::from(NAMED));
         let jobs = self.link.rows(query).await?.iter().map(job_id).collect::<Result<_>>()?;
-        Ok(WaitsFor::Limit(LimitWait::at_gate(&name, post.bounds, post.gate, now, jobs)))
+        Ok(WaitsFor::Limit(LimitWait::at_gate(name, post.bounds, post.gate, *now, jobs)))
     }
 }

@@ -1,10 +1,11 @@
--- Discards up to $1 jobs that nobody has begun in time and nobody claims, as of a queue that is paused or served by nobody.
+-- Discards up to $1 jobs that nobody has begun in time and nobody claims, as of a queue that is paused or served by
+-- nobody, or behind a gate that lets nobody through.
 -- $2 the time, $3 what is said of them. What is claimed too late is discarded by its worker.
 with given as (select coalesce($2::timestamptz, statement_timestamp()) as now),
 found as materialized (
   select job.ctid as tid
   from @job as job
-  where job.expires_at <= (select now from given) and job.attempt = 0 and job.lease is null and job.lane in (0, 1)
+  where job.expires_at <= (select now from given) and job.attempt = 0 and job.lease is null and job.lane <> 3
   order by job.expires_at
   limit $1::bigint
   for update skip locked),

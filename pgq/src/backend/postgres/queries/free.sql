@@ -12,14 +12,9 @@ with found as materialized (
     select not exists (
       select from jsonb_array_elements_text(
         case jsonb_typeof(job.extra -> 'limit_keys') when 'array' then job.extra -> 'limit_keys' end) as key (name)
-      left join @gate as gate on gate.name = key.name
-      -- A gate that isn't there yet is put in before anybody passes it.
-      where (gate.overridden
-             or exists (
-               select from @limit where name = coalesce(gate."limit", split_part(key.name, ']=', 1) || ']')))
-        and not exists (
-          select from @pass as pass
-          where pass.gate = key.name and pass.job = job.id and pass.epoch = job.epoch)) as begun) as standing
+      where not exists (
+        select from @pass as pass
+        where pass.gate = key.name and pass.job = job.id and pass.epoch = job.epoch)) as begun) as standing
   where job.lease = any (array(select id from @worker where gone is not null and freed is null))
     -- The scan isn't begun where nobody is gone, which is nearly always.
     and exists (select from @worker where gone is not null and freed is null)

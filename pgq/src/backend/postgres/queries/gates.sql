@@ -9,8 +9,6 @@ select gate.name, bound.concurrency, bound.interval_ns, bound.burst, held.runnin
               limit greatest(coalesce(bound.concurrency - held.running, bound.burst, 999), 0) + 1 + before.ahead) as counted)
          as waiting,
        coalesce($4::timestamptz, statement_timestamp()) as now,
-       -- Also where all may pass just now: bounds that are set later count who runs by then.
-       gate.overridden or known.name is not null as counts,
        before.ahead
 from @gate as gate
 left join @limit as known on known.name = gate."limit"
@@ -70,7 +68,7 @@ left join lateral (
     cross join lateral (
       select job.rank, job.run_at, job.id
       from (
-        select rank, run_at, id, lease, crashes, epoch from @job as job
+        select rank, run_at, id, lease, crashes, epoch, attempt, expires_at from @job as job
         where bound.concurrency = 1 and not $3 and job.limit_key = gate.name and job.queue = lane.queue
           and job.task = lane.task and job.lane = 0 and job.id <> all ($2::bigint[])
         order by job.rank, job.run_at, job.id
@@ -80,6 +78,9 @@ left join lateral (
                  else not exists (
                    select from @pass as pass
                    where pass.job = job.id and pass.gate = gate.name and pass.epoch = job.epoch) end
+        -- Whoever comes too late passes by.
+        and (job.expires_at is null or job.attempt > case when job.lease is null then 0 else 1 end
+             or job.expires_at > coalesce($4, statement_timestamp()))
       order by job.rank, job.run_at, job.id
       limit 1) as early) as waits
   order by waits.rank, waits.run_at, waits.id

@@ -4,9 +4,11 @@ select task, queue,
             when lane = 1 and run_at > coalesce($2::timestamptz, statement_timestamp()) then 1
             when lane = 2 then 2
             else 0 end::smallint as place,
-       run_at, limit_key, worker.host || ':' || worker.pid as worker, null::smallint as state
+       run_at, limit_key, worker.host || ':' || worker.pid as worker, null::smallint as state,
+       array(select jsonb_array_elements_text(
+         case jsonb_typeof(job.extra -> 'limit_keys') when 'array' then job.extra -> 'limit_keys' end)) as gates
 from @job as job
 left join @worker as worker on worker.id = job.lease and worker.gone is null
 where job.id = $1::bigint and lane <> 3
 union all
-select task, queue, 4::smallint, run_at, null, null, state from @history where id = $1
+select task, queue, 4::smallint, run_at, null, null, state, null from @history where id = $1

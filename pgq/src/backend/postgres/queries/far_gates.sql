@@ -1,0 +1,23 @@
+-- Gates that are to be looked at later than what they let through explains, as in `pgq-core/src/limit/gatehouse.rs`: somebody has set
+-- the clock back, or changed their bounds while another one was noting that. They are due. $1 the time.
+with far as materialized (
+  select gate.ctid as tid
+  from @gate as gate
+  left join @limit as known on known.name = gate."limit"
+  cross join lateral (
+    select case when gate.overridden then gate.own_interval_ns when known.overridden then known.own_interval_ns
+                else known.interval_ns end as interval_ns,
+           case when gate.overridden then gate.own_burst when known.overridden then known.own_burst
+                else known.burst end as burst) as bound
+  -- In spans that no instant is out of range by.
+  cross join lateral (
+    select least(bound.interval_ns::float8 * bound.burst / 1000, 1e15) * interval '1 microsecond' as full_after,
+           least(bound.interval_ns::float8 * (bound.burst - 1) / 1000, 1e15) * interval '1 microsecond' as ahead) as span
+  where gate.opens > coalesce($1::timestamptz, statement_timestamp()) + interval '1 minute'
+    and (bound.interval_ns is null
+         -- A millisecond more, for what is rounded.
+         or gate.opens > least(gate.rest, coalesce($1, statement_timestamp()) + full_after) - ahead + interval '1 millisecond')
+  for update of gate skip locked)
+update @gate
+set opens = coalesce($1, statement_timestamp())
+where ctid = any (array(select tid from far))
