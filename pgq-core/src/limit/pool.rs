@@ -130,6 +130,8 @@ impl Pool {
 
     fn settle(mut self, asker: Option<Lease>, before: &[Told], mut free: Option<Bucket>, now: Timestamp) -> Balanced {
         for share in &mut self.shares {
+            // Somebody has set the clock back.
+            share.since = share.since.min(now);
             share.awaited = share.awaited.filter(|span| now.since(share.since) < *span);
         }
         if !self.awaits() {
@@ -322,6 +324,16 @@ mod tests {
         let early = pool.balance(A, wish(9), after(59_999));
         assert_eq!(early.portion.units, 0);
         assert_eq!(early.pool.balance(A, wish(9), after(60_000)).portion.units, 4);
+    }
+
+    #[test]
+    fn nobody_is_awaited_for_longer_where_the_clock_is_set_back() {
+        let pool = Pool { shares: vec![awaited(A), awaited(B)], ..slots(4) };
+        let earlier =
+            |millis| NOW.saturating_sub(Duration::from_hours(1)).saturating_add(Duration::from_millis(millis));
+        let early = pool.balance(A, wish(9), earlier(0));
+        assert_eq!(early.portion.units, 0);
+        assert_eq!(early.pool.balance(A, wish(9), earlier(60_000)).portion.units, 4);
     }
 
     #[test]
