@@ -4,7 +4,7 @@
 //! instant all holds that is said of a rate: a claim takes tokens that its worker had before, and counts them down after; a pass
 //! is written under the lock of its gate, after the instant that the gate went by, and its transaction began before that.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use pgq::sqlx::postgres::PgRow;
@@ -101,6 +101,10 @@ pub(crate) struct Tenure {
     pub(crate) gone: f64,
 }
 
+/// With so many crashes a job waits, first for so many seconds.
+const SUSPECT: i32 = 2;
+const PAUSE: f64 = 10.0;
+
 pub(crate) struct Ledger {
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) tenures: Vec<Tenure>,
@@ -108,6 +112,8 @@ pub(crate) struct Ledger {
     pub(crate) changes: Vec<(f64, String)>,
     /// How often each job's workers died, of those that have ended.
     pub(crate) crashes: HashMap<i64, i16>,
+    /// By claims (job, epoch) that a crash ended: until when the job had to wait then.
+    pub(crate) pauses: BTreeMap<(i64, i64), f64>,
 }
 
 const ATTEMPTS: &str = "
@@ -125,6 +131,12 @@ const ATTEMPTS: &str = "
     order by run.begun";
 
 impl Ledger {
+    /// Until when this attempt had to wait, as its job's workers had died again and again.
+    pub(crate) fn paused_until(&self, attempt: &Attempt) -> f64 {
+        let (first, last) = ((attempt.job, 0), (attempt.job, attempt.epoch));
+        self.pauses.range(first..last).next_back().map_or(0.0, |(_, until)| *until)
+    }
+
     pub(crate) async fn read(pool: &PgPool) -> anyhow::Result<Self> {
         let rows = sqlx::query(ATTEMPTS).fetch_all(pool).await?;
         let attempts = rows.iter().map(read_attempt).collect::<Result<_, _>>()?;
@@ -136,8 +148,25 @@ impl Ledger {
         let crashes = sqlx::query_as("select id, crashes from pgq.history").fetch_all(pool).await?;
         let changes = "select distinct extract(epoch from at)::float8, what from change order by 1";
         let changes = sqlx::query_as(changes).fetch_all(pool).await?;
-        Ok(Self { attempts, tenures, changes, crashes: crashes.into_iter().collect() })
+        let failures = "
+            select job, epoch::bigint, kind = 'crashed', extract(epoch from ended)::float8 from pgq.failure
+            order by job, epoch";
+        let pauses = pauses(sqlx::query_as(failures).fetch_all(pool).await?);
+        Ok(Self { attempts, tenures, changes, crashes: crashes.into_iter().collect(), pauses })
     }
+}
+
+/// After the second crash in a row a job waits, as in `pgq-core/src/crash.rs`, and three times as long after each further one.
+fn pauses(failures: Vec<(i64, i64, bool, f64)>) -> BTreeMap<(i64, i64), f64> {
+    let (mut crashes, mut pauses) = (HashMap::<i64, i32>::new(), BTreeMap::new());
+    for (job, epoch, crashed, at) in failures {
+        let crashes = crashes.entry(job).or_default();
+        *crashes = if crashed { *crashes + 1 } else { 0 };
+        if *crashes >= SUSPECT {
+            pauses.insert((job, epoch), at + PAUSE * 3_f64.powi(*crashes - SUSPECT));
+        }
+    }
+    pauses
 }
 
 fn read_attempt(row: &PgRow) -> Result<Attempt, sqlx::Error> {

@@ -13,7 +13,7 @@ pub(super) fn check(ledger: &Ledger, calm: f64, approaches: &mut Vec<Approach>) 
     let (mut longest, mut violations) = (0.0_f64, Vec::new());
     for limit in LIMITS.iter().filter(|limit| limit.each != Each::Process) {
         for (key, attempts) in counted(limit, &ledger.attempts) {
-            let Some((idle, next)) = longest_idle(limit, &attempts, calm) else { continue };
+            let Some((idle, next)) = longest_idle(ledger, limit, &attempts, calm) else { continue };
             let passed = |other: &Attempt| {
                 limit.tasks.contains(&other.task.as_str())
                     && other.job > next.job
@@ -34,13 +34,15 @@ pub(super) fn check(ledger: &Ledger, calm: f64, approaches: &mut Vec<Approach>) 
 }
 
 /// For how long at most nothing ran or began though it might have, and what began then.
-fn longest_idle<'a>(limit: &Limit, attempts: &[&'a Attempt], calm: f64) -> Option<(f64, &'a Attempt)> {
+fn longest_idle<'a>(ledger: &Ledger, limit: &Limit, attempts: &[&'a Attempt], calm: f64) -> Option<(f64, &'a Attempt)> {
     let pause = limit.declared[1].pace.map_or(0.0, |(rate, _)| 1.0 / rate);
     let mut free = calm;
     let mut idle: Option<(f64, &Attempt)> = None;
     for attempt in attempts {
-        if attempt.begun > calm && idle.is_none_or(|(known, _)| attempt.begun - free > known) {
-            idle = Some((attempt.begun - free, attempt));
+        // Whoever waits because his workers died isn't forgotten.
+        let waited = attempt.begun - free.max(ledger.paused_until(attempt));
+        if attempt.begun > calm && idle.is_none_or(|(known, _)| waited > known) {
+            idle = Some((waited, attempt));
         }
         free = free.max(attempt.ended).max(attempt.begun + pause);
     }
