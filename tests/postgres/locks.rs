@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use pgq::backend::{Bounds, Declared, Lease, Limited, NewJob, Renewal, Session, Transition, Verdict};
 use pgq::sqlx::{self, PgPool, Postgres, Transaction};
+use pgq::testing::Stepper;
 use pgq::{Allow, Client, JobId, LimitRef, State};
 
 use crate::proxy::Proxy;
@@ -432,19 +433,38 @@ async fn remind(shop: u32, number: u32) -> Result<(), pgq::BoxError> {
     Ok(())
 }
 
-#[tokio::test]
-async fn who_waits_at_a_gate_that_was_locked_while_its_limit_was_lifted_goes_soon() {
-    let world = World::postgres().await;
+/// One of four has started, and somebody looks at the gate where the others wait.
+async fn reminders(world: &World) -> (Stepper, Tx) {
     let mut worker = world.worker(pgq::tasks![remind], ()).await.unwrap();
     let args = |number| RemindArgs { shop: 7, number };
     remind::enqueue_many(&world.client, (0..4).map(args)).await.unwrap();
     assert_eq!(worker.drain().await.unwrap(), 1);
-    let mut looking = world.client.pool().unwrap().begin().await.unwrap();
-    sqlx::query("select from pgq.gate for update").execute(&mut *looking).await.unwrap();
-    let limit = LimitRef::of::<remind>().key("shop");
-    world.client.set_limit(limit, Allow::everything()).await.unwrap();
+    (worker, lock_gate(world, "task:remind[shop]=7").await)
+}
+
+#[tokio::test]
+async fn who_waits_at_a_gate_that_was_locked_while_its_limit_was_lifted_goes_at_once() {
+    let world = World::postgres().await;
+    let (mut worker, looking) = reminders(&world).await;
+    let client = world.client.clone();
+    let lifting = tokio::spawn(async move {
+        client.set_limit(LimitRef::of::<remind>().key("shop"), Allow::everything()).await.unwrap();
+    });
+    waits_for_a_lock(&world).await;
+    looking.commit().await.unwrap();
+    lifting.await.unwrap();
+    assert_eq!(worker.drain().await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn who_waits_at_a_gate_that_was_locked_while_another_version_was_deployed_goes_soon() {
+    let world = World::postgres().await;
+    let (mut worker, looking) = reminders(&world).await;
+    let next = world.session(&["remind"]).await.unwrap();
+    let tasks = vec!["remind".to_owned()];
+    next.declare(Declared { tasks, schedules: Vec::new(), limits: Vec::new() }).await.unwrap();
     looking.commit().await.unwrap();
     assert_eq!(worker.drain().await.unwrap(), 0);
-    worker.session().prune(9).await.unwrap();
+    next.prune(9).await.unwrap();
     assert_eq!(worker.drain().await.unwrap(), 3);
 }

@@ -48,6 +48,8 @@ use crate::error::{Error, Kind, Result};
 const STEP: u32 = 1_000;
 /// Whoever freezes with gates locked is cut off soon: others wait for them.
 pub(super) const CUT_OFF: &str = "set local idle_in_transaction_session_timeout = '3s'";
+/// And so long an operator waits for them, at most.
+pub(super) const WAITING: &str = "set local idle_in_transaction_session_timeout = '3s'; set local lock_timeout = '4s'";
 /// And so long they wait where there is other work to do meanwhile.
 const PATIENCE: &str = "set local idle_in_transaction_session_timeout = '3s'; set local lock_timeout = '200ms'";
 /// The same for who passes: a pass that a crash of the server took back would let another one beside it.

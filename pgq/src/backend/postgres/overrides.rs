@@ -9,7 +9,7 @@ use sqlx::postgres::PgRow;
 use super::Postgres;
 use super::convert::{column, database, unsigned};
 use super::finish::Holder;
-use super::gates::{CUT_OFF, look_patiently};
+use super::gates::{CUT_OFF, WAITING, look_patiently};
 use super::limit::{Books, columns, read_bounds, read_measure};
 use crate::Result;
 use crate::backend::{Bounds, LimitInfo, LimitName, LimitShare, parts_of_gate};
@@ -54,8 +54,17 @@ impl Postgres {
         if let Some(gate) = name.gate {
             let holder = Holder { statements: &self.statements, lease: Lease(0), now: self.now() };
             self.wake(&look_patiently(&self.link, &holder, &[gate]).await?).await?;
+        } else if let Err(error) = self.open_missed(&limits).await {
+            tracing::debug!(?error, "who waits at gates that somebody has locked goes a little later");
         }
         Ok(done)
+    }
+
+    async fn open_missed(&self, limits: &[String]) -> Result<()> {
+        let mut transaction = self.link.begin_with(WAITING).await?;
+        let query = self.statements.open_missed.query().bind(limits).bind(self.now());
+        query.execute(&mut *transaction).await.map_err(database)?;
+        transaction.commit().await.map_err(database)
     }
 
     async fn bound_limit(
