@@ -21,8 +21,7 @@ pub(super) fn check(ledger: &Ledger, calm: f64, approaches: &mut Vec<Approach>) 
             };
             longest = longest.max(idle);
             let is_passed = limit.each == Each::All || ledger.attempts.iter().any(passed);
-            let found = if limit.each == Each::All { FOUND * 3.0 } else { FOUND };
-            if idle > found && is_passed {
+            if idle > FOUND && is_passed {
                 let what = format!("nothing of {} {key} ran for {idle:.1} s, and somebody waited", limit.what);
                 violations.push(Violation { at: next.begun, what, there: shown([next], next.begun) });
             }
