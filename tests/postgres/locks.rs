@@ -468,3 +468,16 @@ async fn who_waits_at_a_gate_that_was_locked_while_another_version_was_deployed_
     next.prune(9).await.unwrap();
     assert_eq!(worker.drain().await.unwrap(), 3);
 }
+
+#[tokio::test]
+async fn who_can_not_be_read_takes_no_token_at_a_gate() {
+    let world = World::postgres().await;
+    let mut worker = world.worker(pgq::tasks![remind], ()).await.unwrap();
+    let args = |number| RemindArgs { shop: 7, number };
+    let jobs = remind::enqueue_many(&world.client, (0..2).map(args)).await.unwrap();
+    let damage = sqlx::query("update pgq.job set headers = '{\"a\": 1}' where id = $1").bind(jobs[0].id().0);
+    damage.execute(world.client.pool().unwrap()).await.unwrap();
+    worker.drain().await.unwrap();
+    assert_eq!(world.client.jobs().state(State::Discarded).count().await.unwrap().jobs, 1);
+    assert_eq!(world.state(jobs[1].id()).await.unwrap(), State::Completed);
+}
