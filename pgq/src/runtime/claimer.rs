@@ -47,6 +47,8 @@ const SETTLED: Duration = Duration::from_millis(100);
 const BUSY: Duration = Duration::from_millis(100);
 /// How long to let freed slots add up while there is a backlog, so that a claim wins more than one job.
 const LINGER: Duration = Duration::from_millis(2);
+/// When to look again whether ends that hold up claims are written; the database may refuse them for long.
+const HELD_UP: Duration = Duration::from_millis(20);
 /// The most jobs of one claim: beyond it the statement grows and the rate doesn't.
 const MOST: usize = 500;
 
@@ -127,9 +129,12 @@ impl Claimer {
     fn wait_for_room(&mut self) -> Option<Next> {
         let slots = &self.engine.slots;
         let (free, enough) = (slots.free(), (slots.total() / 4).clamp(1, MOST / 2));
-        if free == 0 || self.engine.outbox.is_full() {
+        if free == 0 {
             slots.alarm_at(1);
-            return Some(if free == 0 { Next::OnSignal } else { Next::After(LINGER) });
+            return Some(Next::OnSignal);
+        }
+        if self.engine.outbox.is_full() {
+            return Some(Next::After(HELD_UP));
         }
         if self.backlog && free < enough && !self.lingered {
             self.lingered = true;

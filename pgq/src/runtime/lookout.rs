@@ -29,6 +29,8 @@ const BACKSTOP: Duration = Duration::from_mins(2);
 const LONG: Duration = Duration::from_millis(200);
 /// For how many times as long as it took.
 const PAUSE: u32 = 10;
+/// For how long a rescue that found nothing to do isn't called for what was left: each scans all jobs.
+const IN_VAIN: Duration = Duration::from_secs(10);
 /// What is due so much sooner than was thought is worth another look.
 const SOONER: Duration = Duration::from_millis(50);
 
@@ -51,6 +53,10 @@ struct State {
     promotes: Option<(Mark, Duration)>,
     /// The schedules as they were last seen.
     schedules: Option<Schedules>,
+    /// Something is left of who is gone.
+    left: bool,
+    /// When a rescue found nothing to do all the same: what is left, somebody has locked or nobody can free.
+    in_vain: Option<Mark>,
 }
 
 /// As they were; when that was by the backend's clock, where there are any, and by this one.
@@ -120,6 +126,19 @@ impl Lookout {
         self.with(|state| state.schedules = Some(Schedules { mark, now, seen }));
     }
 
+    /// The rescuer has looked, and whether there was something to do.
+    pub(super) fn has_rescued(&self, now: Mark, something: bool) {
+        self.with(|state| state.in_vain = (state.left && !something).then_some(now));
+    }
+
+    /// Whether what is left of who is gone, if anything, is worth a rescue.
+    pub(super) fn is_worth_rescue(&self, left: bool) -> bool {
+        self.with(|state| {
+            state.left = left;
+            left && state.in_vain.as_ref().is_none_or(|since| since.elapsed() >= IN_VAIN)
+        })
+    }
+
     /// Whether the schedules are others than the ticker saw, or the clock by which they tick was set.
     pub(super) fn has_new_schedules(&self, mark: i64, now: Timestamp) -> bool {
         let is_new = |seen: &Schedules| {
@@ -148,7 +167,7 @@ impl Engine {
         if asked.schedules && lookout.has_new_schedules(seen.mark, seen.now) || seen.overdue && self.duties.fires() {
             self.ticks.raise();
         }
-        if seen.lost || seen.lapse.is_some_and(|lapse| lapse < next) {
+        if lookout.is_worth_rescue(seen.lost) || seen.lapse.is_some_and(|lapse| lapse < next) {
             self.lost_one.raise();
         }
     }
@@ -160,5 +179,26 @@ impl Engine {
                 signal.raise();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::{Clock, ManualClock};
+
+    #[test]
+    fn what_a_rescue_could_not_free_is_left_alone_for_a_while() {
+        let time = ManualClock::at(Timestamp::EPOCH);
+        let (lookout, clock) = (Lookout::default(), Clock::Manual(time.clone()));
+        lookout.has_rescued(clock.mark(), false);
+        assert!(lookout.is_worth_rescue(true), "nothing was left when that looked");
+        lookout.has_rescued(clock.mark(), false);
+        assert!(!lookout.is_worth_rescue(true));
+        time.advance(IN_VAIN);
+        assert!(lookout.is_worth_rescue(true));
+        lookout.has_rescued(clock.mark(), true);
+        assert!(lookout.is_worth_rescue(true), "there may be more");
+        assert!(!lookout.is_worth_rescue(false));
     }
 }

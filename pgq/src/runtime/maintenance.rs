@@ -71,6 +71,7 @@ impl Service for Rescuer {
         if rescued.gone > 0 || rescued.freed > 0 {
             self.0.stir.raise();
         }
+        self.0.lookout.has_rescued(self.0.platform.clock.mark(), rescued.gone > 0 || rescued.freed > 0);
         by_worker(&rescued.lost).for_each(|lost| tell_of(&lost));
         let more = rescued.freed >= STEP;
         for job in rescued.discarded {

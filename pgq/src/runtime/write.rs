@@ -23,13 +23,17 @@ pub(super) struct Written {
 /// So many in a row that are refused, and none that isn't: it isn't single ones.
 const HOPELESS: usize = 100;
 
+/// How many of those that are refused are named.
+const NAMED: usize = 5;
+
 /// With `stuck`, also what may be the doing of a single end is split.
 pub(super) async fn write(session: &dyn Session, ended: Vec<Ended>, stuck: bool) -> Result<Written> {
     let mut written = Written::default();
     let mut parts = vec![ended];
     while let Some(mut part) = parts.pop() {
         if written.is_hopeless() {
-            written.refused.append(&mut part);
+            // Before those that were tried: so that it is their turn next time.
+            written.refused.splice(0..0, part);
             continue;
         }
         match session.finish(part.clone()).await {
@@ -38,10 +42,7 @@ pub(super) async fn write(session: &dyn Session, ended: Vec<Ended>, stuck: bool)
             Err(error) => match part.len() {
                 0 => {}
                 1 if error.is_refusal() => written.take_plain(session, part.remove(0), &error).await?,
-                1 => {
-                    tracing::error!(job = %part[0].id, error = error.in_line(), "how an attempt ended can't be written: it is tried again now and then");
-                    written.refused.append(&mut part);
-                }
+                1 => written.set_aside(part.remove(0), &error),
                 count => {
                     let rest = part.split_off(count / 2);
                     parts.extend([rest, part]);
@@ -58,14 +59,29 @@ impl Written {
     }
 
     async fn take_plain(&mut self, session: &dyn Session, ended: Ended, error: &Error) -> Result<()> {
-        tracing::error!(job = %ended.id, ?error, "the database refused how an attempt ended: it is written without its details");
         let plain = plain(&ended, error);
         match session.finish(vec![plain.clone()]).await {
-            Ok(verdicts) => self.answered.extend(std::iter::once(plain).zip(verdicts)),
+            Ok(verdicts) => {
+                let error = error.in_line();
+                tracing::error!(job = %ended.id, error, "the database refused how an attempt ended: it is written without its details");
+                self.answered.extend(std::iter::once(plain).zip(verdicts));
+            }
             Err(error) if !error.is_refusal() => return Err(error),
-            Err(_) => self.refused.push(ended),
+            Err(error) => self.set_aside(ended, &error),
         }
         Ok(())
+    }
+
+    fn set_aside(&mut self, ended: Ended, error: &Error) {
+        let error = error.in_line();
+        match self.refused.len() {
+            0..NAMED => {
+                tracing::error!(job = %ended.id, error, "how an attempt ended can't be written: it is tried again now and then");
+            }
+            NAMED => tracing::error!(error, "how others ended can't be written either"),
+            _ => {}
+        }
+        self.refused.push(ended);
     }
 }
 

@@ -17,6 +17,8 @@ use crate::backend::{
     Agenda, Answer, Declared, Discarded, Firing, GATE_AGE, Lost, Maintain, Promoted, Pruned, Rescued,
 };
 
+/// How long one step may look for jobs that can't be freed: each part of it is a scan.
+const APART: Duration = Duration::from_secs(5);
 /// How often the fleet looks for leases for which no worker answers: that reads all jobs.
 const SWEEP: Duration = Duration::from_mins(1);
 /// How often it looks for what is old.
@@ -103,13 +105,17 @@ impl PgSession {
         }
     }
 
-    /// In halves, down to the single jobs that are refused. These are left alone for a while.
+    /// In halves, down to the single jobs that are refused. These are left alone for a while. What isn't tried in time is left to
+    /// the next step.
     async fn free_apart(&self, step: u32) -> Result<Vec<PgRow>> {
         let query = self.statements.freeable.query().bind(i64::from(step)).bind(self.refused().ids());
         let ids = self.engine().rows(query).await?;
         let ids: Vec<i64> = ids.iter().map(|row| column(row, 0)).collect::<Result<_>>()?;
-        let (mut parts, mut freed) = (vec![ids], Vec::new());
+        let (mut parts, mut freed, begun) = (vec![ids], Vec::new(), self.clock.mark());
         while let Some(mut part) = parts.pop() {
+            if begun.elapsed() >= APART {
+                break;
+            }
             match self.free_some(step, Some(&part)).await {
                 Ok(rows) => freed.extend(rows),
                 Err(error) if error.is_refusal() && part.len() > 1 => {
