@@ -1,5 +1,6 @@
 //! What only PostgreSQL has: connections and transactions of the user's own, schemas, and the isolation of both.
 
+mod beats;
 mod cancelled;
 mod claims;
 mod clocks;

@@ -102,9 +102,11 @@ macro_rules! engine_settings {
 /// that soon.
 pub(super) const ENGINE_SETTINGS: &str = engine_settings!("");
 
-/// A beat looks for jobs too, and its plan is cached as long.
+/// A beat looks for jobs too, and its plan is cached as long. Beats of several workers under SERIALIZABLE, should that be
+/// somebody's default, fail with 40001: each reads what the others write.
 const PULSE_SETTINGS: &str = "set enable_seqscan = off; set enable_bitmapscan = off; set jit = off; \
-                              set plan_cache_mode = force_generic_plan";
+                              set plan_cache_mode = force_generic_plan; \
+                              set default_transaction_isolation = 'read committed'";
 
 /// The same for a transaction alone, which begins by it.
 const ENGINE_BEGIN: &str = concat!("begin isolation level read committed; ", engine_settings!("local "));
