@@ -15,7 +15,8 @@ pub enum FailureKind {
     Timeout,
     /// The worker fell silent while it held the job.
     Crashed,
-    /// The worker couldn't say in time that it lives, and ended the attempt before somebody else begins another.
+    /// The worker couldn't say in time that it lives, and ended the attempt before somebody else begins another. Told in the log: no
+    /// attempt is lost by it, as its job is handed back.
     LostLease,
     /// The payload could not be read.
     Decode,

@@ -214,7 +214,7 @@ pub(crate) async fn an_attempt_that_was_overtaken_hears_of_it_by_its_progress(wo
     let log = Log::default();
     let _listening = tracing::subscriber::set_default(log.clone());
     worker.settle().await?;
-    let told = log.about("attempt failed");
+    let told = log.about("attempt ended early");
     assert!(told.len() == 1 && told[0].contains("kind=lost_lease"), "{told:?}");
     let job = world.job(id).await?;
     assert_eq!((job.state, job.progress, job.failures.len()), (State::Running, None, 0));

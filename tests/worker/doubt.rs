@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgq::testing::{ManualClock, Stepper, stepper};
-use pgq::{Allow, Context, FailureKind, LimitRef, Result, State, Timestamp, Worker};
+use pgq::{Allow, Context, LimitRef, Result, State, Timestamp, Worker};
 use tokio::sync::mpsc;
 
 use super::faults::{Ear, Fault, greet, plan, standing, wayward, wayward_by};
@@ -185,7 +185,7 @@ async fn an_attempt_behind_a_gate_that_was_given_a_bound_is_told_too() -> Result
 }
 
 #[tokio::test]
-async fn an_attempt_that_does_not_heed_a_doubt_has_failed() -> Result<()> {
+async fn an_attempt_that_is_ended_for_a_doubt_is_handed_back() -> Result<()> {
     let clock = clock();
     let (client, faults) = wayward_by(&clock)?;
     let mut worker = stepper::<()>(&client, pgq::tasks![heedless], ()).await?;
@@ -199,7 +199,7 @@ async fn an_attempt_that_does_not_heed_a_doubt_has_failed() -> Result<()> {
         () = async { loop { tokio::task::yield_now().await; clock.advance(Duration::from_millis(100)); } } => {}
     }
     let job = client.get(id).await?.expect("the job is kept");
-    assert_eq!((job.state, job.failures[0].kind), (State::Retryable, FailureKind::LostLease));
+    assert_eq!((job.state, job.attempt), (State::Available, 0), "nobody is to blame");
     Ok(())
 }
 

@@ -22,8 +22,8 @@ use crate::platform::{Mark, within};
 const LINGER: Duration = Duration::from_millis(2);
 /// The most ends of one write.
 const MOST: usize = 1_000;
-/// So many unwritten ends, refused ones too, hold up the claimer: what a crash repeats is bounded.
-const FULL: usize = 4 * MOST;
+/// So many unwritten ends, also such as are being written or are refused, hold up the claimer: what a crash repeats is bounded.
+const FULL: usize = 2 * MOST;
 /// When to look again at rows that somebody had locked.
 const BUSY: Duration = Duration::from_millis(5);
 /// When to try again what the database refuses.
@@ -45,6 +45,8 @@ pub(super) struct Outbox {
 #[derive(Debug, Default)]
 struct Ends {
     waiting: Vec<Ended>,
+    /// How many are being written.
+    taken: usize,
     /// What the database refuses, and since when.
     aside: Vec<(Ended, Mark)>,
 }
@@ -74,7 +76,7 @@ impl Outbox {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.with(|ends| ends.waiting.len() + ends.aside.len() >= FULL)
+        self.with(|ends| ends.waiting.len() + ends.taken + ends.aside.len() >= FULL)
     }
 
     /// Whether the database refuses ends that are still here.
@@ -97,10 +99,14 @@ impl Outbox {
         self.with(|ends| ends.aside.extend(refused.into_iter().map(|ended| (ended, now.clone()))));
     }
 
-    fn take(&self) -> Vec<Ended> {
-        self.with(|Ends { waiting, .. }| match waiting.len() {
-            0..=MOST => std::mem::take(waiting),
-            _ => waiting.drain(..MOST).collect(),
+    fn take(&self) -> Taken<'_> {
+        self.with(|ends| {
+            let ended: Vec<Ended> = match ends.waiting.len() {
+                0..=MOST => std::mem::take(&mut ends.waiting),
+                _ => ends.waiting.drain(..MOST).collect(),
+            };
+            ends.taken += ended.len();
+            Taken { count: ended.len(), ended, outbox: self }
         })
     }
 
@@ -115,6 +121,7 @@ impl Outbox {
 
 /// Ends that are being written. Without an answer, also where nobody waits for it any more, they go back.
 struct Taken<'o> {
+    count: usize,
     ended: Vec<Ended>,
     outbox: &'o Outbox,
 }
@@ -127,6 +134,7 @@ impl Taken<'_> {
 
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
+        self.outbox.with(|ends| ends.taken -= self.count);
         if !self.ended.is_empty() {
             self.outbox.doubt();
             self.outbox.put_back(std::mem::take(&mut self.ended));
@@ -148,7 +156,7 @@ impl Completer {
 
     /// Writes what waits; how many stay because somebody had them locked.
     pub(super) async fn flush(&mut self) -> Result<usize> {
-        let taken = Taken { ended: self.engine.outbox.take(), outbox: &self.engine.outbox };
+        let taken = self.engine.outbox.take();
         if taken.ended.is_empty() {
             return Ok(0);
         }
@@ -211,13 +219,14 @@ impl Completer {
             match verdict {
                 Verdict::Written => {}
                 Verdict::Busy => busy.push(ended),
-                Verdict::Lost if unanswered => {
-                    tracing::debug!(job = %ended.id, "this end was written before, or is lost");
-                }
                 Verdict::Lost => {
                     let Ended { id, epoch, ran, .. } = ended;
                     let (task, attempt) = self.engine.held.of((id, epoch)).unwrap_or_default();
-                    tracing::warn!(job = %id, task, attempt, epoch, ?ran, "this end came too late: the lease was lost");
+                    if unanswered {
+                        tracing::info!(job = %id, task, attempt, epoch, ?ran, "this end stands since a write that got no answer, or came too late");
+                    } else {
+                        tracing::warn!(job = %id, task, attempt, epoch, ?ran, "this end came too late: the lease was lost");
+                    }
                 }
             }
         }
@@ -284,7 +293,13 @@ mod tests {
         time.advance(ASIDE);
         outbox.take_back(ASIDE);
         assert_eq!(outbox.len(), FULL);
-        outbox.take();
+        let mut batches = Vec::new();
+        while outbox.len() > 0 {
+            let taken = outbox.take();
+            assert!(outbox.is_full(), "they aren't written yet");
+            batches.push(taken);
+        }
+        batches.into_iter().for_each(Taken::answered);
         assert!(!outbox.is_full());
     }
 }

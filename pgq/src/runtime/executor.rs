@@ -149,7 +149,8 @@ impl Running {
             }
             why = self.grip.doubted() => {
                 let failure = Failure::new(FailureKind::LostLease, why);
-                self.end_early(handler, &token, failure).await
+                let ended = self.end_early(handler, &token, failure).await;
+                self.unless_doubted(ended)
             }
             why = self.grip.cancelled() => self.end_cancelled(handler, &token, why).await,
         };
@@ -181,6 +182,14 @@ impl Running {
             Outcome::Failed(_) | Outcome::Judged(..) if self.engine.halt.hurry.is_cancelled() => Outcome::Released,
             outcome => outcome,
         }
+    }
+
+    /// An attempt that was ended as its lease was in doubt isn't to blame: should the lease hold after all, its job is handed back.
+    fn unless_doubted(&self, outcome: Outcome) -> Outcome {
+        let Outcome::Failed(failure) = outcome else { return outcome };
+        let Claimed { id, task, attempt, .. } = &self.job;
+        tracing::warn!(job = %id, task, attempt, kind = %failure.kind(), error = failure.message(), "attempt ended early: its job is handed back");
+        Outcome::Released
     }
 
     /// Waits until the attempt has run for as long as it may, for ever where nobody said how long that is.
