@@ -287,7 +287,7 @@ async fn one_at_a_time(world: &World, keys: &[&str]) -> (Arc<dyn Session>, Vec<J
     (session, put)
 }
 
-async fn lock_gate(world: &World, gate: &str) -> Tx {
+pub(super) async fn lock_gate(world: &World, gate: &str) -> Tx {
     let mut tx = world.client.pool().unwrap().begin().await.unwrap();
     let query = sqlx::query("select from pgq.gate where name = $1 for update").bind(gate);
     assert_eq!(query.execute(&mut *tx).await.unwrap().rows_affected(), 1);

@@ -21,6 +21,7 @@ mod sweep;
 mod targets;
 mod ticks;
 mod transactional;
+mod unseen;
 mod wakes;
 mod witness;
 mod words;

@@ -24,7 +24,7 @@
 //! | a worker that freezes with gates locked | others wait for 200 ms, hand back what has to pass them and look later at who waits there, until its transaction is cut off after 3 s |
 //! | a worker with passes | they are taken away when its jobs are freed, and those who wait become ready |
 //! | an operator, or a worker that declares, with other bounds written and gates that he found locked not yet looked at | they are due within two minutes, as they are to be looked at later than what they let through explains (`far_gates.sql`) |
-//! | whoever was to pass next, or has left and was to look | a gate that holds somebody up is looked at again in time |
+//! | whoever was to pass next, or has left and was to look | a gate that holds somebody up is looked at again within a minute |
 //! | a worker's link between an end and its pass | the end is written once more, and its pass taken away whatever comes of that |
 
 use std::collections::{BTreeSet, HashSet};
@@ -56,8 +56,6 @@ const PATIENCE: &str = "set local idle_in_transaction_session_timeout = '3s'; se
 /// The same for who passes: a pass that a crash of the server took back would let another one beside it.
 const PASSING: &str = "set local synchronous_commit = on; set local idle_in_transaction_session_timeout = '3s'; \
     set local lock_timeout = '200ms'";
-/// When to look once more at gates that somebody had locked.
-const LOOK: Duration = Duration::from_secs(1);
 /// The most gates that a worker remembers to exist.
 const KNOWN: usize = 100_000;
 
@@ -223,21 +221,18 @@ impl PgSession {
         self.look_at(&left).await
     }
 
-    /// Those that somebody holds for long are looked at again later, with those that open.
+    /// Those that somebody holds for long are looked at again later, with those that open, as the next beat tells.
     async fn look_at(&self, gates: &[String]) -> Result<()> {
         let looked = look(&self.engine(), &self.holder(), gates, PATIENCE).await;
         let missed = looked.as_ref().map_or(gates, |(_, missed)| missed);
-        self.unseen_gates(|unseen| {
-            unseen.retain(|gate| !gates.contains(gate));
-            unseen.extend(missed.iter().cloned());
-        });
+        self.unseen.looked_at(gates, missed);
         self.tell_of_ready(&looked?.0).await
     }
 
-    async fn look_again(&self) -> Result<Option<Duration>> {
-        let unseen: Vec<String> = self.unseen_gates(|unseen| unseen.iter().cloned().collect());
-        self.look_at(&unseen).await?;
-        Ok(self.unseen_gates(|unseen| (!unseen.is_empty()).then_some(LOOK)))
+    /// At those that somebody had locked; when to look once more.
+    pub(super) async fn look_again(&self) -> Result<Option<Duration>> {
+        self.look_at(&self.unseen.names()).await?;
+        Ok(self.unseen.due())
     }
 
     async fn tell_of_ready(&self, call: &Call) -> Result<()> {

@@ -31,6 +31,7 @@ mod session;
 mod sight;
 mod tx;
 mod unique;
+mod unseen;
 mod waits;
 mod wake;
 mod witness;

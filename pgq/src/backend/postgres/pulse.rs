@@ -14,6 +14,7 @@ use super::link::Link;
 use super::namespace::Statements;
 use super::session::PgSession;
 use super::sight::{Sight, Sighting};
+use super::unseen::Unseen;
 use super::witness::Witness;
 use crate::backend::vigil::{Beat, Look, Vigil};
 use crate::backend::{Answer, Cancelled, LookFor, Notice, Outlook, Pulse, Renewal, Watched};
@@ -30,6 +31,8 @@ pub(super) struct PgPulse {
     seen: Option<Seen>,
     witness: Arc<Witness>,
     vigil: Arc<Vigil>,
+    /// What this worker has missed is due too.
+    unseen: Arc<Unseen>,
 }
 
 /// By whose eyes, and whom.
@@ -69,7 +72,8 @@ impl PgPulse {
         };
         let (witness, vigil) = (Arc::clone(&session.witness), Arc::clone(&session.vigil));
         let (statements, clock) = (Arc::clone(&session.statements), session.clock.clone());
-        Ok(Self { lease: session.lease, voice, statements, clock, sight: Sight::default(), seen: None, witness, vigil })
+        let (unseen, sight) = (Arc::clone(&session.unseen), Sight::default());
+        Ok(Self { lease: session.lease, voice, statements, clock, sight, seen: None, witness, vigil, unseen })
     }
 
     async fn beat(&mut self, look_for: LookFor) -> Result<(Renewal, Outlook)> {
@@ -97,7 +101,8 @@ impl PgPulse {
         }
         let outlook = rows.first().map(read_outlook).transpose()?.unwrap_or(Outlook::NOTHING);
         let lapse = if *lost { self.vigil.lapse() } else { None };
-        Ok((Renewal::Alive { cancelled }, Outlook { lapse, ..outlook }))
+        let due = if *due { outlook.due.into_iter().chain(self.unseen.due()).min() } else { None };
+        Ok((Renewal::Alive { cancelled }, Outlook { due, lapse, ..outlook }))
     }
 
     /// There is always a row, which tells the time and since when the server has been there.

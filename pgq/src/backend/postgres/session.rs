@@ -1,6 +1,6 @@
 //! A worker's session: connections of its own, a lease, and the verbs on both.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::error::Error as _;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -20,6 +20,7 @@ use super::namespace::{Statements, fnv1a_64};
 use super::passed::Passed;
 use super::pulse::PgPulse;
 use super::refused::Refused;
+use super::unseen::Unseen;
 use super::wake::{Call, hash};
 use super::witness::Witness;
 use crate::Result;
@@ -46,7 +47,7 @@ pub(super) struct PgSession {
     /// Gates that are known to exist.
     gates: Mutex<HashSet<String>>,
     /// Gates that have to be looked at again, as somebody had them locked.
-    unseen: Mutex<BTreeSet<String>>,
+    pub(super) unseen: Arc<Unseen>,
     /// How often doubts were settled about what the lease holds.
     pub(super) doubts: AtomicI32,
 }
@@ -68,7 +69,7 @@ impl PgSession {
             refused: Mutex::new(Refused::new(backend.clock.clone())),
             pruned_until: Mutex::default(),
             gates: Mutex::default(),
-            unseen: Mutex::default(),
+            unseen: Arc::default(),
             doubts: AtomicI32::new(0),
         };
         session.introduce(worker).await?;
@@ -206,11 +207,6 @@ impl PgSession {
         look(&mut self.gates.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The gates that have to be looked at again.
-    pub(super) fn unseen_gates<T>(&self, look: impl FnOnce(&mut BTreeSet<String>) -> T) -> T {
-        look(&mut self.unseen.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
     /// Where the next step of pruning begins; from the front where there is nothing to go by.
     pub(super) fn pruned_until(&self) -> Option<Timestamp> {
         *self.pruned_until.lock().unwrap_or_else(PoisonError::into_inner)
@@ -234,6 +230,7 @@ impl PgSession {
         transaction.commit().await.map_err(database)?;
         self.call(&call_for(&freed)?).await?;
         self.leave_lost(false).await?;
+        self.look_again().await?;
         self.reclaim_shares().await?;
         self.engine().close().await;
         Ok(())
