@@ -201,6 +201,8 @@ facts! {
         nothing_starts_where_none_is_allowed
         after_a_rollback_limits_are_as_the_old_version_says
         a_task_without_a_limit_can_be_given_one
+        a_shared_limit_is_bound_also_in_what_it_does_not_declare
+        units_that_nobody_needs_any_more_do_not_go_round
         a_rate_can_be_set
         one_value_can_be_allowed_more
         what_is_set_of_a_value_holds_under_all_names_of_a_task

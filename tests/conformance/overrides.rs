@@ -123,6 +123,44 @@ pub(crate) async fn a_lifted_limit_lets_all_start(world: World) -> Result<()> {
     Ok(())
 }
 
+pub(crate) async fn a_shared_limit_is_bound_also_in_what_it_does_not_declare(world: World) -> Result<()> {
+    let door = Door::new();
+    let mut worker = worker(&world, &door).await?;
+    for tenant in ["acme", "bolt", "coil", "dune"] {
+        meter::enqueue_many(&world.client, meters(tenant, 0..1)).await?;
+    }
+    world.client.set_limit(LimitRef::shared("stripe"), Allow::at_once(0)).await?;
+    assert_eq!(start(&mut worker).await?, 0, "it declares a rate only");
+    world.client.set_limit(LimitRef::shared("stripe"), Allow::at_once(3)).await?;
+    assert_eq!(start(&mut worker).await?, 3);
+    world.client.set_limit(LimitRef::shared("stripe"), Allow::everything()).await?;
+    assert_eq!(start(&mut worker).await?, 1);
+    Ok(())
+}
+
+pub(crate) async fn units_that_nobody_needs_any_more_do_not_go_round(world: World) -> Result<()> {
+    let door = Door::new();
+    let mut workers = [worker(&world, &door).await?, worker(&world, &door).await?, worker(&world, &door).await?];
+    dial::enqueue_many(&world.client, 0..6).await?;
+    door.open(6);
+    let waits = async || -> Result<u32> {
+        let shares = info(&world, "dial").await?.map(|limit| limit.shares).unwrap_or_default();
+        Ok(shares.iter().map(|share| share.waits_for).sum())
+    };
+    let mut waited = false;
+    for _ in 0..50 {
+        for worker in &mut workers {
+            worker.start().await?;
+            waited |= waits().await? > 0;
+            worker.settle().await?;
+            world.clock.advance(Duration::from_millis(25));
+        }
+    }
+    assert!(waited, "somebody waited while there was something to do");
+    assert_eq!(waits().await?, 0);
+    Ok(())
+}
+
 pub(crate) async fn however_many_wait_none_is_left_behind_when_a_limit_is_lifted(world: World) -> Result<()> {
     let session = declaring(&world, limited("meter", Some("tenant"), 1)).await?;
     meter::enqueue_many(&world.client, meters("acme", 0..1_200)).await?;

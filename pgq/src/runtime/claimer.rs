@@ -104,6 +104,9 @@ impl Claimer {
             // The answer came late, or the machine was suspended: before the next claim it is handed back.
             return Ok(None);
         }
+        if batch.jobs.is_empty() && !batch.again {
+            offer.found_nothing();
+        }
         if !offer.won(batch.jobs.iter().map(|job| &*job.task), &batch.blocked) {
             // Handed back before the next claim too.
             return Ok(Some(Batch { again: true, ..Batch::default() }));

@@ -133,6 +133,23 @@ impl Offer {
     }
 }
 
+impl Offer {
+    /// A claim has found nothing: who waits for more units of what it had room for has nothing to start with them either. Else units
+    /// that several wait for would go round for ever.
+    pub(in crate::runtime) fn found_nothing(&self) {
+        let ask = self.limits.with(|state| {
+            let mut ask = false;
+            for (pool, _) in &self.reserved {
+                ask |= std::mem::take(&mut state.pools[*pool].blocked);
+            }
+            ask
+        });
+        if ask {
+            self.limits.ask.raise();
+        }
+    }
+}
+
 impl Drop for Offer {
     fn drop(&mut self) {
         self.limits.with(|state| {
