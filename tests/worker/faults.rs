@@ -59,6 +59,8 @@ pub(super) struct Faults {
     fire: Mutex<VecDeque<Fault>>,
     reconnects: AtomicUsize,
     pub(super) sessions: AtomicUsize,
+    /// How often a connection to beat on was asked for.
+    pub(super) attended: AtomicUsize,
     /// How often sessions were asked for something.
     pub(super) asked: AtomicUsize,
     /// Notices are lost.
@@ -348,6 +350,7 @@ impl Work for Unsteady {
 
     fn attend(&self) -> Answer<'_, Box<dyn Pulse>> {
         Box::pin(async move {
+            self.faults.attended.fetch_add(1, Ordering::SeqCst);
             let inner = self.inner.attend().await?;
             Ok(Box::new(Flutter { inner, faults: Arc::clone(&self.faults) }) as Box<dyn Pulse>)
         })
@@ -426,6 +429,7 @@ impl Pulse for Flutter {
         match next(&self.faults.renew) {
             Some(Fault::Silence) => Box::pin(std::future::pending()),
             Some(Fault::Gone) => Box::pin(async { Ok((Renewal::Gone, Outlook::NOTHING)) }),
+            Some(Fault::Busy) => Box::pin(async { Err(Said("57014").into()) }),
             Some(_) => Box::pin(async { Err(away()) }),
             None => Box::pin(async {
                 let seen = self.inner.look(look_for).await?;

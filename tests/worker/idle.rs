@@ -94,6 +94,7 @@ facts! {
     an_idle_worker_asks_for_little_more_than_its_beats
     a_job_that_nobody_told_of_starts_with_the_next_beat
     a_job_is_found_while_a_beat_gets_no_answer
+    a_look_that_the_server_ends_costs_no_sign_of_life
     a_job_that_became_due_sooner_is_promoted_in_time
     a_schedule_that_nobody_told_of_ticks_in_time
     jobs_of_a_silent_worker_are_freed_when_its_lease_is_over
@@ -130,6 +131,16 @@ async fn a_job_is_found_while_a_beat_gets_no_answer(scene: Scene) -> Result<()> 
     tokio::time::timeout(Duration::from_secs(15), completed).await.expect("it is found")?;
     scene.worker.stopper().insist();
     Ok(())
+}
+
+async fn a_look_that_the_server_ends_costs_no_sign_of_life(scene: Scene) -> Result<()> {
+    plan(&scene.faults.renew, &[Fault::Busy]);
+    let id = greet::enqueue(scene.client(), ()).await?.id();
+    scene.beats(1).await;
+    assert!(scene.faults.renew.lock().unwrap().is_empty());
+    assert_eq!(scene.faults.attended.load(Ordering::SeqCst), 1, "on the same connection");
+    assert!(scene.completes(id).await?, "each looks by itself");
+    scene.worker.stop().await
 }
 
 async fn a_job_that_became_due_sooner_is_promoted_in_time(scene: Scene) -> Result<()> {

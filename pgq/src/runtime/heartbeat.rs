@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::engine::Engine;
-use super::lookout::LOOK;
+use super::lookout::{Ask, LOOK};
 use super::service::{Next, Service, Signal};
 use crate::backend::{LookFor, Notice, Pulse, Renewal};
 use crate::error::{Error, Kind, Result};
@@ -90,13 +90,25 @@ impl Heartbeat {
         }
     }
 
-    /// Looks too, where looking isn't slow.
+    /// Looks too, where that is due and isn't slow.
     async fn beat_and_look(&mut self) -> Result<()> {
-        let asked = self.engine.lookout.asks();
-        if asked.is_none() {
-            self.engine.look_alone();
+        let asked = match self.engine.lookout.asks(self.engine.platform.clock.mark()) {
+            Ask::For(asked) => asked,
+            Ask::Nothing => return self.beat(None).await,
+            Ask::Slow => {
+                self.engine.look_alone();
+                return self.beat(None).await;
+            }
+        };
+        match self.beat(Some(asked)).await {
+            // It was the look that was too much: the sign of life gets through without.
+            Err(error) if !error.is_away() => {
+                tracing::debug!(error = error.in_line(), "beats look for nothing for a while");
+                self.engine.look_alone();
+                self.beat(None).await
+            }
+            beaten => beaten,
         }
-        self.beat(asked).await
     }
 
     /// A link that is half open stays silent for ever, hence the limit. What takes longer than the time between two looks nobody waits for.
@@ -111,11 +123,18 @@ impl Heartbeat {
             answered = within(limit.saturating_sub(LOOK), &mut answer).await;
         }
         drop(answer);
-        let (renewal, seen) = answered.unwrap_or_else(|| Err(Error::new(Kind::Unreachable, "a beat got no answer")))?;
+        let answered = answered.unwrap_or_else(|| Err(Error::new(Kind::Unreachable, "a beat got no answer")));
+        if answered.is_err() && asked.is_some() {
+            self.engine.lookout.looked_in_vain(sent.clone());
+        }
+        let (renewal, seen) = answered?;
         self.last = Some(self.engine.platform.clock.mark());
-        if let (Renewal::Alive { .. }, Some(asked)) = (&renewal, asked) {
-            self.engine.lookout.answered(sent.clone());
-            self.engine.heed(&asked, &seen, interval(self.engine.lease));
+        if let Renewal::Alive { .. } = &renewal {
+            match &asked {
+                Some(_) => self.engine.lookout.answered(sent.clone()),
+                None => self.engine.lookout.beaten(&sent),
+            }
+            self.engine.heed(&asked.unwrap_or_default(), &seen, interval(self.engine.lease));
         }
         match renewal {
             Renewal::Alive { cancelled } => {

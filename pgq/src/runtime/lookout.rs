@@ -9,7 +9,9 @@
 //! ```
 //!
 //! So whoever has nothing to do costs one statement in [`LOOK`], and what no notice told of is found as soon. While beats aren't
-//! answered, or looking takes long, each service looks by itself each second; now and then it also does while they are.
+//! answered, or looking takes long, each service looks by itself each second; now and then it also does while they are. A look that
+//! takes too long must not cost the sign of life that it went with: the server ends it, the beat goes out again by itself at once, and for
+//! a while beats look for nothing.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -27,7 +29,10 @@ pub(super) const LOOK: Duration = Duration::from_millis(1_150);
 const BACKSTOP: Duration = Duration::from_mins(2);
 /// A beat that took so long shall be no more than that for a while.
 const LONG: Duration = Duration::from_millis(200);
-/// For how many times as long as it took.
+/// But on a long way: a look is slow that takes so many times as long as a beat that looks for nothing.
+const MUCH: u32 = 4;
+/// For how many times as long as it took. Where there was no answer nobody knows how long it would have taken: twice as long each time,
+/// at most until services look by themselves anyway.
 const PAUSE: u32 = 10;
 /// For how long a rescue that found nothing to do isn't called for what was left: each scans all jobs.
 const IN_VAIN: Duration = Duration::from_secs(10);
@@ -40,12 +45,27 @@ const SET: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct Lookout(Mutex<State>);
 
+/// What a beat looks for.
+pub(super) enum Ask {
+    For(LookFor),
+    /// Nothing: another has a moment ago.
+    Nothing,
+    /// Nothing, as that is slow: each service looks by itself.
+    Slow,
+}
+
 #[derive(Debug, Default)]
 struct State {
     /// Beats are answered, and with what they saw.
     tells: bool,
+    /// When a beat looked last.
+    looked: Option<Mark>,
     /// What was slow, and for how long nothing is looked for since.
     slow: Option<(Mark, Duration)>,
+    /// So many looks in a row got no answer.
+    in_vain: u32,
+    /// What a beat takes that looks for nothing.
+    bare: Duration,
     /// What would be claimed; empty while the claimer looks by itself.
     wants: Arc<[Want]>,
     suspect: bool,
@@ -56,7 +76,7 @@ struct State {
     /// Something is left of who is gone.
     left: bool,
     /// When a rescue found nothing to do all the same: what is left, somebody has locked or nobody can free.
-    in_vain: Option<Mark>,
+    rescued_in_vain: Option<Mark>,
 }
 
 /// As they were; when that was by the backend's clock, where there are any, and by this one.
@@ -72,18 +92,24 @@ impl Lookout {
         look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What the next beat looks for.
-    pub(super) fn asks(&self) -> Option<LookFor> {
+    /// What the beat looks for that is sent now.
+    pub(super) fn asks(&self, now: Mark) -> Ask {
         self.with(|state| {
             state.slow.take_if(|(mark, pause)| mark.elapsed() >= *pause);
-            let look_for = || LookFor {
+            if state.slow.is_some() {
+                return Ask::Slow;
+            }
+            if state.looked.as_ref().is_some_and(|looked| looked.elapsed() < LOOK) {
+                return Ask::Nothing;
+            }
+            state.looked = Some(now);
+            Ask::For(LookFor {
                 wants: Arc::clone(&state.wants),
                 suspect: state.suspect,
                 due: state.promotes.is_some(),
                 schedules: state.schedules.is_some(),
                 lost: true,
-            };
-            state.slow.is_none().then(look_for)
+            })
         })
     }
 
@@ -92,8 +118,28 @@ impl Lookout {
         let took = sent.elapsed();
         self.with(|state| {
             state.tells = true;
-            state.slow = (took >= LONG).then(|| (sent, took.saturating_mul(PAUSE)));
+            state.in_vain = 0;
+            let slow = took >= LONG.max(state.bare.saturating_mul(MUCH));
+            state.slow = slow.then(|| (sent, took.saturating_mul(PAUSE)));
+            // The first beat on a connection takes longer than others.
+            state.bare = state.bare.min(took);
         });
+    }
+
+    /// A beat that looked got no answer, or was refused.
+    pub(super) fn looked_in_vain(&self, sent: Mark) {
+        let took = sent.elapsed();
+        self.with(|state| {
+            let times = PAUSE.saturating_mul(1_u32.checked_shl(state.in_vain).unwrap_or(u32::MAX));
+            state.in_vain += 1;
+            state.slow = Some((sent, took.saturating_mul(times).min(BACKSTOP)));
+        });
+    }
+
+    /// A beat was answered that looked for nothing.
+    pub(super) fn beaten(&self, sent: &Mark) {
+        let took = sent.elapsed();
+        self.with(|state| state.bare = took);
     }
 
     /// Beats don't tell; whether they did.
@@ -128,14 +174,14 @@ impl Lookout {
 
     /// The rescuer has looked, and whether there was something to do.
     pub(super) fn has_rescued(&self, now: Mark, something: bool) {
-        self.with(|state| state.in_vain = (state.left && !something).then_some(now));
+        self.with(|state| state.rescued_in_vain = (state.left && !something).then_some(now));
     }
 
     /// Whether what is left of who is gone, if anything, is worth a rescue.
     pub(super) fn is_worth_rescue(&self, left: bool) -> bool {
         self.with(|state| {
             state.left = left;
-            left && state.in_vain.as_ref().is_none_or(|since| since.elapsed() >= IN_VAIN)
+            left && state.rescued_in_vain.as_ref().is_none_or(|since| since.elapsed() >= IN_VAIN)
         })
     }
 
@@ -186,6 +232,68 @@ impl Engine {
 mod tests {
     use super::*;
     use crate::platform::{Clock, ManualClock};
+
+    const BEAT: Duration = Duration::from_millis(100);
+
+    struct Scene {
+        lookout: Lookout,
+        hand: ManualClock,
+        clock: Clock,
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            let hand = ManualClock::at(Timestamp::EPOCH);
+            Self { lookout: Lookout::default(), clock: Clock::Manual(hand.clone()), hand }
+        }
+
+        /// Beats for so long; how often it looks, each time for so long, or in vain.
+        fn looks(&self, span: Duration, took: Duration, in_vain: bool) -> u32 {
+            let (begun, mut looks) = (self.clock.mark(), 0);
+            while begun.elapsed() < span {
+                let sent = self.clock.mark();
+                if let Ask::For(_) = self.lookout.asks(sent.clone()) {
+                    looks += 1;
+                    self.hand.advance(took);
+                    if in_vain { self.lookout.looked_in_vain(sent) } else { self.lookout.answered(sent) }
+                }
+                self.hand.advance(BEAT);
+            }
+            looks
+        }
+    }
+
+    #[test]
+    fn beats_that_come_more_often_look_no_more_often() {
+        let looks = Scene::new().looks(Duration::from_mins(1), Duration::ZERO, false);
+        assert!((50..=52).contains(&looks), "{looks}");
+    }
+
+    #[test]
+    fn looks_without_an_answer_pause_for_longer_each_time() {
+        let scene = Scene::new();
+        let (took, hour) = (Duration::from_millis(300), Duration::from_hours(1));
+        // 3, 6, 12, 24, 48, 96 s, and two minutes each time.
+        let looks = scene.looks(hour, took, true);
+        assert!((33..=36).contains(&looks), "{looks}");
+        scene.hand.advance(BACKSTOP);
+        scene.looks(BEAT, Duration::ZERO, false);
+        assert!(scene.looks(Duration::from_mins(1), Duration::ZERO, false) > 45, "one was answered again");
+    }
+
+    #[test]
+    fn a_look_is_slow_by_what_a_beat_takes_without() {
+        for (way, took, slow) in [(0, 150, false), (0, 250, true), (240, 250, false), (240, 2_000, true)] {
+            let scene = Scene::new();
+            let sent = scene.clock.mark();
+            scene.hand.advance(Duration::from_millis(way));
+            scene.lookout.beaten(&sent);
+            scene.looks(BEAT, Duration::from_millis(took), false);
+            scene.hand.advance(LOOK);
+            let ask = scene.lookout.asks(scene.clock.mark());
+            assert_eq!(matches!(ask, Ask::Slow), slow, "{took} ms after {way}");
+        }
+    }
 
     #[test]
     fn what_a_rescue_could_not_free_is_left_alone_for_a_while() {

@@ -119,8 +119,7 @@ impl Pulse for Attention {
         let Self { memory, lease, vigil, .. } = &*self;
         memory.answer(move |store| {
             vigil.look(store.look_at_others(*lease, &memory.clock), &memory.clock);
-            let lapse = if look_for.lost { vigil.lapse() } else { None };
-            (store.renew(*lease), Outlook { lapse, ..store.look(&look_for) })
+            (store.renew(*lease), Outlook { lapse: vigil.lapse(), ..store.look(&look_for) })
         })
     }
 

@@ -127,12 +127,23 @@ pub(super) fn engine_link(like: &Link, lease: Lease, synchronous_commit: bool) -
     own_link(like, lease, 2, settings, begin)
 }
 
-/// A connection that lives as long as the worker, with this lease, does.
-pub(super) fn pulse_link(like: &Link, lease: Lease) -> Link {
-    own_link(like, lease, 1, PULSE_SETTINGS, FORGETFUL_BEGIN)
+/// A connection that lives as long as the worker, with this lease, does, and whose statements may take so long.
+pub(super) fn pulse_link(like: &Link, lease: Lease, most: Duration) -> Link {
+    own_link(
+        like,
+        lease,
+        1,
+        &format!("{PULSE_SETTINGS}; set statement_timeout = {}", most.as_millis()),
+        FORGETFUL_BEGIN,
+    )
 }
 
-fn own_link(like: &Link, lease: Lease, connections: u32, settings: &'static str, begin: &'static str) -> Link {
+/// The same for a transaction.
+pub(super) fn at_most(span: Duration) -> String {
+    format!("set local statement_timeout = {}", span.as_millis())
+}
+
+fn own_link(like: &Link, lease: Lease, connections: u32, settings: &str, begin: &'static str) -> Link {
     let pool = PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(CONNECT_TIMEOUT)

@@ -8,7 +8,7 @@ use sqlx::Postgres;
 use sqlx::postgres::{PgArguments, PgListener, PgRow};
 use sqlx::query::Query;
 
-use super::connect::{pulse_link, unconnected};
+use super::connect::{at_most, pulse_link, unconnected};
 use super::convert::{Instant, column, database, instant, unsigned};
 use super::link::Link;
 use super::namespace::Statements;
@@ -21,9 +21,15 @@ use crate::backend::{Answer, Cancelled, LookFor, Notice, Outlook, Pulse, Renewal
 use crate::error::{Error, Kind, Result};
 use crate::platform::{Clock, Mark};
 
+/// How long a beat may take, and three tenths of a lease: the server ends it before nobody waits for it any more (a third), so that
+/// what it looked for in vain isn't looked for on and on.
+const MOST: Duration = Duration::from_secs(10);
+
 pub(super) struct PgPulse {
     lease: Lease,
     voice: Voice,
+    /// How long a statement may take.
+    most: Duration,
     statements: Arc<Statements>,
     clock: Clock,
     sight: Sight,
@@ -57,7 +63,8 @@ impl PgPulse {
     }
 
     async fn connect(session: &PgSession) -> Result<Self> {
-        let link = pulse_link(&session.engine(), session.lease);
+        let most = MOST.min(session.span * 3 / 10);
+        let link = pulse_link(&session.engine(), session.lease, most);
         let voice = if link.is_poll_only() {
             Voice::Deaf(link)
         } else {
@@ -72,8 +79,8 @@ impl PgPulse {
         };
         let (witness, vigil) = (Arc::clone(&session.witness), Arc::clone(&session.vigil));
         let (statements, clock) = (Arc::clone(&session.statements), session.clock.clone());
-        let (unseen, sight) = (Arc::clone(&session.unseen), Sight::default());
-        Ok(Self { lease: session.lease, voice, statements, clock, sight, seen: None, witness, vigil, unseen })
+        let (lease, unseen, sight) = (session.lease, Arc::clone(&session.unseen), Sight::default());
+        Ok(Self { lease, voice, most, statements, clock, sight, seen: None, witness, vigil, unseen })
     }
 
     async fn beat(&mut self, look_for: LookFor) -> Result<(Renewal, Outlook)> {
@@ -100,9 +107,8 @@ impl PgPulse {
             }
         }
         let outlook = rows.first().map(read_outlook).transpose()?.unwrap_or(Outlook::NOTHING);
-        let lapse = if *lost { self.vigil.lapse() } else { None };
         let due = if *due { outlook.due.into_iter().chain(self.unseen.due()).min() } else { None };
-        Ok((Renewal::Alive { cancelled }, Outlook { due, lapse, ..outlook }))
+        Ok((Renewal::Alive { cancelled }, Outlook { due, lapse: self.vigil.lapse(), ..outlook }))
     }
 
     /// There is always a row, which tells the time and since when the server has been there.
@@ -131,7 +137,12 @@ impl PgPulse {
     async fn rows(&mut self, query: Query<'_, Postgres, PgArguments>) -> Result<Vec<PgRow>> {
         match &mut self.voice {
             Voice::Listening(listener) => query.fetch_all(listener).await.map_err(database),
-            Voice::Deaf(link) => link.rows(query).await,
+            Voice::Deaf(link) => {
+                let mut transaction = link.begin_with(&at_most(self.most)).await?;
+                let rows = query.fetch_all(&mut *transaction).await.map_err(database)?;
+                transaction.commit().await.map_err(database)?;
+                Ok(rows)
+            }
         }
     }
 

@@ -33,6 +33,8 @@ use crate::platform::Clock;
 
 pub(super) struct PgSession {
     pub(super) lease: Lease,
+    /// For how long a beat of it holds.
+    pub(super) span: Duration,
     links: RwLock<Link>,
     /// Whether claims and ends wait for the disk.
     synchronous_commit: bool,
@@ -59,6 +61,7 @@ impl PgSession {
     pub(super) async fn open(backend: &Postgres, worker: Registration) -> Result<Self> {
         let session = Self {
             lease: worker.lease,
+            span: worker.span,
             links: RwLock::new(engine_link(&backend.link, worker.lease, worker.synchronous_commit)),
             synchronous_commit: worker.synchronous_commit,
             statements: Arc::clone(&backend.statements),
