@@ -479,7 +479,7 @@ impl Resources for Ear {
 }
 
 #[pgq::task]
-async fn tell(ctx: Context<Ear>) -> Result<(), pgq::BoxError> {
+pub(super) async fn tell(ctx: Context<Ear>) -> Result<(), pgq::BoxError> {
     Ok(ctx.told.send(())?)
 }
 

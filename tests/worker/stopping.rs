@@ -7,7 +7,7 @@ use pgq::testing::ManualClock;
 use pgq::{Client, Context, Result, State, Timestamp, Worker};
 use tokio::sync::mpsc;
 
-use super::faults::{Ear, Fault, plan, standing, wayward_by};
+use super::faults::{Ear, Fault, plan, standing, tell, wayward, wayward_by};
 
 /// Tells that it runs, and that it was told to end.
 #[pgq::task]
@@ -40,6 +40,24 @@ async fn the_drain_period_counts_once_where_a_claim_gets_no_answer() -> Result<(
     let lasted = clock.now().since(asked);
     assert!((drain..drain * 3 / 2).contains(&lasted), "{lasted:?}");
     stopped.await.expect("it doesn't panic")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_beats_until_its_last_ends_are_written() -> Result<()> {
+    let (client, faults) = wayward()?;
+    let (told, mut runs) = mpsc::unbounded_channel();
+    let id = tell::enqueue(&client, ()).await?.id();
+    // Forty pauses of 50 ms at the end, and beats each 77 ms.
+    plan(&faults.finish, &[Fault::Refused; 44]);
+    let builder = Worker::builder().client(client.clone()).tasks(pgq::tasks![tell]).resources(Ear { told });
+    let worker = builder.lease(Duration::from_secs(1)).spawn().await?;
+    runs.recv().await.expect("it runs");
+    let before = *faults.renewed.borrow();
+    worker.stop().await?;
+    let beats = *faults.renewed.borrow() - before;
+    assert!(beats >= 13, "a lease's at least, got {beats}");
+    assert_eq!(standing(&client, id).await?, (State::Completed, 1, 1));
+    Ok(())
 }
 
 static LET_GO: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());

@@ -73,6 +73,8 @@ pub(super) struct Halt {
     pub(super) abort: CancellationToken,
     /// The services that outlive the handlers end too.
     pub(super) close: CancellationToken,
+    /// The worker has left, and gives no more signs of life: the parent of `close`.
+    pub(super) still: CancellationToken,
     /// New jobs can't be heard of, and the worker isn't to live with that.
     pub(super) deaf: CancellationToken,
     /// The worker was declared gone: what it holds is others' now.
@@ -82,7 +84,8 @@ pub(super) struct Halt {
 impl Halt {
     /// For one session of a worker, which ends when the worker is asked to, and may end before.
     pub(super) fn of_session(asked: &CancellationToken) -> Self {
-        Self { drain: asked.child_token(), ..Self::default() }
+        let still = CancellationToken::new();
+        Self { drain: asked.child_token(), close: still.child_token(), still, ..Self::default() }
     }
 }
 

@@ -7,6 +7,8 @@
 //!       ──▶ resources are closed
 //! ```
 //!
+//! Signs of life are given until `the worker is known no longer`: what it still tries to write is its own until then.
+//!
 //! Each step is bounded, also where the database gives no answer or a handler blocks its thread: what is left then is freed
 //! when the lease is over. Whoever insists skips the drain period. A worker that was declared gone skips it too, as what it
 //! runs is others' by now, and then registers anew. Who restarts goes as far as `the worker is known no longer` where it can't
@@ -88,21 +90,21 @@ pub(super) struct Life {
     telling: JoinHandle<()>,
     /// Where the runtime is dropped nobody ends the heartbeat, which has a thread of its own: a lease that beats for ever would
     /// keep its jobs.
-    _beats_no_longer: DropGuard,
+    beating: DropGuard,
 }
 
 impl Life {
     pub(super) async fn begin<R: Resources>(plan: &Plan<R>, stop: &Stopper) -> Result<Self> {
         let engine = plan.open(Halt::of_session(&stop.asked)).await?;
         tracing::info!(worker = name(), lease = engine.session.lease().0, "this worker has begun");
-        let (close, drain) = (engine.halt.close.clone(), engine.halt.drain.clone());
+        let Halt { close, drain, still, .. } = engine.halt.clone();
         spawn_thread("pgq-heartbeat", {
-            let (engine, close) = (Arc::clone(&engine), close.clone());
+            let (engine, still) = (Arc::clone(&engine), still.clone());
             let must_hear = plan.endings.deaf;
             move || async move {
                 let heartbeat = Heartbeat::new(Arc::clone(&engine), must_hear);
                 let keeper = Keeper(Arc::clone(&engine));
-                tokio::join!(drive(heartbeat, Arc::clone(&engine), close.clone()), drive(keeper, engine, close));
+                tokio::join!(drive(heartbeat, Arc::clone(&engine), still.clone()), drive(keeper, engine, still));
             }
         })
         .map_err(|error| Error::new(Kind::Interrupted, "the heartbeat's thread could not be started").because(error))?;
@@ -127,7 +129,7 @@ impl Life {
             start(Teller(Arc::clone(&engine)), &engine, &close),
         ];
         let telling = start(Herald(Arc::clone(&engine)), &engine, &close);
-        Ok(Self { engine, claiming, completing, telling, _beats_no_longer: close.drop_guard() })
+        Ok(Self { engine, claiming, completing, telling, beating: still.drop_guard() })
     }
 
     /// Under which it works.
@@ -137,7 +139,7 @@ impl Life {
 
     /// Waits until it is over, and brings that about in order.
     async fn end(self, drain: Duration, stop: &Stopper) -> Result<()> {
-        let Self { engine, mut claiming, mut completing, telling, _beats_no_longer } = self;
+        let Self { engine, mut claiming, mut completing, telling, beating } = self;
         let halt = engine.halt.clone();
         tokio::select! {
             () = halt.drain.cancelled() => {}
@@ -161,7 +163,6 @@ impl Life {
         let _ = within(GRACE, engine.session.doze(None)).await;
         wind_down(&engine, drain.saturating_sub(asked.elapsed()), stop).await;
         stop.left_handlers.fetch_or(halt.abort.is_cancelled(), Ordering::SeqCst);
-        // Until then the heartbeat tries, and knows.
         let away = engine.outage.is_on();
         halt.close.cancel();
         let _ = within(LAST_TURN, all(&mut completing)).await;
@@ -171,6 +172,7 @@ impl Life {
         // What they were about to write goes back to where it is written from now.
         let _ = within(GRACE, all(&mut completing)).await;
         let ended = last_writes(&engine, away).await;
+        drop(beating);
         let _ = within(LAST_WORDS, async {
             let _ = telling.await;
             engine.discards.flush().await;
