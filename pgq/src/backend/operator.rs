@@ -103,8 +103,8 @@ pub struct Pause {
 pub enum Cancellation {
     /// It was queued, and is cancelled.
     Done,
-    /// It runs: its worker is told, the attempt's token fires within a second, and the job is cancelled when its handler
-    /// has ended.
+    /// It runs: its worker is told, the attempt's token fires within about a second, and the job is cancelled when its
+    /// handler has ended.
     Asked,
     /// It was finished already.
     Finished(State),

@@ -165,7 +165,7 @@ impl Client {
         Ok(limits)
     }
 
-    /// Sets what a limit allows in place of what its declaration says, for all workers, within a second; for
+    /// Sets what a limit allows in place of what its declaration says, for all workers, within about a second; for
     /// poll-only ones none of whose tasks had a limit without a key, within ten. It holds until it is
     /// [cleared](Client::clear_limit), whatever is deployed or rolled back meanwhile, and so under each name that the task has had.
     /// Attempts that run go on; where more run than are allowed, none starts until enough have ended.

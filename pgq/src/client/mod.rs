@@ -230,8 +230,8 @@ impl ClientBuilder {
     /// For connections that lead to a pooler in transaction mode, such as PgBouncer, instead of to the server itself: rests
     /// nothing on what is set, prepared, locked or listened for on a connection beyond the end of a transaction. Everything
     /// else works as ever, migrations too, three round trips slower a statement. Workers of such a client don't hear of new
-    /// jobs but look for them every second, and their jobs are freed when their lease is over, not by sight. Those that aren't
-    /// poll-only hear of what it enqueues at once.
+    /// jobs but look for them about every second, and their jobs are freed when their lease is over, not by sight. Those that
+    /// aren't poll-only hear of what it enqueues at once.
     ///
     /// `PGQ_POLL_ONLY=1` and [`set_poll_only`] are the same for all clients of a process, and for bare connections as targets.
     ///

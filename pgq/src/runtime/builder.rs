@@ -136,8 +136,8 @@ impl<R: Resources> WorkerBuilder<R> {
         self
     }
 
-    /// Stops with an error when the connection fails by which it hears of new jobs, instead of looking by itself every second
-    /// until it hears again: for those who would rather have the process started anew. Not with a client that is poll-only.
+    /// Stops with an error when the connection fails by which it hears of new jobs, instead of looking by itself about every
+    /// second until it hears again: for those who would rather have the process started anew. Not with a client that is poll-only.
     pub fn shutdown_on_listener_failure(mut self) -> Self {
         self.endings.deaf = true;
         self

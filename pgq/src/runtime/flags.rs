@@ -31,8 +31,8 @@ Options (or the variable in brackets, where there is one):
   --lease SPAN          for how long the worker may be silent before its jobs are given to
                         others, 15s unless named, from 1s to 1h [PGQ_LEASE]
   --poll-only           rest nothing on a session of the database, so that a pooler in
-                        transaction mode may be between: look for new jobs every second
-                        [PGQ_POLL_ONLY=1]
+                        transaction mode may be between: look for new jobs about every
+                        second [PGQ_POLL_ONLY=1]
   --synchronous-commit  let claims and ends wait for the disk, as the server has it set, instead of
                         leaving it to a crash of the server which of the last ones are forgotten
                         and done again [PGQ_SYNCHRONOUS_COMMIT=1]
@@ -40,7 +40,7 @@ Options (or the variable in brackets, where there is one):
                         enqueued for later
   --shutdown-on-listener-failure
                         stop when new jobs can't be heard of, instead of looking for
-                        them every second until they can
+                        them about every second until they can
   --restart             begin anew inside the process, after a pause that grows, where the
                         worker would end because of what surrounds it: a database that can't be
                         reached when it starts, resources that can't be made, new jobs that
