@@ -472,7 +472,8 @@ facts! {
         a_transaction_wakes_when_it_is_committed
         promotion_wakes_a_sleeper
         a_release_wakes_a_sleeper
-        what_is_due_soon_wakes_a_sleeper_to_promote_it;
+        what_is_due_soon_wakes_a_sleeper_to_promote_it
+        a_retry_that_is_due_before_the_next_look_wakes_a_sleeper;
     handlers:
         a_handler_runs_with_its_arguments_and_resources
         a_failing_handler_is_retried_until_its_attempts_are_used_up

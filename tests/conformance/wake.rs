@@ -8,7 +8,7 @@ use std::time::Duration;
 use pgq::Result;
 use pgq::backend::{Notice, Transition};
 
-use crate::world::{World, after, claim, end, in_queue, job, notice};
+use crate::world::{World, after, claim, end, in_queue, job, notice, retry};
 
 const NAP: Duration = Duration::from_mins(5);
 const SOON: Duration = Duration::from_millis(500);
@@ -90,6 +90,17 @@ pub(crate) async fn what_is_due_soon_wakes_a_sleeper_to_promote_it(world: World)
     let mut pulse = session.attend().await?;
     session.doze(Some(NAP)).await?;
     world.put_one(after("a", SOON)).await?;
+    assert_eq!(notice(&mut pulse).await, DUE);
+    Ok(())
+}
+
+pub(crate) async fn a_retry_that_is_due_before_the_next_look_wakes_a_sleeper(world: World) -> Result<()> {
+    world.put_one(job("a")).await?;
+    let (session, other) = (world.sleeper(&["a"]).await?, world.session(&["a"]).await?);
+    let won = claim(&other, &["a"], 1).await?;
+    let mut pulse = session.attend().await?;
+    session.doze(Some(NAP)).await?;
+    end(&other, &won[0], retry(SOON * 3)).await?;
     assert_eq!(notice(&mut pulse).await, DUE);
     Ok(())
 }

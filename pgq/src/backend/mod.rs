@@ -33,6 +33,7 @@ pub use progress::{Advance, Progress, Steps};
 pub use schedule::{Agenda, Firing, Kept, Scheduled, Ticked};
 pub(crate) use waits::NAMED;
 pub use waits::{LimitWait, WaitsFor, Whereabouts};
+pub(crate) use worker::SOON;
 pub use worker::{
     Batch, Cancelled, Claim, Declaration, Declared, Discarded, Ended, Group, LookFor, Lost, Notice, Outlook, Promoted,
     Pruned, Reconciled, Registration, Renewal, Rescued, Verdict, Want, Watched,

@@ -240,6 +240,9 @@ pub struct Cancelled {
     pub why: String,
 }
 
+/// What is due sooner than a sleeper's next look has to wake it, so that somebody promotes it in time.
+pub(crate) const SOON: Duration = Duration::from_secs(2);
+
 /// What a worker was woken for. Notices that wait add up to one.
 #[expect(clippy::struct_excessive_bools, reason = "they are a set: any of them may be")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

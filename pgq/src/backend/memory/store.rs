@@ -10,7 +10,7 @@ use super::limit;
 use super::row::{Key, Lane, Place, Row};
 use super::schedule::Entry;
 use super::wake::{Fresh, Worker};
-use crate::backend::{Cancelled, Declaration, Declared, Notice, Pausable, Pause};
+use crate::backend::{Cancelled, Declaration, Declared, Notice, Pausable, Pause, SOON};
 
 /// Everything that the backend knows. A row is listed in one of `ready`, `deferred`, `held` and the gates, as its place
 /// says; lists that run empty go, so that to have an entry is to have a job.
@@ -43,9 +43,6 @@ pub(super) struct Store {
     pub(super) wakes: u64,
     pub(super) fresh: Fresh,
 }
-
-/// What is due sooner than a sleeper's next look has to wake it, so that somebody promotes it in time.
-const SOON: Duration = Duration::from_secs(2);
 
 /// Who has a unique key.
 #[derive(Clone, Copy)]

@@ -16,7 +16,7 @@ use super::namespace::Statements;
 use super::session::PgSession;
 use super::wake::Call;
 use crate::Result;
-use crate::backend::{Ended, Verdict};
+use crate::backend::{Ended, SOON, Verdict};
 
 pub(super) async fn finish(session: &PgSession, ended: Vec<Ended>) -> Result<Vec<Verdict>> {
     let claims: Vec<Claim> = ended.iter().map(|ended| (ended.id, ended.epoch)).collect();
@@ -176,11 +176,11 @@ async fn put_back(
         .bind(reached.totals);
     let rows = query.fetch_all(connection).await.map_err(database)?;
     for row in &rows {
-        let (ready, soon) = (column(row, 4)?, column(row, 5)?);
+        let (ready, delay): (bool, Option<i64>) = (column(row, 4)?, column(row, 5)?);
         if ready {
             call.add(column(row, 2)?, column(row, 3)?, 1);
             session.passed().mark_behind();
-        } else if soon {
+        } else if delay.is_some_and(|delay| delay <= micros(SOON)) {
             call.add_soon(column(row, 2)?, column(row, 3)?);
         }
     }

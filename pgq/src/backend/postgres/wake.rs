@@ -9,11 +9,9 @@ use sqlx::PgConnection;
 use super::convert::{Instant, database};
 use super::namespace::{Statements, fnv1a_64};
 use crate::Result;
-use crate::backend::Notice;
+use crate::backend::{Notice, SOON};
 use crate::platform::Clock;
 
-/// What is due sooner than a sleeper's next look has to wake it, so that somebody promotes it in time.
-pub(super) const SOON: Duration = Duration::from_secs(2);
 /// An instant is compared by this process's clock, which may differ from the database's by so much; to wake somebody in
 /// vain is harmless.
 const SKEW: Duration = Duration::from_mins(1);

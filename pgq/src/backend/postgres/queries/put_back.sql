@@ -32,7 +32,7 @@ back as (
                         job.run_at)
   from held
   where job.ctid = held.tid
-  returning job.id, job.epoch, job.queue, job.task, job.lane = 0 as ready, held.delay between 1 and 1000000 as soon),
+  returning job.id, job.epoch, job.queue, job.task, job.lane = 0 as ready, held.delay),
 -- Who fails for ever keeps the last hundred. There is no more than one for each claim, so nearly nobody looks.
 trimmed as (
   delete from @failure
@@ -52,4 +52,4 @@ failed as (
   -- What was locked and is another version by now comes once more, with its failure.
   join back on back.id = held.id,
        coalesce($7, statement_timestamp()) as now)
-select id, epoch, queue, task, ready, coalesce(soon, false) as soon from back
+select id, epoch, queue, task, ready, delay from back
