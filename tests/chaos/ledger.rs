@@ -71,6 +71,30 @@ const RULES: &[(&str, &str)] = &[
          where other.begun < one.begun",
     ),
     (
+        "jobs that completed before their last claim came to its end",
+        "select id from pgq.history
+         where state = 4
+           and not exists (select from run where run.job = history.id and run.epoch = history.epoch and run.ended <= finished)",
+    ),
+    ("jobs that completed while nobody held them", "select id from pgq.history where state = 4 and lease is null"),
+    (
+        "claims that failed more than once",
+        "select job from pgq.failure group by job, epoch having count(*) > 1",
+    ),
+    (
+        // What was written down under a lease is on disk, and so is the end of the claim before it.
+        "claims that failed after their successor had begun",
+        "select failure.job from pgq.failure join run on run.job = failure.job and run.epoch > failure.epoch
+         where run.lease is not null and run.noted < failure.ended",
+    ),
+    (
+        "claims that were taken from who ran them, and no failure says why",
+        "select run.job from run
+         where run.lease is not null
+           and not exists (select from pgq.failure where failure.job = run.job and failure.epoch = run.epoch)
+           and exists (select from pgq.history where history.id = run.job and history.epoch > run.epoch)",
+    ),
+    (
         // Another worker may have the number where a crash of the server forgot the first claim.
         "claims that their worker ran twice at once",
         "select one.job from run as one join run as other using (job, epoch, worker)
