@@ -22,6 +22,14 @@ async fn pay(tx: &Tx, how: String) -> Result<(), pgq::BoxError> {
             let cut = "select pg_terminate_backend(pg_backend_pid())";
             assert!(sqlx::query(cut).execute(&mut *tx.conn().await?).await.is_err());
         }
+        "undone in part" => {
+            for part in ["savepoint part", "insert into ledger (entry) values ('part')", "rollback to part"] {
+                sqlx::query(part).execute(&mut *tx.conn().await?).await?;
+            }
+        }
+        "commit" | "rollback" | "commit and chain" | "commit; begin" => {
+            sqlx::raw_sql(sqlx::AssertSqlSafe(how)).execute(&mut *tx.conn().await?).await?;
+        }
         _ => {}
     }
     Ok(())
@@ -67,6 +75,24 @@ async fn a_handler_that_swallows_an_error_of_the_database_has_failed_and_is_told
     assert_eq!(state, State::Retryable);
     assert!(said.contains("null value"), "{said}");
     assert_eq!(entries(&pool).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_handler_that_ends_the_transaction_of_its_attempt_has_failed_and_is_told_why() {
+    let (_database, pool, client) = ledger().await;
+    for how in ["commit", "commit and chain", "commit; begin", "rollback"] {
+        let (state, said) = run(&client, how).await;
+        assert_eq!(state, State::Retryable, "{how}");
+        assert!(said.contains("the handler ended the attempt's transaction itself"), "{how}: {said}");
+    }
+    assert_eq!(entries(&pool).await, ["commit", "commit and chain", "commit; begin"], "what it committed itself");
+}
+
+#[tokio::test]
+async fn a_handler_may_undo_a_part_by_a_savepoint() {
+    let (_database, pool, client) = ledger().await;
+    assert_eq!(run(&client, "undone in part").await, (State::Completed, String::new()));
+    assert_eq!(entries(&pool).await, ["undone in part"]);
 }
 
 #[tokio::test]

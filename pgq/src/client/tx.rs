@@ -46,6 +46,9 @@ impl Tx {
     /// **Don't keep it in a variable across an enqueue on the same transaction**: that waits until the connection is given
     /// back, and gives up with an error after ten seconds.
     ///
+    /// A transaction that a task was given is ended by the completion of its job: savepoints are the handler's own, a `commit` or
+    /// `rollback` by SQL fails the attempt.
+    ///
     /// # Errors
     /// On the in-memory backend, which has no SQL: [`is_unsupported`](crate::Error::is_unsupported).
     pub async fn conn(&self) -> Result<TxConnection<'_>> {

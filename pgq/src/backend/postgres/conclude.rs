@@ -15,7 +15,8 @@
 use std::time::Duration;
 
 use pgq_core::Lease;
-use sqlx::{Executor, Postgres, Transaction, raw_sql};
+use sqlx::postgres::PgRow;
+use sqlx::{Executor, Postgres, Row, Transaction, raw_sql};
 
 use super::convert::{Instant, database};
 use super::finish::{Holder, end, verdicts};
@@ -26,12 +27,14 @@ use crate::error::{Error, Kind, Result};
 use crate::platform::pause;
 
 /// The connection is of the handlers' pool, where plans aren't pinned. A commit that the server may forget would be no
-/// promise; one that waits for more than the disk stays as it is.
+/// promise; one that waits for more than the disk stays as it is. Whether the transaction is still the attempt's is asked in the
+/// same round trip.
 const PINS: &str = "
     set local enable_seqscan = off;
     set local enable_bitmapscan = off;
     set local jit = off;
-    select set_config('synchronous_commit', 'on', true) where current_setting('synchronous_commit') = 'off'";
+    select set_config('synchronous_commit', 'on', true) where current_setting('synchronous_commit') = 'off';
+    select current_setting('pgq.attempt', true)";
 /// When to look again at a row that somebody has locked, and how often.
 const BUSY: Duration = Duration::from_millis(5);
 const LOOKS: u32 = 200;
@@ -45,7 +48,8 @@ pub(super) async fn conclude(
     lease: Lease,
     mut ended: Ended,
 ) -> Result<(Verdict, Call)> {
-    transaction.execute(raw_sql(PINS)).await.map_err(unless_failed)?;
+    let rows = transaction.fetch_all(raw_sql(PINS)).await.map_err(unless_failed)?;
+    unless_ended(rows.last())?;
     let jobs = std::mem::take(&mut ended.follow_ups);
     let (parent, call) = (ended.id, Call::for_jobs(&jobs, &backend.clock));
     let enqueued = enqueue::run(transaction, &backend.statements, &backend.clock, jobs, &Call::nobody()).await?;
@@ -83,4 +87,15 @@ fn unless_failed(error: sqlx::Error) -> Error {
     let message = "a statement on the attempt's transaction failed and the handler went on without its error: nothing of \
         it can be committed; hand the error on with `?`, or put what may fail into a savepoint";
     Error::new(Kind::Database, message)
+}
+
+/// Outside of the transaction that was begun for the attempt, its end would stand by itself.
+fn unless_ended(mark: Option<&PgRow>) -> Result<()> {
+    let mark: Option<String> = mark.map(|row| row.try_get(0)).transpose().map_err(database)?.flatten();
+    if mark.is_some_and(|mark| mark == "on") {
+        return Ok(());
+    }
+    let message = "the handler ended the attempt's transaction itself (commit or rollback): what it wrote before may stand; \
+        leave ending it to the job's completion, or use savepoints";
+    Err(Error::new(Kind::Database, message))
 }

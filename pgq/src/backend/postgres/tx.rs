@@ -24,6 +24,8 @@ use crate::platform::within;
 const MOMENT: Duration = Duration::from_millis(100);
 /// How long to wait for a connection that is lent.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The mark is gone when the transaction is: so its end knows whether it is still the one that was begun.
+const ATTEMPT: &str = "set transaction isolation level read committed; set local pgq.attempt = 'on'";
 const LENT: &str = "the connection of this transaction is lent: drop what `tx.conn()` gave before enqueueing, or write \
     `&mut *tx.conn().await?` where it is used, which gives it back at the end of the statement";
 
@@ -40,7 +42,7 @@ impl PgTx {
     }
 
     pub(super) async fn begin_attempt(backend: &Postgres) -> Result<Self> {
-        Ok(Self::of(backend, backend.link.begin_with("set transaction isolation level read committed").await?))
+        Ok(Self::of(backend, backend.link.begin_with(ATTEMPT).await?))
     }
 
     fn of(backend: &Postgres, transaction: sqlx::Transaction<'static, sqlx::Postgres>) -> Self {
