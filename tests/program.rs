@@ -158,8 +158,17 @@ async fn a_missing_resource_ends_it_with_9() {
 
 #[tokio::test]
 async fn resources_that_cannot_be_made_end_it_with_10() {
-    let ending = ending(program(WORKER, &["--memory"]).env("TEST_INIT_FAILS", "1")).await;
+    let ending = ending(program(WORKER, &["--memory"]).env("TEST_INIT", "fails")).await;
     assert_says(&ending, 10, &["the resources could not be made", "because: the mail server's address is missing"]);
+}
+
+#[tokio::test]
+async fn whatever_error_of_ours_or_panic_ends_the_making_of_resources_ends_it_with_10() {
+    let refused = ending(program(WORKER, &["--memory"]).env("TEST_INIT", "refused")).await;
+    assert_says(&refused, 10, &["the resources could not be made", "because: ", "\"no schema\""]);
+    let (code, said) = ending(program(WORKER, &["--memory"]).env("TEST_INIT", "panics")).await;
+    assert_eq!(code, 10, "{said}");
+    assert!(said.contains("because: `Resources::init` panicked: assertion"), "{said}");
 }
 
 #[tokio::test]

@@ -154,9 +154,14 @@ impl Error {
         self.kind() == Kind::Overtaxed && !self.is_away() && !self.code().is_some_and(|code| code.starts_with("53"))
     }
 
-    /// Whether the server said something that passes by itself.
+    /// Whether the server said something that passes by itself, also to who made the resources.
     pub(crate) fn is_passing(&self) -> bool {
-        matches!(self.kind(), Kind::Overtaxed | Kind::Crowded)
+        let cause = || self.source().and_then(|cause| cause.downcast_ref::<Self>());
+        match self.kind() {
+            Kind::Overtaxed | Kind::Crowded => true,
+            Kind::Init => cause().is_some_and(Self::is_passing),
+            _ => false,
+        }
     }
 
     /// Whether what surrounds a worker was to blame, so that it may begin well another time: nothing in how it was made.

@@ -11,8 +11,11 @@ struct App;
 
 impl pgq::Resources for App {
     async fn init(env: &pgq::Env) -> pgq::Result<Self> {
-        if std::env::var_os("TEST_INIT_FAILS").is_some() {
-            return Err(pgq::Error::init("the mail server's address is missing"));
+        match std::env::var("TEST_INIT").as_deref() {
+            Ok("fails") => return Err(pgq::Error::init("the mail server's address is missing")),
+            Ok("refused") => pgq::set_namespace("no schema", "")?,
+            Ok(other) => assert_eq!(other, "fails or refused"),
+            Err(_) => {}
         }
         greet::enqueue(env.client(), "from init".to_owned()).await?;
         if std::env::var_os("TEST_BARE_TARGETS").is_some() {

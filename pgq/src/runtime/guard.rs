@@ -48,7 +48,7 @@ impl Drop for Guarded {
     }
 }
 
-fn describe(panic: &(dyn Any + Send)) -> Failure {
+pub(super) fn describe(panic: &(dyn Any + Send)) -> Failure {
     let message = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     Failure::new(FailureKind::Panic, message.unwrap_or("a panic without a message"))
 }

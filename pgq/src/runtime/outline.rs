@@ -1,15 +1,17 @@
 //! A worker that is well thought out and not yet made: what it stands on is asked and built here.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::guard::describe;
 use super::outage::Outage;
 use super::patience::Patience;
 use super::plan::{Duties, Endings, Plan};
-use super::service::Signal;
+use super::service::{Caught, Signal};
 use crate::Client;
 use crate::backend::Want;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::task::{Blocking, Env, Layer, Resources, TaskEntry, Tasks};
 
 pub(super) struct Outline<R: Resources> {
@@ -47,7 +49,7 @@ impl<R: Resources> Outline<R> {
             resources
         } else {
             let env = Env::new(client.clone());
-            patience.with(|| R::init(&env)).await?
+            patience.with(|| make(&env)).await?
         };
         let resources = Arc::new(resources);
         let layers: Vec<_> = self.layers.into_iter().chain(resources.layers()).collect();
@@ -73,5 +75,14 @@ impl<R: Resources> Outline<R> {
             entries: self.entries,
             program: self.program,
         })
+    }
+}
+
+/// Whatever ends it, it is the resources that weren't made: not the setting or the database of the worker itself.
+async fn make<R: Resources>(env: &Env) -> Result<R> {
+    match Caught(pin!(async { R::init(env).await })).await {
+        Ok(Err(error)) if !error.is_init() => Err(Error::init(error)),
+        Ok(made) => made,
+        Err(panic) => Err(Error::init(format!("`Resources::init` panicked: {}", describe(&*panic).message()))),
     }
 }

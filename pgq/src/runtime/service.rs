@@ -1,5 +1,6 @@
 //! What a service is, and the loop that drives one.
 
+use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
@@ -122,7 +123,7 @@ async fn bounded<S: Service>(service: &mut S, engine: &Engine) -> Result<Next> {
             Err(error)
         }
         Some(Ok(next)) => next,
-        Some(Err(())) => Err(Error::new(Kind::Interrupted, "a turn panicked")),
+        Some(Err(_)) => Err(Error::new(Kind::Interrupted, "a turn panicked")),
         None => {
             engine.session.reconnect();
             Err(Error::new(Kind::Unreachable, format!("a turn got no answer within {limit:?}")))
@@ -131,15 +132,15 @@ async fn bounded<S: Service>(service: &mut S, engine: &Engine) -> Result<Next> {
 }
 
 /// A future whose panic is its answer. What the panic left half-done is the business of the next turn.
-struct Caught<F>(F);
+pub(super) struct Caught<F>(pub(super) F);
 
 impl<F: Future + Unpin> Future for Caught<F> {
-    type Output = Result<F::Output, ()>;
+    type Output = Result<F::Output, Box<dyn Any + Send>>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match catch_unwind(AssertUnwindSafe(|| Pin::new(&mut self.0).poll(context))) {
             Ok(polled) => polled.map(Ok),
-            Err(_) => Poll::Ready(Err(())),
+            Err(panic) => Poll::Ready(Err(panic)),
         }
     }
 }
