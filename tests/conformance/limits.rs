@@ -82,8 +82,13 @@ async fn slow(ctx: Context<Door>) -> std::result::Result<(), BoxError> {
     ctx.pass().await
 }
 
+#[pgq::task(rps = 3, burst = 1)]
+async fn spaced(ctx: Context<Door>) -> std::result::Result<(), BoxError> {
+    ctx.pass().await
+}
+
 async fn worker(world: &World, door: &Door) -> Result<Stepper> {
-    world.worker(pgq::tasks![narrow, wide, local, print, bind, paced, slow], door.clone()).await
+    world.worker(pgq::tasks![narrow, wide, local, print, bind, paced, slow, spaced], door.clone()).await
 }
 
 pub(crate) async fn no_more_attempts_of_a_task_run_at_once_than_it_allows(world: World) -> Result<()> {
@@ -235,4 +240,29 @@ pub(crate) async fn a_rate_that_was_lifted_for_a_while_is_kept_again(world: Worl
     }
     assert!((3..=6).contains(&started), "{started} in two seconds");
     Ok(())
+}
+
+pub(crate) async fn who_moves_the_clock_on_meets_each_token_of_a_rate(world: World) -> Result<()> {
+    let door = Door::new();
+    let mut worker = worker(&world, &door).await?;
+    door.open(99);
+    spaced::enqueue_many(&world.client, [(); 40]).await?;
+    slow::enqueue_many(&world.client, [(); 40]).await?;
+    assert_eq!(worker.drain().await?, 2);
+    assert_eq!(worker.advance(SECOND * 5).await?, 14 + 5, "a microsecond short of the fifteenth");
+    Ok(())
+}
+
+pub(crate) async fn who_moves_the_clock_on_gives_back_what_is_not_used(world: World) -> Result<()> {
+    let door = Door::new();
+    let (mut one, mut two) = (worker(&world, &door).await?, worker(&world, &door).await?);
+    door.open(99);
+    narrow::enqueue(&world.client, 0).await?;
+    slow::enqueue(&world.client, ()).await?;
+    assert_eq!(one.drain().await?, 2);
+    assert_eq!(one.advance(SECOND * 3).await?, 0);
+    narrow::enqueue_many(&world.client, 0..3).await?;
+    slow::enqueue(&world.client, ()).await?;
+    assert_eq!(start(&mut two).await?, 4);
+    two.settle().await
 }

@@ -144,7 +144,9 @@ facts! {
         a_rate_lets_its_burst_start_and_then_one_at_a_time
         workers_keep_a_rate_together
         a_rate_that_is_used_up_stays_for_a_while_and_then_goes_round
-        a_rate_that_was_lifted_for_a_while_is_kept_again;
+        a_rate_that_was_lifted_for_a_while_is_kept_again
+        who_moves_the_clock_on_meets_each_token_of_a_rate
+        who_moves_the_clock_on_gives_back_what_is_not_used;
     zombies:
         what_a_zombie_ends_frees_no_place_at_a_gate
         what_a_zombie_ends_frees_nothing_of_a_limit

@@ -117,6 +117,11 @@ impl Claimer {
         Ok(Some(batch))
     }
 
+    /// How long until there is more to claim, where only a rate is against it.
+    pub(super) fn next(&self) -> Option<Duration> {
+        self.engine.limits.offer(self.engine.wants_now()).due
+    }
+
     async fn settle_doubts(&self) -> Result<()> {
         let doubts = self.engine.doubts.count();
         if doubts > 0 {

@@ -234,8 +234,13 @@ impl Limits {
     pub(super) fn due(&self) -> Option<Duration> {
         self.with(|state| {
             let named = state.pools.iter().any(|pool| pool.name.is_some());
-            named.then(|| state.pools.iter().filter_map(Pool::due).min().unwrap_or(IDLE).min(IDLE))
+            named.then(|| state.due().unwrap_or(IDLE).min(IDLE))
         })
+    }
+
+    /// How long until this worker gives something back, unless something happens before.
+    pub(super) fn next(&self) -> Option<Duration> {
+        self.with(|state| state.due())
     }
 }
 
@@ -296,6 +301,10 @@ impl State {
         }
         self.bind(task, pool);
         self.sort();
+    }
+
+    fn due(&self) -> Option<Duration> {
+        self.pools.iter().filter_map(Pool::due).min()
     }
 
     /// The pools of each task in one order everywhere, in which they are waited for.

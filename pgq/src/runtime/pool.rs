@@ -182,7 +182,11 @@ impl Pool {
 
     /// How long until there may be something to say without anybody having called.
     pub(super) fn due(&self) -> Option<Duration> {
-        let idle = (self.units > self.held).then(|| IDLE.saturating_sub(self.used.elapsed()));
+        // A rate isn't idle while it fills.
+        let fills =
+            self.bucket.as_ref().filter(|(bucket, _)| bucket.tokens() == 0).and_then(|(bucket, _)| bucket.next());
+        let idle = fills.map_or_else(|| IDLE.saturating_sub(self.used.elapsed()), |fills| IDLE.saturating_add(fills));
+        let idle = (self.units > self.held).then_some(idle);
         let turn = (self.down_to == Some(0)).then(|| self.turn());
         self.name.as_ref()?;
         idle.into_iter().chain(turn.filter(|_| self.units > self.held)).min()

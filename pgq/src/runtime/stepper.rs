@@ -67,8 +67,8 @@ impl Stepper {
         }
     }
 
-    /// Moves the test's clock on by a span, and on its way stops at each tick of a schedule and each time at which a job is due, to
-    /// [`drain`](Stepper::drain) what may run then: so a day passes as a worker would have seen it. How many attempts ran. The
+    /// Moves the test's clock on by a span, and on its way stops at each tick of a schedule and each time at which a job is due or a
+    /// limit lets one start, to [`drain`](Stepper::drain) what may run then: so a day passes as a worker would have seen it. How many attempts ran. The
     /// clock is the one of the worker's client ([`ClientBuilder::clock`](crate::ClientBuilder::clock)).
     ///
     /// ```
@@ -96,8 +96,10 @@ impl Stepper {
         let end = clock.now().saturating_add(span);
         let mut total = self.drain().await?;
         while clock.now() < end {
-            let due = self.engine.session.promote(0).await?.next.map(|span| clock.now().saturating_add(span));
-            let stops = self.ticker.next().into_iter().chain(due).filter(|stop| *stop > clock.now());
+            let due = self.engine.session.promote(0).await?.next;
+            let spans = due.into_iter().chain(self.claimer.next()).chain(self.engine.limits.next());
+            let stops = spans.map(|span| clock.now().saturating_add(in_micros(span)));
+            let stops = self.ticker.next().into_iter().chain(stops).filter(|stop| *stop > clock.now());
             clock.advance(stops.fold(end, Timestamp::min).since(clock.now()));
             total += self.drain().await?;
         }
@@ -231,6 +233,12 @@ impl Stepper {
     pub async fn leave(self) -> Result<()> {
         self.engine.session.deregister(false).await
     }
+}
+
+/// What a test's clock counts in, rounded up: short of a token nothing starts.
+fn in_micros(span: Duration) -> Duration {
+    let micros = span.as_nanos().div_ceil(1000);
+    Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
 }
 
 impl fmt::Debug for Stepper {
