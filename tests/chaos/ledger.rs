@@ -88,13 +88,6 @@ const RULES: &[(&str, &str)] = &[
          where run.lease is not null and run.noted < failure.ended",
     ),
     (
-        "claims that were taken from who ran them, and no failure says why",
-        "select run.job from run
-         where run.lease is not null
-           and not exists (select from pgq.failure where failure.job = run.job and failure.epoch = run.epoch)
-           and exists (select from pgq.history where history.id = run.job and history.epoch > run.epoch)",
-    ),
-    (
         // Another worker may have the number where a crash of the server forgot the first claim.
         "claims that their worker ran twice at once",
         "select one.job from run as one join run as other using (job, epoch, worker)
@@ -152,6 +145,8 @@ impl fmt::Display for Findings {
         line(f, "  of these discarded", &self.discarded)?;
         line(f, "  run to their end more than once", &self.duplicates)?;
         self.recoveries.write(f, "recoveries after a kill, measured")?;
+        self.recoveries.explain(f)?;
+        writeln!(f, "  {:<38} {:>9}", "  99 of 100 within 2 s", self.recoveries.judgement())?;
         self.shaken.write(f, "  soon after or before an outage")?;
         self.shaken.explain(f)?;
         self.peaks.iter().try_for_each(|peak| write!(f, "{peak}"))

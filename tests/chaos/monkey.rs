@@ -1,4 +1,4 @@
-//! Who breaks things: here the workers, in `outages.rs` what they stand on.
+//! Who breaks things: here the workers, in `outages.rs` what they stand on. How it begins is in `opening.rs`.
 
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
@@ -76,7 +76,7 @@ pub(crate) struct Monkey {
     pub(crate) pool: PgPool,
     workers: Vec<Option<Child>>,
     producers: Vec<Child>,
-    lease: Duration,
+    pub(crate) lease: Duration,
     started: u32,
     odds: Odds,
     /// What is still to be done once, before chance has its way.
@@ -116,7 +116,7 @@ impl Monkey {
     }
 
     /// Every worker that doesn't run is started. The last one's link is apart from the others', and now and then it is poll-only:
-    /// how long its jobs wait when it is killed isn't measured.
+    /// how long its jobs wait when it is killed isn't measured. Half of them have half the lease.
     pub(crate) async fn revive(&mut self) -> anyhow::Result<()> {
         let apart = self.workers.len() - 1;
         for place in 0..self.workers.len() {
@@ -128,7 +128,9 @@ impl Monkey {
             let link = if place == apart { &self.links.apart } else { &self.links.shared };
             self.started += 1;
             let mut command = ourselves("--worker", link)?;
-            command.env(NAME, self.started.to_string()).env(LEASE, self.lease.as_secs().to_string());
+            let lease =
+                if place < crate::WORKERS / 2 { self.lease.as_secs().div_ceil(2) } else { self.lease.as_secs() };
+            command.env(NAME, self.started.to_string()).env(LEASE, lease.to_string());
             if place == apart && self.started.is_multiple_of(2) {
                 command.env(POLL_ONLY, "");
             }
@@ -166,11 +168,15 @@ impl Monkey {
             Strike::ReadOnly => self.make_read_only().await?,
             Strike::DiskFull => self.fill_disk().await?,
         };
+        self.note(what, begun);
+        // Who found no server when it started has ended.
+        self.revive().await
+    }
+
+    pub(crate) fn note(&mut self, what: &'static str, begun: SystemTime) {
         *self.done.entry(what).or_default() += 1;
         let whom = self.whom.take().map(|whom| format!(", worker {whom}")).unwrap_or_default();
         self.deeds.push(Deed { what: format!("{what}{whom}"), begun, ended: SystemTime::now() });
-        // Who found no server when it started has ended.
-        self.revive().await
     }
 
     fn next(&mut self) -> Strike {
@@ -188,9 +194,14 @@ impl Monkey {
         Strike::KillWorker
     }
 
-    /// `kill -9`. When it was is written down by the database's clock.
     async fn kill_worker(&mut self) -> anyhow::Result<&'static str> {
         let place = self.pick();
+        self.kill_at(place).await
+    }
+
+    /// `kill -9`. When it was is written down by the database's clock.
+    pub(crate) async fn kill_at(&mut self, place: usize) -> anyhow::Result<&'static str> {
+        self.whom = Some(self.numbers[place]);
         let apart = self.workers.len() - 1;
         if let Some(mut child) = self.workers[place].take() {
             kill(&mut child)?;
@@ -213,10 +224,14 @@ impl Monkey {
 
     /// For longer than its lease, now and then.
     async fn stop_worker(&mut self) -> anyhow::Result<&'static str> {
-        let (place, pause) = (self.pick(), 2_000 + self.draw(4_000));
+        let lease = u64::try_from(self.lease.as_millis()).unwrap_or(u64::MAX);
+        let place = self.pick();
+        self.whom = Some(self.numbers[place]);
+        self.shake().await;
         self.signal(place, "-STOP")?;
-        tokio::time::sleep(Duration::from_millis(pause)).await;
+        self.wait(lease * 2 / 3, lease * 4 / 3).await;
         self.signal(place, "-CONT")?;
+        self.shake().await;
         Ok("workers stopped and continued")
     }
 
@@ -249,7 +264,11 @@ impl Monkey {
         Ok(bad)
     }
 
-    fn signal(&self, place: usize, signal: &str) -> anyhow::Result<()> {
+    pub(crate) fn pid(&self, place: usize) -> Option<i32> {
+        self.workers[place].as_ref().map(|child| child.id().cast_signed())
+    }
+
+    pub(crate) fn signal(&self, place: usize, signal: &str) -> anyhow::Result<()> {
         if let Some(child) = &self.workers[place] {
             Command::new("kill").args([signal, &child.id().to_string()]).stderr(Stdio::null()).status()?;
         }
@@ -257,9 +276,7 @@ impl Monkey {
     }
 
     fn pick(&mut self) -> usize {
-        let place = usize::try_from(self.draw(self.workers.len() as u64)).unwrap_or_default();
-        self.whom = Some(self.numbers[place]);
-        place
+        usize::try_from(self.draw(self.workers.len() as u64)).unwrap_or_default()
     }
 
     /// Below `most`.

@@ -19,8 +19,8 @@ pub(crate) const CONNECTIONS: usize = 100;
 const PATIENCE: Duration = Duration::from_mins(5);
 
 impl Monkey {
-    /// Writes down that the server is gone for a moment, or everybody cut off.
-    async fn shake(&self) {
+    /// Writes down that the server is gone for a moment, everybody cut off, or a worker held still.
+    pub(crate) async fn shake(&self) {
         let _ = sqlx::query("insert into shake values (clock_timestamp())").execute(&self.pool).await;
     }
 
@@ -36,7 +36,7 @@ impl Monkey {
         }
     }
 
-    async fn wait(&mut self, least: u64, more: u64) {
+    pub(crate) async fn wait(&mut self, least: u64, more: u64) {
         let pause = least + self.draw(more);
         tokio::time::sleep(Duration::from_millis(pause)).await;
     }
