@@ -137,16 +137,8 @@ impl Error {
 
     /// The message and its causes on one line, for a log. What a cause only says again is left out.
     pub(crate) fn in_line(&self) -> String {
-        let mut line = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            let why = error.to_string();
-            if !line.contains(&why) {
-                let _ = write!(line, ": {why}");
-            }
-            cause = error.source();
-        }
-        line.replace('\n', " ")
+        let causes = std::iter::successors(self.source(), |cause| (*cause).source());
+        one_line(self.to_string(), causes.map(ToString::to_string))
     }
 
     /// Whether it passes by itself, as a deadlock, unless a single row that was written brings it about each time.
@@ -273,6 +265,16 @@ impl Error {
     pub fn is_schema(&self) -> bool {
         matches!(self.kind(), Kind::SchemaAbsent | Kind::SchemaMismatch)
     }
+}
+
+/// A message and its causes on one line, for a log. What a cause only says again is left out.
+pub(crate) fn one_line(mut line: String, causes: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    for why in causes {
+        if !line.contains(why.as_ref()) {
+            let _ = write!(line, ": {}", why.as_ref());
+        }
+    }
+    line.replace('\n', " ")
 }
 
 impl fmt::Display for Error {

@@ -118,6 +118,30 @@ async fn an_attempt_that_took_too_long_is_named_with_how_long_it_ran() -> Result
     Ok(())
 }
 
+#[pgq::task(retry = fixed("1s", attempts = 2))]
+async fn overdraw() -> Result<()> {
+    let full = std::io::Error::other("no space left\non device");
+    Err(pgq::Error::init(pgq::Error::init(full)))
+}
+
+#[tokio::test]
+async fn a_failed_attempt_is_told_with_its_causes_on_one_line() -> Result<()> {
+    let log = Log::default();
+    let _listening = tracing::subscriber::set_default(log.clone());
+    let clock = ManualClock::at(Timestamp::EPOCH);
+    let client = Client::builder()?.clock(clock.clone()).memory();
+    overdraw::enqueue(&client, ()).await?;
+    let mut worker = pgq::testing::stepper::<()>(&client, pgq::tasks![overdraw], ()).await?;
+    worker.drain().await?;
+    worker.advance(Duration::from_mins(1)).await?;
+    worker.drain().await?;
+    let error = "error=\"the resources could not be made: no space left on device\"";
+    for (told, level) in [(log.about("attempt failed"), "WARN"), (log.about("job discarded"), "ERROR")] {
+        assert!(told.len() == 1 && told[0].starts_with(level) && told[0].contains(error), "{told:?}");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn the_database_is_not_blamed_for_what_a_handler_holds_up() -> Result<()> {
     let log = Log::default();

@@ -14,7 +14,7 @@ use super::guard::Guarded;
 use super::held::Grip;
 use super::pace::Paced;
 use crate::backend::{Ended, Verdict};
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, one_line};
 use crate::platform::within;
 use crate::task::{Attempt, BoundTask, FollowUps, Kept, Place, Stint, run_within};
 use crate::{Tx, platform};
@@ -255,7 +255,7 @@ impl Running {
         let options = self.task.as_ref().map(|task| task.entry.options).unwrap_or_default();
         if let Outcome::Judged(failure, control) = &outcome {
             let (job, task, attempt) = (self.job.id, &self.job.task, self.job.attempt);
-            tracing::warn!(%job, %task, attempt, error = failure.message(), %control, "attempt failed, and its task says what to do");
+            tracing::warn!(%job, %task, attempt, error = in_line(failure), %control, "attempt failed, and its task says what to do");
         }
         let standing = Standing { attempt: self.job.attempt, max_attempts: self.job.max_attempts };
         let transition = decide(outcome, standing, options.retry(), self.engine.platform.random());
@@ -292,11 +292,16 @@ fn log(job: &Claimed, transition: &Transition, ran: Duration) {
     let (id, task, attempt) = (job.id, &job.task, job.attempt);
     match transition {
         Transition::Retry { after, failure } => {
-            tracing::warn!(job = %id, %task, attempt, ?ran, ?after, kind = %failure.kind(), error = failure.message(), "attempt failed");
+            tracing::warn!(job = %id, %task, attempt, ?ran, ?after, kind = %failure.kind(), error = in_line(failure), "attempt failed");
         }
         Transition::Discard { failure } => {
-            tracing::error!(job = %id, %task, attempt, ?ran, kind = %failure.kind(), error = failure.message(), "job discarded");
+            tracing::error!(job = %id, %task, attempt, ?ran, kind = %failure.kind(), error = in_line(failure), "job discarded");
         }
         other => tracing::debug!(job = %id, %task, attempt, ?ran, event = ?other.event(), "attempt ended"),
     }
+}
+
+/// What the database couldn't do is often told by its causes only.
+fn in_line(failure: &Failure) -> String {
+    one_line(failure.message().to_owned(), failure.chain())
 }
