@@ -183,6 +183,7 @@ impl Heartbeat {
         let Some(pulse) = &mut self.pulse else { return Ok(()) };
         let notice = tokio::select! {
             notice = pulse.notice() => notice?,
+            () = self.engine.halt.still.cancelled() => return Ok(()),
             () = self.engine.platform.clock.sleep(rest) => {
                 self.beat_and_look().await?;
                 return self.watch().await;
