@@ -66,9 +66,13 @@ const RULES: &[(&str, &str)] = &[
            and (select count(*) from receipt where receipt.paid = promise.job) <> 1",
     ),
     (
+        // Who is stopped between its look at the lease and an attempt's first step takes that step when it goes on.
         "attempts that began after their successor",
         "select one.job from run as one join run as other on other.job = one.job and other.epoch > one.epoch
-         where other.begun < one.begun",
+         where other.begun < one.begun
+           and not exists (select from went_on join worker_process using (pid)
+                           where worker_process.worker = one.worker
+                             and one.begun between went_on.at and went_on.at + interval '500 milliseconds')",
     ),
     (
         "jobs that completed before their last claim came to its end",

@@ -230,7 +230,7 @@ impl Monkey {
         self.shake().await;
         self.signal(place, "-STOP")?;
         self.wait(lease * 2 / 3, lease * 4 / 3).await;
-        self.signal(place, "-CONT")?;
+        self.go_on(place).await?;
         self.shake().await;
         Ok("workers stopped and continued")
     }
@@ -262,6 +262,13 @@ impl Monkey {
             bad += u32::from(!ended);
         }
         Ok(bad)
+    }
+
+    /// When it was is written down first.
+    pub(crate) async fn go_on(&self, place: usize) -> anyhow::Result<()> {
+        let note = sqlx::query("insert into went_on (pid, at) values ($1, clock_timestamp())");
+        let _ = note.bind(self.pid(place)).execute(&self.pool).await;
+        self.signal(place, "-CONT")
     }
 
     pub(crate) fn pid(&self, place: usize) -> Option<i32> {

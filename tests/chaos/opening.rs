@@ -51,7 +51,7 @@ impl Monkey {
         }
         self.wait(100, 700).await;
         for place in 0..ZOMBIES {
-            self.signal(place, "-CONT")?;
+            self.go_on(place).await?;
         }
         self.shake().await;
         Ok("pairs stopped until taken for gone")

@@ -14,6 +14,7 @@ const TABLES: &str = "
     create table receipt (job bigint primary key, paid bigint not null);
     create table worker_process (worker text primary key, pid int not null);
     create table kill (pid int not null, at timestamptz not null);
+    create table went_on (pid int not null, at timestamptz not null);
     create table shake (at timestamptz not null);
     create table disk_full (yes boolean not null);
     create function refuse_when_full() returns trigger language plpgsql as $$
