@@ -299,5 +299,8 @@ async fn a_program_that_can_not_write_an_end_says_so_and_ends_with_1() {
     worker.signal("TERM").await;
     assert_eq!(worker.line().await, "told to end");
     let (code, said) = worker.ending().await;
-    assert!(code == 1 && said.contains("the last ends could not be written: their jobs will run again"), "{said}");
+    assert!(
+        code == 1 && said.contains("the last ends could not be written: their jobs will run again (1: 1)"),
+        "{said}"
+    );
 }

@@ -8,6 +8,7 @@ use pgq::{Client, Context, Result, State, Timestamp, Worker};
 use tokio::sync::mpsc;
 
 use super::faults::{Ear, Fault, plan, standing, tell, wayward, wayward_by};
+use crate::log::Log;
 
 /// Tells that it runs, and that it was told to end.
 #[pgq::task]
@@ -57,6 +58,51 @@ async fn a_worker_beats_until_its_last_ends_are_written() -> Result<()> {
     let beats = *faults.renewed.borrow() - before;
     assert!(beats >= 13, "a lease's at least, got {beats}");
     assert_eq!(standing(&client, id).await?, (State::Completed, 1, 1));
+    Ok(())
+}
+
+#[pgq::task]
+async fn stay(ctx: Context<Ear>) -> Result<(), pgq::BoxError> {
+    ctx.told.send(())?;
+    std::future::pending().await
+}
+
+#[tokio::test]
+async fn a_worker_that_stops_says_so_and_what_it_handed_back() -> Result<()> {
+    let log = Log::default();
+    let _listening = tracing::subscriber::set_default(log.clone());
+    let clock = ManualClock::at(Timestamp::EPOCH);
+    let client = Client::builder()?.clock(clock.clone()).memory();
+    let (told, mut runs) = mpsc::unbounded_channel();
+    stay::enqueue_many(&client, [(); 7]).await?;
+    let builder = Worker::builder().client(client).tasks(pgq::tasks![stay]).resources(Ear { told });
+    let worker = builder.drain_timeout(Duration::from_mins(1)).lease(Duration::from_hours(1)).spawn().await?;
+    for _ in 0..7 {
+        runs.recv().await.expect("it runs");
+    }
+    let urge = worker.stopper();
+    let stopped = tokio::spawn(worker.stop());
+    while log.about("asked to stop: ").is_empty() {
+        clock.advance(Duration::from_millis(1));
+        tokio::task::yield_now().await;
+    }
+    urge.insist();
+    while !stopped.is_finished() {
+        clock.advance(Duration::from_millis(1));
+        tokio::task::yield_now().await;
+    }
+    stopped.await.expect("it doesn't panic")?;
+    for (words, said) in [
+        ("asked to stop: ", "attempts=7 within=60s"),
+        ("asked to stop at once", "attempts=7"),
+        ("more jobs handed back", "jobs=2"),
+        ("this worker has ended", "handed_back=7"),
+    ] {
+        let told = log.about(words);
+        assert!(told.len() == 1 && told[0].starts_with("INFO") && told[0].contains(said), "{words}: {told:?}");
+    }
+    let named = log.about("=job handed back");
+    assert!(named.len() == 5 && named[0].contains("job=1 task=\"stay\""), "{named:?}");
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::completer::Outbox;
 use super::discards::Discards;
+use super::handed::Handed;
 use super::held::Held;
 use super::limits::Limits;
 use super::lookout::Lookout;
@@ -40,6 +41,7 @@ pub(super) struct Engine {
     has_blocking: bool,
     /// The jobs that were claimed and whose end isn't written yet.
     pub(super) held: Held,
+    pub(super) handed: Handed,
     pub(super) outbox: Outbox,
     pub(super) discards: Discards,
     pub(super) lookout: Lookout,
@@ -112,6 +114,7 @@ impl Engine {
             limits: Arc::new(Limits::of(entries, *slots, client.platform().clock.clone(), stir.clone())),
             blocking: Arc::clone(blocking),
             held: Held::default(),
+            handed: Handed::default(),
             outbox: Outbox::new(),
             discards: Discards::told_to(&plan.resources),
             lookout: Lookout::default(),

@@ -277,6 +277,9 @@ impl Running {
     /// The slot is free before the end is written, so that the next job needn't wait for the flush.
     fn report(self, ended: Ended) {
         log(&self.job, &ended.transition, ended.ran);
+        if ended.transition == Transition::Release && self.engine.halt.drain.is_cancelled() {
+            self.engine.handed.note(ended.id, &self.job.task);
+        }
         self.engine.outbox.push(ended);
         self.engine.make_room(&self.job.task);
     }

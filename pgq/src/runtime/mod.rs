@@ -21,6 +21,7 @@ mod executor;
 mod fields;
 mod flags;
 mod guard;
+mod handed;
 mod heartbeat;
 mod held;
 mod limits;

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use pgq_core::JobId;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -26,6 +27,7 @@ use super::completer::Completer;
 use super::discards::Herald;
 use super::drainer::Drainer;
 use super::engine::{Engine, Halt};
+use super::handed::NAMED;
 use super::heartbeat::Heartbeat;
 use super::maintenance::{Promoter, Pruner, Rescuer, Sweeper};
 use super::outage::Voice;
@@ -147,6 +149,10 @@ impl Life {
         }
         halt.drain.cancel();
         let asked = engine.platform.clock.mark();
+        if stop.is_asked() {
+            let attempts = engine.slots.taken();
+            tracing::info!(worker = name(), attempts, within = ?drain, "asked to stop: what runs may end by itself");
+        }
         // Each ends after the turn that it is in. A statement that gets no answer must not hold up the end: after the drain
         // period, or a moment after somebody insisted, its service is dropped, and what it may have claimed is handed back
         // with the rest.
@@ -178,6 +184,10 @@ impl Life {
             engine.discards.flush().await;
         })
         .await;
+        if ended.is_ok() && stop.is_asked() {
+            let handed_back = engine.handed.tell();
+            tracing::info!(worker = name(), lease = engine.session.lease().0, handed_back, "this worker has ended");
+        }
         if halt.deaf.is_cancelled() && !stop.is_asked() {
             let deaf = Error::new(Kind::Deaf, "new jobs couldn't be heard of: the connection that listens failed");
             return Err(match ended {
@@ -293,7 +303,9 @@ async fn wind_down(engine: &Engine, drain: Duration, stop: &Stopper) {
         tokio::select! {
             () = engine.slots.idle() => return,
             () = clock.sleep(drain) => {}
-            () = stop.hand_back.cancelled() => {}
+            () = stop.hand_back.cancelled() => {
+                tracing::info!(worker = name(), attempts = engine.slots.taken(), "asked to stop at once: what runs is handed back");
+            }
             () = engine.halt.lost.cancelled() => {}
         }
     }
@@ -320,7 +332,11 @@ async fn last_writes(engine: &Arc<Engine>, away: bool) -> Result<()> {
         }
     };
     let all = within(LAST_WRITES, writes).await.is_some() && !engine.outbox.has_refused();
-    let left = !engine.held.is_empty();
+    let unwritten = engine.held.claims();
+    for &claim in &unwritten {
+        engine.handed.note(claim.0, engine.held.of(claim).map_or("", |(task, _)| task));
+    }
+    let left = !unwritten.is_empty();
     let idle = !left && engine.doubts.count() == 0;
     let has_left = within(LEAVE, leave(engine, idle)).await.is_some();
     if !has_left {
@@ -329,7 +345,15 @@ async fn last_writes(engine: &Arc<Engine>, away: bool) -> Result<()> {
     if all && (has_left || !left && (idle || away)) {
         return Ok(());
     }
-    Err(Error::new(Kind::Interrupted, "the last ends could not be written: their jobs will run again"))
+    Err(not_written(&unwritten))
+}
+
+fn not_written(claims: &[(JobId, u32)]) -> Error {
+    let message = "the last ends could not be written: their jobs will run again";
+    let ids: Vec<String> = claims.iter().take(NAMED).map(|(id, _)| id.to_string()).collect();
+    let more = if claims.len() > NAMED { ", …" } else { "" };
+    let which = if ids.is_empty() { String::new() } else { format!(" ({}: {}{more})", claims.len(), ids.join(", ")) };
+    Error::new(Kind::Interrupted, format!("{message}{which}"))
 }
 
 /// Hands back what is left, and is known no longer.

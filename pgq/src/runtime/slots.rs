@@ -31,6 +31,10 @@ impl Slots {
         self.free.load(Ordering::SeqCst)
     }
 
+    pub(super) fn taken(&self) -> usize {
+        self.total.saturating_sub(self.free())
+    }
+
     pub(super) fn take(&self, count: usize) {
         self.free.fetch_sub(count, Ordering::SeqCst);
     }
