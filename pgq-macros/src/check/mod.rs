@@ -210,7 +210,7 @@ fn known_fields<'k>(keys: impl IntoIterator<Item = &'k LitStr>, payload: &Payloa
         Payload::Many { attrs, fields, .. } if !speaks_serde(attrs, fields) => {
             fields.iter().map(|field| field.ident.unraw().to_string()).collect()
         }
-        Payload::Many { fields, .. } => return renamed::known(keys, fields, errors),
+        Payload::Many { attrs, fields, .. } => return renamed::known(keys, attrs, fields, errors),
         _ => return,
     };
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
