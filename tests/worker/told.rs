@@ -156,7 +156,7 @@ async fn a_limit_key_of_a_field_that_arguments_do_not_have_is_told_of_once() -> 
     worker.step().await?;
     let told = log.about("have no field");
     assert_eq!(told.len(), 2, "{told:?}");
-    let limit = "the limit `task:mistaken[tenant]` counts all of its jobs together";
+    let limit = "the limit `mistaken[tenant]` counts all of its jobs together";
     assert!(told[0].starts_with("WARN") && told[0].contains("`tenant`: ") && told[0].contains(limit), "{told:?}");
     assert!(told[1].contains("no field `regoin`, did you mean `region`?"), "{told:?}");
     Ok(())

@@ -24,7 +24,7 @@ mod worker;
 pub use limit::{Ask, Bounds, Limited, Measure, PoolName, PoolView, Portion, Rate};
 pub(crate) use limit::{GATE_AGE, PARKED};
 pub use limit_info::{LimitInfo, LimitName, LimitShare};
-pub(crate) use limit_info::{full_name, parts_of_gate};
+pub(crate) use limit_info::{full_name, parts_of_gate, shown};
 pub use operator::{
     Cancellation, Change, Deletion, Edited, FailedAttempt, Found, JobInfo, Migrated, Pausable, Pause, Retrial, Search,
 };

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::arguments::{Arguments, of_field};
 use super::{AnyTask, Client, Enqueue, JobBuilder, Target};
-use crate::backend::Declaration;
+use crate::backend::{Declaration, shown};
 use crate::error::{Error, Kind, Result};
 use crate::task::{KeyedLimit, TaskEntry};
 
@@ -98,7 +98,10 @@ impl DeclaredTask {
         };
         let name = limit.name;
         value.map(|value| gate_name(name, &value)).ok_or_else(|| {
-            Error::invalid(format!("the limit `{name}` is keyed by a function: enqueue where the task's own code is"))
+            Error::invalid(format!(
+                "the limit `{}` is keyed by a function: enqueue where the task's own code is",
+                shown(name)
+            ))
         })
     }
 

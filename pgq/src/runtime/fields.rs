@@ -4,6 +4,7 @@ use pgq_core::suggest::nearest;
 use pgq_core::{Limit, LimitKey};
 use serde_json::Value;
 
+use crate::backend::shown;
 use crate::task::TaskEntry;
 
 /// Words of a schema by which there may be more fields than it names.
@@ -30,7 +31,7 @@ fn doubts(task: &TaskEntry) -> Vec<String> {
     let schema = if keys.is_empty() { None } else { (task.schema)() };
     let Some(fields) = schema.as_ref().and_then(fields) else { return Vec::new() };
     let missing = keys.into_iter().filter(|(_, field)| !fields.contains(field));
-    missing.map(|(limit, field)| doubt(task, &limit.full_name(task.name), field, &fields)).collect()
+    missing.map(|(limit, field)| doubt(task, shown(&limit.full_name(task.name)), field, &fields)).collect()
 }
 
 fn of_field(limit: &Limit) -> Option<(&Limit, &str)> {
