@@ -59,7 +59,7 @@ pub(crate) enum Kind {
     SchemaMismatch,
     /// A worker without a task.
     NoTasks,
-    /// Two tasks of one name.
+    /// Two tasks of one name, or that say other bounds of one limit.
     DuplicateTask,
     /// A task asks for a resource that isn't provided.
     MissingResource,
@@ -233,8 +233,8 @@ impl Error {
         self.kind() == Kind::Unsupported
     }
 
-    /// A worker that can't start as it is made: no database is named, it has no task, two tasks have one name, a task asks for
-    /// what the resources don't provide, or it is connected to a pooler in transaction mode without knowing of that.
+    /// A worker that can't start as it is made: no database is named, it has no task, two tasks have one name or say other
+    /// bounds of one limit, a task asks for what the resources don't provide, or it is connected to a pooler in transaction mode without knowing of that.
     #[must_use]
     pub fn is_setup(&self) -> bool {
         let kind = self.kind();

@@ -92,3 +92,22 @@ async fn a_database_that_went_away_is_refused() {
     drop(database);
     assert!(builder().client(client).spawn().await.unwrap_err().is_database());
 }
+
+#[pgq::task(limit(name = "carrier", concurrency = 2))]
+async fn ship() -> std::result::Result<(), pgq::BoxError> {
+    Ok(())
+}
+
+#[pgq::task(limit(name = "carrier", concurrency = 3))]
+async fn pick_up() -> std::result::Result<(), pgq::BoxError> {
+    Ok(())
+}
+
+#[tokio::test]
+async fn tasks_that_say_other_bounds_of_one_limit_are_refused() {
+    let tasks = pgq::tasks![ship, pick_up];
+    let refused = Worker::<()>::builder().client(Client::memory()).tasks(tasks).stepper().await.unwrap_err();
+    let message =
+        "task `ship`: the limit `carrier` has other bounds here than in the task `pick_up`: expected the same";
+    assert!(refused.is_setup() && refused.to_string() == message, "{refused}");
+}

@@ -60,9 +60,10 @@ hands back what still runs.
 Exit codes: 0 stopped as asked, by signals, however often, or by --drain, also where running
 handlers were handed back; 1 ended otherwise; 2 bad flag or variable; 3 no database named;
 4 database unreachable, full, read-only, or not admitting this role; 5 tables absent;
-6 tables of another version; 7 no task; 8 two tasks of one name; 9 a resource is missing;
-10 the resources could not be made; 11 new jobs couldn't be heard of
-(--shutdown-on-listener-failure); 12 a pooler in transaction mode is between (--poll-only).
+6 tables of another version; 7 no task; 8 two tasks of one name, or with other bounds of one
+limit; 9 a resource is missing; 10 the resources could not be made; 11 new jobs couldn't be
+heard of (--shutdown-on-listener-failure); 12 a pooler in transaction mode is between
+(--poll-only).
 A database that is full, starts up or only reads is tried for 30s before that is its end,
 and all that may pass for as long as it takes with --restart.";
 

@@ -6,8 +6,8 @@ use pgq_core::suggest::nearest;
 use pgq_core::{Bounds, Cadence, Limit, limit, literal};
 
 use super::plan::Plan;
-use crate::backend::{self, Kept, Limited, PoolView, Registration, Scheduled, Session, Want};
-use crate::error::{Error, Result};
+use crate::backend::{self, Kept, Limited, PoolView, Registration, Scheduled, Session, Want, shown};
+use crate::error::{Error, Kind, Result};
 use crate::task::{TaskEntry, encode};
 
 /// Every task (and earlier name of one) in every queue that is served.
@@ -110,10 +110,10 @@ fn limited(tasks: &[TaskEntry]) -> Result<Vec<Limited>> {
         for limited in limits_of(task) {
             let (known, first) = limits.entry(limited.name.clone()).or_insert_with(|| (limited.clone(), task));
             if known.bounds != limited.bounds {
-                let (name, first) = (limited.name.trim_start_matches("shared:"), first.name);
+                let (name, first) = (shown(&limited.name), first.name);
                 let message =
                     format!("the limit `{name}` has other bounds here than in the task `{first}`: expected the same");
-                return Err(Error::invalid(message).about_task(task.name));
+                return Err(Error::new(Kind::DuplicateTask, message).about_task(task.name));
             }
             known.sharers.extend(limited.sharers);
         }
