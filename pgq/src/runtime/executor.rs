@@ -74,6 +74,8 @@ impl Running {
 
     async fn finish(mut self) {
         let outcome = match self.task.clone() {
+            // The process may have been stopped since the claim.
+            _ if self.engine.tenure.is_doubtful() => Outcome::Released,
             Some(_) if self.job.expired => Outcome::Hopeless(Failure::expired()),
             Some(_) if self.job.damage.is_some() => self.damaged(),
             Some(task) => self.perform(&task).await,
@@ -188,7 +190,7 @@ impl Running {
     fn unless_doubted(&self, outcome: Outcome) -> Outcome {
         let Outcome::Failed(failure) = outcome else { return outcome };
         let Claimed { id, task, attempt, .. } = &self.job;
-        tracing::warn!(job = %id, task, attempt, kind = %failure.kind(), error = failure.message(), "attempt ended early: its job is handed back");
+        tracing::warn!(job = %id, task, attempt, kind = %failure.kind(), error = in_line(&failure), "attempt ended early: its job is handed back");
         Outcome::Released
     }
 

@@ -81,7 +81,8 @@ impl<R: Resources> Outline<R> {
 /// Whatever ends it, it is the resources that weren't made: not the setting or the database of the worker itself.
 async fn make<R: Resources>(env: &Env) -> Result<R> {
     match Caught(pin!(async { R::init(env).await })).await {
-        Ok(Err(error)) if !error.is_init() => Err(Error::init(error)),
+        // A database that is away or full ends a worker as such.
+        Ok(Err(error)) if !(error.is_init() || error.is_passing() || error.is_away()) => Err(Error::init(error)),
         Ok(made) => made,
         Err(panic) => Err(Error::init(format!("`Resources::init` panicked: {}", describe(&*panic).message()))),
     }

@@ -33,7 +33,8 @@ use crate::{Client, Result};
 )]
 pub trait Resources: Provider {
     /// Builds them. An error or a panic stops the worker before it claims anything; [`Error::init`](crate::Error::init) makes one
-    /// of any error, and what else is returned becomes the cause of one. It is called again where the database said what passes by itself, as that it is full, and where a worker
+    /// of any error, and what else is returned becomes the cause of one, unless it says that the database is away or full. It is
+    /// called again where the database said what passes by itself, as that it is full, and where a worker
     /// [restarts](crate::WorkerBuilder::restart) after any such error; never once it has succeeded.
     fn init(env: &Env) -> impl Future<Output = Result<Self>> + Send;
 
