@@ -22,7 +22,8 @@
 //! A claim whose answer was lost may have won jobs that nobody runs, under a lease that lives. So may a server that crashed
 //! and forgot ends which it had acknowledged; one that forgot claims may give their jobs to others. Each beat asks whether it
 //! may have, and a claim wins nothing where it may. After either, before the next claim, what the lease holds and this process
-//! doesn't know of is handed back, and attempts whose claims aren't there any more are told so. So is what a claim won whose answer came when the lease was in doubt (`tenure.rs`).
+//! doesn't know of is handed back, and attempts whose claims aren't there any more are told so. Handed back is also what a claim
+//! won whose answer came when the lease was in doubt (`tenure.rs`).
 //!
 //! When the worker dies asleep, its flag runs out after [`DOZE`]; when the producer dies between its commit and the
 //! notice, the next look finds the job; when the flag can't be written, the turn fails and is taken again.

@@ -131,9 +131,7 @@ impl Offer {
         }
         won
     }
-}
 
-impl Offer {
     /// A claim has found nothing: who waits for more units of what it had room for has nothing to start with them either. Else units
     /// that several wait for would go round for ever.
     pub(in crate::runtime) fn found_nothing(&self) {
