@@ -2,6 +2,7 @@
 
 use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex};
+use std::thread::{self, ThreadId};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -11,13 +12,29 @@ use tracing::{Event, Level, Metadata, Subscriber};
 #[derive(Clone, Default)]
 pub(crate) struct Log {
     pub(crate) lines: Arc<Mutex<Vec<String>>>,
-    /// Whether it is said on standard error instead, as of a program, all of whose threads are heard.
-    pub(crate) aloud: bool,
+    /// The spans that there were: the first one is 1.
+    spans: Arc<Mutex<Vec<String>>>,
+    /// Who is in which one.
+    inside: Arc<Mutex<Vec<(ThreadId, u64)>>>,
+    /// Whether it is said on standard error instead.
+    aloud: bool,
 }
 
 impl Log {
+    /// Of a program, all of whose threads are heard.
+    pub(crate) fn aloud() -> Self {
+        Self { aloud: true, ..Self::default() }
+    }
+
     pub(crate) fn about(&self, words: &str) -> Vec<String> {
         self.lines.lock().unwrap().iter().filter(|line| line.contains(words)).cloned().collect()
+    }
+
+    /// The span that this thread is in.
+    fn inside(&self) -> Option<String> {
+        let me = thread::current().id();
+        let inside = self.inside.lock().unwrap().iter().rfind(|(thread, _)| *thread == me).map(|(_, span)| *span)?;
+        self.spans.lock().unwrap().get(usize::try_from(inside).ok()? - 1).cloned()
     }
 }
 
@@ -26,8 +43,12 @@ impl Subscriber for Log {
         !self.aloud || *metadata.level() <= Level::INFO && metadata.target().starts_with("pgq")
     }
 
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
+    fn new_span(&self, attributes: &Attributes<'_>) -> Id {
+        let mut line = Line(attributes.metadata().name().to_owned());
+        attributes.record(&mut line);
+        let mut spans = self.spans.lock().unwrap();
+        spans.push(line.0);
+        Id::from_u64(spans.len() as u64)
     }
 
     fn record(&self, _: &Id, _: &Record<'_>) {}
@@ -37,6 +58,9 @@ impl Subscriber for Log {
     fn event(&self, event: &Event<'_>) {
         let mut line = Line(event.metadata().level().to_string());
         event.record(&mut line);
+        if let Some(span) = self.inside() {
+            let _ = write!(line.0, " in {span}");
+        }
         if self.aloud {
             eprintln!("{}", line.0);
         } else {
@@ -44,9 +68,17 @@ impl Subscriber for Log {
         }
     }
 
-    fn enter(&self, _: &Id) {}
+    fn enter(&self, span: &Id) {
+        self.inside.lock().unwrap().push((thread::current().id(), span.into_u64()));
+    }
 
-    fn exit(&self, _: &Id) {}
+    fn exit(&self, span: &Id) {
+        let left = (thread::current().id(), span.into_u64());
+        let mut inside = self.inside.lock().unwrap();
+        if let Some(place) = inside.iter().rposition(|entered| *entered == left) {
+            inside.remove(place);
+        }
+    }
 }
 
 struct Line(String);

@@ -12,6 +12,7 @@ const TABLES: &str = "
     create index on run (job, epoch);
     create table effect (job bigint not null);
     create table receipt (job bigint primary key, paid bigint not null);
+    create index on receipt (paid);
     create table worker_process (worker text primary key, pid int not null);
     create table kill (pid int not null, at timestamptz not null);
     create table went_on (pid int not null, at timestamptz not null);

@@ -14,6 +14,7 @@ mod refusal;
 mod running;
 mod said;
 mod slow;
+mod spans;
 mod stopping;
 mod told;
 mod twice;

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use pgq::{Client, Task, Worker};
 use sqlx::PgPool;
 
-use super::limits::idle_statements;
+use super::saturated::idle_statements;
 use crate::bench::Bench;
 use crate::database::client;
 use crate::figures::{Section, section};

@@ -41,6 +41,7 @@ measurements! {
     latency: true,
     limits: true,
     ticks: true,
+    saturated: false,
     steady: false,
     comforts: false,
     backlog: false,

@@ -8,6 +8,7 @@ use pgq_core::{
     Claimed, Control, Failure, FailureKind, Outcome, Standing, State, TaskOptions, Timestamp, Transition, decide,
 };
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::engine::Engine;
 use super::guard::Guarded;
@@ -139,8 +140,9 @@ impl Running {
         let attempt = self.introduce(task);
         let (codec, payload) = (self.job.codec, std::mem::take(&mut self.job.payload));
         let token = attempt.token.clone();
-        let handler = Guarded::new(|| run_within(task, Arc::clone(&attempt), codec, payload));
-        let mut handler = Paced::new(handler, self.grip.clone());
+        let span = attempt.span.clone();
+        let handler = Guarded::new(|| span.in_scope(|| run_within(task, Arc::clone(&attempt), codec, payload)));
+        let mut handler = Paced::new(handler.instrument(span), self.grip.clone());
         let outcome = tokio::select! {
             biased;
             outcome = &mut handler => self.unless_hurried(outcome),
@@ -231,6 +233,8 @@ impl Running {
     }
 
     fn introduce(&mut self, task: &BoundTask) -> Arc<Attempt> {
+        let Claimed { id, queue, attempt, .. } = &self.job;
+        let span = tracing::info_span!(target: "pgq", parent: None, "attempt", job = %id, task = task.entry.name, queue, attempt);
         Arc::new(Attempt {
             id: self.job.id,
             task: task.entry.name,
@@ -250,6 +254,7 @@ impl Running {
             blocking: Arc::clone(&self.engine.blocking),
             place: Mutex::new(self.place.take()),
             stint: Stint::default(),
+            span,
         })
     }
 

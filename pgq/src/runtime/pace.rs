@@ -13,6 +13,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use pgq_core::{JobId, Outcome, Timestamp};
+use tracing::instrument::Instrumented;
 
 use super::guard::Guarded;
 use super::held::Grip;
@@ -152,12 +153,12 @@ impl Pace {
 
 /// A handler whose polls are watched.
 pub(super) struct Paced {
-    handler: Guarded,
+    handler: Instrumented<Guarded>,
     grip: Grip,
 }
 
 impl Paced {
-    pub(super) fn new(handler: Guarded, grip: Grip) -> Self {
+    pub(super) fn new(handler: Instrumented<Guarded>, grip: Grip) -> Self {
         Self { handler, grip }
     }
 }

@@ -127,8 +127,9 @@ pub(super) async fn run<T: Send + 'static>(attempt: Arc<Attempt>, handler: impl 
     attempt.stint.on.store(true, Ordering::SeqCst);
     let work =
         Work { attempt: Arc::clone(&attempt), left: Arc::clone(&left), since: blocking.clock.mark(), _place: place };
+    let span = attempt.span.clone();
     let mut waiting = Waiting { attempt, left, ended: false };
-    let ended = threads.run(move || work.done(handler())).await;
+    let ended = threads.run(move || work.done(span.in_scope(handler))).await;
     waiting.ended = true;
     match ended {
         Ok(output) => output,

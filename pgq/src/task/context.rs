@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use pgq_core::{Headers, JobId, Tick};
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
 use super::resources::Provides;
 use super::{Blocking, FollowUps, Gauge, Kept, Place, Provide, Stint};
@@ -44,6 +45,8 @@ pub(crate) struct Attempt {
     pub(crate) blocking: Arc<Blocking>,
     pub(crate) place: Mutex<Option<Place>>,
     pub(crate) stint: Stint,
+    /// In which stands what its handler logs.
+    pub(crate) span: Span,
 }
 
 impl Attempt {

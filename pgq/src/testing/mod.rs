@@ -49,6 +49,7 @@ use std::sync::{Arc, Mutex};
 
 use pgq_core::{Headers, JobId};
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
 use crate::platform::Clock;
 use crate::task::{Attempt, Blocking, Own, Resources, Stint, Tasks};
@@ -88,6 +89,7 @@ pub fn context<R: Send + Sync + 'static>(resources: R) -> Context<R> {
         blocking: Blocking::new(1, Clock::System, || {}),
         place: Mutex::default(),
         stint: Stint::default(),
+        span: Span::none(),
     };
     Context::new(Arc::new(Own(resources)), Arc::new(attempt))
 }

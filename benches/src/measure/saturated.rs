@@ -12,6 +12,9 @@ use crate::database::client;
 use crate::figures::{Section, section};
 use crate::load::{self, App};
 
+pub(super) const ABOUT: &str =
+    "statements that a worker sends in a second while limits hold up all that there is, beside those of an idle one";
+
 const WORKERS: u32 = 10;
 /// Jobs that wait.
 const BACKLOG: u32 = 1_000;
@@ -22,17 +25,22 @@ const SETTLES: Duration = Duration::from_secs(3);
 
 /// All statements of a worker in a second, each `begin` among them: where there is no job at all, and where there are many that a
 /// limit holds up. What the second has beyond the first is the limit's.
-pub(super) async fn run(bench: &Bench) -> Result<Section> {
+pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
     // Two at a time: each is counted in its own database, and more have too many connections for a server as it is installed.
     let (idle, concurrency) =
-        tokio::try_join!(statements::<load::noop>(bench, 0), statements::<load::hog>(bench, BACKLOG))?;
+        tokio::try_join!(idle_statements(bench), statements::<load::hog>(bench, BACKLOG))?;
     let (rate, with_key) =
         tokio::try_join!(statements::<load::drip>(bench, BACKLOG), statements::<load::hog_keyed>(bench, BACKLOG))?;
     let figures = [("idle", idle), ("concurrency", concurrency), ("rate", rate), ("with_key", with_key)];
-    Ok(section("limits_saturated", figures))
+    Ok(vec![section("saturated", figures)])
 }
 
-pub(super) async fn statements<T: Task<Args = String>>(bench: &Bench, backlog: u32) -> Result<f64> {
+/// Statements of an idle worker in a second.
+pub(super) async fn idle_statements(bench: &Bench) -> Result<f64> {
+    statements::<load::noop>(bench, 0).await
+}
+
+async fn statements<T: Task<Args = String>>(bench: &Bench, backlog: u32) -> Result<f64> {
     let fresh = bench.server.fresh().await?;
     let pool = fresh.pool(2).await?;
     let client = client(&pool)?;

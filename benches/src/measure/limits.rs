@@ -1,7 +1,5 @@
 //! What limits cost that aren't reached, and how long what they hold up takes to start elsewhere.
 
-mod saturated;
-
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -37,7 +35,7 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
     ];
     let handover = handover(bench).await?;
     let waits = [("p50_ms", percentile(&handover, 50)), ("p99_ms", percentile(&handover, 99))];
-    Ok(vec![section("limits", figures), section("limits_handover", waits), saturated::run(bench).await?])
+    Ok(vec![section("limits", figures), section("limits_handover", waits)])
 }
 
 /// Two workers of one slot each, one job at a time over both: from the start of a job, which does nothing, to that of the next.
@@ -65,11 +63,6 @@ async fn handover(bench: &Bench) -> Result<Vec<f64>> {
     two.stop().await?;
     fresh.drop().await?;
     Ok(waits)
-}
-
-/// Statements of an idle worker in a second.
-pub(super) async fn idle_statements(bench: &Bench) -> Result<f64> {
-    saturated::statements::<load::noop>(bench, 0).await
 }
 
 async fn worker(client: &Client, started: &mpsc::UnboundedSender<Instant>) -> Result<Worker<App>> {
