@@ -31,6 +31,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pgq_core::Claimed;
+
 use super::engine::Engine;
 use super::executor;
 use super::service::{Next, Service, Signal};
@@ -67,11 +69,22 @@ pub(super) struct Claimer {
     lingered: bool,
     /// When there is more to claim, where only a rate is against it.
     due: Option<Duration>,
+    /// What was won and has slots, and starts while the next claim is on its way.
+    won: Vec<Claimed>,
 }
 
 impl Claimer {
     pub(super) fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, dozing: None, settling: None, busy: None, backlog: false, lingered: false, due: None }
+        Self {
+            engine,
+            dozing: None,
+            settling: None,
+            busy: None,
+            backlog: false,
+            lingered: false,
+            due: None,
+            won: Vec::new(),
+        }
     }
 
     /// Claims once what may be started now; `None` where the lease is in doubt, and what was won meanwhile isn't to be started.
@@ -96,7 +109,11 @@ impl Claimer {
         self.settle_doubts().await?;
         // Until the answer is there, also where nobody waits for it any more.
         self.engine.doubts.raise();
-        let batch = self.engine.session.claim(claim).await?;
+        let engine = Arc::clone(&self.engine);
+        let claimed = engine.session.claim(claim);
+        // It is sent first: while the server is at work on it there is time to start what the last one won.
+        let (batch, ()) = tokio::join!(biased; claimed, async { self.start() });
+        let batch = batch?;
         if batch.forgetful {
             self.settle_doubts().await?;
             return Ok(Some(Batch { again: true, ..Batch::default() }));
@@ -123,15 +140,28 @@ impl Claimer {
         self.engine.limits.offer(self.engine.wants_now()).due
     }
 
-    async fn settle_doubts(&self) -> Result<()> {
+    async fn settle_doubts(&mut self) -> Result<()> {
         let doubts = self.engine.doubts.count();
         if doubts > 0 {
+            // Before it is said what this process knows of.
+            self.start();
             let reconciled = self.engine.session.release_all_but(self.engine.held.claims()).await?;
             // Those that have ended meanwhile feel nothing of it.
             self.engine.held.lose(&reconciled.forgotten);
             self.engine.doubts.settle(doubts);
         }
         Ok(())
+    }
+
+    /// Whether what was won is better started a moment later, beside the next claim: where that comes at once, and its answer
+    /// doesn't hang on what has started.
+    fn may_wait(&self) -> bool {
+        self.backlog && !self.engine.has_blocking && !self.won.iter().any(Claimed::is_suspect)
+    }
+
+    /// Starts what was won and hasn't yet.
+    fn start(&mut self) {
+        executor::start(&self.engine, std::mem::take(&mut self.won));
     }
 
     /// How to wait for room, or `None` where there is enough.
@@ -219,8 +249,17 @@ impl Service for Claimer {
         self.engine.lookout.claims(Arc::default(), false);
         self.settling.take_if(|fell| fell.elapsed() >= SETTLED);
         let Some(batch) = self.claim().await? else { return Ok(Next::After(POLL)) };
+        self.start();
         let nothing = batch.jobs.is_empty() && !batch.again;
-        executor::start(&self.engine, batch.jobs);
+        self.engine.slots.take(batch.jobs.len());
+        self.won = batch.jobs;
+        if !self.may_wait() {
+            self.start();
+        }
         if nothing { self.after_nothing().await } else { self.after_work().await }
+    }
+
+    fn pause(&mut self) {
+        self.start();
     }
 }

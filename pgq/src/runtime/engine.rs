@@ -38,7 +38,7 @@ pub(super) struct Engine {
     pub(super) slots: Slots,
     pub(super) limits: Arc<Limits>,
     pub(super) blocking: Arc<Blocking>,
-    has_blocking: bool,
+    pub(super) has_blocking: bool,
     /// The jobs that were claimed and whose end isn't written yet.
     pub(super) held: Held,
     pub(super) handed: Handed,

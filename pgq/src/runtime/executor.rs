@@ -23,9 +23,8 @@ use crate::{Tx, platform};
 /// How long a handler has to end by itself once it is to end.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Starts the jobs that a claim won, each in a slot; how many.
+/// Starts the jobs that a claim won, each in the slot that was taken for it; how many.
 pub(super) fn start(engine: &Arc<Engine>, jobs: Vec<Claimed>) -> usize {
-    engine.slots.take(jobs.len());
     let mut started = 0;
     for job in jobs {
         let (id, task, epoch) = (job.id, job.task.clone(), job.epoch);

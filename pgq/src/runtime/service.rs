@@ -43,6 +43,9 @@ pub(super) trait Service: Send {
 
     /// Does one thing. After an error it is called again, later each time.
     fn turn(&mut self) -> impl Future<Output = Result<Next>> + Send;
+
+    /// Does what was put off for the next turn, as none follows at once.
+    fn pause(&mut self) {}
 }
 
 /// Drives a service until it is done or told to stop. A turn that panics is a turn that failed.
@@ -60,6 +63,7 @@ pub(super) async fn drive<S: Service>(mut service: S, engine: Arc<Engine>, stop:
                 next
             }
             Err(error) => {
+                service.pause();
                 failures += 1;
                 // Whoever comes back to a server that was away has a lease's time to say so.
                 let pause = backoff(failures, platform.random()).min(engine.lease / 3);
@@ -72,6 +76,9 @@ pub(super) async fn drive<S: Service>(mut service: S, engine: Arc<Engine>, stop:
                 continue;
             }
         };
+        if next != Next::Again {
+            service.pause();
+        }
         match next {
             Next::Again => tokio::task::yield_now().await,
             Next::Done => return,
@@ -86,6 +93,7 @@ pub(super) async fn drive<S: Service>(mut service: S, engine: Arc<Engine>, stop:
             },
         }
     }
+    service.pause();
 }
 
 /// Of a turn that failed and will be taken again. Who waits while handlers hold up the runtime comes too late to look at what he

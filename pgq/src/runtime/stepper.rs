@@ -132,6 +132,7 @@ impl Stepper {
             self.share().await?;
             batch = self.claimer.claim().await?.unwrap_or_default();
         }
+        self.engine.slots.take(batch.jobs.len());
         let started = executor::start(&self.engine, batch.jobs);
         // So that on a runtime of one thread each has run up to its first wait, and its timeout counts from now.
         tokio::task::yield_now().await;
