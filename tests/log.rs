@@ -13,19 +13,14 @@ use tracing::{Event, Level, Metadata, Subscriber};
 pub(crate) struct Log {
     pub(crate) lines: Arc<Mutex<Vec<String>>>,
     /// The spans that there were: the first one is 1.
-    spans: Arc<Mutex<Vec<String>>>,
+    pub(crate) spans: Arc<Mutex<Vec<String>>>,
     /// Who is in which one.
-    inside: Arc<Mutex<Vec<(ThreadId, u64)>>>,
-    /// Whether it is said on standard error instead.
-    aloud: bool,
+    pub(crate) inside: Arc<Mutex<Vec<(ThreadId, u64)>>>,
+    /// Whether it is said on standard error instead, as of a program, all of whose threads are heard.
+    pub(crate) aloud: bool,
 }
 
 impl Log {
-    /// Of a program, all of whose threads are heard.
-    pub(crate) fn aloud() -> Self {
-        Self { aloud: true, ..Self::default() }
-    }
-
     pub(crate) fn about(&self, words: &str) -> Vec<String> {
         self.lines.lock().unwrap().iter().filter(|line| line.contains(words)).cloned().collect()
     }

@@ -219,7 +219,7 @@ pub(crate) fn ended(job: &Claimed, transition: Transition) -> Ended {
 
 /// Ends one claimed job's attempt.
 pub(crate) async fn end(session: &Arc<dyn Session>, job: &Claimed, transition: Transition) -> Result<Verdict> {
-    Ok(session.finish(vec![ended(job, transition)]).await?[0])
+    Ok(session.finish(&[ended(job, transition)]).await?[0])
 }
 
 pub(crate) fn failure() -> Failure {

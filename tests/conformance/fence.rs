@@ -38,7 +38,7 @@ pub(crate) async fn a_late_write_harms_none_of_its_batch(world: World) -> Result
     let won = claim(&session, &["a"], 3).await?;
     let late = Ended { epoch: 9, ..ended(&won[1], Transition::Complete) };
     let batch = vec![ended(&won[0], Transition::Complete), late, ended(&won[2], retry(Duration::ZERO))];
-    assert_eq!(session.finish(batch).await?, [Verdict::Written, Verdict::Lost, Verdict::Written]);
+    assert_eq!(session.finish(&batch).await?, [Verdict::Written, Verdict::Lost, Verdict::Written]);
     assert_eq!(world.state(won[1].id).await?, State::Running);
     Ok(())
 }

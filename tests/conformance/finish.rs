@@ -30,7 +30,7 @@ pub(crate) async fn nothing_is_kept_where_nothing_is_asked_for(world: World) -> 
     let session = world.session(&["a"]).await?;
     let won = claim(&session, &["a"], 1).await?;
     let ended = Ended { keep: Duration::ZERO, ..ended(&won[0], Transition::Complete) };
-    assert_eq!(session.finish(vec![ended]).await?, [Verdict::Written]);
+    assert_eq!(session.finish(&[ended]).await?, [Verdict::Written]);
     assert_eq!(world.client.get(id).await?, None);
     Ok(())
 }
@@ -112,8 +112,8 @@ pub(crate) async fn a_batch_ends_every_way_at_once(world: World) -> Result<()> {
     let put = world.put(ways.iter().map(|_| job("a")).collect()).await?;
     let session = world.session(&["a"]).await?;
     let won = claim(&session, &["a"], 6).await?;
-    let batch = won.iter().zip(&ways).map(|(job, way)| ended(job, way.0.clone())).collect();
-    assert_eq!(session.finish(batch).await?, [Verdict::Written; 6]);
+    let batch: Vec<_> = won.iter().zip(&ways).map(|(job, way)| ended(job, way.0.clone())).collect();
+    assert_eq!(session.finish(&batch).await?, [Verdict::Written; 6]);
     for (id, (_, state)) in put.into_iter().zip(ways) {
         assert_eq!(world.state(id).await?, state);
     }
@@ -166,7 +166,7 @@ pub(crate) async fn hostile_failures_hurt_nobody_in_their_batch(world: World) ->
         ended(&won[1], Transition::Discard { failure: hostile() }),
         ended(&won[2], Transition::Complete),
     ];
-    assert_eq!(session.finish(batch).await?, [Verdict::Written; 3]);
+    assert_eq!(session.finish(&batch).await?, [Verdict::Written; 3]);
     for id in [put[0], put[1]] {
         let failure = world.job(id).await?.failures.remove(0);
         let kept = failure.message.len() + failure.chain.iter().map(String::len).sum::<usize>();

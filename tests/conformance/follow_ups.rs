@@ -73,8 +73,8 @@ pub(crate) async fn who_lost_the_lease_leaves_no_follow_ups(world: World) -> Res
     let won = claim(&session, &["a"], 2).await?;
     let late = Ended { epoch: 9, follow_ups: vec![job("late")], ..ended(&won[0], Transition::Complete) };
     let good = Ended { follow_ups: vec![job("good"), job("good")], ..ended(&won[1], Transition::Complete) };
-    assert_eq!(session.finish(vec![late, good.clone()]).await?, [Verdict::Lost, Verdict::Written]);
-    assert_eq!(session.finish(vec![good]).await?, [Verdict::Lost], "an end is written once");
+    assert_eq!(session.finish(&[late, good.clone()]).await?, [Verdict::Lost, Verdict::Written]);
+    assert_eq!(session.finish(&[good]).await?, [Verdict::Lost], "an end is written once");
     assert_eq!(world.client.jobs().task("late").count().await?.jobs, 0);
     assert_eq!(world.client.jobs().task("good").count().await?.jobs, 2);
     assert_eq!((world.state(put[0]).await?, world.state(put[1]).await?), (State::Running, State::Completed));
@@ -107,7 +107,7 @@ pub(crate) async fn follow_ups_wake_a_sleeper(world: World) -> Result<()> {
     world.put_one(job("a")).await?;
     let won = claim(&session, &["a"], 1).await?;
     let follow_ups = vec![job("b"), after("b", Duration::from_hours(1))];
-    session.finish(vec![Ended { follow_ups, ..ended(&won[0], Transition::Complete) }]).await?;
+    session.finish(&[Ended { follow_ups, ..ended(&won[0], Transition::Complete) }]).await?;
     assert!(notice(&mut pulse).await.work);
     Ok(())
 }

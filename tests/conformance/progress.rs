@@ -108,7 +108,7 @@ pub(crate) async fn the_last_progress_is_written_with_the_end(world: World) -> R
     let won = claim(&session, &["a"], 3).await?;
     tell(&session, &won[2], 4, 5).await?;
     let complete = |place: usize| ended(&won[place], Transition::Complete);
-    session.finish(vec![complete(0), Ended { steps: Some(Steps::new(5, 5)), ..complete(1) }, complete(2)]).await?;
+    session.finish(&[complete(0), Ended { steps: Some(Steps::new(5, 5)), ..complete(1) }, complete(2)]).await?;
     for (won, progress) in won.iter().zip([None, Some((5, 5)), Some((4, 5))]) {
         assert_eq!((world.state(won.id).await?, seen(&world, won.id).await?), (State::Completed, progress));
     }

@@ -61,7 +61,7 @@ pub(crate) async fn what_is_not_kept_leaves_no_failures(world: World) -> Result<
         let won = claimed_again(&world, &session).await?;
         let kept = claimed_again(&world, &session).await?;
         let unkept = Ended { keep: Duration::ZERO, ..ended(&won, transition.clone()) };
-        session.finish(vec![unkept, ended(&kept, transition)]).await?;
+        session.finish(&[unkept, ended(&kept, transition)]).await?;
         assert_eq!(failures(&world, won.id).await?, 0);
         assert!(failures(&world, kept.id).await? > 0);
     }

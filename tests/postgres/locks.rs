@@ -66,10 +66,10 @@ async fn a_finish_never_waits_for_a_lock_and_says_so() {
     let session = session(&world).await;
     let won = claim(&session, &["a"], 2).await.unwrap();
     let held = lock_job(&world, put[0]).await;
-    let batch = || won.iter().map(|job| ended(job, Transition::Complete)).collect();
-    assert_eq!(session.finish(batch()).await.unwrap(), [Verdict::Busy, Verdict::Written]);
+    let batch = || won.iter().map(|job| ended(job, Transition::Complete)).collect::<Vec<_>>();
+    assert_eq!(session.finish(&batch()).await.unwrap(), [Verdict::Busy, Verdict::Written]);
     held.rollback().await.unwrap();
-    assert_eq!(session.finish(batch()).await.unwrap(), [Verdict::Written, Verdict::Lost]);
+    assert_eq!(session.finish(&batch()).await.unwrap(), [Verdict::Written, Verdict::Lost]);
 }
 
 #[tokio::test]
@@ -345,7 +345,8 @@ async fn a_gate_that_somebody_holds_keeps_nobody_before_the_others() {
     let won = claim(&session, &["a"], 9).await.unwrap();
     assert_eq!(ids(&won), put[..3]);
     let held = lock_gate(&world, "task:a[key]=2").await;
-    session.finish(won.iter().map(|job| ended(job, Transition::Complete)).collect()).await.unwrap();
+    let ends: Vec<_> = won.iter().map(|job| ended(job, Transition::Complete)).collect();
+    session.finish(&ends).await.unwrap();
     assert_eq!(ids(&claim(&session, &["a"], 9).await.unwrap()), [put[3], put[5]]);
     held.rollback().await.unwrap();
     session.promote(9).await.unwrap();

@@ -45,9 +45,9 @@ async fn a_role_that_owns_nothing_leads_a_job_through_its_whole_life() -> Result
     assert_eq!(session.promote(10).await?.moved, 2);
     let mut won = claim(&session, &["a"], 3).await?;
     won.sort_by_key(|job| job.id);
-    session.finish(vec![ended(&won[0], Transition::Complete), ended(&won[1], Transition::Release)]).await?;
+    session.finish(&[ended(&won[0], Transition::Complete), ended(&won[1], Transition::Release)]).await?;
     let unkept = Ended { keep: Duration::ZERO, ..ended(&won[2], Transition::Discard { failure: failure() }) };
-    session.finish(vec![unkept]).await?;
+    session.finish(&[unkept]).await?;
     assert_eq!(world.client.retry(put[0]).await?, Retrial::Done);
     for id in &put[..2] {
         assert_eq!(world.client.cancel(*id, "enough").await?, Cancellation::Done);

@@ -70,7 +70,7 @@ fn block() -> Result<(), pgq::BoxError> {
 #[tokio::main]
 async fn main() -> pgq::Result<()> {
     if std::env::var_os("TEST_LOG").is_some() {
-        let _ = tracing::subscriber::set_global_default(log::Log::aloud());
+        let _ = tracing::subscriber::set_global_default(log::Log { aloud: true, ..log::Log::default() });
     }
     pgq::run::<App>().await
 }

@@ -331,7 +331,7 @@ impl Work for Unsteady {
         self.ask().advance(advances)
     }
 
-    fn finish(&self, ended: Vec<Ended>) -> Answer<'_, Vec<Verdict>> {
+    fn finish<'a>(&'a self, ended: &'a [Ended]) -> Answer<'a, Vec<Verdict>> {
         Box::pin(async move {
             match next(&self.faults.finish) {
                 Some(Fault::Refused) => Err(away()),

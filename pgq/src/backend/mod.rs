@@ -146,7 +146,7 @@ pub trait Work: Send + Sync {
     fn advance(&self, advances: Vec<Advance>) -> Answer<'_, Vec<Verdict>>;
 
     /// Writes how attempts ended, each fenced on (id, lease, epoch); one verdict for each, in order.
-    fn finish(&self, ended: Vec<Ended>) -> Answer<'_, Vec<Verdict>>;
+    fn finish<'a>(&'a self, ended: &'a [Ended]) -> Answer<'a, Vec<Verdict>>;
 
     /// Hands back what the lease holds but for these claims (job, epoch), attempts refunded. After a claim whose
     /// answer was lost nobody else could: the worker lives, and so does its lease. Which of these claims it doesn't hold is told

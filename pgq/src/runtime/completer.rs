@@ -5,6 +5,7 @@
 //! that it holds up nobody else (`write.rs`). When the process dies first, the lease runs out and the job
 //! runs once more: delivery is at least once.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -95,7 +96,7 @@ impl Outbox {
         });
     }
 
-    fn set_aside(&self, refused: Vec<Ended>, now: &Mark) {
+    fn set_aside(&self, refused: impl IntoIterator<Item = Ended>, now: &Mark) {
         self.with(|ends| ends.aside.extend(refused.into_iter().map(|ended| (ended, now.clone()))));
     }
 
@@ -160,25 +161,25 @@ impl Completer {
         if taken.ended.is_empty() {
             return Ok(0);
         }
-        let written = write(&*self.engine.session, taken.ended.clone(), self.stuck >= STUCK).await;
+        let written = write(&*self.engine.session, &taken.ended, self.stuck >= STUCK).await;
         let may_be_one = written.as_ref().is_err_and(Error::may_be_one_rows);
         self.stuck = if may_be_one { self.stuck.saturating_add(1) } else { 0 };
         let Written { mut answered, refused } = written?;
         self.look_up(&mut answered).await;
-        taken.answered();
         // Not after an error: who lingers then forgets how often it failed, and doesn't back off.
         self.lingered = false;
         let count = self.sort_out(answered);
-        self.engine.outbox.set_aside(refused, &self.engine.platform.clock.mark());
+        self.engine.outbox.set_aside(refused.into_iter().cloned(), &self.engine.platform.clock.mark());
+        taken.answered();
         Ok(count)
     }
 
     /// What was written without an answer is refused the second time. Of a discarded job the program is to be told all the same,
     /// so it is asked what has become of it; where there is no answer to that, both are done again.
-    async fn look_up(&self, answered: &mut [(Ended, Verdict)]) {
+    async fn look_up(&self, answered: &mut [(Cow<'_, Ended>, Verdict)]) {
         let is_discard = |ended: &Ended| matches!(ended.transition, Transition::Discard { .. });
         let doubtful = answered.iter_mut().filter(|(ended, verdict)| *verdict == Verdict::Lost && is_discard(ended));
-        let doubtful: Vec<&mut (Ended, Verdict)> = doubtful.collect();
+        let doubtful: Vec<_> = doubtful.collect();
         if doubtful.is_empty() {
             return;
         }
@@ -200,7 +201,7 @@ impl Completer {
         }
     }
 
-    fn sort_out(&mut self, answered: Vec<(Ended, Verdict)>) -> usize {
+    fn sort_out(&self, answered: Vec<(Cow<'_, Ended>, Verdict)>) -> usize {
         let unanswered = self.engine.outbox.unanswered.swap(false, Ordering::SeqCst);
         if answered.iter().any(|(ended, _)| ended.transition.delay().is_some()) {
             // The promoter may mean to sleep past the moment at which one of these is due.
@@ -218,9 +219,9 @@ impl Completer {
             }
             match verdict {
                 Verdict::Written => {}
-                Verdict::Busy => busy.push(ended),
+                Verdict::Busy => busy.push(ended.into_owned()),
                 Verdict::Lost => {
-                    let Ended { id, epoch, ran, .. } = ended;
+                    let Ended { id, epoch, ran, .. } = *ended;
                     let (task, attempt) = self.engine.held.of((id, epoch)).unwrap_or_default();
                     if unanswered {
                         tracing::info!(job = %id, task, attempt, epoch, ?ran, "this end stands since a write that got no answer, or came too late");

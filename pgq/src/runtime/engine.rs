@@ -70,7 +70,7 @@ pub(super) struct Halt {
     /// Claim nothing more.
     pub(super) drain: CancellationToken,
     /// Handlers should end early: the parent of every attempt's token.
-    pub(super) hurry: CancellationToken,
+    pub(super) hurry: Arc<CancellationToken>,
     /// Handlers are dropped, their jobs handed back.
     pub(super) abort: CancellationToken,
     /// The services that outlive the handlers end too.

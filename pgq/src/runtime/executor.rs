@@ -7,7 +7,6 @@ use std::time::Duration;
 use pgq_core::{
     Claimed, Control, Failure, FailureKind, Outcome, Standing, State, TaskOptions, Timestamp, Transition, decide,
 };
-use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::engine::Engine;
@@ -17,7 +16,7 @@ use super::pace::Paced;
 use crate::backend::{Ended, Verdict};
 use crate::error::{Error, Kind, one_line};
 use crate::platform::within;
-use crate::task::{Attempt, BoundTask, FollowUps, Kept, Place, Stint, run_within};
+use crate::task::{Attempt, BoundTask, FollowUps, Kept, Place, Stint, Token, run_within};
 use crate::{Tx, platform};
 
 /// How long a handler has to end by itself once it is to end.
@@ -138,7 +137,6 @@ impl Running {
     async fn perform(&mut self, task: &BoundTask) -> Outcome {
         let attempt = self.introduce(task);
         let (codec, payload) = (self.job.codec, std::mem::take(&mut self.job.payload));
-        let token = attempt.token.clone();
         let span = attempt.span.clone();
         let handler = Guarded::new(|| span.in_scope(|| run_within(task, Arc::clone(&attempt), codec, payload)));
         let mut handler = Paced::new(handler.instrument(span), self.grip.clone());
@@ -148,14 +146,14 @@ impl Running {
             () = self.engine.halt.abort.cancelled() => Outcome::Released,
             timeout = self.timeout(task) => {
                 let failure = Failure::new(FailureKind::Timeout, &format!("the handler took longer than {timeout:?}"));
-                self.end_early(handler, &token, failure).await
+                self.end_early(handler, &attempt.token, failure).await
             }
             why = self.grip.doubted() => {
                 let failure = Failure::new(FailureKind::LostLease, why);
-                let ended = self.end_early(handler, &token, failure).await;
+                let ended = self.end_early(handler, &attempt.token, failure).await;
                 self.unless_doubted(ended)
             }
-            why = self.grip.cancelled() => self.end_cancelled(handler, &token, why).await,
+            why = self.grip.cancelled() => self.end_cancelled(handler, &attempt.token, why).await,
         };
         if attempt.stint.is_on() && self.is_bounded(task) { self.outlast(&attempt, outcome).await } else { outcome }
     }
@@ -206,7 +204,7 @@ impl Running {
 
     /// Gives the handler a moment to end by itself. If it succeeds in that, it has succeeded; else it has failed for the
     /// reason that it is ended for, whatever it says then.
-    async fn end_early(&self, handler: Paced, token: &CancellationToken, failure: Failure) -> Outcome {
+    async fn end_early(&self, handler: Paced, token: &Token, failure: Failure) -> Outcome {
         token.cancel();
         tokio::select! {
             biased;
@@ -221,7 +219,7 @@ impl Running {
     }
 
     /// Gives the handler a moment to end by itself. However it ends, the job is cancelled.
-    async fn end_cancelled(&self, handler: Paced, token: &CancellationToken, why: String) -> Outcome {
+    async fn end_cancelled(&self, handler: Paced, token: &Token, why: String) -> Outcome {
         token.cancel();
         tokio::select! {
             _ = handler => {}
@@ -244,7 +242,7 @@ impl Running {
             crashes: self.job.crashes,
             headers: std::mem::take(&mut self.job.headers),
             tick: self.job.tick.take(),
-            token: self.engine.halt.hurry.child_token(),
+            token: Token::under(&self.engine.halt.hurry),
             alone: self.grip.alone(),
             gauge: self.grip.gauge(),
             client: self.engine.client.clone(),

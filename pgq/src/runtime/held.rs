@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use pgq_core::{Claimed, JobId, Timestamp};
-use tokio_util::sync::CancellationToken;
 
+use super::flag::Flag;
 use super::pace::{Manners, Pace};
 use crate::backend::{Advance, Cancelled};
 use crate::task::Gauge;
@@ -26,10 +26,10 @@ pub(super) struct Grip(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     why: OnceLock<String>,
-    cancelled: CancellationToken,
-    /// Fires too when it is lost.
-    doubted: CancellationToken,
-    lost: CancellationToken,
+    cancelled: Flag,
+    /// Up too when it is lost.
+    doubted: Flag,
+    lost: Flag,
     /// Whether it matters that no other attempt runs beside it.
     alone: Arc<AtomicBool>,
     gauge: Arc<Gauge>,
@@ -49,14 +49,14 @@ pub(super) struct Gone {
 impl Grip {
     /// Waits until the job is cancelled; why it was.
     pub(super) async fn cancelled(&self) -> String {
-        self.0.cancelled.cancelled().await;
+        self.0.cancelled.up().await;
         self.0.why.get().cloned().unwrap_or_default()
     }
 
     /// Waits until the lease is in doubt, where that matters, or lost; which of the two, in words.
     pub(super) async fn doubted(&self) -> &'static str {
-        self.0.doubted.cancelled().await;
-        if self.0.lost.is_cancelled() {
+        self.0.doubted.up().await;
+        if self.0.lost.is_up() {
             return "the job is no longer this worker's";
         }
         "the worker's signs of life weren't accepted in time"
@@ -64,18 +64,18 @@ impl Grip {
 
     /// Why the job is cancelled, where it is.
     pub(super) fn wish(&self) -> Option<String> {
-        self.0.cancelled.is_cancelled().then(|| self.0.why.get().cloned().unwrap_or_default())
+        self.0.cancelled.is_up().then(|| self.0.why.get().cloned().unwrap_or_default())
     }
 
     /// Waits until the job is somebody else's.
     pub(super) async fn lost(&self) {
-        self.0.lost.cancelled().await;
+        self.0.lost.up().await;
     }
 
     /// The job is somebody else's by now.
     pub(super) fn lose(&self) {
-        self.0.lost.cancel();
-        self.0.doubted.cancel();
+        self.0.lost.raise();
+        self.0.doubted.raise();
     }
 
     /// Set once it matters that no other attempt runs beside it.
@@ -99,8 +99,7 @@ impl Held {
         let gauge = Arc::default();
         let pace = Pace::new(job.id, task, job.attempt, now, &gauge, &self.manners);
         let (why, suspect, ticked) = (OnceLock::new(), job.is_suspect(), job.tick.is_some());
-        let (cancelled, doubted, alone) = (CancellationToken::new(), CancellationToken::new(), Arc::default());
-        let lost = CancellationToken::new();
+        let (cancelled, doubted, lost, alone) = (Flag::default(), Flag::default(), Flag::default(), Arc::default());
         let grip = Grip(Arc::new(Inner { why, cancelled, doubted, lost, alone, gauge, suspect, ticked, pace }));
         let earlier: Vec<Grip> = self.with(|held| {
             let claims = held.range((job.id, 0)..=(job.id, u32::MAX));
@@ -142,14 +141,14 @@ impl Held {
         let grip = self.with(|held| held.get(&(*id, *epoch)).cloned());
         if let Some(grip) = grip {
             let _ = grip.0.why.set(why.clone());
-            grip.0.cancelled.cancel();
+            grip.0.cancelled.raise();
         }
     }
 
     /// The lease is in doubt; how many were told that hadn't been.
     pub(super) fn doubt(&self) -> usize {
-        let told = |grip: &&Grip| grip.0.alone.load(Ordering::SeqCst) && !grip.0.doubted.is_cancelled();
-        self.with(|held| held.values().filter(told).map(|grip| grip.0.doubted.cancel()).count())
+        let told = |grip: &&Grip| grip.0.alone.load(Ordering::SeqCst) && !grip.0.doubted.is_up();
+        self.with(|held| held.values().filter(told).map(|grip| grip.0.doubted.raise()).count())
     }
 
     /// How far those have come of which something else is written.

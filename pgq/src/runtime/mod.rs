@@ -19,6 +19,7 @@ mod drainer;
 mod engine;
 mod executor;
 mod fields;
+mod flag;
 mod flags;
 mod guard;
 mod handed;

@@ -6,6 +6,8 @@
 //! A refusal that passes (a deadlock, a full disk, a server that goes down) blames nobody: all of it is tried again later. One
 //! that could be the doing of a single end, and doesn't pass, is split as well, and blames nobody either.
 
+use std::borrow::Cow;
+
 use pgq_core::options::Keep;
 use pgq_core::{Failure, FailureKind, Transition};
 
@@ -14,10 +16,10 @@ use crate::error::{Error, Result};
 
 /// What came of a batch.
 #[derive(Debug, Default)]
-pub(super) struct Written {
-    pub(super) answered: Vec<(Ended, Verdict)>,
+pub(super) struct Written<'e> {
+    pub(super) answered: Vec<(Cow<'e, Ended>, Verdict)>,
     /// What not even the plain form was taken of.
-    pub(super) refused: Vec<Ended>,
+    pub(super) refused: Vec<&'e Ended>,
 }
 
 /// So many in a row that are refused, and none that isn't: it isn't single ones.
@@ -27,24 +29,24 @@ const HOPELESS: usize = 100;
 const NAMED: usize = 5;
 
 /// With `stuck`, also what may be the doing of a single end is split.
-pub(super) async fn write(session: &dyn Session, ended: Vec<Ended>, stuck: bool) -> Result<Written> {
+pub(super) async fn write<'e>(session: &dyn Session, ended: &'e [Ended], stuck: bool) -> Result<Written<'e>> {
     let mut written = Written::default();
     let mut parts = vec![ended];
-    while let Some(mut part) = parts.pop() {
+    while let Some(part) = parts.pop() {
         if written.is_hopeless() {
             // Before those that were tried: so that it is their turn next time.
             written.refused.splice(0..0, part);
             continue;
         }
-        match session.finish(part.clone()).await {
-            Ok(verdicts) => written.answered.extend(part.into_iter().zip(verdicts)),
+        match session.finish(part).await {
+            Ok(verdicts) => written.answered.extend(part.iter().map(Cow::Borrowed).zip(verdicts)),
             Err(error) if !(error.is_refusal() || stuck && error.may_be_one_rows()) => return Err(error),
-            Err(error) => match part.len() {
-                0 => {}
-                1 if error.is_refusal() => written.take_plain(session, part.remove(0), &error).await?,
-                1 => written.set_aside(part.remove(0), &error),
-                count => {
-                    let rest = part.split_off(count / 2);
+            Err(error) => match part {
+                [] => {}
+                [one] if error.is_refusal() => written.take_plain(session, one, &error).await?,
+                [one] => written.set_aside(one, &error),
+                several => {
+                    let (part, rest) = several.split_at(several.len() / 2);
                     parts.extend([rest, part]);
                 }
             },
@@ -53,18 +55,18 @@ pub(super) async fn write(session: &dyn Session, ended: Vec<Ended>, stuck: bool)
     Ok(written)
 }
 
-impl Written {
+impl<'e> Written<'e> {
     fn is_hopeless(&self) -> bool {
         self.answered.is_empty() && self.refused.len() >= HOPELESS
     }
 
-    async fn take_plain(&mut self, session: &dyn Session, ended: Ended, error: &Error) -> Result<()> {
-        let plain = plain(&ended, error);
-        match session.finish(vec![plain.clone()]).await {
+    async fn take_plain(&mut self, session: &dyn Session, ended: &'e Ended, error: &Error) -> Result<()> {
+        let plain = [plain(ended, error)];
+        match session.finish(&plain).await {
             Ok(verdicts) => {
                 let error = error.in_line();
                 tracing::error!(job = %ended.id, error, "the database refused how an attempt ended: it is written without its details");
-                self.answered.extend(std::iter::once(plain).zip(verdicts));
+                self.answered.extend(plain.into_iter().map(Cow::Owned).zip(verdicts));
             }
             Err(error) if !error.is_refusal() => return Err(error),
             Err(error) => self.set_aside(ended, &error),
@@ -72,7 +74,7 @@ impl Written {
         Ok(())
     }
 
-    fn set_aside(&mut self, ended: Ended, error: &Error) {
+    fn set_aside(&mut self, ended: &'e Ended, error: &Error) {
         let error = error.in_line();
         match self.refused.len() {
             0..NAMED => {

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
 use super::resources::Provides;
-use super::{Blocking, FollowUps, Gauge, Kept, Place, Provide, Stint};
+use super::{Blocking, FollowUps, Gauge, Kept, Place, Provide, Stint, Token};
 use crate::backend::Steps;
 use crate::{AnyJob, Client, Result};
 
@@ -34,7 +34,7 @@ pub(crate) struct Attempt {
     pub(crate) crashes: u16,
     pub(crate) headers: Headers,
     pub(crate) tick: Option<Tick>,
-    pub(crate) token: CancellationToken,
+    pub(crate) token: Token,
     /// Set once it matters that no other attempt runs beside it.
     pub(crate) alone: Arc<AtomicBool>,
     /// How far its handler says that it has come.
@@ -197,7 +197,7 @@ impl<R> Context<R> {
     /// error where his work isn't done: of a worker that stops, the job is handed back then, and the attempt isn't counted.
     #[must_use]
     pub fn token(&self) -> &CancellationToken {
-        &self.attempt.token
+        self.attempt.token.get()
     }
 
     /// Whether the attempt should end early.
@@ -208,7 +208,7 @@ impl<R> Context<R> {
 
     /// Waits until the attempt should end early.
     pub async fn cancelled(&self) {
-        self.attempt.token.cancelled().await;
+        self.attempt.token.get().cancelled().await;
     }
 
     /// Says how far this attempt has come: so much is done, of so much, in whatever the handler counts. It takes no time worth

@@ -12,6 +12,7 @@ mod payload;
 mod progress;
 mod registry;
 mod resources;
+mod token;
 mod transaction;
 
 use std::future::Future;
@@ -37,6 +38,7 @@ pub(crate) use progress::Gauge;
 pub(crate) use registry::BoundTask;
 pub use registry::{Run, TaskEntry, Tasks};
 pub use resources::{Env, Provide, Provider, Provision, Resources};
+pub(crate) use token::Token;
 pub(crate) use transaction::Kept;
 pub use transaction::{begin, leave};
 

@@ -48,11 +48,10 @@
 use std::sync::{Arc, Mutex};
 
 use pgq_core::{Headers, JobId};
-use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
 use crate::platform::Clock;
-use crate::task::{Attempt, Blocking, Own, Resources, Stint, Tasks};
+use crate::task::{Attempt, Blocking, Own, Resources, Stint, Tasks, Token};
 use crate::{Client, Context, Result, Worker};
 
 pub use crate::platform::ManualClock;
@@ -80,7 +79,7 @@ pub fn context<R: Send + Sync + 'static>(resources: R) -> Context<R> {
         crashes: 0,
         headers: Headers::new(),
         tick: None,
-        token: CancellationToken::new(),
+        token: Token::default(),
         alone: Arc::default(),
         gauge: Arc::default(),
         client: Client::memory(),

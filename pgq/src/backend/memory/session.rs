@@ -49,7 +49,7 @@ impl Work for Session {
         self.memory.answer(move |store| advances.iter().map(|advance| store.advance(self.lease, advance)).collect())
     }
 
-    fn finish(&self, ended: Vec<Ended>) -> Answer<'_, Vec<Verdict>> {
+    fn finish<'a>(&'a self, ended: &'a [Ended]) -> Answer<'a, Vec<Verdict>> {
         self.memory.answer(move |store| ended.iter().map(|ended| store.finish(self.lease, ended)).collect())
     }
 

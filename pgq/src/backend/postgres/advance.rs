@@ -16,7 +16,7 @@ pub(super) async fn advance(session: &PgSession, advances: Vec<Advance>) -> Resu
     let engine = session.engine();
     let mut visit = engine.visit().await?;
     let rows = query.fetch_all(&mut *visit).await.map_err(super::database)?;
-    let written = rows.iter().map(claim).collect::<Result<_>>()?;
+    let written = rows.iter().map(claim).collect::<Result<Vec<_>>>()?;
     let verdicts = verdicts(&session.holder(), &mut visit, &claims, &written).await?;
     visit.end().await?;
     Ok(verdicts)
@@ -30,7 +30,7 @@ pub(super) struct Reached {
 
 impl Reached {
     /// Empty where there is nothing to say of any, which is nearly always.
-    pub(super) fn of(ended: &[Ended]) -> Self {
+    pub(super) fn of(ended: &[&Ended]) -> Self {
         let is_silent = ended.iter().all(|ended| ended.steps.is_none());
         let ended = if is_silent { &[] } else { ended };
         ended.iter().map(|ended| ended.steps).collect()

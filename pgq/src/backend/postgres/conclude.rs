@@ -70,7 +70,7 @@ async fn write(
     ended: &Ended,
 ) -> Result<Verdict> {
     for _ in 0..LOOKS {
-        let written = end(holder, transaction, vec![ended.clone()]).await?.into_iter().collect();
+        let written = end(holder, transaction, &[ended]).await?;
         match verdicts(holder, transaction, &[(ended.id, ended.epoch)], &written).await?.pop() {
             Some(Verdict::Busy) => pause(BUSY).await,
             verdict => return Ok(verdict.unwrap_or(Verdict::Lost)),

@@ -2,9 +2,8 @@
 //! fenced by itself; a batch of the common kind needs the first one only.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
 
-use pgq_core::{Failure, JobId, Lease, NewJob, State, Transition};
+use pgq_core::{JobId, Lease, NewJob, State, Transition};
 use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
@@ -18,22 +17,22 @@ use super::wake::Call;
 use crate::Result;
 use crate::backend::{Ended, SOON, Verdict};
 
-pub(super) async fn finish(session: &PgSession, ended: Vec<Ended>) -> Result<Vec<Verdict>> {
+pub(super) async fn finish(session: &PgSession, ended: &[Ended]) -> Result<Vec<Verdict>> {
     let claims: Vec<Claim> = ended.iter().map(|ended| (ended.id, ended.epoch)).collect();
     let gated: Vec<Passed> = ended.iter().flat_map(passed).collect();
-    let (over, back): (Vec<_>, Vec<_>) = ended.into_iter().partition(|ended| ended.transition.event().is_final());
+    let (over, back): (Vec<_>, Vec<_>) = ended.iter().partition(|ended| ended.transition.event().is_final());
     let (followed, over): (Vec<_>, Vec<_>) = over.into_iter().partition(|ended| !ended.follow_ups.is_empty());
-    let mut written: HashSet<Claim> = HashSet::with_capacity(claims.len());
+    let mut written: Vec<Claim> = Vec::new();
     if !followed.is_empty() {
-        written.extend(end_followed(session, followed).await?);
+        written.extend(end_followed(session, &followed).await?);
     }
     let (engine, mut call) = (session.engine(), Call::nobody());
     let mut visit = engine.visit().await?;
     if !over.is_empty() {
-        written.extend(end(&session.holder(), &mut visit, over).await?);
+        written.extend(end(&session.holder(), &mut visit, &over).await?);
     }
     if !back.is_empty() {
-        written.extend(put_back(session, &mut visit, back, &mut call).await?);
+        written.extend(put_back(session, &mut visit, &back, &mut call).await?);
     }
     let verdicts = verdicts(&session.holder(), &mut visit, &claims, &written).await?;
     visit.end().await?;
@@ -65,8 +64,13 @@ pub(super) async fn verdicts(
     holder: &Holder<'_>,
     connection: &mut PgConnection,
     claims: &[Claim],
-    written: &HashSet<Claim>,
+    written: &[Claim],
 ) -> Result<Vec<Verdict>> {
+    // Each is written once at most, so these are all of them.
+    if written.len() == claims.len() {
+        return Ok(vec![Verdict::Written; claims.len()]);
+    }
+    let written: HashSet<&Claim> = written.iter().collect();
     let mut verdicts: HashMap<Claim, Verdict> = HashMap::new();
     let missing: Vec<_> = claims.iter().filter(|claim| !written.contains(claim)).collect();
     if !missing.is_empty() {
@@ -77,7 +81,7 @@ pub(super) async fn verdicts(
             verdicts.insert(claim(&row)?, Verdict::Busy);
         }
     }
-    verdicts.extend(written.iter().map(|claim| (*claim, Verdict::Written)));
+    verdicts.extend(written.into_iter().map(|claim| (*claim, Verdict::Written)));
     Ok(claims.iter().map(|claim| verdicts.get(claim).copied().unwrap_or(Verdict::Lost)).collect())
 }
 
@@ -88,20 +92,20 @@ pub(super) struct Holder<'a> {
     pub(super) now: Option<Instant>,
 }
 
-pub(super) async fn end(holder: &Holder<'_>, connection: &mut PgConnection, ended: Vec<Ended>) -> Result<Vec<Claim>> {
+pub(super) async fn end(holder: &Holder<'_>, connection: &mut PgConnection, ended: &[&Ended]) -> Result<Vec<Claim>> {
     let (mut ids, mut epochs, mut states, mut keep) = (vec![], vec![], vec![], vec![]);
     let (mut failures, mut forgotten) = (Failures::default(), Vec::new());
-    let reached = Reached::of(&ended);
-    for Ended { id, epoch, ran, transition, keep: span, .. } in ended {
-        let span = micros(span);
-        ids.push(id.0);
-        epochs.push(epoch.cast_signed());
-        states.push(state_number(&transition));
+    let reached = Reached::of(ended);
+    for ended in ended {
+        let span = micros(ended.keep);
+        ids.push(ended.id.0);
+        epochs.push(ended.epoch.cast_signed());
+        states.push(state_number(&ended.transition));
         keep.push(span);
         if span > 0 {
-            failures.push((id, epoch), ran, transition);
-        } else if epoch > 1 {
-            forgotten.push(id.0);
+            failures.push(ended);
+        } else if ended.epoch > 1 {
+            forgotten.push(ended.id.0);
         }
     }
     let query = holder.statements.finish.query().bind(holder.lease.0).bind(ids).bind(epochs).bind(states).bind(keep);
@@ -116,22 +120,22 @@ pub(super) async fn end(holder: &Holder<'_>, connection: &mut PgConnection, ende
         .bind(forgotten)
         .bind(reached.done)
         .bind(reached.totals);
-    query.fetch_all(connection).await.map_err(database)?.iter().map(claim).collect()
+    let row = query.fetch_one(connection).await.map_err(database)?;
+    let (ids, epochs): (Vec<i64>, Vec<i32>) = (column(&row, 0)?, column(&row, 1)?);
+    Ok(ids.into_iter().map(JobId).zip(epochs.into_iter().map(unsigned)).collect())
 }
 
 /// Ends what leaves other jobs behind, in one commit with them; of what is no longer ours nothing is left.
-async fn end_followed(session: &PgSession, mut ended: Vec<Ended>) -> Result<Vec<Claim>> {
-    let mut follow_ups: HashMap<Claim, Vec<NewJob>> = HashMap::new();
-    for ended in &mut ended {
-        follow_ups.insert((ended.id, ended.epoch), std::mem::take(&mut ended.follow_ups));
-    }
+async fn end_followed(session: &PgSession, ended: &[&Ended]) -> Result<Vec<Claim>> {
+    let follow_ups = ended.iter().map(|ended| ((ended.id, ended.epoch), &ended.follow_ups));
+    let mut follow_ups: HashMap<Claim, &Vec<NewJob>> = follow_ups.collect();
     let (statements, clock) = (&session.statements, &session.clock);
     // The jobs are new, and their existence was promised.
     let mut transaction = session.begin_durable().await?;
     let written = end(&session.holder(), &mut transaction, ended).await?;
     let (mut parents, mut jobs) = (Vec::new(), Vec::new());
     for claim in &written {
-        let left = follow_ups.remove(claim).unwrap_or_default();
+        let left = follow_ups.remove(claim).cloned().unwrap_or_default();
         parents.extend(left.iter().map(|_| claim.0));
         jobs.extend(left);
     }
@@ -149,19 +153,19 @@ async fn end_followed(session: &PgSession, mut ended: Vec<Ended>) -> Result<Vec<
 async fn put_back(
     session: &PgSession,
     connection: &mut PgConnection,
-    ended: Vec<Ended>,
+    ended: &[&Ended],
     call: &mut Call,
 ) -> Result<Vec<Claim>> {
     let (mut ids, mut epochs, mut delays, mut refunds, mut retrying) = (vec![], vec![], vec![], vec![], vec![]);
-    let (mut failures, reached) = (Failures::default(), Reached::of(&ended));
-    for Ended { id, epoch, ran, transition, .. } in ended {
-        let failed = transition.failure().is_some();
-        ids.push(id.0);
-        epochs.push(epoch.cast_signed());
-        delays.push(transition.delay().map(micros));
+    let (mut failures, reached) = (Failures::default(), Reached::of(ended));
+    for ended in ended {
+        let failed = ended.transition.failure().is_some();
+        ids.push(ended.id.0);
+        epochs.push(ended.epoch.cast_signed());
+        delays.push(ended.transition.delay().map(micros));
         refunds.push(i16::from(!failed));
         retrying.push(failed);
-        failures.push((id, epoch), ran, transition);
+        failures.push(ended);
     }
     let query = session.statements.put_back.query().bind(session.lease.0).bind(ids).bind(epochs).bind(delays);
     let query = query.bind(refunds).bind(retrying).bind(session.now());
@@ -215,20 +219,16 @@ struct Failures {
 }
 
 impl Failures {
-    fn push(&mut self, claim: Claim, ran: Duration, transition: Transition) {
+    fn push(&mut self, ended: &Ended) {
         if let Transition::Retry { failure, .. } | Transition::Discard { failure } | Transition::Cancel { failure } =
-            transition
+            &ended.transition
         {
-            self.add(claim, ran, &failure);
+            self.ids.push(ended.id.0);
+            self.epochs.push(ended.epoch.cast_signed());
+            self.kinds.push(failure.kind().as_str());
+            self.messages.push(failure.message().to_owned());
+            self.chains.push(Json(failure.chain().to_vec()));
+            self.ran.push(micros(ended.ran));
         }
-    }
-
-    fn add(&mut self, (id, epoch): Claim, ran: Duration, failure: &Failure) {
-        self.ids.push(id.0);
-        self.epochs.push(epoch.cast_signed());
-        self.kinds.push(failure.kind().as_str());
-        self.messages.push(failure.message().to_owned());
-        self.chains.push(Json(failure.chain().to_vec()));
-        self.ran.push(micros(ran));
     }
 }

@@ -265,7 +265,7 @@ impl Work for PgSession {
         Box::pin(super::advance::advance(self, advances))
     }
 
-    fn finish(&self, ended: Vec<Ended>) -> Answer<'_, Vec<Verdict>> {
+    fn finish<'a>(&'a self, ended: &'a [Ended]) -> Answer<'a, Vec<Verdict>> {
         Box::pin(super::finish::finish(self, ended))
     }
 

@@ -50,4 +50,4 @@ failed as (
          as failure (job, kind, message, chain, epoch, ran)
   join gone on gone.id = failure.job and gone.epoch = failure.epoch,
        coalesce($6, statement_timestamp()) as now)
-select id, epoch from gone
+select coalesce(array_agg(id), '{}'), coalesce(array_agg(epoch), '{}') from gone
