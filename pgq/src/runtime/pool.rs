@@ -43,6 +43,8 @@ pub(super) struct Pool {
     pub(super) used: Mark,
     /// Since when it has had the units that it has.
     pub(super) since: Mark,
+    /// The last claim found nothing for them.
+    pub(super) spare: bool,
     /// How often something of this worker had come to be bounded when this did, or came to bound another task.
     pub(super) era: u64,
 }
@@ -74,6 +76,7 @@ impl Pool {
             served: 0,
             used: clock.mark(),
             since: clock.mark(),
+            spare: false,
             era: 0,
         }
     }
@@ -96,7 +99,9 @@ impl Pool {
 
     /// For how much longer units stay of which others have none, as there are fewer than those who wait.
     pub(super) fn turn(&self) -> Duration {
-        let Some((bucket, _)) = &self.bucket else { return SLICE.saturating_sub(self.since.elapsed()) };
+        let Some((bucket, _)) = &self.bucket else {
+            return if self.spare { Duration::ZERO } else { SLICE.saturating_sub(self.since.elapsed()) };
+        };
         // `used` says since when there has been a token that nobody takes.
         let untaken = if bucket.tokens() > 0 { SLICE.saturating_sub(self.used.elapsed()) } else { TURN };
         // One that takes longer to fill stays until it has let one start.
@@ -165,7 +170,7 @@ impl Pool {
         self.down_to = portion.down_to;
         (self.stale, self.outdated) = (false, false);
         if portion.units > self.units {
-            (self.used, self.since, self.served) = (clock.mark(), clock.mark(), 0);
+            (self.used, self.since, self.served, self.spare) = (clock.mark(), clock.mark(), 0, false);
         }
         self.blocked &= self.wished > portion.units;
         if let Some(rate) = portion.rate {

@@ -101,7 +101,7 @@ impl Offer {
                 }
                 for pool in of_task.get(task).into_iter().flatten() {
                     let pool = &mut pools[*pool];
-                    pool.used = self.limits.clock.mark();
+                    (pool.used, pool.spare) = (self.limits.clock.mark(), false);
                     let is_rate = pool.is_rate();
                     // A bucket that was full while the claim was on its way has gained nothing meanwhile.
                     pool.fill(&self.limits.clock);
@@ -133,12 +133,14 @@ impl Offer {
     }
 
     /// A claim has found nothing: who waits for more units of what it had room for has nothing to start with them either. Else units
-    /// that several wait for would go round for ever.
+    /// that several wait for would go round for ever. Others who wait for what it has needn't wait any longer.
     pub(in crate::runtime) fn found_nothing(&self) {
         let ask = self.limits.with(|state| {
             let mut ask = false;
             for (pool, _) in &self.reserved {
-                ask |= std::mem::take(&mut state.pools[*pool].blocked);
+                let pool = &mut state.pools[*pool];
+                pool.spare = true;
+                ask |= std::mem::take(&mut pool.blocked);
             }
             ask
         });
@@ -150,11 +152,18 @@ impl Offer {
 
 impl Drop for Offer {
     fn drop(&mut self) {
-        self.limits.with(|state| {
+        let ask = self.limits.with(|state| {
+            let mut ask = false;
             for (pool, count) in &self.reserved {
                 let pool = &mut state.pools[*pool];
                 pool.held = pool.held.saturating_sub(*count);
+                // Others wait for what wasn't won.
+                ask |= pool.down_to.is_some();
             }
+            ask
         });
+        if ask {
+            self.limits.ask.raise();
+        }
     }
 }
