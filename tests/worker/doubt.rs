@@ -226,9 +226,7 @@ async fn who_is_gone_tells_its_attempts_at_once_while_a_claim_gets_no_answer() -
     says.recv().await;
     plan(&faults.claim, &[Fault::Silence]);
     watched::enqueue(&client, ()).await?;
-    while !faults.claim.lock().unwrap().is_empty() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    faults.claim.taken().await;
     plan(&faults.renew, &[Fault::Gone]);
     // Much sooner than the worker would doubt its lease by itself, or give up the claim.
     tokio::time::timeout(Duration::from_secs(8), says.recv()).await.expect("it is told to end");

@@ -50,13 +50,13 @@ pub(super) struct Faults {
     pub(super) register: Mutex<VecDeque<&'static str>>,
     /// Told of each session that couldn't be opened.
     pub(super) refused: Notify,
-    pub(super) claim: Mutex<VecDeque<Fault>>,
+    pub(super) claim: Coming,
     /// What the last claim won.
     won: Mutex<Batch>,
-    pub(super) finish: Mutex<VecDeque<Fault>>,
-    conclude: Mutex<VecDeque<Fault>>,
-    pub(super) renew: Mutex<VecDeque<Fault>>,
-    fire: Mutex<VecDeque<Fault>>,
+    pub(super) finish: Coming,
+    conclude: Coming,
+    pub(super) renew: Coming,
+    fire: Coming,
     reconnects: AtomicUsize,
     pub(super) sessions: AtomicUsize,
     /// How often a connection to beat on was asked for.
@@ -74,12 +74,32 @@ pub(super) struct Faults {
     pub(super) shared: watch::Sender<usize>,
 }
 
-fn next(faults: &Mutex<VecDeque<Fault>>) -> Option<Fault> {
-    faults.lock().unwrap().pop_front()
+/// The faults of a verb that are to come, in turn.
+#[derive(Debug, Default)]
+pub(super) struct Coming(watch::Sender<VecDeque<Fault>>);
+
+impl Coming {
+    fn next(&self) -> Option<Fault> {
+        let mut next = None;
+        self.0.send_if_modified(|coming| {
+            next = coming.pop_front();
+            next.is_some()
+        });
+        next
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.borrow().is_empty()
+    }
+
+    /// Waits until the last of them happens.
+    pub(super) async fn taken(&self) {
+        self.0.subscribe().wait_for(VecDeque::is_empty).await.expect("the sender is here");
+    }
 }
 
-pub(super) fn plan(faults: &Mutex<VecDeque<Fault>>, coming: &[Fault]) {
-    faults.lock().unwrap().extend(coming);
+pub(super) fn plan(faults: &Coming, coming: &[Fault]) {
+    faults.0.send_modify(|planned| planned.extend(coming));
 }
 
 fn away() -> Error {
@@ -165,7 +185,7 @@ impl Transaction for Shaky {
 
     fn conclude(self: Box<Self>, lease: Lease, ended: Ended) -> Answer<'static, Verdict> {
         Box::pin(async move {
-            match next(&self.faults.conclude) {
+            match self.faults.conclude.next() {
                 Some(Fault::Unanswered) => self.inner.conclude(lease, ended).await.and(Err(away())),
                 Some(Fault::Silence) => std::future::pending().await,
                 Some(_) => self.inner.rollback().await.and(Err(away())),
@@ -285,7 +305,7 @@ impl Work for Unsteady {
 
     fn claim(&self, claim: Claim) -> Answer<'_, Batch> {
         Box::pin(async move {
-            match next(&self.faults.claim) {
+            match self.faults.claim.next() {
                 Some(Fault::Refused) => Err(away()),
                 Some(Fault::Silence) => std::future::pending().await,
                 Some(Fault::Panic) => panic!("the claim fell over"),
@@ -333,7 +353,7 @@ impl Work for Unsteady {
 
     fn finish<'a>(&'a self, ended: &'a [Ended]) -> Answer<'a, Vec<Verdict>> {
         Box::pin(async move {
-            match next(&self.faults.finish) {
+            match self.faults.finish.next() {
                 Some(Fault::Refused) => Err(away()),
                 Some(Fault::Busy) => Ok(vec![Verdict::Busy; ended.len()]),
                 Some(Fault::Silence) => std::future::pending().await,
@@ -409,7 +429,7 @@ impl Maintain for Unsteady {
 
     fn fire(&self, firings: Vec<Firing>) -> Answer<'_, Vec<bool>> {
         Box::pin(async move {
-            match next(&self.faults.fire) {
+            match self.faults.fire.next() {
                 Some(Fault::Unanswered) => self.ask().fire(firings).await.and(Err(away())),
                 Some(Fault::Busy) => Ok(vec![false; firings.len()]),
                 Some(_) => Err(away()),
@@ -426,7 +446,7 @@ struct Flutter {
 
 impl Pulse for Flutter {
     fn look(&mut self, look_for: LookFor) -> Answer<'_, (Renewal, Outlook)> {
-        match next(&self.faults.renew) {
+        match self.faults.renew.next() {
             Some(Fault::Silence) => Box::pin(std::future::pending()),
             Some(Fault::Gone) => Box::pin(async { Ok((Renewal::Gone, Outlook::NOTHING)) }),
             Some(Fault::Busy) => Box::pin(async { Err(Said("57014").into()) }),
@@ -556,9 +576,7 @@ async fn an_attempts_commit_that_gets_no_answer_while_its_worker_stops_is_handed
     let id = leave::job(()).max_attempts(1).enqueue(&client).await?.id();
     let builder = Worker::<()>::builder().client(client.clone()).tasks(pgq::tasks![leave]);
     let worker = builder.drain_timeout(Duration::ZERO).spawn().await?;
-    while !faults.conclude.lock().unwrap().is_empty() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    faults.conclude.taken().await;
     worker.stop().await?;
     let (state, attempt, _) = standing(&client, id).await?;
     assert_eq!((state, attempt), (State::Available, 0));

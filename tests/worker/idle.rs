@@ -118,7 +118,7 @@ async fn a_job_that_nobody_told_of_starts_with_the_next_beat(scene: Scene) -> Re
 
 async fn a_job_is_found_while_a_beat_gets_no_answer(scene: Scene) -> Result<()> {
     plan(&scene.faults.renew, &[Fault::Silence]);
-    while !scene.faults.renew.lock().unwrap().is_empty() {
+    while !scene.faults.renew.is_empty() {
         scene.world.clock.advance(BEAT);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -137,7 +137,7 @@ async fn a_look_that_the_server_ends_costs_no_sign_of_life(scene: Scene) -> Resu
     plan(&scene.faults.renew, &[Fault::Busy]);
     let id = greet::enqueue(scene.client(), ()).await?.id();
     scene.beats(1).await;
-    assert!(scene.faults.renew.lock().unwrap().is_empty());
+    assert!(scene.faults.renew.is_empty());
     assert_eq!(scene.faults.attended.load(Ordering::SeqCst), 1, "on the same connection");
     assert!(scene.completes(id).await?, "each looks by itself");
     scene.worker.stop().await

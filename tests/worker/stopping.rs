@@ -28,7 +28,7 @@ async fn the_drain_period_counts_once_where_a_claim_gets_no_answer() -> Result<(
     let worker = builder.drain_timeout(drain).lease(Duration::from_hours(1)).spawn().await?;
     runs.recv().await.expect("it runs");
     plan(&faults.claim, &[Fault::Silence]);
-    while !faults.claim.lock().unwrap().is_empty() {
+    while !faults.claim.is_empty() {
         clock.advance(Duration::from_secs(1));
         tokio::task::yield_now().await;
     }
