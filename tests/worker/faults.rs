@@ -92,6 +92,11 @@ impl Coming {
         self.0.borrow().is_empty()
     }
 
+    /// None of them happens.
+    pub(super) fn clear(&self) {
+        self.0.send_modify(VecDeque::clear);
+    }
+
     /// Waits until the last of them happens.
     pub(super) async fn taken(&self) {
         self.0.subscribe().wait_for(VecDeque::is_empty).await.expect("the sender is here");
