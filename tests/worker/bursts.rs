@@ -2,13 +2,15 @@
 //! the worker, nothing that was won waits for a lease to be over.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use pgq::testing::ManualClock;
 use pgq::{Client, Context, Env, Error, JobId, Resources, Result, State, Tasks, Timestamp, Worker, WorkerBuilder};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::faults::{Fault, Faults, plan, standing, wayward, wayward_by};
+use super::faults::{Fault, Faults, plan, standing, wayward, wayward_by, wayward_over};
+use crate::world::World;
 
 /// The most that one claim wins.
 const FULL: usize = 500;
@@ -61,7 +63,7 @@ async fn next(runs: &mut UnboundedReceiver<(JobId, i64)>, count: usize) -> Vec<(
 
 /// Lets the first claim, which is held, be heard of, and then comes what is planned.
 async fn hear(faults: &Faults, then: &[Fault]) {
-    faults.held.notified().await;
+    faults.is_held().await;
     plan(&faults.claim, then);
     faults.heard.notify_one();
 }
@@ -78,7 +80,7 @@ async fn a_worker_that_is_told_to_stop_between_two_full_claims_runs_what_the_fir
     plan(&faults.claim, &[Fault::Held]);
     let (builder, mut runs) = builder(&client);
     let worker = builder.spawn().await?;
-    faults.held.notified().await;
+    faults.is_held().await;
     worker.stopper().ask();
     faults.heard.notify_one();
     worker.stop().await?;
@@ -173,5 +175,59 @@ async fn what_a_full_claim_won_is_known_before_strays_are_handed_back() -> Resul
     assert!(all.iter().all(|(_, fence)| *fence == 1), "none is handed back");
     worker.stop().await?;
     assert_eq!(count(&client, State::Completed).await?, 1_000);
+    Ok(())
+}
+
+/// Tells when it runs, and when it is told to end.
+#[pgq::task(priority = 9)]
+async fn heed(ctx: Context<Roll>) -> std::result::Result<(), pgq::BoxError> {
+    ctx.called.send((ctx.job_id(), 0))?;
+    ctx.cancelled().await;
+    Ok(ctx.called.send((ctx.job_id(), 0))?)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_full_claim_won_does_not_start_once_its_worker_was_told_that_it_is_gone() -> Result<()> {
+    let (client, faults) = wayward()?;
+    heed::enqueue(&client, ()).await?;
+    answer::enqueue_many(&client, [(); 2 * FULL]).await?;
+    plan(&faults.claim, &[Fault::Held; 2]);
+    let (builder, mut runs) = builder_of(&client, pgq::tasks![answer, heed]);
+    let worker = builder.spawn().await?;
+    hear(&faults, &[]).await;
+    next(&mut runs, 1).await;
+    faults.is_held().await;
+    plan(&faults.renew, &[Fault::Gone]);
+    next(&mut runs, 1).await;
+    faults.heard.notify_one();
+    let all = next(&mut runs, 2 * FULL).await;
+    assert_eq!(all.iter().filter(|(_, fence)| *fence == 2).count(), FULL, "they run in the next session");
+    worker.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_full_claim_won_is_handed_back_where_its_worker_stops_while_it_can_not_say_that_it_is_awake()
+-> Result<()> {
+    let world = World::postgres().await;
+    let faults = Arc::new(Faults::default());
+    let (builder, _runs) = builder(&wayward_over(&world.client, &world.clock, &faults)?);
+    let worker = builder.lease(Duration::from_hours(1)).spawn().await?;
+    faults.asleep.subscribe().wait_for(|asleep| *asleep).await.expect("it falls asleep");
+    plan(&faults.claim, &[Fault::Held; 2]);
+    answer::enqueue_many(&world.client, [(); 3 * FULL]).await?;
+    hear(&faults, &[]).await;
+    faults.is_held().await;
+    world.clock.advance(Duration::from_millis(100));
+    plan(&faults.doze, &[Fault::Silence]);
+    faults.heard.notify_one();
+    faults.doze.taken().await;
+    worker.stopper().insist();
+    let stopped = tokio::spawn(worker.stop());
+    while !stopped.is_finished() {
+        world.clock.advance(Duration::from_millis(1));
+        tokio::task::yield_now().await;
+    }
+    stopped.await.expect("it doesn't panic")?;
+    assert_eq!(count(&world.client, State::Running).await?, 0);
     Ok(())
 }

@@ -37,7 +37,7 @@ pub(super) enum Fault {
     Late,
     /// The answer of the time before comes once more.
     Twice,
-    /// It is done, and nobody hears until the test says so.
+    /// It is done, and nobody hears until the test says so; of a claim, where it has won something.
     Held,
 }
 
@@ -53,6 +53,9 @@ pub(super) struct Faults {
     pub(super) claim: Coming,
     /// What the last claim won.
     won: Mutex<Batch>,
+    pub(super) doze: Coming,
+    /// Whether the last worker that said so sleeps.
+    pub(super) asleep: watch::Sender<bool>,
     pub(super) finish: Coming,
     conclude: Coming,
     pub(super) renew: Coming,
@@ -78,6 +81,13 @@ pub(super) struct Faults {
 #[derive(Debug, Default)]
 pub(super) struct Coming(watch::Sender<VecDeque<Fault>>);
 
+impl Faults {
+    /// Waits until an answer is held. The limit only bounds how long a failing test takes.
+    pub(super) async fn is_held(&self) {
+        tokio::time::timeout(Duration::from_secs(20), self.held.notified()).await.expect("an answer is held");
+    }
+}
+
 impl Coming {
     fn next(&self) -> Option<Fault> {
         let mut next = None;
@@ -97,9 +107,11 @@ impl Coming {
         self.0.send_modify(VecDeque::clear);
     }
 
-    /// Waits until the last of them happens.
+    /// Waits until the last of them happens. The limit only bounds how long a failing test takes.
     pub(super) async fn taken(&self) {
-        self.0.subscribe().wait_for(VecDeque::is_empty).await.expect("the sender is here");
+        let mut coming = self.0.subscribe();
+        let taken = tokio::time::timeout(Duration::from_secs(20), coming.wait_for(VecDeque::is_empty));
+        taken.await.expect("it happens").expect("the sender is here");
     }
 }
 
@@ -322,6 +334,10 @@ impl Work for Unsteady {
                 }
                 Some(Fault::Held) => {
                     let batch = self.ask().claim(claim).await;
+                    if batch.as_ref().is_ok_and(|batch| batch.jobs.is_empty()) {
+                        self.faults.claim.0.send_modify(|coming| coming.push_front(Fault::Held));
+                        return batch;
+                    }
                     self.faults.held.notify_one();
                     self.faults.heard.notified().await;
                     batch
@@ -349,7 +365,15 @@ impl Work for Unsteady {
     }
 
     fn doze(&self, asleep: Option<Duration>) -> Answer<'_, ()> {
-        self.ask().doze(asleep)
+        match self.faults.doze.next() {
+            Some(Fault::Silence) => Box::pin(std::future::pending()),
+            Some(_) => Box::pin(async { Err(away()) }),
+            None => Box::pin(async move {
+                self.ask().doze(asleep).await?;
+                self.faults.asleep.send_replace(asleep.is_some());
+                Ok(())
+            }),
+        }
     }
 
     fn advance(&self, advances: Vec<Advance>) -> Answer<'_, Vec<Verdict>> {

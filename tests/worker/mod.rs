@@ -1,5 +1,6 @@
 //! The worker as a value inside a larger program, with its own loops and the machine's time, on every backend.
 
+mod beside;
 mod bursts;
 mod discards;
 mod doubt;

@@ -73,8 +73,8 @@ impl Running {
 
     async fn finish(mut self) {
         let outcome = match self.task.clone() {
-            // The process may have been stopped since the claim.
-            _ if self.engine.tenure.is_doubtful() => Outcome::Released,
+            // The process may have been stopped since the claim, or the worker declared gone.
+            _ if self.engine.tenure.is_doubtful() || self.engine.halt.lost.is_cancelled() => Outcome::Released,
             Some(_) if self.job.expired => Outcome::Hopeless(Failure::expired()),
             Some(_) if self.job.damage.is_some() => self.damaged(),
             Some(task) => self.perform(&task).await,

@@ -337,7 +337,8 @@ async fn last_writes(engine: &Arc<Engine>, away: bool) -> Result<()> {
         engine.handed.note(claim.0, engine.held.of(claim).map_or("", |(task, _)| task));
     }
     let left = !unwritten.is_empty();
-    let idle = !left && engine.doubts.count() == 0;
+    // Also what was won and never started, as the claimer was dropped first, has its slot.
+    let idle = !left && engine.slots.taken() == 0 && engine.doubts.count() == 0;
     let has_left = within(LEAVE, leave(engine, idle)).await.is_some();
     if !has_left {
         tracing::warn!("this worker couldn't say that it leaves: the others will notice when its lease is over");
