@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgq::{Context, Env, Error, Handle, JobId, Resources, Result, State, Worker};
+use pgq::{Context, Env, Error, Handle, JobId, Resources, Result, State, Tasks, Worker};
 use tokio::runtime;
 use tokio::sync::Semaphore;
 
@@ -44,13 +44,13 @@ fn graze(ctx: Context<Yard>) -> std::result::Result<(), pgq::BoxError> {
 
 /// With two slots of four in use the second claim wins all that it asks for, which is two, and there is room for two more by then.
 /// When this returns the third claim is done.
-async fn three_claims(world: &World) -> Result<(Yard, Worker<Yard>)> {
+async fn three_claims(world: &World, tasks: Tasks<Yard>) -> Result<(Yard, Worker<Yard>)> {
     let faults = Arc::new(Faults::default());
     let client = wayward_over(&world.client, &world.clock, &faults)?;
     vanguard::enqueue_many(&client, [(); 2]).await?;
     plan(&faults.claim, &[Fault::Held; 3]);
     let yard = Yard { gate: Arc::new(Semaphore::new(0)) };
-    let builder = Worker::builder().client(client.clone()).tasks(pgq::tasks![vanguard, stray, graze]);
+    let builder = Worker::builder().client(client.clone()).tasks(tasks);
     let builder = builder.resources(yard.clone()).slots(4).blocking_slots(2).lease(SPAN * 100);
     let worker = builder.spawn().await?;
     faults.is_held().await;
@@ -77,7 +77,7 @@ async fn no_more_blocking_jobs_are_claimed_than_can_begin_after_a_full_claim_of_
     let world = World::memory();
     let blocking = graze::enqueue_many(&world.client, [(); 4]).await?;
     stray::job(()).priority(-9).enqueue(&world.client).await?;
-    let (yard, worker) = three_claims(&world).await?;
+    let (yard, worker) = three_claims(&world, pgq::tasks![vanguard, stray, graze]).await?;
     assert_eq!(claimed(&world, &Vec::from_iter(blocking.iter().map(Handle::id))).await?, 2);
     yard.gate.add_permits(9);
     worker.stop().await
@@ -103,7 +103,7 @@ async fn no_two_suspects_are_claimed_where_a_full_claim_has_won_one() -> Result<
     let world = World::memory();
     let suspects = two_suspects(&world).await?;
     stray::enqueue_many(&world.client, [(); 2]).await?;
-    let (yard, worker) = three_claims(&world).await?;
+    let (yard, worker) = three_claims(&world, pgq::tasks![vanguard, stray]).await?;
     assert_eq!(claimed(&world, &suspects).await?, 1);
     yard.gate.add_permits(9);
     worker.stop().await
