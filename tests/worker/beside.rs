@@ -76,9 +76,10 @@ async fn claimed(world: &World, of: &[JobId]) -> Result<usize> {
 async fn no_more_blocking_jobs_are_claimed_than_can_begin_after_a_full_claim_of_them() -> Result<()> {
     let world = World::memory();
     let blocking = graze::enqueue_many(&world.client, [(); 4]).await?;
+    let blocking: Vec<JobId> = blocking.iter().map(Handle::id).collect();
     stray::job(()).priority(-9).enqueue(&world.client).await?;
     let (yard, worker) = three_claims(&world, pgq::tasks![vanguard, stray, graze]).await?;
-    assert_eq!(claimed(&world, &Vec::from_iter(blocking.iter().map(Handle::id))).await?, 2);
+    assert_eq!(claimed(&world, &blocking).await?, 2);
     yard.gate.add_permits(9);
     worker.stop().await
 }

@@ -151,7 +151,8 @@ async fn what_was_won_before_a_doubt_of_the_lease_does_not_start_in_it_and_is_ha
         all = next(&mut runs, 2 * FULL) => all,
         () = time => unreachable!("time goes on"),
     };
-    assert_eq!(HashSet::<JobId>::from_iter(all.into_iter().map(|(id, _)| id)).len(), 2 * FULL, "each runs once");
+    let jobs: HashSet<JobId> = all.into_iter().map(|(id, _)| id).collect();
+    assert_eq!(jobs.len(), 2 * FULL, "each runs once");
     worker.stopper().insist();
     worker.stop().await
 }

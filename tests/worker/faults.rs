@@ -1,6 +1,6 @@
 //! What a worker does when its backend gives no answer, the wrong one, or a late one.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -57,6 +57,8 @@ pub(super) struct Faults {
     /// Whether the last worker that said so sleeps.
     pub(super) asleep: watch::Sender<bool>,
     pub(super) finish: Coming,
+    /// Of which jobs the ends are refused, whatever they are.
+    pub(super) accursed: Mutex<HashSet<JobId>>,
     conclude: Coming,
     pub(super) renew: Coming,
     fire: Coming,
@@ -382,6 +384,9 @@ impl Work for Unsteady {
 
     fn finish<'a>(&'a self, ended: &'a [Ended]) -> Answer<'a, Vec<Verdict>> {
         Box::pin(async move {
+            if ended.iter().any(|ended| self.faults.accursed.lock().unwrap().contains(&ended.id)) {
+                return Err(Said("23514").into());
+            }
             match self.faults.finish.next() {
                 Some(Fault::Refused) => Err(away()),
                 Some(Fault::Busy) => Ok(vec![Verdict::Busy; ended.len()]),

@@ -4,6 +4,7 @@ mod beside;
 mod bursts;
 mod discards;
 mod doubt;
+mod ends;
 mod faults;
 mod idle;
 mod late_claims;
