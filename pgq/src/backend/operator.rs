@@ -175,6 +175,10 @@ pub struct JobInfo {
     pub payload: Vec<u8>,
     /// The attempts that failed, the oldest first: the last hundred of them.
     pub failures: Vec<FailedAttempt>,
+    /// What can't be read of it, and why, where something can't: another version wrote it, or somebody changed it by hand. Of that
+    /// nothing is here (no headers, no tick, no chain of a failure's), and it stays in the database as it is. The payload is
+    /// read by [`args`](Self::args) only.
+    pub damage: Option<String>,
 }
 
 /// One failed attempt as it is kept.

@@ -188,7 +188,7 @@ impl<'c> Jobs<'c> {
         self
     }
 
-    /// A page of them, the newest first.
+    /// A page of them, the newest first. One that can't be read whole is among them, and says so: [`JobInfo::damage`].
     ///
     /// # Errors
     /// The database can't be reached.

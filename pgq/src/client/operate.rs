@@ -54,7 +54,8 @@ impl Client {
         Ok(ids.into_iter().zip(answers).collect())
     }
 
-    /// A job as it stands now, queued or finished; `None` once it is no longer kept.
+    /// A job as it stands now, queued or finished; `None` once it is no longer kept. One that can't be read whole says so:
+    /// [`JobInfo::damage`].
     ///
     /// # Errors
     /// The database can't be reached.

@@ -337,6 +337,7 @@ impl Row {
             codec: self.codec,
             payload: self.payload.clone(),
             failures: self.failures.clone(),
+            damage: None,
         }
     }
 }

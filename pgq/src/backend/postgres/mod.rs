@@ -6,6 +6,7 @@ mod change;
 mod conclude;
 mod connect;
 mod convert;
+mod damage;
 mod enqueue;
 mod extra;
 mod finish;

@@ -9,6 +9,7 @@ use sqlx::types::Json;
 
 use super::Postgres;
 use super::convert::{Instant, column, database, instant, job_id, micros, unsigned};
+use super::damage::Damage;
 use super::extra::Extra;
 use super::session::read_headers;
 use crate::Result;
@@ -33,14 +34,15 @@ impl Postgres {
         let numbers: Vec<i64> = ids.iter().map(|id| id.0).collect();
         let query = self.statements.get.query().bind(&numbers).bind(self.now());
         let rows = self.link.rows(query).await?;
-        let mut failures: HashMap<JobId, Vec<FailedAttempt>> = HashMap::new();
+        let mut failed: HashMap<JobId, (Vec<FailedAttempt>, Damage)> = HashMap::new();
         for row in self.link.rows(self.statements.failures.query().bind(&numbers)).await? {
-            failures.entry(job_id(&row)?).or_default().push(read_failure(&row)?);
+            let (failures, damage) = failed.entry(job_id(&row)?).or_default();
+            failures.push(read_failure(&row, damage)?);
         }
         let mut jobs = HashMap::new();
         for row in &rows {
             let id = job_id(row)?;
-            jobs.insert(id, read_job(id, row, failures.remove(&id).unwrap_or_default())?);
+            jobs.insert(id, read_job(id, row, failed.remove(&id).unwrap_or_default())?);
         }
         Ok(ids.iter().filter_map(|id| jobs.remove(id)).collect())
     }
@@ -88,7 +90,10 @@ pub(super) fn read_state(number: i16) -> State {
     State::ALL.get(unsigned::<_, usize>(number)).copied().unwrap_or(State::Discarded)
 }
 
-fn read_job(id: JobId, row: &PgRow, failures: Vec<FailedAttempt>) -> Result<JobInfo> {
+/// What can't be read of it is left out, and told.
+fn read_job(id: JobId, row: &PgRow, (failures, mut damage): (Vec<FailedAttempt>, Damage)) -> Result<JobInfo> {
+    let headers = damage.spare("headers", read_headers(row, 12));
+    let extra = damage.spare("extra", column::<Option<Json<Extra>>, _>(row, 15));
     Ok(JobInfo {
         id,
         task: column(row, 1)?,
@@ -102,13 +107,13 @@ fn read_job(id: JobId, row: &PgRow, failures: Vec<FailedAttempt>) -> Result<JobI
         created: instant(row, 9)?,
         run_at: instant(row, 10)?,
         finished: column::<Option<Instant>, _>(row, 11)?.map(|instant| instant.0),
-        headers: read_headers(row, 12)?,
+        headers,
         codec: column(row, 13)?,
         payload: column(row, 14)?,
         progress: read_progress(row)?,
-        // What can't be read is told where the job is to run.
-        tick: column::<Option<Json<Extra>>, _>(row, 15).ok().flatten().and_then(|extra| extra.tick()),
+        tick: extra.and_then(|extra| extra.tick()),
         failures,
+        damage: damage.told(),
     })
 }
 
@@ -118,13 +123,13 @@ fn read_progress(row: &PgRow) -> Result<Option<Progress>> {
     Ok(Some(Steps::new(unsigned(done), unsigned(total.unwrap_or_default())).at(told.0)))
 }
 
-fn read_failure(row: &PgRow) -> Result<FailedAttempt> {
+fn read_failure(row: &PgRow, damage: &mut Damage) -> Result<FailedAttempt> {
     Ok(FailedAttempt {
         attempt: unsigned(column::<i16, _>(row, 1)?),
         epoch: unsigned(column::<i32, _>(row, 2)?),
         kind: FailureKind::from_word(column(row, 3)?).unwrap_or(FailureKind::Error),
         message: column(row, 4)?,
-        chain: column::<Json<Vec<String>>, _>(row, 5)?.0,
+        chain: damage.spare("failure's chain", column::<Json<_>, _>(row, 5).map(|chain| chain.0)),
         worker: column(row, 6)?,
         started: column::<Option<Instant>, _>(row, 7)?.map(|instant| instant.0),
         ended: instant(row, 8)?,

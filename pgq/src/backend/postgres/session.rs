@@ -1,7 +1,6 @@
 //! A worker's session: connections of its own, a lease, and the verbs on both.
 
 use std::collections::HashSet;
-use std::error::Error as _;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
@@ -13,6 +12,7 @@ use sqlx::types::Json;
 use super::Postgres;
 use super::connect::engine_link;
 use super::convert::{Instant, column, database, instant, micros, unsigned};
+use super::damage::Damage;
 use super::extra::Extra;
 use super::finish::Holder;
 use super::link::Link;
@@ -344,12 +344,11 @@ fn read_batch(rows: &[PgRow]) -> Result<Batch> {
 /// The headers and extras are read row by row: what another version wrote, or somebody by hand, is a matter of that job and
 /// must not hold up the claim.
 fn read_claimed(id: JobId, row: &PgRow) -> Result<Claimed> {
-    let (headers, extra) = (read_headers(row, 11), column::<Option<Json<Extra>>, _>(row, 14));
-    let damage = headers.as_ref().err().or(extra.as_ref().err());
-    let damage = damage.map(|error| error.source().map_or_else(|| error.to_string(), ToString::to_string));
-    let extra = extra.ok().flatten();
+    let mut damage = Damage::default();
+    let headers = damage.spare("headers", read_headers(row, 11));
+    let extra = damage.spare("extra", column::<Option<Json<Extra>>, _>(row, 14));
     Ok(Claimed {
-        damage,
+        damage: damage.told(),
         id,
         epoch: unsigned(column::<i32, _>(row, 1)?),
         attempt: unsigned(column::<i16, _>(row, 2)?),
@@ -366,7 +365,7 @@ fn read_claimed(id: JobId, row: &PgRow) -> Result<Claimed> {
         limit_keys: extra.map(|extra| extra.0.into_limit_keys()).unwrap_or_default(),
         // Only a first attempt is too late: what has begun may go on.
         expired: column::<Option<bool>, _>(row, 13)?.unwrap_or_default() && column::<i16, _>(row, 2)? == 1,
-        headers: headers.unwrap_or_default(),
+        headers,
         payload: column(row, 12)?,
     })
 }
