@@ -1,12 +1,13 @@
 //! What is said to who operates a program.
 
 use std::fmt::{Debug, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::{self, ThreadId};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::subscriber::DefaultGuard;
+use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
 
 /// Keeps what is logged on this thread.
 #[derive(Clone, Default)]
@@ -21,6 +22,14 @@ pub(crate) struct Log {
 }
 
 impl Log {
+    /// Hears this thread from now on. Where there is no more than one that hears, whoever is the first to say something is asked once
+    /// and for all whether he is heard: so there are two.
+    pub(crate) fn listen(&self) -> DefaultGuard {
+        static OTHER: OnceLock<Dispatch> = OnceLock::new();
+        OTHER.get_or_init(|| Dispatch::new(Self::default()));
+        tracing::subscriber::set_default(self.clone())
+    }
+
     pub(crate) fn about(&self, words: &str) -> Vec<String> {
         self.lines.lock().unwrap().iter().filter(|line| line.contains(words)).cloned().collect()
     }

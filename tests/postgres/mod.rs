@@ -6,6 +6,7 @@ mod claims;
 mod clocks;
 mod crash;
 mod crowded;
+mod culprits;
 mod damage;
 mod evidence;
 mod locks;

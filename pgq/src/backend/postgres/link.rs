@@ -17,14 +17,14 @@ use std::ops::{Deref, DerefMut};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
 use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool, Postgres, Transaction};
 
 use super::begin::begin_with;
 use super::connect::unconnected;
 use super::convert::database;
 use super::namespace::Statements;
 use super::wake::{Call, wake};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::platform::Clock;
 
 /// A pool, and how statements on its connections are made whole.
@@ -62,9 +62,10 @@ impl Link {
     /// Does one statement, which is whole by itself; its rows.
     pub(super) async fn rows(&self, query: Query<'_, Postgres, PgArguments>) -> Result<Vec<PgRow>> {
         let mut visit = self.visit().await?;
-        let rows = query.fetch_all(&mut *visit).await.map_err(database)?;
-        visit.end().await?;
-        Ok(rows)
+        match query.fetch_all(&mut *visit).await {
+            Ok(rows) => visit.end().await.map(|()| rows),
+            Err(error) => Err(visit.undo(error).await),
+        }
     }
 
     /// The same, of a statement that has one row.
@@ -124,6 +125,14 @@ impl Link {
     }
 }
 
+/// The same of a transaction: it lets go of what it has locked before anything else is done.
+pub(super) async fn undone(transaction: Transaction<'static, Postgres>, error: sqlx::Error) -> Error {
+    if error.as_database_error().is_some() {
+        let _ = transaction.rollback().await;
+    }
+    database(error)
+}
+
 /// A connection for a few statements. What they did stands once it has [ended](Visit::end).
 #[must_use = "over a pooler nothing stands before it has ended"]
 pub(super) enum Visit {
@@ -136,6 +145,19 @@ impl Visit {
         match self {
             Self::Direct(_) => Ok(()),
             Self::Around(transaction) => transaction.commit().await.map_err(database),
+        }
+    }
+
+    /// Waits until nothing is left of a statement that was refused: the server says so before it lets go of the rows.
+    async fn undo(self, error: sqlx::Error) -> Error {
+        match self {
+            Self::Direct(mut connection) if error.as_database_error().is_some() => {
+                // An error of this one is told by the next statement.
+                let _ = connection.ping().await;
+                database(error)
+            }
+            Self::Direct(_) => database(error),
+            Self::Around(transaction) => undone(transaction, error).await,
         }
     }
 }

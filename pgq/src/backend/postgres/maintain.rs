@@ -6,7 +6,9 @@ use pgq_core::{Failure, JobId, Lease, Timestamp, crash};
 use sqlx::postgres::PgRow;
 
 use super::convert::{Instant, column, database, instant, job_id, micros, unsigned};
+use super::link::undone;
 use super::operate::cancel;
+use super::refused::Chore;
 use super::schedule::agenda;
 use super::session::PgSession;
 use super::wake::Call;
@@ -17,8 +19,6 @@ use crate::backend::{
     Agenda, Answer, Declared, Discarded, Firing, GATE_AGE, Lost, Maintain, Promoted, Pruned, Rescued,
 };
 
-/// How long one step may look for jobs that can't be freed: each part of it is a scan.
-const APART: Duration = Duration::from_secs(5);
 /// How often the fleet looks for leases for which no worker answers: that reads all jobs.
 const SWEEP: Duration = Duration::from_mins(1);
 /// How often it looks for what is old.
@@ -26,9 +26,7 @@ const PRUNE: Duration = Duration::from_mins(1);
 
 impl PgSession {
     async fn promote_step(&self, step: u32) -> Result<Promoted> {
-        let lock = self.statements.namespace.lock("promote");
-        let query = self.statements.promote.query().bind(i64::from(step)).bind(self.now()).bind(lock);
-        let rows = self.engine().rows(query).await?;
+        let rows = self.promote_due(step).await?;
         let (mut call, mut moved, mut next, mut opens) = (Call::nobody(), 0, None, None);
         for row in &rows {
             if let Some(queue) = column::<Option<&str>, _>(row, 0)? {
@@ -46,6 +44,25 @@ impl PgSession {
         let (opened, opens) = self.open_gates(step, opens).await?;
         (moved, next) = (moved + opened, next.into_iter().chain(opens).min());
         Ok(Promoted { moved, next })
+    }
+
+    /// Makes due jobs available. One that the database refuses to change holds up no other.
+    async fn promote_due(&self, step: u32) -> Result<Vec<PgRow>> {
+        match self.promote_some(step, None).await {
+            Err(error) if error.is_refusal() => {
+                let refused = self.aside(Chore::Promote);
+                let due = self.statements.promotable.query().bind(i64::from(step)).bind(refused).bind(self.now());
+                self.apart(Chore::Promote, due, |part| self.promote_some(step, Some(part))).await
+            }
+            promoted => promoted,
+        }
+    }
+
+    /// Of these only, if there are any named.
+    async fn promote_some(&self, step: u32, only: Option<Vec<i64>>) -> Result<Vec<PgRow>> {
+        let lock = self.statements.namespace.lock("promote");
+        let query = self.statements.promote.query().bind(most(step, only.as_ref())).bind(self.now()).bind(lock);
+        self.engine().rows(query.bind(only).bind(self.aside(Chore::Promote))).await
     }
 
     /// How many are gone, how long until the next one may be, and whether anything of them is left to settle. Nobody declares
@@ -100,52 +117,25 @@ impl PgSession {
     /// Frees jobs of workers that are gone. One that the database refuses to free holds up no other.
     async fn free(&self, step: u32) -> Result<Vec<PgRow>> {
         match self.free_some(step, None).await {
-            Err(error) if error.is_refusal() => self.free_apart(step).await,
+            Err(error) if error.is_refusal() => {
+                let refused = self.aside(Chore::Free);
+                let held = self.statements.freeable.query().bind(i64::from(step)).bind(refused);
+                self.apart(Chore::Free, held, |part| self.free_some(step, Some(part))).await
+            }
             freed => freed,
         }
     }
 
-    /// In halves, down to the single jobs that are refused. These are left alone for a while. What isn't tried in time is left to
-    /// the next step.
-    async fn free_apart(&self, step: u32) -> Result<Vec<PgRow>> {
-        let query = self.statements.freeable.query().bind(i64::from(step)).bind(self.refused().ids());
-        let ids = self.engine().rows(query).await?;
-        let ids: Vec<i64> = ids.iter().map(|row| column(row, 0)).collect::<Result<_>>()?;
-        let (mut parts, mut freed, begun) = (vec![ids], Vec::new(), self.clock.mark());
-        while let Some(mut part) = parts.pop() {
-            if begun.elapsed() >= APART {
-                break;
-            }
-            match self.free_some(step, Some(&part)).await {
-                Ok(rows) => freed.extend(rows),
-                Err(error) if error.is_refusal() && part.len() > 1 => {
-                    let rest = part.split_off(part.len() / 2);
-                    parts.extend([rest, part]);
-                }
-                Err(error) if error.is_refusal() => {
-                    let error = error.in_line();
-                    tracing::error!(
-                        job = part.first(),
-                        error,
-                        "a job whose worker is gone can't be freed: it is tried again now and then"
-                    );
-                    self.refused().add(part);
-                }
-                // What was freed stands, and is told.
-                Err(_) if !freed.is_empty() => break,
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(freed)
-    }
-
     /// Of these only, if there are any named.
-    async fn free_some(&self, step: u32, only: Option<&[i64]>) -> Result<Vec<PgRow>> {
+    async fn free_some(&self, step: u32, only: Option<Vec<i64>>) -> Result<Vec<PgRow>> {
         let mut transaction = self.begin_scan().await?;
         let query = self.statements.free.query().bind(i64::from(step)).bind(self.now());
         let query = query.bind(i32::from(crash::SUSPECT)).bind(i32::from(crash::MOST)).bind(micros(crash::PAUSE));
-        let query = query.bind(only).bind(self.refused().ids());
-        let freed = query.fetch_all(&mut *transaction).await.map_err(database)?;
+        let query = query.bind(only).bind(self.aside(Chore::Free));
+        let freed = match query.fetch_all(&mut *transaction).await {
+            Ok(freed) => freed,
+            Err(error) => return Err(undone(transaction, error).await),
+        };
         if freed.is_empty() {
             let query = self.statements.mark_freed.query().bind(self.now());
             query.execute(&mut *transaction).await.map_err(database)?;
@@ -191,13 +181,26 @@ impl PgSession {
 
     async fn expire_step(&self, step: u32) -> Result<Vec<Discarded>> {
         let failure = Failure::expired();
-        let query = self.statements.expire.query().bind(i64::from(step)).bind(self.now()).bind(failure.message());
-        let rows = self.engine().rows(query).await?;
+        let rows = match self.expire_some(step, None).await {
+            Err(error) if error.is_refusal() => {
+                let refused = self.aside(Chore::Expire);
+                let late = self.statements.expirable.query().bind(i64::from(step)).bind(refused).bind(self.now());
+                self.apart(Chore::Expire, late, |part| self.expire_some(step, Some(part))).await?
+            }
+            expired => expired?,
+        };
         let discarded = |row: &PgRow| {
             let attempt: i16 = column(row, 2)?;
             Ok(Discarded::new(job_id(row)?, column(row, 1)?, attempt.unsigned_abs(), failure.clone()))
         };
         rows.iter().map(discarded).collect()
+    }
+
+    /// Of these only, if there are any named.
+    async fn expire_some(&self, step: u32, only: Option<Vec<i64>>) -> Result<Vec<PgRow>> {
+        let query = self.statements.expire.query().bind(most(step, only.as_ref())).bind(self.now());
+        let query = query.bind(Failure::expired().message()).bind(only).bind(self.aside(Chore::Expire));
+        self.engine().rows(query).await
     }
 
     async fn tidy_up(&self) -> Result<bool> {
@@ -213,14 +216,34 @@ impl PgSession {
             self.engine().run(self.statements.far_gates.query().bind(self.now())).await?;
         }
         self.engine().run(self.statements.forget_workers.query().bind(self.now())).await?;
-        let until = self.pruned_until().map(Instant);
-        let query = self.statements.prune.query().bind(i64::from(step)).bind(self.now()).bind(until);
-        let row = self.engine().row(query).await?;
-        let pruned = Pruned { rows: unsigned(column::<i64, _>(&row, 0)?) };
-        let until = column::<Option<Instant>, _>(&row, 1)?.map(|until| until.0);
+        let (mut rows, mut until) = (0, None);
+        for row in self.prune_old(step).await? {
+            rows += unsigned::<_, u64>(column::<i64, _>(&row, 0)?);
+            until = until.max(column::<Option<Instant>, _>(&row, 1)?.map(|until| until.0));
+        }
         // After the last step the next one begins from the front, where somebody may have had rows locked.
-        self.prune_from(until.filter(|_| pruned.rows >= u64::from(step)));
-        Ok(Pruned { rows: pruned.rows + self.prune_gates(step).await? })
+        self.prune_from(until.filter(|_| rows >= u64::from(step)));
+        Ok(Pruned { rows: rows + self.prune_gates(step).await? })
+    }
+
+    /// Deletes what is old. One job that the database refuses to delete holds up no other.
+    async fn prune_old(&self, step: u32) -> Result<Vec<PgRow>> {
+        match self.prune_some(step, None).await {
+            Err(error) if error.is_refusal() => {
+                let refused = self.aside(Chore::Prune);
+                let old = self.statements.prunable.query().bind(i64::from(step)).bind(refused).bind(self.now());
+                self.apart(Chore::Prune, old, |part| self.prune_some(step, Some(part))).await
+            }
+            pruned => pruned,
+        }
+    }
+
+    /// Of these only, if there are any named.
+    async fn prune_some(&self, step: u32, only: Option<Vec<i64>>) -> Result<Vec<PgRow>> {
+        // Of those that are named some may lie before that.
+        let until = self.pruned_until().filter(|_| only.is_none()).map(Instant);
+        let query = self.statements.prune.query().bind(most(step, only.as_ref())).bind(self.now()).bind(until);
+        self.engine().rows(query.bind(only).bind(self.aside(Chore::Prune))).await
     }
 
     /// Whoever stands before a gate puts it in if there is none, so one that is at rest may go at any time. Who has parked somebody
@@ -280,6 +303,11 @@ impl Maintain for PgSession {
     fn fire(&self, firings: Vec<Firing>) -> Answer<'_, Vec<bool>> {
         Box::pin(self.fire_ticks(firings))
     }
+}
+
+/// How many rows a statement looks for: an index isn't walked past those that are named.
+fn most(step: u32, only: Option<&Vec<i64>>) -> i64 {
+    only.map_or_else(|| i64::from(step), |only| i64::try_from(only.len()).unwrap_or(i64::MAX))
 }
 
 fn read_beat(row: &PgRow) -> Result<Option<Beat>> {

@@ -1,6 +1,7 @@
 //! The PostgreSQL adapter: one verb, one statement, one file in `queries/`.
 
 mod advance;
+mod apart;
 mod begin;
 mod change;
 mod conclude;

@@ -73,6 +73,9 @@ const ENGINE: &[Expected] = &[
         "Tid Scan"
     ),
     expected!("expire", "Index Scan using job_expires", "Index Scan using task_pkey", "Tid Scan"),
+    expected!("expirable", "Index Scan using job_expires"),
+    expected!("promotable", "Index Only Scan using job_deferred"),
+    expected!("prunable", "Index Scan using history_default_expires_idx", "Index Scan using job_tombstone"),
     expected!(
         "promote",
         "Index Scan using job_deferred",
@@ -232,9 +235,9 @@ async fn hot_statements_walk_their_index_whatever_the_planner_knows() {
 async fn assert_pages(connection: &mut PgConnection) {
     let claim = "7, '{default}', '{a}', '{100}', 100, 4000000, '{32768}', '{-infinity}', '{0}', null, false, false, 2, '{}', '{}', '{}', 0";
     assert_few(connection, 10_000, "claim", claim).await;
-    assert_few(connection, 10_000, "promote", "100, null, 1").await;
+    assert_few(connection, 10_000, "promote", "100, null, 1, null, '{}'").await;
     assert_few(connection, 500, "renew", "7, null, '{default}', '{a}', false, 2, true, true, true").await;
-    assert_few(connection, 10_000, "prune", "100, null, null").await;
+    assert_few(connection, 10_000, "prune", "100, null, null, null, '{}'").await;
     let gates = (1..=100).map(|n| format!("task:a[b]={n}")).collect::<Vec<_>>().join(",");
     assert_few(connection, 20_000, "gates", &format!("'{{{gates}}}', '{{}}', true, null, '{{}}', '{{}}'")).await;
     assert_few(connection, 10_000, "held_gates", &format!("'{{{gates}}}'")).await;

@@ -1,11 +1,13 @@
 -- Discards up to $1 jobs that nobody has begun in time and nobody claims, as of a queue that is paused or served by
 -- nobody, or behind a gate that lets nobody through.
--- $2 the time, $3 what is said of them. What is claimed too late is discarded by its worker.
+-- $2 the time, $3 what is said of them. Of the jobs $4 only, unless that is null, and not $5. What is claimed too late is
+-- discarded by its worker.
 with given as (select coalesce($2::timestamptz, statement_timestamp()) as now),
 found as materialized (
   select job.ctid as tid
   from @job as job
   where job.expires_at <= (select now from given) and job.attempt = 0 and job.lease is null and job.lane <> 3
+    and ($4::bigint[] is null or job.id = any ($4)) and job.id <> all ($5::bigint[])
   order by job.expires_at
   limit $1::bigint
   for update skip locked),

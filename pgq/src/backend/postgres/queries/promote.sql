@@ -1,5 +1,6 @@
--- $1 how many at most, $2 the time, $3 the lock that one promoter at a time holds. Takes the time as a stable
--- expression: clock_timestamp() is volatile and would be a filter, not an index condition.
+-- $1 how many at most, $2 the time, $3 the lock that one promoter at a time holds; $4 of which jobs only, unless that is null, and
+-- $5 of which not. Takes the time as a stable expression: clock_timestamp() is volatile and would be a filter, not an index
+-- condition.
 with turn as materialized (select pg_try_advisory_xact_lock($3::bigint) as mine),
 moved as (
   update @job
@@ -8,6 +9,7 @@ moved as (
     select job.ctid from @job as job
     -- Asked once and before the index is walked: whoever didn't get the lock reads nothing.
     where (select mine from turn) and job.lane = 1 and job.run_at <= coalesce($2::timestamptz, statement_timestamp())
+      and ($4::bigint[] is null or job.id = any ($4)) and job.id <> all ($5::bigint[])
     order by job.run_at, job.id
     limit $1::bigint
     for update of job skip locked))
