@@ -143,7 +143,12 @@ impl Error {
 
     /// Whether it passes by itself, as a deadlock, unless a single row that was written brings it about each time.
     pub(crate) fn may_be_one_rows(&self) -> bool {
-        self.kind() == Kind::Overtaxed && !self.is_away() && !self.code().is_some_and(|code| code.starts_with("53"))
+        self.kind() == Kind::Overtaxed && !self.is_away() && !self.is_short()
+    }
+
+    /// Whether the server hasn't what a statement takes just now, as room on its disk.
+    pub(crate) fn is_short(&self) -> bool {
+        self.kind() == Kind::Overtaxed && self.code().is_some_and(|code| code.starts_with("53"))
     }
 
     /// Whether the server said something that passes by itself, also to who made the resources.

@@ -31,6 +31,8 @@ pub(super) enum Fault {
     Gone,
     /// There is never an answer.
     Silence,
+    /// The server's disk is full.
+    Full,
     /// It falls over.
     Panic,
     /// It is done, and more than a lease goes by before anybody hears.
@@ -389,6 +391,7 @@ impl Work for Unsteady {
             }
             match self.faults.finish.next() {
                 Some(Fault::Refused) => Err(away()),
+                Some(Fault::Full) => Err(Said("53100").into()),
                 Some(Fault::Busy) => Ok(vec![Verdict::Busy; ended.len()]),
                 Some(Fault::Silence) => std::future::pending().await,
                 Some(Fault::Panic) => panic!("the finish fell over"),

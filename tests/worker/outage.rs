@@ -76,3 +76,26 @@ async fn what_the_server_refuses_is_told_by_who_asked() -> Result<()> {
     assert_eq!(log.about("the database is away"), [""; 0]);
     worker.stop().await
 }
+
+#[tokio::test]
+async fn a_disk_that_is_full_is_told_of_once_and_now_and_then_and_so_is_that_it_has_room() -> Result<()> {
+    let log = Log::default();
+    let _listening = log.listen();
+    let clock = ManualClock::at(Timestamp::EPOCH);
+    let (client, faults) = wayward_by(&clock)?;
+    greet::enqueue(&client, ()).await?;
+    plan(&faults.finish, &[Fault::Full; 40]);
+    let builder = Worker::<()>::builder().client(client).tasks(pgq::tasks![greet]).lease(Duration::from_hours(1));
+    let worker = builder.spawn().await?;
+    let over =
+        logged(&log, "the database has what it was short of", 1, || clock.advance(Duration::from_millis(100))).await;
+    assert!(over[0].starts_with("INFO"), "{over:?}");
+    let (begun, still) = (log.about("the database is short of something: "), log.about("is still short of something"));
+    assert!(begun.len() == 1 && begun[0].contains("the server said 53100"), "{begun:?}");
+    // Forty pauses, of which most are of 2.5 to 5 s.
+    assert!((2..=7).contains(&still.len()), "{still:?}");
+    assert!(still[0].contains("after 3") && still[0].contains("services=\"completer\""), "{still:?}");
+    assert_eq!(log.about("a turn failed"), [""; 0]);
+    assert_eq!(log.about("is away"), [""; 0], "others get through");
+    worker.stop().await
+}

@@ -1,5 +1,6 @@
-//! What is said of a database that is away. Every service of a worker meets it, and meets it again until it is back: who operates
-//! the worker is told by one voice, and not each time. One that comes and goes is told of as that, each half minute.
+//! What is said of a database that is away, or short of something, as where its disk is full. Every service of a worker meets it, and
+//! meets it again until it is over: who operates the worker is told by one voice, and not each time. What comes and goes is told
+//! of as that, each half minute.
 //!
 //! ```text
 //!          a service can't get through             another half minute, or for another reason
@@ -15,30 +16,66 @@ use std::time::Duration;
 use crate::error::{Error, Kind};
 use crate::platform::{Clock, Mark};
 
-/// How often it is told that the database is still away.
+/// How often it is told that it isn't over.
 const AGAIN: Duration = Duration::from_secs(30);
 
 /// Errors of another kind that come so soon say the same again.
 const MOMENT: Duration = Duration::from_secs(1);
 
-/// Whether the database is away, as the services of one worker see it. Outlives its sessions, as an outage may.
+/// What keeps services from their work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trouble {
+    /// There is no working with the database.
+    Away,
+    /// It answers, and hasn't what a statement takes.
+    Short,
+}
+
+impl Trouble {
+    fn of(error: &Error) -> Self {
+        if error.is_short() { Self::Short } else { Self::Away }
+    }
+
+    /// What is told when it begins, when it comes and goes, while it lasts, and when it is over.
+    const fn words(self) -> [&'static str; 4] {
+        match self {
+            Self::Away => [
+                "the database is away: what runs goes on, nothing new begins, and it is tried again until it is back",
+                "the database comes and goes: that is told once in half a minute",
+                "the database is still away, after",
+                "the database is back after",
+            ],
+            Self::Short => [
+                "the database is short of something: what can't be written is kept, and tried again until it can",
+                "the database is short of something now and then: that is told once in half a minute",
+                "the database is still short of something, after",
+                "the database has what it was short of, after",
+            ],
+        }
+    }
+}
+
+/// Whether the database is away or short of something, as the services of one worker see it. Outlives its sessions, as an outage
+/// may.
 #[derive(Debug)]
 pub(super) struct Outage {
     clock: Clock,
-    seen: Mutex<Seen>,
+    away: Mutex<Seen>,
+    short: Mutex<Seen>,
 }
 
 #[derive(Debug, Default)]
 struct Seen {
-    away: Option<Away>,
-    /// When it was back last.
+    spell: Option<Spell>,
+    /// When the last one was over.
     back: Option<Mark>,
-    /// When it was last told that it is away, if not that it is back since.
+    /// When it was last told that there is one, if not that it is over since.
     told: Option<Mark>,
 }
 
+/// From when somebody couldn't get through until all of them have.
 #[derive(Debug)]
-struct Away {
+struct Spell {
     since: Mark,
     /// Who couldn't get through.
     services: BTreeSet<&'static str>,
@@ -53,7 +90,7 @@ struct Away {
 /// What is told.
 #[derive(Debug, PartialEq, Eq)]
 enum Line {
-    Away,
+    Begun,
     ComesAndGoes,
     Still(Duration, String),
     Back(Duration),
@@ -61,38 +98,38 @@ enum Line {
 
 impl Seen {
     fn lost(&mut self, service: &'static str, kind: Kind, now: Mark) -> Option<Line> {
-        let first = self.away.is_none();
+        let first = self.spell.is_none();
         let again = first && self.back.as_ref().is_some_and(|back| back.elapsed() < AGAIN);
-        let away = self.away.get_or_insert_with(|| Away {
+        let spell = self.spell.get_or_insert_with(|| Spell {
             since: now.clone(),
             services: BTreeSet::new(),
             kinds: Vec::new(),
             reached: false,
             again,
         });
-        away.services.insert(service);
-        away.reached = false;
-        let other = !away.kinds.contains(&kind);
-        let quiet = if other && !away.again { MOMENT } else { AGAIN };
+        spell.services.insert(service);
+        spell.reached = false;
+        let other = !spell.kinds.contains(&kind);
+        let quiet = if other && !spell.again { MOMENT } else { AGAIN };
         if !(first && !again || self.told.as_ref().is_none_or(|told| told.elapsed() >= quiet)) {
             return None;
         }
         if other {
-            away.kinds.push(kind);
+            spell.kinds.push(kind);
         }
         self.told = Some(now);
         if first {
-            return Some(if again { Line::ComesAndGoes } else { Line::Away });
+            return Some(if again { Line::ComesAndGoes } else { Line::Begun });
         }
-        away.again = false;
-        Some(Line::Still(away.since.elapsed(), Vec::from_iter(away.services.clone()).join(", ")))
+        spell.again = false;
+        Some(Line::Still(spell.since.elapsed(), Vec::from_iter(spell.services.clone()).join(", ")))
     }
 
     fn over(&mut self, service: &'static str, reached: bool, now: Mark) -> Option<Line> {
-        let away = self.away.as_mut()?;
-        away.services.remove(service);
-        away.reached |= reached;
-        let over = self.away.take_if(|away| away.services.is_empty()).filter(|away| away.reached)?;
+        let spell = self.spell.as_mut()?;
+        spell.services.remove(service);
+        spell.reached |= reached;
+        let over = self.spell.take_if(|spell| spell.services.is_empty()).filter(|spell| spell.reached)?;
         self.back = Some(now);
         if over.again {
             return None;
@@ -104,43 +141,43 @@ impl Seen {
 
 impl Outage {
     pub(super) fn new(clock: Clock) -> Self {
-        Self { clock, seen: Mutex::default() }
+        Self { clock, away: Mutex::default(), short: Mutex::default() }
     }
 
     /// Whether a service got through when it last tried.
     pub(super) fn reaches(&self, service: &str) -> bool {
-        self.with(|seen| seen.away.as_ref().is_none_or(|away| !away.services.contains(service)))
+        self.with(Trouble::Away, |seen| seen.spell.as_ref().is_none_or(|spell| !spell.services.contains(service)))
     }
 
     pub(super) fn is_on(&self) -> bool {
-        self.with(|seen| seen.away.is_some())
+        self.with(Trouble::Away, |seen| seen.spell.is_some())
     }
 
-    fn with<T>(&self, look: impl FnOnce(&mut Seen) -> T) -> T {
-        look(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+    fn with<T>(&self, trouble: Trouble, look: impl FnOnce(&mut Seen) -> T) -> T {
+        let seen = match trouble {
+            Trouble::Away => &self.away,
+            Trouble::Short => &self.short,
+        };
+        look(&mut seen.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn lost(&self, service: &'static str, error: &Error) {
-        let line = self.with(|seen| seen.lost(service, error.kind(), self.clock.mark()));
+    fn lost(&self, trouble: Trouble, service: &'static str, error: &Error) {
+        let line = self.with(trouble, |seen| seen.lost(service, error.kind(), self.clock.mark()));
         let error = error.in_line();
+        let [begun, comes_and_goes, still, _] = trouble.words();
         match line {
-            Some(Line::Away) => tracing::warn!(
-                error,
-                "the database is away: what runs goes on, nothing new begins, and it is tried again until it is back"
-            ),
-            Some(Line::ComesAndGoes) => {
-                tracing::warn!(error, service, "the database comes and goes: that is told once in half a minute");
-            }
-            Some(Line::Still(span, services)) => {
-                tracing::warn!(error, services, "the database is still away, after {span:.1?}");
-            }
+            Some(Line::Begun) => tracing::warn!(error, "{begun}"),
+            Some(Line::ComesAndGoes) => tracing::warn!(error, service, "{comes_and_goes}"),
+            Some(Line::Still(span, services)) => tracing::warn!(error, services, "{still} {span:.1?}"),
             Some(Line::Back(_)) | None => {}
         }
     }
 
-    fn over(&self, service: &'static str, reached: bool) {
-        if let Some(Line::Back(span)) = self.with(|seen| seen.over(service, reached, self.clock.mark())) {
-            tracing::info!("the database is back after {span:.1?}");
+    fn over(&self, trouble: Trouble, service: &'static str, reached: bool) {
+        let line = self.with(trouble, |seen| seen.over(service, reached, self.clock.mark()));
+        if let Some(Line::Back(span)) = line {
+            let [.., back] = trouble.words();
+            tracing::info!("{back} {span:.1?}");
         }
     }
 }
@@ -149,33 +186,46 @@ impl Outage {
 pub(super) struct Voice {
     outage: Arc<Outage>,
     service: &'static str,
-    /// Whether it couldn't get through the last time.
-    cut_off: bool,
+    /// What kept it from its work since it last did some.
+    troubles: Vec<Trouble>,
 }
 
 impl Voice {
     pub(super) fn of(outage: &Arc<Outage>, service: &'static str) -> Self {
-        Self { outage: Arc::clone(outage), service, cut_off: false }
+        Self { outage: Arc::clone(outage), service, troubles: Vec::new() }
     }
 
-    /// It couldn't get through.
+    /// It couldn't get through, or was told that there isn't what it takes.
     pub(super) fn lost(&mut self, error: &Error) {
-        self.cut_off = true;
-        self.outage.lost(self.service, error);
+        let trouble = Trouble::of(error);
+        if trouble == Trouble::Short {
+            // Who says so is there.
+            self.is_over(Trouble::Away);
+        }
+        if !self.troubles.contains(&trouble) {
+            self.troubles.push(trouble);
+        }
+        self.outage.lost(trouble, self.service, error);
     }
 
     /// It got through.
     pub(super) fn reached(&mut self) {
-        if std::mem::take(&mut self.cut_off) {
-            self.outage.over(self.service, true);
+        self.is_over(Trouble::Away);
+        self.is_over(Trouble::Short);
+    }
+
+    fn is_over(&mut self, trouble: Trouble) {
+        if let Some(place) = self.troubles.iter().position(|one| *one == trouble) {
+            self.troubles.remove(place);
+            self.outage.over(trouble, self.service, true);
         }
     }
 }
 
 impl Drop for Voice {
     fn drop(&mut self) {
-        if self.cut_off {
-            self.outage.over(self.service, false);
+        for trouble in std::mem::take(&mut self.troubles) {
+            self.outage.over(trouble, self.service, false);
         }
     }
 }
@@ -220,7 +270,7 @@ mod tests {
     #[test]
     fn a_database_that_comes_and_goes_is_told_of_once_in_half_a_minute() {
         let mut scene = Scene::new();
-        assert_eq!(scene.outage(BEAT), (Some(Line::Away), Some(Line::Back(BEAT))));
+        assert_eq!(scene.outage(BEAT), (Some(Line::Begun), Some(Line::Back(BEAT))));
         let mut told = Vec::new();
         for second in 1..=60 {
             scene.hand.advance(BEAT);
@@ -230,7 +280,7 @@ mod tests {
         }
         assert_eq!(told, [(1, Line::ComesAndGoes), (31, Line::ComesAndGoes)]);
         scene.hand.advance(AGAIN);
-        assert_eq!(scene.outage(BEAT), (Some(Line::Away), Some(Line::Back(BEAT))));
+        assert_eq!(scene.outage(BEAT), (Some(Line::Begun), Some(Line::Back(BEAT))));
     }
 
     #[test]

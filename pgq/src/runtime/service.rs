@@ -112,7 +112,7 @@ fn tell_of<S: Service>(error: &Error, pause: Duration, engine: &Engine, voice: &
             ?pause,
             "a turn took too long, most likely as a handler of this task holds up threads of the runtime"
         );
-    } else if error.is_away() {
+    } else if error.is_away() || error.is_short() {
         voice.lost(error);
     } else {
         voice.reached();

@@ -272,7 +272,7 @@ async fn again<R: Resources>(plan: &Plan<R>, stop: &Stopper) -> Option<Life> {
                 tracing::warn!("this worker has registered anew");
                 return Some(life);
             }
-            Err(error) if error.is_away() => voice.lost(&error),
+            Err(error) if error.is_away() || error.is_short() => voice.lost(&error),
             Err(error) => tracing::warn!(error = error.in_line(), "this worker can't register anew yet"),
         }
         tokio::select! {
