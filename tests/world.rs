@@ -209,6 +209,7 @@ pub(crate) fn ended(job: &Claimed, transition: Transition) -> Ended {
         id: job.id,
         epoch: job.epoch,
         ran: RAN,
+        ago: Duration::ZERO,
         transition,
         keep,
         steps: None,

@@ -138,6 +138,28 @@ pub(crate) async fn a_failure_says_who_ran_the_attempt_and_from_when_to_when(wor
     Ok(())
 }
 
+pub(crate) async fn a_failure_that_is_written_late_says_when_it_was(world: World) -> Result<()> {
+    let put = world.put(vec![job("a"), job("a")]).await?;
+    let session = world.session(&["a"]).await?;
+    let won = claim(&session, &["a"], 2).await?;
+    let over = world.clock.now();
+    world.clock.advance(MINUTE);
+    let late = |job, transition| Ended { ago: MINUTE, ..ended(job, transition) };
+    let batch = [late(&won[0], retry(MINUTE)), late(&won[1], Transition::Discard { failure: failure() })];
+    assert_eq!(session.finish(&batch).await?, [Verdict::Written; 2]);
+    for id in put {
+        let failure = world.job(id).await?.failures.remove(0);
+        assert_eq!(failure.ended, over);
+        assert_eq!(failure.ended.since(failure.started.unwrap()), RAN);
+    }
+    assert_eq!(
+        world.job(won[0].id).await?.run_at,
+        world.clock.now().saturating_add(MINUTE),
+        "its pause begins when it is written"
+    );
+    Ok(())
+}
+
 /// Says what nobody should, at every link of a long chain.
 #[derive(Debug)]
 struct Hostile(u32);

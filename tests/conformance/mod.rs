@@ -255,7 +255,8 @@ facts! {
         what_is_given_up_is_kept_with_its_failure
         a_batch_ends_every_way_at_once
         hostile_failures_hurt_nobody_in_their_batch
-        a_failure_says_who_ran_the_attempt_and_from_when_to_when;
+        a_failure_says_who_ran_the_attempt_and_from_when_to_when
+        a_failure_that_is_written_late_says_when_it_was;
     follow_ups:
         a_completed_job_leaves_its_follow_ups
         a_job_that_does_not_complete_leaves_none

@@ -636,6 +636,29 @@ async fn a_tick_whose_commit_got_no_answer_makes_one_job() -> Result<()> {
     Ok(())
 }
 
+#[pgq::task(attempts = 1)]
+async fn stumble() -> Result<(), pgq::BoxError> {
+    Err("no way")?
+}
+
+#[tokio::test]
+async fn a_failure_that_could_not_be_written_for_long_says_when_it_was() -> Result<()> {
+    let clock = ManualClock::at(Timestamp::EPOCH);
+    let (client, faults) = wayward_by(&clock)?;
+    let mut worker = stepper::<()>(&client, pgq::tasks![stumble], ()).await?;
+    let id = stumble::enqueue(&client, ()).await?.id();
+    plan(&faults.finish, &[Fault::Refused, Fault::Refused]);
+    let over = clock.now();
+    for _ in 0..2 {
+        assert!(worker.step().await.is_err());
+        clock.advance(Duration::from_secs(7));
+    }
+    worker.step().await?;
+    let job = client.get(id).await?.expect("it is kept");
+    assert_eq!((job.failures[0].ended, job.finished), (over, Some(clock.now())));
+    Ok(())
+}
+
 #[tokio::test]
 async fn an_end_that_somebody_has_locked_is_written_later() -> Result<()> {
     let (client, faults) = wayward()?;

@@ -199,7 +199,7 @@ pub struct FailedAttempt {
     pub worker: Option<String>,
     /// When it began, where that is known: who crashed told nobody.
     pub started: Option<Timestamp>,
-    /// When it ended, or was found out to have.
+    /// When it ended, or was found out to have: by the backend's clock, less what has gone by until that was written.
     pub ended: Timestamp,
 }
 

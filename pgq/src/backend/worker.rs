@@ -132,6 +132,8 @@ pub struct Ended {
     pub epoch: u32,
     /// For how long the attempt ran: its holder knows, and the backend, whose clock may differ, counts back from the end.
     pub ran: Duration,
+    /// How long ago it ended, as its holder measures when it has this written: longer than a moment where that took several tries.
+    pub ago: Duration,
     /// What becomes of it.
     pub transition: Transition,
     /// For how long history keeps it, where it is finished; zero keeps nothing.

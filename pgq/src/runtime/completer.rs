@@ -157,10 +157,11 @@ impl Completer {
 
     /// Writes what waits; how many stay because somebody had them locked.
     pub(super) async fn flush(&mut self) -> Result<usize> {
-        let taken = self.engine.outbox.take();
+        let mut taken = self.engine.outbox.take();
         if taken.ended.is_empty() {
             return Ok(0);
         }
+        self.engine.held.date(&mut taken.ended);
         let written = write(&*self.engine.session, &taken.ended, self.stuck >= STUCK).await;
         let may_be_one = written.as_ref().is_err_and(Error::may_be_one_rows);
         self.stuck = if may_be_one { self.stuck.saturating_add(1) } else { 0 };
@@ -275,6 +276,7 @@ mod tests {
             id: JobId(1),
             epoch: 1,
             ran: Duration::ZERO,
+            ago: Duration::ZERO,
             transition,
             keep: Duration::ZERO,
             steps: None,

@@ -275,7 +275,11 @@ impl Running {
         let follow_ups = if transition == Transition::Complete { follow_ups } else { Vec::new() };
         let limit_keys = self.job.limit_keys.clone();
         let steps = self.grip.gauge().unwritten();
-        Ended { id: self.job.id, epoch: self.job.epoch, ran, transition, keep, steps, follow_ups, limit_keys }
+        if transition.failure().is_some() {
+            self.grip.pace().fail(self.engine.platform.clock.mark());
+        }
+        let ago = Duration::ZERO;
+        Ended { id: self.job.id, epoch: self.job.epoch, ran, ago, transition, keep, steps, follow_ups, limit_keys }
     }
 
     /// The slot is free before the end is written, so that the next job needn't wait for the flush.

@@ -9,7 +9,7 @@ use pgq_core::{Claimed, JobId, Timestamp};
 
 use super::flag::Flag;
 use super::pace::{Manners, Pace};
-use crate::backend::{Advance, Cancelled};
+use crate::backend::{Advance, Cancelled, Ended};
 use crate::task::Gauge;
 
 #[derive(Debug, Default)]
@@ -157,6 +157,14 @@ impl Held {
             grip.0.gauge.unwritten().map(|steps| (Advance { id, epoch, steps }, grip.clone()))
         };
         self.with(|held| held.iter().filter_map(advance).collect())
+    }
+
+    /// Says how long ago the attempts among them failed.
+    pub(super) fn date(&self, ended: &mut [Ended]) {
+        for failed in ended.iter_mut().filter(|ended| ended.transition.failure().is_some()) {
+            let ago = self.with(|held| held.get(&(failed.id, failed.epoch)).map(|grip| grip.pace().over()));
+            failed.ago = ago.unwrap_or_default();
+        }
     }
 
     /// Tells of those that take long.

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use tracing::instrument::Instrumented;
 use super::guard::Guarded;
 use super::held::Grip;
 use crate::backend::Steps;
-use crate::platform::uptime;
+use crate::platform::{Mark, uptime};
 use crate::task::Gauge;
 
 /// A poll that takes longer holds up a thread.
@@ -46,6 +46,8 @@ pub(super) struct Pace {
     gauge: Arc<Gauge>,
     /// How far it had come when it was looked at, and since when.
     seen: Mutex<(Option<Steps>, Timestamp)>,
+    /// When it failed, if it has.
+    failed: OnceLock<Mark>,
     manners: Arc<Manners>,
 }
 
@@ -91,12 +93,23 @@ impl Pace {
     ) -> Self {
         let (polled, told) = (AtomicU64::new(0), AtomicU32::new(0));
         let (gauge, seen) = (Arc::clone(gauge), Mutex::new((None, started)));
-        Self { job, task, attempt, started, polled, told, gauge, seen, manners: Arc::clone(manners) }
+        let failed = OnceLock::new();
+        Self { job, task, attempt, started, polled, told, gauge, seen, failed, manners: Arc::clone(manners) }
     }
 
     /// Its task, and which attempt it is.
     pub(super) fn whose(&self) -> (&'static str, u16) {
         (self.task, self.attempt)
+    }
+
+    /// It has failed just now.
+    pub(super) fn fail(&self, now: Mark) {
+        let _ = self.failed.set(now);
+    }
+
+    /// How long ago it failed.
+    pub(super) fn over(&self) -> Duration {
+        self.failed.get().map(Mark::elapsed).unwrap_or_default()
     }
 
     /// Runs one poll of it.

@@ -21,7 +21,7 @@ impl Store {
     pub(super) fn finish(&mut self, lease: Lease, ended: &Ended) -> Verdict {
         let Some(mut row) = self.take_held(lease, ended) else { return Verdict::Lost };
         if let Some(failure) = ended.transition.failure() {
-            row.note(failure, Some(ended.ran), self.now);
+            row.note(failure, Some(ended.ran), self.now.saturating_sub(ended.ago));
         }
         if let Some(steps) = ended.steps {
             row.advance(steps, self.now);

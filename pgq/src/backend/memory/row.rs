@@ -270,8 +270,8 @@ impl Row {
         self.progress = Some(steps.at(now));
     }
 
-    /// `ran` for how long, where that is known.
-    pub(super) fn note(&mut self, failure: &Failure, ran: Option<Duration>, now: Timestamp) {
+    /// `ran` for how long, where that is known, and until when.
+    pub(super) fn note(&mut self, failure: &Failure, ran: Option<Duration>, ended: Timestamp) {
         let is_held = matches!(self.place, Place::Held(_));
         if self.failures.len() == MAX_FAILURES {
             self.failures.remove(0);
@@ -283,8 +283,8 @@ impl Row {
             message: failure.message().to_owned(),
             chain: failure.chain().to_vec(),
             worker: is_held.then(|| self.holder.to_string()),
-            started: ran.map(|ran| now.saturating_sub(ran)),
-            ended: now,
+            started: ran.map(|ran| ended.saturating_sub(ran)),
+            ended,
         });
     }
 

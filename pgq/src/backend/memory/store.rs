@@ -230,6 +230,7 @@ mod tests {
                 id: won.id,
                 epoch: won.epoch,
                 ran: Duration::ZERO,
+                ago: Duration::ZERO,
                 transition,
                 keep,
                 steps: None,

@@ -119,7 +119,8 @@ pub(super) async fn end(holder: &Holder<'_>, connection: &mut PgConnection, ende
         .bind(failures.ran)
         .bind(forgotten)
         .bind(reached.done)
-        .bind(reached.totals);
+        .bind(reached.totals)
+        .bind(failures.ago);
     let row = query.fetch_one(connection).await.map_err(database)?;
     let (ids, epochs): (Vec<i64>, Vec<i32>) = (column(&row, 0)?, column(&row, 1)?);
     Ok(ids.into_iter().map(JobId).zip(epochs.into_iter().map(unsigned)).collect())
@@ -177,7 +178,8 @@ async fn put_back(
         .bind(failures.epochs)
         .bind(failures.ran)
         .bind(reached.done)
-        .bind(reached.totals);
+        .bind(reached.totals)
+        .bind(failures.ago);
     let rows = query.fetch_all(connection).await.map_err(database)?;
     for row in &rows {
         let (ready, delay): (bool, Option<i64>) = (column(row, 4)?, column(row, 5)?);
@@ -216,6 +218,7 @@ struct Failures {
     messages: Vec<String>,
     chains: Vec<Json<Vec<String>>>,
     ran: Vec<i64>,
+    ago: Vec<i64>,
 }
 
 impl Failures {
@@ -229,6 +232,7 @@ impl Failures {
             self.messages.push(failure.message().to_owned());
             self.chains.push(Json(failure.chain().to_vec()));
             self.ran.push(micros(ended.ran));
+            self.ago.push(micros(ended.ago));
         }
     }
 }

@@ -1,8 +1,8 @@
 -- Attempts that ended for good. $1 lease, $2 ids, $3 epochs, $4 states, $5 how long to keep in µs, $6 the time; $7 ids,
 -- $8 kinds, $9 messages, $10 chains, $11 epochs, $12 how long they ran in µs, of the failures among them; $13 ids of those
 -- that are not kept and may have failed before; $14, $15 how far all of them came, or nothing where none has said so: arrays
--- that are shorter are filled up with nulls. After a lost answer two ends of one job may stand in a batch, hence the
--- epoch in every join.
+-- that are shorter are filled up with nulls; $16 how long ago the failures were, in µs. After a lost answer two ends of one job
+-- may stand in a batch, hence the epoch in every join.
 with ended as materialized (
   select * from unnest($2::bigint[], $3::int[], $4::smallint[], $5::bigint[], $14::bigint[], $15::bigint[])
                   as ended (id, epoch, state, keep, progress, progress_total)),
@@ -45,9 +45,10 @@ forgotten as (
 failed as (
   insert into @failure (job, epoch, attempt, worker, started, ended, kind, message, chain)
   select gone.id, gone.epoch, gone.attempt, (select host || ':' || pid from @worker where id = $1),
-         now - failure.ran * interval '1 microsecond', now, failure.kind, failure.message, failure.chain
-  from unnest($7::bigint[], $8::text[], $9::text[], $10::jsonb[], $11::int[], $12::bigint[])
-         as failure (job, kind, message, chain, epoch, ran)
+         now - (failure.ago + failure.ran) * interval '1 microsecond', now - failure.ago * interval '1 microsecond',
+         failure.kind, failure.message, failure.chain
+  from unnest($7::bigint[], $8::text[], $9::text[], $10::jsonb[], $11::int[], $12::bigint[], $16::bigint[])
+         as failure (job, kind, message, chain, epoch, ran, ago)
   join gone on gone.id = failure.job and gone.epoch = failure.epoch,
        coalesce($6, statement_timestamp()) as now)
 select coalesce(array_agg(id), '{}'), coalesce(array_agg(epoch), '{}') from gone

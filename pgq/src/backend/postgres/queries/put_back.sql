@@ -1,6 +1,7 @@
 -- Attempts whose jobs run again. $1 lease, $2 ids, $3 epochs, $4 delays in µs (null keeps the job's place), $5 attempts
 -- refunded, $6 whether it waits for a retry, $7 the time; $8 ids, $9 kinds, $10 messages, $11 chains, $12
--- epochs, $13 how long they ran in µs, of the failures; $14, $15 how far all came, as in finish.sql.
+-- epochs, $13 how long they ran in µs, of the failures; $14, $15 how far all came, $16 how long ago the
+-- failures were, as in finish.sql.
 with ended as materialized (
   select * from unnest($2::bigint[], $3::int[], $4::bigint[], $5::smallint[], $6::boolean[], $14::bigint[],
                        $15::bigint[])
@@ -45,9 +46,10 @@ trimmed as (
 failed as (
   insert into @failure (job, epoch, attempt, worker, started, ended, kind, message, chain)
   select held.id, held.epoch, held.attempt, (select host || ':' || pid from @worker where id = $1),
-         now - failure.ran * interval '1 microsecond', now, failure.kind, failure.message, failure.chain
-  from unnest($8::bigint[], $9::text[], $10::text[], $11::jsonb[], $12::int[], $13::bigint[])
-         as failure (job, kind, message, chain, epoch, ran)
+         now - (failure.ago + failure.ran) * interval '1 microsecond', now - failure.ago * interval '1 microsecond',
+         failure.kind, failure.message, failure.chain
+  from unnest($8::bigint[], $9::text[], $10::text[], $11::jsonb[], $12::int[], $13::bigint[], $16::bigint[])
+         as failure (job, kind, message, chain, epoch, ran, ago)
   join held on held.id = failure.job and held.epoch = failure.epoch
   -- What was locked and is another version by now comes once more, with its failure.
   join back on back.id = held.id,
