@@ -703,7 +703,7 @@ async fn a_worker_lives_through_silence_and_panics() -> Result<()> {
         }
         Ok::<_, Error>(())
     };
-    tokio::time::timeout(Duration::from_secs(20), completed).await.expect("it completes")?;
+    tokio::time::timeout(Duration::from_secs(40), completed).await.expect("it completes")?;
     assert_eq!(faults.reconnects.load(Ordering::SeqCst), 2, "a link without an answer is left");
     worker.stop().await
 }

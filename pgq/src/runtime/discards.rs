@@ -92,7 +92,7 @@ pub(super) struct Herald(pub(super) Arc<Engine>);
 
 impl Service for Herald {
     const NAME: &'static str = "herald";
-    const BOUNDED: bool = false;
+    const LEAST: Duration = Duration::MAX;
 
     fn signal(&self) -> Signal {
         self.0.discards.signal.clone()

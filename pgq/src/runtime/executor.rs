@@ -13,6 +13,7 @@ use super::engine::Engine;
 use super::guard::Guarded;
 use super::held::Grip;
 use super::pace::Paced;
+use super::service::{LEAST, longest};
 use crate::backend::{Ended, Verdict};
 use crate::error::{Error, Kind, one_line};
 use crate::platform::within;
@@ -97,7 +98,7 @@ impl Running {
     async fn conclude(&self, tx: Tx) -> Result<(), Outcome> {
         let ended = self.decide(Outcome::Completed);
         let ran = ended.ran;
-        let limit = self.engine.lease.saturating_mul(2);
+        let limit = longest(LEAST, self.engine.lease, 0);
         let concluded = tokio::select! {
             concluded = within(limit, tx.conclude(self.engine.session.lease(), ended)) => concluded,
             () = self.engine.halt.abort.cancelled() => {

@@ -197,6 +197,9 @@ impl Heartbeat {
 impl Service for Heartbeat {
     const NAME: &'static str = "heartbeat";
 
+    /// A beat that comes later is of no use.
+    const LEAST: Duration = Duration::ZERO;
+
     fn signal(&self) -> Signal {
         self.signal.clone()
     }

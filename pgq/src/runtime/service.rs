@@ -35,8 +35,9 @@ pub(super) trait Service: Send {
     /// What the log calls it.
     const NAME: &'static str;
 
-    /// Whether a turn is a few statements, and a long one a sign that the link to the database is dead.
-    const BOUNDED: bool = true;
+    /// How long a turn is given at least before it counts as a sign that the link to the database is dead, however short the lease
+    /// is.
+    const LEAST: Duration = LEAST;
 
     /// What calls it before its time.
     fn signal(&self) -> Signal;
@@ -48,23 +49,31 @@ pub(super) trait Service: Send {
     fn pause(&mut self) {}
 }
 
+/// A turn is a few statements, but among very many jobs, or on a busy disk, one takes seconds. A link that is half open costs so long
+/// until another is tried: meanwhile ends wait, and nothing is claimed. The lease doesn't hang on it, as a beat has no such grace.
+pub(super) const LEAST: Duration = Duration::from_secs(5);
+/// The server itself ends a statement that takes longer.
+const MOST: Duration = Duration::from_mins(1);
+
 /// Drives a service until it is done or told to stop. A turn that panics is a turn that failed.
 pub(super) async fn drive<S: Service>(mut service: S, engine: Arc<Engine>, stop: CancellationToken) {
     let (signal, platform) = (service.signal(), engine.platform.clone());
     let mut voice = Voice::of(&engine.outage, S::NAME);
-    let mut failures = 0;
+    let (mut failures, mut unanswered) = (0, 0);
     while !stop.is_cancelled() {
         // Noted before the turn, so that what is raised during it isn't missed.
         let seen = signal.count();
-        let next = match bounded(&mut service, &engine).await {
+        let limit = longest(S::LEAST, engine.lease, unanswered);
+        let next = match bounded(&mut service, &engine, limit).await {
             Ok(next) => {
-                failures = 0;
+                (failures, unanswered) = (0, 0);
                 voice.reached();
                 next
             }
             Err(error) => {
                 service.pause();
                 failures += 1;
+                unanswered = if error.timed_out() { unanswered + 1 } else { 0 };
                 // Whoever comes back to a server that was away has a lease's time to say so.
                 let pause = backoff(failures, platform.random()).min(engine.lease / 3);
                 tell_of::<S>(&error, pause, &engine, &mut voice);
@@ -120,10 +129,17 @@ fn tell_of<S: Service>(error: &Error, pause: Duration, engine: &Engine, voice: &
     }
 }
 
+/// How long a turn may take under a lease of this span, after so many in a row that took too long: twice as long each time, as it
+/// may be slow and not without an answer, and would otherwise be begun for ever.
+pub(super) fn longest(least: Duration, span: Duration, unanswered: u32) -> Duration {
+    let first = span.saturating_mul(2).max(least);
+    let most = if least.is_zero() { first } else { first.max(MOST) };
+    first.saturating_mul(1 << unanswered.min(6)).min(most)
+}
+
 /// One turn, which ends: a link that is half open would stay silent for ever. Its statement is dropped, and others begin on
 /// new connections.
-async fn bounded<S: Service>(service: &mut S, engine: &Engine) -> Result<Next> {
-    let limit = if S::BOUNDED { engine.lease.saturating_mul(2) } else { Duration::MAX };
+async fn bounded<S: Service>(service: &mut S, engine: &Engine, limit: Duration) -> Result<Next> {
     let turn = Caught(pin!(service.turn()));
     match within(limit, turn).await {
         Some(Ok(Err(error))) if error.is_read_only() => {
@@ -194,6 +210,20 @@ mod tests {
         assert_eq!(backoff(1, 0.0), Duration::from_millis(25));
         assert_eq!(backoff(3, 1.0), Duration::from_millis(200));
         assert_eq!(backoff(u32::MAX, 1.0), Duration::from_secs(5));
+    }
+
+    #[test]
+    fn a_turn_is_given_seconds_however_short_the_lease_and_more_each_time() {
+        let given = |lease, unanswered| longest(LEAST, Duration::from_secs(lease), unanswered).as_secs();
+        assert_eq!([0, 1, 2, 3, 4, u32::MAX].map(|unanswered| given(1, unanswered)), [5, 10, 20, 40, 60, 60]);
+        assert_eq!([given(15, 0), given(15, 1), given(15, 9)], [30, 60, 60]);
+        assert_eq!([given(3_600, 0), given(3_600, 9)], [7_200, 7_200], "never less than two leases");
+        assert_eq!(
+            longest(Duration::ZERO, Duration::from_secs(1), 9),
+            Duration::from_secs(2),
+            "a beat after that is too late"
+        );
+        assert_eq!(longest(Duration::MAX, Duration::from_secs(1), 0), Duration::MAX);
     }
 
     #[tokio::test]
