@@ -134,13 +134,14 @@ create index @@gate_opens on @gate (opens) where opens is not null;
 create index @@gate_idle on @gate (since) where opens is null and not overridden;
 create index @@gate_overridden on @gate ("limit", name) where overridden;
 
--- Running attempts that have passed a gate.
+-- Running attempts that have passed a gate. One that was left behind counts beside that of the job's next claim until it is taken away:
+-- whoever inserted one in its place would write half as much again.
 create table @pass (
   job bigint not null,
   gate text collate "C" not null,
   epoch int not null,
   lease bigint not null,
-  primary key (gate, job)
+  primary key (gate, job, epoch, lease)
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
 -- What is done now and then, by one for all, and when somebody last took it on.

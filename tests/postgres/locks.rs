@@ -391,6 +391,33 @@ async fn who_stood_before_a_gate_that_is_not_there_yet_bears_no_blame_either() {
     assert_eq!((standing.state, standing.attempt, standing.crashes), (State::Available, 0, 0));
 }
 
+/// With the claim's commit, and before it stands at its gates.
+async fn meanwhile(world: &World, deed: &str) {
+    let sql = format!(
+        "create function meanwhile() returns trigger language plpgsql as $$ begin {deed}; return null; end $$;
+         create trigger meanwhile after update on pgq.job for each statement execute function meanwhile()"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(world.client.pool().unwrap()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_claim_that_may_be_forgotten_or_was_handed_back_passes_no_gate() {
+    for deed in ["delete from pgq.remembered", "update pgq.worker set doubts = doubts + 1"] {
+        for gate in ["task:a[key]=1", "task:a[other]=1"] {
+            let world = World::postgres().await;
+            let (session, _) = one_at_a_time(&world, &[]).await;
+            let put = world.put(vec![NewJob { limit_keys: vec![gate.to_owned()], ..job("a") }]).await.unwrap();
+            meanwhile(&world, deed).await;
+            let refused = claim(&session, &["a"], 9).await.unwrap_err();
+            assert!(refused.to_string().contains("before the gates"), "{deed}: {refused}");
+            let pool = world.client.pool().unwrap();
+            sqlx::raw_sql("drop function meanwhile cascade").execute(pool).await.unwrap();
+            assert_eq!(session.release_all_but(Vec::new()).await.unwrap().released, 1, "{deed}");
+            assert_eq!(ids(&claim(&session, &["a"], 9).await.unwrap()), put, "{deed}: {gate}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_pass_that_is_written_while_lost_ones_are_looked_for_stays() {
     let world = World::postgres().await;

@@ -99,6 +99,12 @@ impl Gatehouse {
         Self(gates.into_iter().collect())
     }
 
+    /// Whether something is known of one of these.
+    #[must_use]
+    pub fn knows_any(&self, gates: &[String]) -> bool {
+        gates.iter().any(|name| self.0.contains_key(name))
+    }
+
     /// Lets a job through all the gates that it has to pass, or through none: then the first that holds it up is named. Those
     /// of which nothing is known bound nothing.
     pub fn pass<'g>(&mut self, place: Place, gates: &'g [String], now: Timestamp) -> Result<(), &'g str> {

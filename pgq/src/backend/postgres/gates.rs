@@ -1,9 +1,10 @@
 //! The gates of limit keys.
 //!
 //! A claim wins jobs as if there were no limits with keys. Those of its jobs that have some then stand before their gates, in one
-//! transaction: lock the gates, in order; read them in another statement, which sees what was committed meanwhile; decide
-//! ([`Gatehouse`]); write who has passed, and park the others at the first gate that holds each up. An attempt's end takes its
-//! pass away, and then lets those who wait at its gates become ready.
+//! transaction: lock the gates, in order; in another statement, which sees what was committed meanwhile, let those through whose
+//! gates have room for all, and read the other gates (`enter.rs`); decide about these ([`Gatehouse`]); write who else has passed, and
+//! park the others at the first gate that holds each up. An attempt's end takes its pass away, and then lets those who wait at its
+//! gates become ready.
 //!
 //! ```text
 //! ready ──claim──▶ before its gates ──all let it through──▶ running, with a pass for each ──end──▶ somebody waits?
@@ -73,11 +74,8 @@ impl PgSession {
         }
         let mut names: Vec<String> = names.into_iter().map(ToOwned::to_owned).collect();
         names.sort();
-        let ids: Vec<i64> = jobs.iter().map(|job| job.id.0).collect();
-        let lanes: BTreeSet<(String, String)> = jobs.iter().map(|job| (job.queue.clone(), job.task.clone())).collect();
         let (mut transaction, locked) = self.lock_gates(&names).await?;
-        let holder = self.holder();
-        let (mut house, now) = read(&holder, &mut transaction, &locked, &ids, lanes).await?;
+        let (mut house, now) = self.enter(&mut transaction, &jobs, &locked).await?;
         let locked: HashSet<String> = locked.into_iter().collect();
         let (mut through, mut held_up, mut passes) = (Vec::with_capacity(jobs.len()), Vec::new(), Vec::new());
         let mut closed = BTreeSet::new();
@@ -88,6 +86,11 @@ impl PgSession {
             }
             if !job.limit_keys.iter().all(|name| locked.contains(name)) {
                 held_up.push(((job.id, job.epoch), None));
+                continue;
+            }
+            if !house.knows_any(&job.limit_keys) {
+                // It has its passes.
+                through.push(job);
                 continue;
             }
             let place = (job.priority.rank(), job.run_at, job.id);
@@ -112,7 +115,9 @@ impl PgSession {
         }
         let parked = !held_up.is_empty();
         let back = held_up.iter().any(|(_, gate)| gate.is_none());
-        self.write_passes(&mut transaction, passes, &house, held_up).await?;
+        if !passes.is_empty() || parked {
+            self.write_passes(&mut transaction, passes, &house, held_up).await?;
+        }
         self.park_next(&mut transaction, closed).await?;
         transaction.commit().await.map_err(database)?;
         if back {
@@ -128,8 +133,8 @@ impl PgSession {
             self.add_gates(names).await?;
             let mut transaction = self.engine().begin_with(PASSING).await?;
             let query = self.statements.lock_gates.query().bind(names);
-            let locked = match query.fetch_all(&mut *transaction).await {
-                Ok(rows) => gate_names(&rows)?,
+            let locked: usize = match query.fetch_one(&mut *transaction).await {
+                Ok(row) => unsigned(column::<i64, _>(&row, 0)?),
                 Err(error) if took_too_long(&error) => {
                     let (transaction, free) =
                         lock_free(&self.engine(), &self.holder(), transaction, names, PASSING).await?;
@@ -137,8 +142,8 @@ impl PgSession {
                 }
                 Err(error) => return Err(database(error)),
             };
-            if locked.len() >= names.len() {
-                return Ok((transaction, locked));
+            if locked >= names.len() {
+                return Ok((transaction, names.to_vec()));
             }
             // Somebody has pruned one that was known.
             self.known_gates(|known| known.retain(|name| !names.contains(name)));
@@ -191,11 +196,12 @@ impl PgSession {
             .bind(at)
             .bind(epochs)
             .bind(held_epochs)
+            .bind(self.settled())
             .fetch_one(connection)
             .await
             .map_err(database)?;
         if unsigned::<_, usize>(column::<i64, _>(&row, 0)?) < asked {
-            return Err(Error::new(Kind::Interrupted, "the lease was lost before the gates of limit keys"));
+            return Err(lease_lost());
         }
         Ok(())
     }
@@ -327,7 +333,7 @@ fn took_too_long(error: &sqlx::Error) -> bool {
 }
 
 /// Whoever comes too late, or can't be read, is discarded before its handler begins, and takes nobody's place.
-fn never_begins(job: &Claimed) -> bool {
+pub(super) fn never_begins(job: &Claimed) -> bool {
     job.expired || job.damage.is_some()
 }
 
@@ -341,14 +347,14 @@ fn gate_names(rows: &[PgRow]) -> Result<Vec<String>> {
 /// Lets those go who may leave these gates, which are locked.
 async fn unpark(holder: &Holder<'_>, connection: &mut PgConnection, gates: &[PgRow]) -> Result<Call> {
     let names = gate_names(gates)?;
-    let query = holder.statements.gates.query().bind(&names).bind(Vec::<i64>::new()).bind(true).bind(holder.now);
-    let query = query.bind(Vec::<String>::new()).bind(Vec::<String>::new());
+    let query = holder.statements.gates.query().bind(&names).bind(true).bind(holder.now);
     let rows = query.fetch_all(&mut *connection).await.map_err(database)?;
     let (mut names, mut free, mut opens, mut rests, mut some) = (vec![], vec![], vec![], vec![], false);
     for row in &rows {
         let (name, mut post, now) = read_post(row)?;
         post.gate = post.gate.under(post.bounds, now);
-        let waiting: u32 = unsigned(column::<i64, _>(row, 10)?);
+        let waiting: u32 = unsigned(column::<i64, _>(row, 8)?);
+        post.ahead = unsigned(column::<i64, _>(row, 9)?);
         let (count, again) = release(&post, waiting, now);
         // Where all may go they go in steps, and no attempt's end need tell of those that are left.
         let again = if waiting >= STEP && count == waiting { Some(now) } else { again };
@@ -369,36 +375,16 @@ async fn unpark(holder: &Holder<'_>, connection: &mut PgConnection, gates: &[PgR
     Ok(call)
 }
 
-async fn read(
-    holder: &Holder<'_>,
-    connection: &mut PgConnection,
-    names: &[String],
-    candidates: &[i64],
-    lanes: BTreeSet<(String, String)>,
-) -> Result<(Gatehouse, Timestamp)> {
-    let (queues, tasks): (Vec<_>, Vec<_>) = lanes.into_iter().unzip();
-    let query = holder.statements.gates.query().bind(names).bind(candidates).bind(false).bind(holder.now);
-    let query = query.bind(queues).bind(tasks);
-    let rows = query.fetch_all(connection).await.map_err(database)?;
-    let (mut posts, mut at) = (Vec::with_capacity(rows.len()), Timestamp::EPOCH);
-    for row in &rows {
-        let (name, post, now) = read_post(row)?;
-        at = now;
-        posts.push((name, post));
-    }
-    Ok((Gatehouse::of(posts), at))
-}
-
+/// A gate's name, where it stands, and the time.
 pub(super) fn read_post(row: &PgRow) -> Result<(String, Post, Timestamp)> {
     let bounds = read_bounds(row, 1)?;
     let gate = Gate { running: unsigned(column::<i64, _>(row, 4)?), rest: instant(row, 5)? };
     let opens = column::<Option<Instant>, _>(row, 6)?.map(|opens| opens.0);
-    let first = match column::<Option<i16>, _>(row, 7)? {
-        Some(rank) => Some((rank, instant(row, 8)?, JobId(column(row, 9)?))),
-        None => None,
-    };
-    let ahead = unsigned(column::<i64, _>(row, 12)?);
-    Ok((column(row, 0)?, Post { bounds, gate, first, opens, ahead, used: false }, instant(row, 11)?))
+    Ok((column(row, 0)?, Post { bounds, gate, first: None, opens, ahead: 0, used: false }, instant(row, 7)?))
+}
+
+pub(super) fn lease_lost() -> Error {
+    Error::new(Kind::Interrupted, "the lease was lost before the gates of limit keys")
 }
 
 /// The limit whose gate has this name: `limit[key]=value`.

@@ -9,6 +9,7 @@ mod connect;
 mod convert;
 mod damage;
 mod enqueue;
+mod enter;
 mod extra;
 mod finish;
 mod gates;

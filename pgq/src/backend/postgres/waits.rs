@@ -41,8 +41,7 @@ impl Postgres {
         if gates.is_empty() {
             return Ok(WaitsFor::Worker);
         }
-        let query = self.statements.gates.query().bind(gates).bind(Vec::<i64>::new()).bind(false).bind(self.now());
-        let query = query.bind(Vec::<String>::new()).bind(Vec::<String>::new());
+        let query = self.statements.gates.query().bind(gates).bind(false).bind(self.now());
         let posts = self.link.rows(query).await?.iter().map(read_post).collect::<Result<Vec<_>>>()?;
         let held_up = |gate: &String| posts.iter().find(|(name, post, now)| name == gate && is_it(post, *now));
         let Some((name, post, now)) = gates.iter().find_map(held_up) else { return Ok(WaitsFor::Worker) };

@@ -1,3 +1,4 @@
--- Locks the gates $1, in order; which there are. What they let through is read in another statement, which sees what was
+-- Locks the gates $1, in order; how many there are. What they let through is read in another statement, which sees what was
 -- committed while this one waited.
-select name from @gate where name = any ($1::text[]) order by name for update
+with locked as materialized (select from @gate where name = any ($1::text[]) order by name for update)
+select count(*) from locked

@@ -1,15 +1,15 @@
--- Who has passed gates that were read under their locks, in the lease $1: $2 jobs, $3 gates, $9 epochs. What has changed of gates: $4 names,
--- $5 when they are at rest, $6 when they open. Who is held up: $7 jobs, $10 epochs, $8 the gate at which each waits, or null where
--- it is handed back; the attempt is refunded, and the job keeps its place. Answers how many passes there are: fewer than were asked
--- for where the worker was declared gone, or a job is no longer its own.
-with me as materialized (select from @worker where id = $1::bigint and gone is null for key share),
+-- Who has passed gates that were read under their locks, in the lease $1, whose doubts were settled $11 times: $2 jobs, $3 gates, $9
+-- epochs. What has changed of gates: $4 names, $5 when they are at rest, $6 when they open. Who is held up: $7 jobs, $10 epochs, $8
+-- the gate at which each waits, or null where it is handed back; the attempt is refunded, and the job keeps its place. Answers how
+-- many passes were written: none where the worker was declared gone, or the server may have forgotten the claim.
+with me as materialized (
+  select from @worker
+  where id = $1::bigint and gone is null and doubts = $11::int and exists (select from @remembered where worker = $1)
+  for key share),
 passed as (
   insert into @pass (job, gate, epoch, lease)
-  select job.id, asked.gate, asked.epoch, $1
+  select asked.job, asked.gate, asked.epoch, $1
   from me, unnest($2::bigint[], $3::text[], $9::int[]) as asked (job, gate, epoch)
-  cross join lateral (
-    select id from @job where id = asked.job and lease = $1 and epoch = asked.epoch limit 1) as job
-  on conflict (gate, job) do update set epoch = excluded.epoch, lease = excluded.lease
   returning 1),
 moved as (
   update @gate as gate
