@@ -21,6 +21,7 @@ mod spans;
 mod stopping;
 mod told;
 mod twice;
+mod units;
 mod waiting;
 
 /// Makes a test of every fact for each backend, but for those about who hears of new jobs.

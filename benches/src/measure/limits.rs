@@ -33,29 +33,42 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
         ("keyed_per_s", median(&keyed)),
         ("ratio_keyed", ratio(&keyed, &off)),
     ];
-    let handover = handover(bench).await?;
-    let waits = [("p50_ms", percentile(&handover, 50)), ("p99_ms", percentile(&handover, 99))];
+    let Waits { first, next } = handover(bench).await?;
+    let waits = [
+        ("p50_ms", percentile(&next, 50)),
+        ("p99_ms", percentile(&next, 99)),
+        ("idle_p50_ms", percentile(&first, 50)),
+        ("idle_p99_ms", percentile(&first, 99)),
+    ];
     Ok(vec![section("limits", figures), section("limits_handover", waits)])
 }
 
-/// Two workers of one slot each, one job at a time over both: from the start of a job, which does nothing, to that of the next.
-/// Which of the two runs it is up to them; those that changed hands can't be told apart from here, so all count.
-async fn handover(bench: &Bench) -> Result<Vec<f64>> {
+/// In milliseconds.
+#[derive(Default)]
+struct Waits {
+    /// From before two jobs are enqueued, for workers that are idle, to the start of the first.
+    first: Vec<f64>,
+    /// From there to the start of the second.
+    next: Vec<f64>,
+}
+
+/// Two workers of one slot each, one job at a time over both, which does nothing. Which of the two runs it is up to them; those that
+/// changed hands can't be told apart from here, so all count.
+async fn handover(bench: &Bench) -> Result<Waits> {
     let fresh = bench.server.fresh().await?;
     let client = client(&fresh.pool(2).await?)?;
     let (started, mut starts) = mpsc::unbounded_channel();
     let (one, two) = (worker(&client, &started).await?, worker(&client, &started).await?);
-    let mut waits = Vec::new();
+    let mut waits = Waits::default();
     for sample in 0..=bench.samples / 4 {
+        let mut before = Instant::now();
         load::fill::<baton>(&client, 2).await?;
-        let mut before: Option<Instant> = None;
-        for _ in 0..2 {
+        for found in [&mut waits.first, &mut waits.next] {
             let start = timeout(PATIENCE, starts.recv()).await?.context("the workers are gone")?;
-            if let Some(before) = before.replace(start)
-                && sample > 0
-            {
-                waits.push(millis(start.saturating_duration_since(before)));
+            if sample > 0 {
+                found.push(millis(start.saturating_duration_since(before)));
             }
+            before = start;
         }
         sleep(Duration::from_millis(u64::from(sample % 7))).await;
     }
