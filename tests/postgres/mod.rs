@@ -9,6 +9,7 @@ mod crowded;
 mod culprits;
 mod damage;
 mod evidence;
+mod frozen;
 mod locks;
 mod names;
 mod namespace;

@@ -7,6 +7,7 @@ use pgq::testing::stepper;
 use pgq::{Client, Context, JobId, State, Worker};
 use pgq_testdb::Database;
 
+use super::locks::until_waits;
 use crate::world::{SPAN, World, claim, installed, job};
 
 #[pgq::task(retry = fixed("1h"))]
@@ -244,4 +245,39 @@ async fn a_job_that_can_not_be_freed_holds_up_none_that_its_worker_had() {
     world.clock.advance(Duration::from_mins(1));
     other.attend().await.unwrap().renew().await.unwrap();
     assert_eq!(other.rescue(1_000).await.unwrap().discarded.len(), 1);
+}
+
+/// Each refusal but the first waits for a lock.
+const SLOWLY: &str = "
+    create sequence refusals minvalue 0;
+    create function refuse_slowly() returns trigger language plpgsql as $$
+      begin
+        if nextval('public.refusals') > 0 then perform pg_advisory_xact_lock(7); end if;
+        raise exception 'not here';
+      end $$;
+    create trigger refuse before insert on pgq.history for each row execute function refuse_slowly()";
+
+#[tokio::test]
+async fn what_is_not_freed_within_five_seconds_is_left_to_the_next_look() {
+    let world = World::postgres().await;
+    let pool = world.client.pool().unwrap();
+    raw_sql(SLOWLY).execute(pool).await.unwrap();
+    let ids = world.put((0..4).map(|_| job("a")).collect()).await.unwrap();
+    let last = sqlx::query("update pgq.job set max_attempts = 1 where id = $1").bind(ids[1].0);
+    last.execute(pool).await.unwrap();
+    let (dead, other) = (world.session(&["a"]).await.unwrap(), world.session(&["a"]).await.unwrap());
+    assert_eq!(claim(&dead, &["a"], 4).await.unwrap().len(), 4);
+    world.clock.advance(SPAN * 2);
+    other.attend().await.unwrap().renew().await.unwrap();
+    let mut held = pool.begin().await.unwrap();
+    sqlx::query("select pg_advisory_xact_lock(7)").execute(&mut *held).await.unwrap();
+    let rescuing = tokio::spawn({
+        let other = std::sync::Arc::clone(&other);
+        async move { other.rescue(1_000).await.unwrap() }
+    });
+    until_waits(&world, "").await;
+    world.clock.advance(Duration::from_secs(5));
+    held.rollback().await.unwrap();
+    assert_eq!(rescuing.await.unwrap().freed, 0);
+    assert_eq!(other.rescue(1_000).await.unwrap().freed, 3);
 }
