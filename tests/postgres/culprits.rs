@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use pgq::JobId;
 use pgq::backend::{NewJob, Session, Transition};
 use pgq::sqlx::{self, PgPool, raw_sql};
+use pgq::{JobId, State};
 
 use crate::log::Log;
-use crate::world::{World, after, claim, end, job};
+use crate::world::{World, after, claim, end, job, start};
 
 const REFUSE: &str = "
     create function refuse() returns trigger language plpgsql as $$ begin raise exception 'not here'; end $$;
@@ -87,6 +87,41 @@ async fn a_job_that_can_not_be_deleted_holds_up_none_that_was_kept_for_long_enou
     raw_sql(FORGIVE).execute(&pool).await.unwrap();
     world.clock.advance(ASIDE);
     assert_eq!(session.prune(STEP).await.unwrap().rows, 1);
+}
+
+#[pgq::task(limit(concurrency = 1, key = "seat"))]
+async fn perch(seat: u32, number: u32) -> Result<(), pgq::BoxError> {
+    let _ = (seat, number);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_job_that_can_not_be_let_go_holds_up_none_at_other_gates() {
+    let world = World::postgres().await;
+    let pool = world.client.pool().unwrap();
+    let mut worker = world.worker(pgq::tasks![perch], ()).await.unwrap();
+    let seats = (0..6).map(|number| PerchArgs { seat: number % 3, number });
+    let jobs = perch::enqueue_many(&world.client, seats).await.unwrap();
+    let accursed = "update pgq.job set headers = '{\"accursed\": \"\"}' where id = $1";
+    sqlx::query(accursed).bind(jobs[4].id().0).execute(pool).await.unwrap();
+    assert_eq!(start(&mut worker).await.unwrap(), 3);
+    let parked = "select count(*) from pgq.job where lane = 2";
+    assert_eq!(sqlx::query_scalar::<_, i64>(parked).fetch_one(pool).await.unwrap(), 3);
+    raw_sql(REFUSE).execute(pool).await.unwrap();
+    let log = Log::default();
+    let _listening = log.listen();
+    worker.settle().await.unwrap();
+    assert_eq!(worker.drain().await.unwrap(), 2);
+    for (place, job) in jobs.iter().enumerate() {
+        let expected = if place == 4 { State::Available } else { State::Completed };
+        assert_eq!(world.state(job.id()).await.unwrap(), expected);
+    }
+    let told = log.about("who waits at this gate");
+    assert!(told.len() == 1 && told[0].contains("not here") && told[0].contains("=1\""), "{told:?}");
+    assert_eq!(log.about("can't be written"), [""; 0], "the ends stand");
+    raw_sql(FORGIVE).execute(pool).await.unwrap();
+    world.clock.advance(ASIDE * 2);
+    assert_eq!(worker.drain().await.unwrap(), 1);
 }
 
 #[tokio::test]

@@ -43,6 +43,7 @@ use super::finish::{Holder, Passed};
 use super::limit::read_bounds;
 use super::link::Link;
 use super::session::PgSession;
+use super::unseen::AGAIN;
 use super::wake::Call;
 use crate::error::{Error, Kind, Result};
 
@@ -53,7 +54,8 @@ pub(super) const CUT_OFF: &str = "set local idle_in_transaction_session_timeout 
 /// And so long an operator waits for them, at most.
 pub(super) const WAITING: &str = "set local idle_in_transaction_session_timeout = '3s'; set local lock_timeout = '4s'";
 /// And so long they wait where there is other work to do meanwhile.
-const PATIENCE: &str = "set local idle_in_transaction_session_timeout = '3s'; set local lock_timeout = '200ms'";
+pub(super) const PATIENCE: &str =
+    "set local idle_in_transaction_session_timeout = '3s'; set local lock_timeout = '200ms'";
 /// The same for who passes: a pass that a crash of the server took back would let another one beside it.
 const PASSING: &str = "set local synchronous_commit = on; set local idle_in_transaction_session_timeout = '3s'; \
     set local lock_timeout = '200ms'";
@@ -230,6 +232,9 @@ impl PgSession {
     /// Those that somebody holds for long are looked at again later, with those that open, as the next beat tells.
     async fn look_at(&self, gates: &[String]) -> Result<()> {
         let looked = look(&self.engine(), &self.holder(), gates, PATIENCE).await;
+        if looked.as_ref().is_err_and(Error::is_refusal) {
+            return self.look_apart(gates).await;
+        }
         let missed = looked.as_ref().map_or(gates, |(_, missed)| missed);
         self.unseen.looked_at(gates, missed);
         self.tell_of_ready(&looked?.0).await
@@ -241,7 +246,7 @@ impl PgSession {
         Ok(self.unseen.due())
     }
 
-    async fn tell_of_ready(&self, call: &Call) -> Result<()> {
+    pub(super) async fn tell_of_ready(&self, call: &Call) -> Result<()> {
         if *call != Call::nobody() {
             self.passed().mark_behind();
         }
@@ -257,7 +262,17 @@ impl PgSession {
         let mut transaction = self.engine().begin_with(CUT_OFF).await?;
         let query = self.statements.due_gates.query().bind(i64::from(step)).bind(self.now());
         let due = query.fetch_all(&mut *transaction).await.map_err(database)?;
-        let call = if due.is_empty() { Call::nobody() } else { unpark(&self.holder(), &mut transaction, &due).await? };
+        let opened =
+            if due.is_empty() { Ok(Call::nobody()) } else { unpark(&self.holder(), &mut transaction, &due).await };
+        let call = match opened {
+            Err(error) if error.is_refusal() => {
+                transaction.rollback().await.map_err(database)?;
+                self.look_apart(&gate_names(&due)?).await?;
+                // One that nobody can be let go from stays due.
+                return Ok((0, Some(AGAIN)));
+            }
+            opened => opened?,
+        };
         transaction.commit().await.map_err(database)?;
         self.tell_of_ready(&call).await?;
         let next = self.next_gate().await?;
@@ -290,7 +305,12 @@ pub(super) async fn look_patiently(link: &Link, holder: &Holder<'_>, gates: &[St
 }
 
 /// The same but for those that somebody held for longer than these settings wait; which those are.
-async fn look(link: &Link, holder: &Holder<'_>, gates: &[String], settings: &str) -> Result<(Call, Vec<String>)> {
+pub(super) async fn look(
+    link: &Link,
+    holder: &Holder<'_>,
+    gates: &[String],
+    settings: &str,
+) -> Result<(Call, Vec<String>)> {
     if gates.is_empty() {
         return Ok((Call::nobody(), Vec::new()));
     }

@@ -32,6 +32,7 @@ mod schedule;
 mod search;
 mod session;
 mod sight;
+mod stuck_gates;
 mod tx;
 mod unique;
 mod unseen;
