@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pgq::backend::{NewJob, Session, Transition};
 use pgq::sqlx::{self, PgPool, raw_sql};
-use pgq::{JobId, State};
+use pgq::{Cancellation, JobId, State};
 
 use crate::log::Log;
 use crate::world::{World, after, claim, end, job, start};
@@ -87,6 +87,34 @@ async fn a_job_that_can_not_be_deleted_holds_up_none_that_was_kept_for_long_enou
     raw_sql(FORGIVE).execute(&pool).await.unwrap();
     world.clock.advance(ASIDE);
     assert_eq!(session.prune(STEP).await.unwrap().rows, 1);
+}
+
+#[tokio::test]
+async fn a_wish_to_cancel_is_kept_until_it_is_done_and_holds_up_no_other() {
+    let (world, ids, pool) = scene((0..3).map(|_| job("a"))).await;
+    let (dead, other) = (world.session(&["a"]).await.unwrap(), world.session(&["a"]).await.unwrap());
+    assert_eq!(claim(&dead, &["a"], 9).await.unwrap().len(), 3);
+    for id in &ids {
+        assert_eq!(world.client.cancel(*id, "enough").await.unwrap(), Cancellation::Asked);
+    }
+    let rescue = async || {
+        world.clock.advance(ASIDE);
+        other.attend().await.unwrap().renew().await.unwrap();
+        other.rescue(STEP).await.unwrap();
+    };
+    let freed = "drop trigger refuse_change on pgq.job";
+    raw_sql(freed).execute(&pool).await.unwrap();
+    rescue().await;
+    let [first, accursed, last] = [ids[0], ids[1], ids[2]];
+    for id in [first, last] {
+        assert_eq!(world.state(id).await.unwrap(), State::Cancelled);
+    }
+    assert_eq!(world.state(accursed).await.unwrap(), State::Available);
+    raw_sql(FORGIVE).execute(&pool).await.unwrap();
+    rescue().await;
+    assert_eq!(world.state(accursed).await.unwrap(), State::Cancelled);
+    let wishes = sqlx::query_scalar::<_, i64>("select count(*) from pgq.signal").fetch_one(&pool).await.unwrap();
+    assert_eq!(wishes, 0, "they are done");
 }
 
 #[pgq::task(limit(concurrency = 1, key = "seat"))]

@@ -25,6 +25,13 @@ impl PgSession {
         self.refused().rows(chore)
     }
 
+    /// Leaves one aside that is refused, and names it.
+    pub(super) fn set_aside(&self, chore: Chore, row: i64, error: &Error) {
+        if self.refused().add(chore, row) {
+            tell_of(chore, row, 0, error);
+        }
+    }
+
     /// Does it to those of the candidates that aren't refused. What isn't tried in time is left to the next step.
     pub(super) async fn apart<F>(
         &self,

@@ -152,12 +152,21 @@ impl PgSession {
         self.cancel_untold().await
     }
 
-    /// A wish to cancel a running job outlives the worker that was told and died.
+    /// A wish to cancel a running job outlives the worker that was told and died, and who looks for it: it goes when somebody has
+    /// done what it asks for.
     async fn cancel_untold(&self) -> Result<()> {
-        let untold = self.engine().rows(self.statements.untold.query()).await?;
+        let untold = self.engine().rows(self.statements.untold.query().bind(self.aside(Chore::Cancel))).await?;
         for row in &untold {
-            let why: String = column(row, 1)?;
-            cancel(&self.engine(), &self.statements, &self.clock, vec![job_id(row)?], why).await?;
+            let (worker, job, epoch): (i64, i64, i32) = (column(row, 0)?, column(row, 1)?, column(row, 2)?);
+            let ids = vec![JobId(job)];
+            match cancel(&self.engine(), &self.statements, &self.clock, ids, column(row, 3)?).await {
+                Err(error) if error.is_refusal() => self.set_aside(Chore::Cancel, job, &error),
+                Err(error) => return Err(error),
+                Ok(_) => {
+                    let query = self.statements.fulfil.query().bind(worker).bind(job).bind(epoch);
+                    self.engine().run(query).await?;
+                }
+            }
         }
         Ok(())
     }

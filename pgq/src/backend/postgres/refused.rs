@@ -18,6 +18,7 @@ pub(super) enum Chore {
     Free,
     Expire,
     Prune,
+    Cancel,
     /// Of a gate, by the hash of its name.
     Unpark,
 }
@@ -29,6 +30,7 @@ impl fmt::Display for Chore {
             Self::Free => "a job whose worker is gone can't be freed",
             Self::Expire => "a job that nobody began in time can't be discarded",
             Self::Prune => "a job that was kept for long enough can't be deleted",
+            Self::Cancel => "a job that was to be cancelled while it ran can't be",
             Self::Unpark => "who waits at this gate of a limit key can't be made available",
         })
     }
