@@ -32,6 +32,7 @@ mod schedules;
 mod shares;
 mod transaction;
 mod transactional;
+mod turns;
 mod unique;
 mod versions;
 mod waits;
@@ -323,6 +324,12 @@ facts! {
         suspects_are_claimed_one_at_a_time
         an_attempt_that_ends_by_itself_clears_its_job
         a_worker_that_starts_late_declares_nobody_gone_at_once;
+    turns:
+        each_of_more_workers_than_units_has_its_turn
+        a_rate_that_is_raised_is_used_up_by_a_worker_that_is_alone
+        who_waits_for_a_rate_has_nothing_of_a_limit_that_others_wait_for
+        who_waits_for_an_attempt_to_end_has_nothing_of_a_limit_that_others_wait_for
+        units_with_which_nothing_may_start_do_not_go_round;
     unique:
         a_second_job_with_a_key_is_refused_and_told_of_the_first
         a_key_is_taken_until_its_job_has_ended

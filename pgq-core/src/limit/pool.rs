@@ -65,6 +65,8 @@ pub struct Portion {
     pub rate: Option<Rate>,
     /// How many units it has to come down to, because somebody starves or there are fewer now.
     pub down_to: Option<u32>,
+    /// Whether others wait for units.
+    pub wanted: bool,
     /// Whether nothing is given until all have said what they run.
     pub awaits: bool,
 }
@@ -86,6 +88,7 @@ struct Told {
     lease: Lease,
     units: u32,
     down_to: Option<u32>,
+    wanted: bool,
 }
 
 impl Pool {
@@ -96,10 +99,11 @@ impl Pool {
         self.lower();
         let mut free = self.free(now);
         let mut mine = self.take(lease, now);
-        if !mine.stake.waits() {
+        let returned = mine.stake.units.saturating_sub(if self.cap.is_some() { ask.keep } else { 0 });
+        // Who has had his turn goes behind those who haven't.
+        if !mine.stake.waits() || returned > 0 {
             mine.since = now;
         }
-        let returned = mine.stake.units.saturating_sub(if self.cap.is_some() { ask.keep } else { 0 });
         // What runs can't be taken back, so it counts even where there are fewer units.
         let held = if self.cap.is_some() { ask.held } else { 0 };
         mine.stake.units = (mine.stake.units - returned).max(held);
@@ -116,7 +120,8 @@ impl Pool {
     #[must_use]
     pub fn redivide(mut self, now: Timestamp) -> Balanced {
         // Under the bounds of before they were told something else.
-        let before: Vec<_> = self.told().into_iter().map(|told| Told { down_to: None, ..told }).collect();
+        let before = self.told().into_iter().map(|told| Told { down_to: None, wanted: false, ..told });
+        let before: Vec<_> = before.collect();
         self.lower();
         let free = self.free(now);
         self.settle(None, &before, free, now)
@@ -124,7 +129,10 @@ impl Pool {
 
     /// What each knows by now, or will when he has heard.
     fn told(&self) -> Vec<Told> {
-        let told = |share: &Share| Told { lease: share.lease, units: share.stake.units, down_to: self.down_to(share) };
+        let told = |share: &Share| {
+            let (down_to, wanted) = (self.down_to(share), self.is_wanted(share.lease));
+            Told { lease: share.lease, units: share.stake.units, down_to, wanted }
+        };
         self.shares.iter().map(told).collect()
     }
 
@@ -140,8 +148,11 @@ impl Pool {
         self.rate = free.map(|free| (free.rate(), free.micros(), now));
         let news = |share: &&Share| {
             let told = before.iter().find(|told| told.lease == share.lease);
-            let (units, down_to) = told.map_or((0, None), |told| (told.units, told.down_to));
-            share.stake.units > units || self.down_to(share).is_some_and(|down| Some(down) != down_to)
+            let (units, down_to, wanted) =
+                told.map_or((0, None, false), |told| (told.units, told.down_to, told.wanted));
+            share.stake.units > units
+                || self.down_to(share).is_some_and(|down| Some(down) != down_to)
+                || share.stake.units > 0 && !wanted && self.is_wanted(share.lease)
         };
         let others = self.shares.iter().filter(|share| Some(share.lease) != asker);
         let tell = others.filter(news).map(|share| share.lease).collect();
@@ -204,7 +215,12 @@ impl Pool {
         let (cap, rate) = (self.cap, self.rate.map(|(rate, ..)| rate));
         let share = self.shares.iter().find(|share| share.lease == lease);
         let (units, down_to) = share.map_or((0, None), |share| (share.stake.units, self.down_to(share)));
-        Portion { units, micros: 0, cap, rate, down_to, awaits: self.awaits() }
+        Portion { units, micros: 0, cap, rate, down_to, wanted: self.is_wanted(lease), awaits: self.awaits() }
+    }
+
+    /// Whether others than this worker wait.
+    fn is_wanted(&self, lease: Lease) -> bool {
+        self.shares.iter().any(|share| share.lease != lease && share.stake.waits())
     }
 
     /// The tokens that wait for a worker.
@@ -284,6 +300,31 @@ mod tests {
         assert_eq!((back.portion.units, back.tell), (0, vec![B]));
         let there = back.pool.balance(B, wish(1), after(21));
         assert_eq!((there.portion.units, there.portion.down_to), (1, Some(0)));
+    }
+
+    #[test]
+    fn with_fewer_units_than_workers_each_has_its_turn() {
+        const C: Lease = Lease(3);
+        let mut pool = slots(2);
+        for lease in [A, B, C] {
+            pool = pool.balance(lease, wish(2), NOW).pool;
+        }
+        // The first one had both, and comes down.
+        let gives = Ask { keep: 0, micros: 0, wish: 2, held: 0 };
+        let units = |pool: &Pool| [A, B, C].map(|lease| pool.portion(lease).units);
+        assert_eq!(units(&pool), [2, 0, 0]);
+        let mut has_had = [0; 3];
+        for millis in 1..=12 {
+            let lease = [A, B, C]
+                .into_iter()
+                .filter(|lease| pool.portion(*lease).units > 0)
+                .min_by_key(|lease| pool.shares.iter().find(|share| share.lease == *lease).map(|share| share.since));
+            pool = pool.balance(lease.unwrap(), gives, after(20 * millis)).pool;
+            for (had, units) in has_had.iter_mut().zip(units(&pool)) {
+                *had += units;
+            }
+        }
+        assert!(has_had.iter().all(|had| *had >= 6), "{has_had:?}");
     }
 
     #[test]

@@ -193,6 +193,8 @@ impl Claimer {
 
     async fn wake_up(&mut self) -> Result<()> {
         if self.dozing.is_some() {
+            // It may take long to be heard.
+            self.start();
             self.engine.session.doze(None).await?;
             self.dozing = None;
         }

@@ -204,7 +204,7 @@ impl Limits {
                 let is_other = rate.is_some_and(|rate| Some(rate) != portion.rate);
                 pool.stale |= portion.awaits || is_other || pool.units != portion.units;
                 pool.outdated |= pool.is_rate() && (is_other || pool.units > portion.units);
-                (pool.cap, pool.down_to) = (portion.cap, portion.down_to);
+                (pool.cap, pool.down_to, pool.wanted) = (portion.cap, portion.down_to, portion.wanted);
                 if portion.cap.is_none() {
                     (pool.units, pool.bucket, pool.blocked, pool.outdated) = (0, None, false, false);
                 } else if portion.awaits {
@@ -307,10 +307,10 @@ impl State {
         self.pools.iter().filter_map(Pool::due).min()
     }
 
-    /// The pools of each task in one order everywhere, in which they are waited for.
+    /// The pools of each task in one order everywhere, in which they are waited for: rates first, as they make wait longest.
     fn sort(&mut self) {
         for pools in self.of_task.values_mut() {
-            pools.sort_by(|a, b| self.pools[*a].name.cmp(&self.pools[*b].name));
+            pools.sort_by_key(|pool| (!self.pools[*pool].is_rate(), self.pools[*pool].name.clone()));
         }
     }
 

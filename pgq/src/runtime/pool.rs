@@ -27,6 +27,8 @@ pub(super) struct Pool {
     pub(super) held: u32,
     pub(super) bucket: Option<(Bucket, Mark)>,
     pub(super) down_to: Option<u32>,
+    /// Others wait for units.
+    pub(super) wanted: bool,
     /// There was a job, and no room for it.
     pub(super) blocked: bool,
     /// What the backend was last asked for.
@@ -45,6 +47,8 @@ pub(super) struct Pool {
     pub(super) since: Mark,
     /// The last claim found nothing for them.
     pub(super) spare: bool,
+    /// Since when each of the tasks that it bounds has been held up by something else.
+    pub(super) useless: Option<Mark>,
     /// How often something of this worker had come to be bounded when this did, or came to bound another task.
     pub(super) era: u64,
 }
@@ -68,6 +72,7 @@ impl Pool {
             held: 0,
             bucket: None,
             down_to: None,
+            wanted: false,
             blocked: false,
             wished: 0,
             stale: false,
@@ -77,6 +82,7 @@ impl Pool {
             used: clock.mark(),
             since: clock.mark(),
             spare: false,
+            useless: None,
             era: 0,
         }
     }
@@ -112,11 +118,36 @@ impl Pool {
     /// How many units may be used, or have to be given back: the even part of one who has less than one is taken in turns.
     pub(super) fn bound(&self) -> u32 {
         let part = match self.down_to {
+            _ if self.wanted && self.spared().is_some_and(|rest| rest.is_zero()) => 0,
             Some(0) if !self.turn().is_zero() => self.units,
             Some(even) => self.units.min(even),
             None => self.units,
         };
         self.cap.map_or(part, |cap| part.min(cap))
+    }
+
+    /// In how long what it has is others', where they wait, as this worker has no use for it.
+    fn spared(&self) -> Option<Duration> {
+        let spare = (self.spare && !self.is_rate()).then_some(Duration::ZERO);
+        // Short jobs that are held up by each other don't pay for each.
+        spare.or(self.useless.as_ref().map(|since| SLICE.saturating_sub(since.elapsed())))
+    }
+
+    /// Whether more was wished for, and there is no answer to that yet.
+    pub(super) fn is_asked_for(&self) -> bool {
+        self.blocked && (self.stale || self.wished <= self.units)
+    }
+
+    /// Its units are about to be used.
+    pub(super) fn keep_for_now(&mut self, clock: &Clock) {
+        if self.units > self.held {
+            (self.used, self.since) = (clock.mark(), clock.mark());
+        }
+    }
+
+    /// Whether others wait for what this worker has no use for.
+    pub(super) fn is_to_give(&self) -> bool {
+        self.wanted && self.units > self.held && self.spared().is_some()
     }
 
     pub(super) fn room(&self) -> Room {
@@ -128,6 +159,8 @@ impl Pool {
         if let Some((bucket, _)) = &self.bucket {
             return match bucket.tokens().saturating_sub(self.held) {
                 0 if self.units == 0 => none(),
+                // With more of its units the worker would fill faster.
+                0 if self.units < cap && !self.blocked => Room::Elsewhere,
                 0 => Room::Later(bucket.next()),
                 tokens => Room::Some(tokens),
             };
@@ -167,7 +200,7 @@ impl Pool {
     /// What the backend says. Units that came are used from now on.
     pub(super) fn take(&mut self, portion: Portion, clock: &Clock) {
         self.cap = portion.cap;
-        self.down_to = portion.down_to;
+        (self.down_to, self.wanted) = (portion.down_to, portion.wanted);
         (self.stale, self.outdated) = (false, false);
         if portion.units > self.units {
             (self.used, self.since, self.served, self.spare) = (clock.mark(), clock.mark(), 0, false);
@@ -193,7 +226,8 @@ impl Pool {
         let idle = fills.map_or_else(|| IDLE.saturating_sub(self.used.elapsed()), |fills| IDLE.saturating_add(fills));
         let idle = (self.units > self.held).then_some(idle);
         let turn = (self.down_to == Some(0)).then(|| self.turn());
+        let spared = self.spared().filter(|_| self.wanted);
         self.name.as_ref()?;
-        idle.into_iter().chain(turn.filter(|_| self.units > self.held)).min()
+        idle.into_iter().chain(turn.into_iter().chain(spared).filter(|_| self.units > self.held)).min()
     }
 }

@@ -1,11 +1,12 @@
 //! What a claim may win by the limits of its tasks, and what it has won.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Limits, State};
 use crate::backend::{Group, Want};
+use crate::platform::Clock;
 use crate::runtime::pool::Room;
 
 /// What a claim may ask for.
@@ -32,8 +33,9 @@ impl Limits {
             state.pools.iter_mut().for_each(|pool| pool.fill(&self.clock));
             let mut offer = none(Arc::from([]));
             let (mut offered, mut members) = (Vec::new(), HashMap::<usize, Vec<usize>>::new());
+            let mut useful = HashSet::new();
             for want in wants.iter() {
-                let Some(cap) = state.cap(want, &mut offer.due) else { continue };
+                let Some(cap) = state.cap(want, &mut offer.due, &mut useful, &self.clock) else { continue };
                 if cap > 0 {
                     for pool in state.of_task.get(&*want.task).into_iter().flatten() {
                         members.entry(*pool).or_default().push(offered.len());
@@ -50,6 +52,9 @@ impl Limits {
                     offer.groups.push(Group { wants, room });
                 }
             }
+            if state.spare_all_but(&useful, &self.clock) {
+                self.ask.raise();
+            }
             offer.wants = offered.into();
             offer
         })
@@ -57,11 +62,19 @@ impl Limits {
 }
 
 impl State {
-    /// How many of a want there is room for; of none, to look only; `None` where looking is idle.
-    fn cap(&mut self, want: &Want, due: &mut Option<Duration>) -> Option<u32> {
+    /// How many of a want there is room for; of none, to look only; `None` where looking is idle. To the useful pools are added those
+    /// whose units could let one start: where something holds it up, that is what it waits for, and nothing else.
+    fn cap(
+        &mut self,
+        want: &Want,
+        due: &mut Option<Duration>,
+        useful: &mut HashSet<usize>,
+        clock: &Clock,
+    ) -> Option<u32> {
         let mut cap = Some(want.cap);
-        for pool in self.of_task.get(&*want.task).into_iter().flatten() {
-            let pool = &mut self.pools[*pool];
+        let (mut fills, mut waits, mut asks) = (None, None, false);
+        for place in self.of_task.get(&*want.task).into_iter().flatten() {
+            let pool = &mut self.pools[*place];
             match pool.room() {
                 Room::Some(room) => {
                     pool.tight |= room < want.cap;
@@ -69,13 +82,49 @@ impl State {
                 }
                 Room::Elsewhere => cap = cap.map(|_| 0),
                 Room::Later(next) => {
+                    let waits = if next.is_some() { &mut fills } else { &mut waits };
+                    if pool.is_asked_for() {
+                        asks = true;
+                    } else {
+                        waits.get_or_insert(*place);
+                    }
                     pool.tight = true;
                     *due = due.iter().chain(&next).min().copied();
                     cap = None;
                 }
             }
         }
+        match fills.or(waits) {
+            Some(place) => {
+                useful.insert(place);
+            }
+            None => {
+                let State { pools, of_task, .. } = self;
+                for place in of_task.get(&*want.task).into_iter().flatten() {
+                    useful.insert(*place);
+                    if asks {
+                        // It isn't idle while the rest is on its way, however long that takes.
+                        pools[*place].keep_for_now(clock);
+                    }
+                }
+            }
+        }
         cap
+    }
+
+    /// Of pools with which nothing can start just now nothing is asked for; whether others wait for what there is of one here.
+    fn spare_all_but(&mut self, useful: &HashSet<usize>, clock: &Clock) -> bool {
+        let mut ask = false;
+        for (place, pool) in self.pools.iter_mut().enumerate().filter(|(_, pool)| pool.name.is_some()) {
+            if useful.contains(&place) {
+                pool.useless = None;
+                continue;
+            }
+            pool.blocked = false;
+            pool.useless.get_or_insert_with(|| clock.mark());
+            ask |= pool.is_to_give();
+        }
+        ask
     }
 
     fn has_come_to_be_bounded(&self, task: &str, era: u64) -> bool {
@@ -158,7 +207,7 @@ impl Drop for Offer {
                 let pool = &mut state.pools[*pool];
                 pool.held = pool.held.saturating_sub(*count);
                 // Others wait for what wasn't won.
-                ask |= pool.down_to.is_some();
+                ask |= pool.down_to.is_some() || pool.is_to_give();
             }
             ask
         });

@@ -1,0 +1,158 @@
+//! How the units of limits go round among workers that have something to do, and stay with none that can't use them.
+
+use std::time::Duration;
+
+use pgq::testing::Stepper;
+use pgq::{Allow, BoxError, Context, LimitRef, LimitShare, Result};
+
+use super::limits::Door;
+use crate::world::{World, start};
+
+/// Longer than a unit for which others wait stays where it is.
+const TURN: Duration = Duration::from_millis(25);
+const SECOND: Duration = Duration::from_secs(1);
+
+#[pgq::task(concurrency = 2)]
+async fn hoist(ctx: Context<Door>, _number: u32) -> std::result::Result<(), BoxError> {
+    ctx.pass().await
+}
+
+#[pgq::task(rps = 10)]
+async fn drum(ctx: Context<Door>, _number: u32) -> std::result::Result<(), BoxError> {
+    ctx.pass().await
+}
+
+#[pgq::task(rps = 1, limit(name = "crane", concurrency = 3))]
+async fn lift(ctx: Context<Door>, _number: u32) -> std::result::Result<(), BoxError> {
+    ctx.pass().await
+}
+
+#[pgq::task(concurrency = 1, limit(name = "crane", concurrency = 3))]
+async fn lower(ctx: Context<Door>, _number: u32) -> std::result::Result<(), BoxError> {
+    ctx.pass().await
+}
+
+#[pgq::task(limit(name = "crane", concurrency = 3))]
+async fn swing(ctx: Context<Door>, _number: u32) -> std::result::Result<(), BoxError> {
+    ctx.pass().await
+}
+
+#[pgq::task(concurrency = 2, rps = 1, per = "2m")]
+async fn chime(ctx: Context<Door>, _number: u32) -> std::result::Result<(), BoxError> {
+    ctx.pass().await
+}
+
+/// Lets all of them work for so many turns; how many attempts each ran.
+async fn work(world: &World, workers: &mut [Stepper], turns: u32) -> Result<Vec<usize>> {
+    let mut ran = vec![0; workers.len()];
+    for _ in 0..turns {
+        for (worker, ran) in workers.iter_mut().zip(&mut ran) {
+            worker.share().await?;
+            // What it lacks first may be one limit's, and then another's.
+            *ran += worker.start().await? + worker.start().await?;
+            worker.settle().await?;
+        }
+        world.clock.advance(TURN);
+    }
+    Ok(ran)
+}
+
+pub(crate) async fn each_of_more_workers_than_units_has_its_turn(world: World) -> Result<()> {
+    let door = Door::new();
+    door.open(9_999);
+    let mut workers = Vec::new();
+    for _ in 0..3 {
+        workers.push(world.worker(pgq::tasks![hoist], door.clone()).await?);
+    }
+    hoist::enqueue_many(&world.client, 0..5_000).await?;
+    let ran = work(&world, &mut workers, 60).await?;
+    let total: usize = ran.iter().sum();
+    assert!(ran.iter().all(|ran| ran * 6 >= total), "{ran:?}");
+    Ok(())
+}
+
+pub(crate) async fn a_rate_that_is_raised_is_used_up_by_a_worker_that_is_alone(world: World) -> Result<()> {
+    let door = Door::new();
+    door.open(9_999);
+    let mut workers = [world.worker(pgq::tasks![drum], door.clone()).await?];
+    drum::enqueue_many(&world.client, 0..2_000).await?;
+    work(&world, &mut workers, 40).await?;
+    for (rate, burst, least) in [(40.0, 40, 390), (20.0, 1, 190), (20.0, 20, 190)] {
+        world.client.set_limit(LimitRef::of::<drum>(), Allow::everything().starts(rate, SECOND).burst(burst)).await?;
+        let ran = work(&world, &mut workers, 400).await?;
+        assert!(ran[0] >= least, "{ran:?} in ten seconds at {rate} a second");
+    }
+    world.client.clear_limit(LimitRef::of::<drum>()).await?;
+    let ran = work(&world, &mut workers, 400).await?;
+    assert!((95..=115).contains(&ran[0]), "{ran:?} in ten seconds as it is declared");
+    Ok(())
+}
+
+/// Beside workers of a task that shares a limit with `swing`, and has something else against it.
+async fn beside(world: &World, held_up: &mut [Stepper]) -> Result<()> {
+    work_on(world, held_up).await?;
+    let mut swinging = world.worker(pgq::tasks![swing], Door::new()).await?;
+    swing::enqueue_many(&world.client, 0..9).await?;
+    let mut began = 0;
+    for _ in 0..12 {
+        swinging.share().await?;
+        began += start(&mut swinging).await?;
+        work_on(world, held_up).await?;
+    }
+    assert_eq!(began, 2, "one of the three is in use");
+    Ok(())
+}
+
+/// Lets them work for a turn, and waits for none of what they start.
+async fn work_on(world: &World, workers: &mut [Stepper]) -> Result<()> {
+    for worker in workers {
+        worker.share().await?;
+        start(worker).await?;
+    }
+    world.clock.advance(TURN);
+    Ok(())
+}
+
+pub(crate) async fn who_waits_for_a_rate_has_nothing_of_a_limit_that_others_wait_for(world: World) -> Result<()> {
+    let mut held_up = Vec::new();
+    for _ in 0..4 {
+        held_up.push(world.worker(pgq::tasks![lift], Door::new()).await?);
+    }
+    lift::enqueue_many(&world.client, 0..9).await?;
+    beside(&world, &mut held_up).await
+}
+
+pub(crate) async fn who_waits_for_an_attempt_to_end_has_nothing_of_a_limit_that_others_wait_for(
+    world: World,
+) -> Result<()> {
+    let mut held_up = Vec::new();
+    for _ in 0..4 {
+        held_up.push(world.worker(pgq::tasks![lower], Door::new()).await?);
+    }
+    lower::enqueue_many(&world.client, 0..9).await?;
+    beside(&world, &mut held_up).await
+}
+
+pub(crate) async fn units_with_which_nothing_may_start_do_not_go_round(world: World) -> Result<()> {
+    let door = Door::new();
+    door.open(9_999);
+    let mut workers = Vec::new();
+    for _ in 0..4 {
+        workers.push(world.worker(pgq::tasks![chime], door.clone()).await?);
+    }
+    chime::enqueue_many(&world.client, 0..99).await?;
+    assert_eq!(work(&world, &mut workers, 40).await?.iter().sum::<usize>(), 1);
+    let shares = async || -> Result<Vec<LimitShare>> {
+        let limits = world.client.limits().await?;
+        Ok(limits.into_iter().filter(|limit| limit.name == "chime").flat_map(|limit| limit.shares).collect())
+    };
+    let (mut before, mut changes) = (shares().await?, 0);
+    for _ in 0..200 {
+        work(&world, &mut workers, 1).await?;
+        let now = shares().await?;
+        changes += u32::from(now != before);
+        before = now;
+    }
+    assert!(changes <= 4, "{changes} changes in five seconds, in which a rate goes on once");
+    Ok(())
+}
