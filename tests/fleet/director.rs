@@ -58,9 +58,19 @@ impl Director {
             if self.chance.draw(2) == 0 {
                 self.operate().await?;
             }
-            self.feed.fill(code == Version::Second && self.crew.behind(code).len() < 4).await?;
+            let names = self.names(code);
+            self.feed.fill(names).await?;
         }
         Ok(())
+    }
+
+    /// What the task is called that the second version calls otherwise: both while workers of both are there, so that each has some.
+    fn names(&self, code: Version) -> &'static [&'static str] {
+        match (code, self.crew.behind(code).len()) {
+            (Version::Second, 0) => &["letter"],
+            (Version::Second, 1..crate::WORKERS) => &["draft", "letter"],
+            _ => &["draft"],
+        }
     }
 
     async fn turn(&mut self, code: Version) -> anyhow::Result<Version> {

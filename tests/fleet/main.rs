@@ -34,6 +34,8 @@
 //!   be 44.0370`;
 //! - a claim's duration counted twice in a bucket that was full (`Offer::won` without `fill`): `7 starts of carrier: pack and ship
 //!   in 0.1393 s, which may be 6.7863`;
+//! - what is set of a task lost under its next name (`declare_limits` without `inherit_limits.sql`; 30 s of seeds 1, 2 and 4): `2 at
+//!   once of draft, now called letter, which may be 1`;
 //! - whoever is stopped with limits locked not cut off (`begin_durable` without its timeout; seed 1): `process 5269 was told to
 //!   end, and did after 20.017 s: exit status: 1`, and who held what.
 
@@ -126,7 +128,7 @@ async fn run(plan: &Plan) -> anyhow::Result<(Findings, Crew)> {
     client.migrate().await?;
     ledger::open(&pool).await?;
     let mut feed = Feed::new(client.clone(), pool.clone());
-    feed.fill(false).await?;
+    feed.fill(&["draft"]).await?;
     let crew = Crew::start(server.url(), pool.clone(), WORKERS).await?;
     ledger::until_declared(&pool).await?;
     let mut director = Director { crew, feed, chance: Chance::new(plan.seed), client, pool: pool.clone() };

@@ -45,14 +45,14 @@ impl Feed {
         Self { client, pool, numbers: HashMap::new(), enqueued: 0 }
     }
 
-    /// As many as there are to be. Jobs of a task that the next version calls otherwise are enqueued by the name that runs.
-    pub(crate) async fn fill(&mut self, letters: bool) -> anyhow::Result<()> {
+    /// As many as there are to be. Jobs of a task that the next version calls otherwise are enqueued by the names that run.
+    pub(crate) async fn fill(&mut self, renamed: &[&'static str]) -> anyhow::Result<()> {
         let query = sqlx::query_as("select task, count(*) from pgq.job group by task");
         let there: HashMap<String, i64> = query.fetch_all(&self.pool).await?.into_iter().collect();
         let mut jobs = Vec::new();
-        let renamed = if letters { "letter" } else { "draft" };
-        for (task, backlog) in BACKLOGS.iter().chain([&(renamed, 20)]) {
-            let missing = backlog - there.get(*task).copied().unwrap_or_default();
+        let renamed = renamed.iter().map(|task| (*task, 20));
+        for (task, backlog) in BACKLOGS.iter().copied().chain(renamed) {
+            let missing = backlog - there.get(task).copied().unwrap_or_default();
             jobs.extend((0..missing).map(|_| self.job(task)));
         }
         self.enqueue(jobs).await
