@@ -23,7 +23,7 @@ async fn logged(log: &Log, words: &str, times: usize, meanwhile: impl Fn()) -> V
 #[tokio::test]
 async fn a_database_that_is_away_is_told_of_once_and_so_is_that_it_is_back() -> Result<()> {
     let log = Log::default();
-    let _listening = tracing::subscriber::set_default(log.clone());
+    let _listening = log.listen();
     let (client, faults) = wayward()?;
     greet::enqueue(&client, ()).await?;
     plan(&faults.claim, &[Fault::Refused, Fault::Refused, Fault::Unanswered, Fault::Refused]);
@@ -47,7 +47,7 @@ async fn a_database_that_is_away_is_told_of_once_and_so_is_that_it_is_back() -> 
 #[tokio::test]
 async fn a_database_that_stays_away_is_told_of_every_half_minute() -> Result<()> {
     let log = Log::default();
-    let _listening = tracing::subscriber::set_default(log.clone());
+    let _listening = log.listen();
     let clock = ManualClock::at(Timestamp::EPOCH);
     let (client, faults) = wayward_by(&clock)?;
     plan(&faults.claim, &[Fault::Refused; 60]);
@@ -67,7 +67,7 @@ async fn a_database_that_stays_away_is_told_of_every_half_minute() -> Result<()>
 #[tokio::test]
 async fn what_the_server_refuses_is_told_by_who_asked() -> Result<()> {
     let log = Log::default();
-    let _listening = tracing::subscriber::set_default(log.clone());
+    let _listening = log.listen();
     let (client, faults) = wayward()?;
     plan(&faults.claim, &[Fault::Panic]);
     let worker = Worker::<()>::builder().client(client).tasks(pgq::tasks![greet]).spawn().await?;
