@@ -74,7 +74,7 @@ async fn who_waits_at_a_gate_that_was_locked_when_it_was_left_goes_in_about_a_se
         }
     };
     tokio::select! {
-        () = until_waits(&world, "and query like '%limit_key = gate%'") => {}
+        () = until_waits(&world, "and query like '%gate%for update%'") => {}
         () = written => {}
     }
     until(&world, LEFT).await;

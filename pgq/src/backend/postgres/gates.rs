@@ -262,12 +262,13 @@ impl PgSession {
         let mut transaction = self.engine().begin_with(CUT_OFF).await?;
         let query = self.statements.due_gates.query().bind(i64::from(step)).bind(self.now());
         let due = query.fetch_all(&mut *transaction).await.map_err(database)?;
+        let due = gate_names(&due)?;
         let opened =
             if due.is_empty() { Ok(Call::nobody()) } else { unpark(&self.holder(), &mut transaction, &due).await };
         let call = match opened {
             Err(error) if error.is_refusal() => {
                 transaction.rollback().await.map_err(database)?;
-                self.look_apart(&gate_names(&due)?).await?;
+                self.look_apart(&due).await?;
                 // One that nobody can be let go from stays due.
                 return Ok((0, Some(AGAIN)));
             }
@@ -314,21 +315,26 @@ pub(super) async fn look(
     if gates.is_empty() {
         return Ok((Call::nobody(), Vec::new()));
     }
+    // Nearly always nobody waits, and no lock is needed to see that.
+    let gates = &gate_names(&link.rows(holder.statements.waited_gates.query().bind(gates)).await?)?;
+    if gates.is_empty() {
+        return Ok((Call::nobody(), Vec::new()));
+    }
     let mut transaction = link.begin_with(settings).await?;
-    let (held, missed) = match holder.statements.held_gates.query().bind(gates).fetch_all(&mut *transaction).await {
-        Ok(held) => (held, Vec::new()),
+    let free = match holder.statements.lock_gates.query().bind(gates).fetch_one(&mut *transaction).await {
+        Ok(_) => None,
         Err(error) if took_too_long(&error) => {
             let free;
             (transaction, free) = lock_free(link, holder, transaction, gates, settings).await?;
-            let names = gate_names(&free)?;
-            let missed = gates.iter().filter(|gate| names.binary_search(gate).is_err()).cloned();
-            (free, missed.collect())
+            Some(gate_names(&free)?)
         }
         Err(error) => return Err(database(error)),
     };
-    let call = if held.is_empty() { Call::nobody() } else { unpark(holder, &mut transaction, &held).await? };
+    let locked = free.as_ref().unwrap_or(gates);
+    let call = if locked.is_empty() { Call::nobody() } else { unpark(holder, &mut transaction, locked).await? };
     transaction.commit().await.map_err(database)?;
-    Ok((call, missed))
+    let missed = gates.iter().filter(|gate| locked.binary_search(gate).is_err()).cloned();
+    Ok((call, missed.collect()))
 }
 
 /// In place of a transaction in which somebody was waited for in vain, one in which those of the gates are locked that nobody holds.
@@ -365,9 +371,8 @@ fn gate_names(rows: &[PgRow]) -> Result<Vec<String>> {
 }
 
 /// Lets those go who may leave these gates, which are locked.
-async fn unpark(holder: &Holder<'_>, connection: &mut PgConnection, gates: &[PgRow]) -> Result<Call> {
-    let names = gate_names(gates)?;
-    let query = holder.statements.gates.query().bind(&names).bind(true).bind(holder.now);
+async fn unpark(holder: &Holder<'_>, connection: &mut PgConnection, gates: &[String]) -> Result<Call> {
+    let query = holder.statements.gates.query().bind(gates).bind(true).bind(holder.now);
     let rows = query.fetch_all(&mut *connection).await.map_err(database)?;
     let (mut names, mut free, mut opens, mut rests, mut some) = (vec![], vec![], vec![], vec![], false);
     for row in &rows {

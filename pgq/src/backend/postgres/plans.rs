@@ -62,7 +62,7 @@ const ENGINE: &[Expected] = &[
         "Index Only Scan using job_gated"
     ),
     expected!("park", "Index Scan using job_gated", "Tid Scan"),
-    expected!("held_gates", "Index Scan using gate_pkey", "Index Only Scan using job_parked"),
+    expected!("waited_gates", "Index Only Scan using job_parked"),
     expected!("pass", "Index Scan using gate_pkey", "Index Scan using job_pkey", "Tid Scan"),
     expected!("leave", "Index Scan using pass_pkey"),
     expected!("unpark", "Index Scan using gate_pkey", "Index Scan using job_parked", "Tid Scan"),
@@ -250,7 +250,7 @@ async fn assert_pages(connection: &mut PgConnection) {
     assert_few(connection, 10_000, "prune", "100, null, null, null, '{}'").await;
     let gates = (1..=100).map(|n| format!("task:a[b]={n}")).collect::<Vec<_>>().join(",");
     assert_few(connection, 20_000, "gates", &format!("'{{{gates}}}', true, null")).await;
-    assert_few(connection, 10_000, "held_gates", &format!("'{{{gates}}}'")).await;
+    assert_few(connection, 10_000, "waited_gates", &format!("'{{{gates}}}'")).await;
     connection.execute("reset all").await.unwrap();
     let ids = |from: u32| (from..from + 100).map(|id| id.to_string()).collect::<Vec<_>>().join(",");
     assert_few(connection, 20_000, "cancel", &format!("'{{{}}}', 'enough', null", ids(1))).await;
