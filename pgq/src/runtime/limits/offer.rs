@@ -94,19 +94,16 @@ impl State {
                 }
             }
         }
-        match fills.or(waits) {
-            Some(place) => {
-                useful.insert(place);
-            }
-            None => {
-                let State { pools, of_task, .. } = self;
-                for place in of_task.get(&*want.task).into_iter().flatten() {
-                    useful.insert(*place);
-                    if asks {
-                        // It isn't idle while the rest is on its way, however long that takes.
-                        pools[*place].keep_for_now(clock);
-                    }
-                }
+        if let Some(place) = fills.or(waits) {
+            useful.insert(place);
+            return cap;
+        }
+        let State { pools, of_task, .. } = self;
+        for place in of_task.get(&*want.task).into_iter().flatten() {
+            useful.insert(*place);
+            if asks {
+                // It isn't idle while the rest is on its way, however long that takes.
+                pools[*place].keep_for_now(clock);
             }
         }
         cap
