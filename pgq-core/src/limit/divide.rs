@@ -1,7 +1,7 @@
 //! How the units of a limit are divided among the workers that ask for some.
 //!
 //! Nobody is taken from: who has units keeps them until he gives them back. What is free goes to those who wait, one unit at a
-//! time in the order in which they came. While somebody starves, with less than an even part, those who have more give back
+//! time in the order in which they came; who has given some back has come anew. While somebody starves, with less than an even part, those who have more give back
 //! ([`Stake::is_starving`]).
 
 /// What one worker has of a limit, and would like to have.
