@@ -49,8 +49,12 @@ pub(crate) enum Kind {
     Crowded,
     /// The server doesn't let us in: no such database or role, or a password that is wrong.
     NotAdmitted,
-    /// The server refused a statement.
+    /// The server refused a statement, whatever it may be about.
     Database,
+    /// The server refused what stands in a row, as by a constraint or a trigger.
+    Refused,
+    /// The server says that the role lacks a right.
+    Denied,
     /// The server couldn't do a statement just now, as of a lock, a deadlock, a full disk or its own end.
     Overtaxed,
     /// The schema isn't installed.
@@ -91,7 +95,17 @@ impl Error {
 
     /// Whether the server understood, and will refuse the same again.
     pub(crate) fn is_refusal(&self) -> bool {
-        matches!(self.kind(), Kind::Database | Kind::SchemaAbsent)
+        matches!(self.kind(), Kind::Database | Kind::Refused | Kind::SchemaAbsent)
+    }
+
+    /// Whether that is for what stands in a row, and nothing else.
+    pub(crate) fn is_of_a_row(&self) -> bool {
+        self.kind() == Kind::Refused
+    }
+
+    /// Whether the role lacks a right, which somebody took and may give back.
+    pub(crate) fn is_denied(&self) -> bool {
+        self.kind() == Kind::Denied
     }
 
     /// Whether there is no connection: nothing was done.
@@ -141,9 +155,10 @@ impl Error {
         one_line(self.to_string(), causes.map(ToString::to_string))
     }
 
-    /// Whether it passes by itself, as a deadlock, unless a single row that was written brings it about each time.
+    /// Whether it passes by itself, as a deadlock, unless a single row that was written brings it about each time; or a trigger does
+    /// for one what the role has no right to.
     pub(crate) fn may_be_one_rows(&self) -> bool {
-        self.kind() == Kind::Overtaxed && !self.is_away() && !self.is_short()
+        self.is_denied() || self.kind() == Kind::Overtaxed && !self.is_away() && !self.is_short()
     }
 
     /// Whether the server hasn't what a statement takes just now, as room on its disk.
@@ -262,7 +277,8 @@ impl Error {
     /// tells which.
     #[must_use]
     pub fn is_database(&self) -> bool {
-        self.is_unconnected() || matches!(self.kind(), Kind::Database | Kind::Overtaxed)
+        let refused = matches!(self.kind(), Kind::Database | Kind::Refused | Kind::Denied | Kind::Overtaxed);
+        self.is_unconnected() || refused
     }
 
     /// The schema isn't installed, or is of another version than this crate.

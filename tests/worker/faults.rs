@@ -33,6 +33,8 @@ pub(super) enum Fault {
     Silence,
     /// The server's disk is full.
     Full,
+    /// It says so: nothing of it is done.
+    Says(&'static str),
     /// It falls over.
     Panic,
     /// It is done, and more than a lease goes by before anybody hears.
@@ -392,6 +394,7 @@ impl Work for Unsteady {
             match self.faults.finish.next() {
                 Some(Fault::Refused) => Err(away()),
                 Some(Fault::Full) => Err(Said("53100").into()),
+                Some(Fault::Says(code)) => Err(Said(code).into()),
                 Some(Fault::Busy) => Ok(vec![Verdict::Busy; ended.len()]),
                 Some(Fault::Silence) => std::future::pending().await,
                 Some(Fault::Panic) => panic!("the finish fell over"),

@@ -16,6 +16,7 @@ mod places;
 mod refusal;
 mod running;
 mod said;
+mod shut;
 mod slow;
 mod spans;
 mod stopping;

@@ -165,7 +165,7 @@ impl Completer {
         let written = write(&*self.engine.session, &taken.ended, self.stuck >= STUCK).await;
         let may_be_one = written.as_ref().is_err_and(Error::may_be_one_rows);
         self.stuck = if may_be_one { self.stuck.saturating_add(1) } else { 0 };
-        let Written { mut answered, refused } = written?;
+        let Written { mut answered, refused, .. } = written?;
         self.look_up(&mut answered).await;
         // Not after an error: who lingers then forgets how often it failed, and doesn't back off.
         self.lingered = false;

@@ -211,7 +211,8 @@ fn lease_of(name: &str, text: &str) -> Result<Duration> {
 /// The exit code of an error that ends a worker program; `HELP` lists them.
 pub(super) fn exit_code(error: &Error) -> i32 {
     match error.kind() {
-        Kind::Interrupted | Kind::Database | Kind::Payload | Kind::Unsupported | Kind::Duplicate { .. } => 1,
+        Kind::Interrupted | Kind::Payload | Kind::Unsupported | Kind::Duplicate { .. } => 1,
+        Kind::Database | Kind::Refused | Kind::Denied => 1,
         Kind::Invalid => 2,
         Kind::NoDatabase => 3,
         Kind::Unreachable | Kind::Crowded | Kind::Overtaxed | Kind::NotAdmitted => 4,

@@ -1,10 +1,12 @@
 //! Writing ends that the database may refuse.
 //!
-//! A batch that is refused, as by a trigger of the user's that raises, is written in halves, down to the single ends that are
-//! refused alone. Such a one is written once more without what may have been wrong with it, so that it is known what became of
-//! it. What isn't taken even so is left aside for a while, and where nothing but that is found, the rest of the batch with it.
-//! A refusal that passes (a deadlock, a full disk, a server that goes down) blames nobody: all of it is tried again later. One
-//! that could be the doing of a single end, and doesn't pass, is split as well, and blames nobody either.
+//! A batch that is refused is written in halves, down to the single ends that are refused alone. Such a one is written once more
+//! without what may have been wrong with it, so that it is known what became of it, where it was refused for what is in it and
+//! nothing else, as by a trigger of the user's that raises (`backend/postgres/blame.rs`). What isn't taken even so, or may be refused for
+//! something else, is left aside for a while, and where nothing but that is found, the rest of the batch with it.
+//! A refusal that passes (a deadlock, a full disk, a server that goes down or lets nobody in, a right that was taken) blames nobody:
+//! all of it is tried again later. One that could be the doing of a single end, and doesn't pass, is split as well, blames nobody
+//! either, and is nobody's where no end gets through.
 
 use std::borrow::Cow;
 
@@ -20,6 +22,10 @@ pub(super) struct Written<'e> {
     pub(super) answered: Vec<(Cow<'e, Ended>, Verdict)>,
     /// What not even the plain form was taken of.
     pub(super) refused: Vec<&'e Ended>,
+    /// By what passes, unless it is the doing of single ones.
+    stuck: Vec<(&'e Ended, Error)>,
+    /// As all others were refused.
+    untried: Vec<&'e Ended>,
 }
 
 /// So many in a row that are refused, and none that isn't: it isn't single ones.
@@ -34,8 +40,7 @@ pub(super) async fn write<'e>(session: &dyn Session, ended: &'e [Ended], stuck: 
     let mut parts = vec![ended];
     while let Some(part) = parts.pop() {
         if written.is_hopeless() {
-            // Before those that were tried: so that it is their turn next time.
-            written.refused.splice(0..0, part);
+            written.untried.extend(part);
             continue;
         }
         match session.finish(part).await {
@@ -43,8 +48,9 @@ pub(super) async fn write<'e>(session: &dyn Session, ended: &'e [Ended], stuck: 
             Err(error) if !(error.is_refusal() || stuck && error.may_be_one_rows()) => return Err(error),
             Err(error) => match part {
                 [] => {}
-                [one] if error.is_refusal() => written.take_plain(session, one, &error).await?,
-                [one] => written.set_aside(one, &error),
+                [one] if error.is_of_a_row() => written.take_plain(session, one, &error).await?,
+                [one] if error.is_refusal() => written.set_aside(one, &error),
+                [one] => written.stuck.push((one, error)),
                 several => {
                     let (part, rest) = several.split_at(several.len() / 2);
                     parts.extend([rest, part]);
@@ -52,12 +58,27 @@ pub(super) async fn write<'e>(session: &dyn Session, ended: &'e [Ended], stuck: 
             },
         }
     }
-    Ok(written)
+    written.judge()
 }
 
 impl<'e> Written<'e> {
     fn is_hopeless(&self) -> bool {
-        self.answered.is_empty() && self.refused.len() >= HOPELESS
+        self.answered.is_empty() && self.refused.len() + self.stuck.len() >= HOPELESS
+    }
+
+    /// What passes is nobody's doing where nobody gets through.
+    fn judge(mut self) -> Result<Self> {
+        let mut stuck = std::mem::take(&mut self.stuck);
+        if self.answered.is_empty()
+            && self.refused.is_empty()
+            && let Some((_, error)) = stuck.pop()
+        {
+            return Err(error);
+        }
+        stuck.iter().for_each(|(ended, error)| self.set_aside(ended, error));
+        // Before those that were tried: so that it is their turn next time.
+        self.refused.splice(0..0, std::mem::take(&mut self.untried));
+        Ok(self)
     }
 
     async fn take_plain(&mut self, session: &dyn Session, ended: &'e Ended, error: &Error) -> Result<()> {

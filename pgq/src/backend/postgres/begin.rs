@@ -6,21 +6,23 @@
 
 use sqlx::{PgPool, Postgres, SqlSafeStr, Transaction};
 
-use super::connect::unconnected;
+use super::blame::connecting;
+use super::connect::acquire;
 use crate::error::{Error, Kind, Result};
 use crate::platform::spawn;
 
 /// By a statement that begins it, and may set what holds for it.
 pub(super) async fn begin_with(
     pool: &PgPool,
+    in_use: &'static str,
     statement: impl SqlSafeStr + Send + 'static,
 ) -> Result<Transaction<'static, Postgres>> {
     let pool = pool.clone();
     let begun = spawn(async move {
-        match pool.begin_with(statement).await {
-            Ok(begun) => Ok(begun),
-            Err(error) => Err(unconnected(&pool, error).await),
-        }
+        let connection = acquire(&pool, in_use).await?;
+        // A pooler may be let in no sooner than this, or not at all.
+        let refused = |error| connecting(&pool.connect_options(), error);
+        Transaction::begin(connection, Some(statement.into_sql_str())).await.map_err(refused)
     });
     match begun.await {
         Ok(begun) => begun,

@@ -6,11 +6,11 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use pgq_core::Lease;
-use sqlx::error::DatabaseError;
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool, Postgres};
 
-use super::convert::{database, is_passing};
+use super::blame::{connecting, database};
 use super::link::Link;
 use crate::error::{Error, Kind, Result};
 use crate::platform::within;
@@ -55,7 +55,7 @@ const EXPECTED_URL: &str = "expected a database URL such as postgres://user:pass
 /// for half a minute before it says that there is none.
 pub(crate) async fn connect(options: &PgConnectOptions) -> Result<PgPool> {
     let first = within(CONNECT_TIMEOUT, options.connect()).await.unwrap_or(Err(sqlx::Error::PoolTimedOut));
-    first.map_err(|error| unreachable(options, error))?.close().await.map_err(database)?;
+    first.map_err(|error| connecting(options, error))?.close().await.map_err(database)?;
     Ok(PgPoolOptions::new().max_connections(10).connect_lazy_with(options.clone()))
 }
 
@@ -153,11 +153,11 @@ fn own_link(like: &Link, lease: Lease, connections: u32, settings: &str, begin: 
         .test_before_acquire(false);
     let options = named(like.options(), &worker_name());
     if like.is_poll_only() {
-        return Link::poll_only(pool.connect_lazy_with(options), begin);
+        return Link::poll_only(pool.connect_lazy_with(options), begin).where_busy(SILENT);
     }
     let set_up = format!("{settings}; {}", presence(lease));
     let pool = pool.after_connect(move |connection, _| prepare(connection, set_up.clone()));
-    Link::direct(pool.connect_lazy_with(options))
+    Link::direct(pool.connect_lazy_with(options)).where_busy(SILENT)
 }
 
 /// While a connection lives, its worker is seen to be there.
@@ -171,39 +171,31 @@ fn prepare(connection: &mut PgConnection, set_up: String) -> BoxFuture<'_, sqlx:
 
 type BoxFuture<'f, T> = Pin<Box<dyn Future<Output = T> + Send + 'f>>;
 
-const IN_USE: &str = "no connection of the pool was free in time, though the server gives one: all are in use, or handlers \
+/// What it means that no connection of a client's pool is free.
+pub(super) const IN_USE: &str = "no connection of the pool was free in time, though the server gives one: all are in use, or handlers \
     that block hold up the runtime";
+/// The same of the engine's own, on which nobody else's statements are.
+const SILENT: &str = "no connection of the worker's own was free in time, though the server gives others: statements on them got no answer \
+    for so long";
 
-/// Why a pool has no connection for us. It tries again for as long as it may, and says then that it took too long: one more
-/// try, of ours, tells why.
-pub(super) async fn unconnected(pool: &PgPool, error: sqlx::Error) -> Error {
-    if !matches!(error, sqlx::Error::PoolTimedOut) {
-        return database(error);
+/// A connection of a pool. It tries again for as long as it may, and says then that it took too long: one more try, of ours, tells why.
+pub(super) async fn acquire(pool: &PgPool, in_use: &'static str) -> Result<PoolConnection<Postgres>> {
+    match pool.acquire().await {
+        Ok(connection) => Ok(connection),
+        Err(error) => Err(unconnected(pool, in_use, error).await),
     }
+}
+
+/// Why a pool has no connection for us.
+pub(super) async fn unconnected(pool: &PgPool, in_use: &'static str, error: sqlx::Error) -> Error {
     let options = pool.connect_options();
-    match within(ONE_MORE, options.connect()).await {
-        Some(Err(why)) => unreachable(&options, why),
-        Some(Ok(_)) => Error::new(Kind::Unreachable, IN_USE).because(error),
-        None => database(error),
+    if !matches!(error, sqlx::Error::PoolTimedOut) {
+        return connecting(&options, error);
     }
-}
-
-/// The error of a server that can't be reached: where we looked for it, never with which password.
-pub(super) fn unreachable(options: &PgConnectOptions, error: sqlx::Error) -> Error {
-    let place = match options.get_socket() {
-        Some(socket) => format!("the socket in {}", socket.display()),
-        None => format!("{}:{}", options.get_host(), options.get_port()),
-    };
-    let database = options.get_database().unwrap_or(options.get_username());
-    let message = format!("the database `{database}` at {place} can't be reached as `{}`", options.get_username());
-    Error::new(why_unreachable(&error), message).because(error)
-}
-
-fn why_unreachable(error: &sqlx::Error) -> Kind {
-    match error.as_database_error().and_then(DatabaseError::code) {
-        Some(code) if is_passing(&code) => Kind::Crowded,
-        Some(_) => Kind::NotAdmitted,
-        None => Kind::Unreachable,
+    match within(ONE_MORE, options.connect()).await {
+        Some(Err(why)) => connecting(&options, why),
+        Some(Ok(_)) => Error::new(Kind::Unreachable, in_use).because(error),
+        None => database(error),
     }
 }
 

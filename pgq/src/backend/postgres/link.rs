@@ -20,7 +20,7 @@ use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool, Postgres, Transaction};
 
 use super::begin::begin_with;
-use super::connect::unconnected;
+use super::connect::{IN_USE, acquire, unconnected};
 use super::convert::database;
 use super::namespace::Statements;
 use super::wake::{Call, wake};
@@ -33,17 +33,24 @@ pub(super) struct Link {
     pool: PgPool,
     /// How a transaction begins that is around a statement, where there has to be one.
     around: Option<&'static str>,
+    /// What it means that none of its connections is free.
+    in_use: &'static str,
 }
 
 impl Link {
     /// Over connections to the server itself.
     pub(super) fn direct(pool: PgPool) -> Self {
-        Self { pool, around: None }
+        Self { pool, around: None, in_use: IN_USE }
     }
 
     /// Over connections to a pooler, perhaps. Every transaction begins by this.
     pub(super) fn poll_only(pool: PgPool, begin: &'static str) -> Self {
-        Self { pool, around: Some(begin) }
+        Self { pool, around: Some(begin), in_use: IN_USE }
+    }
+
+    /// What it means that none of its connections is free, where they aren't a client's.
+    pub(super) fn where_busy(self, in_use: &'static str) -> Self {
+        Self { in_use, ..self }
     }
 
     pub(super) fn is_poll_only(&self) -> bool {
@@ -97,12 +104,14 @@ impl Link {
     /// A connection for a few statements: over a direct link each stands by itself, over a poll-only one all or none.
     pub(super) async fn visit(&self) -> Result<Visit> {
         match self.around {
-            None => match self.pool.acquire().await {
-                Ok(connection) => Ok(Visit::Direct(connection)),
-                Err(error) => Err(unconnected(&self.pool, error).await),
-            },
+            None => acquire(&self.pool, self.in_use).await.map(Visit::Direct),
             Some(_) => Ok(Visit::Around(self.begin().await?)),
         }
+    }
+
+    /// Why its pool had no connection for somebody who takes them without us.
+    pub(super) async fn unconnected(&self, error: sqlx::Error) -> Error {
+        unconnected(&self.pool, self.in_use, error).await
     }
 
     /// Whether all connections that there may be are in use.
@@ -111,13 +120,13 @@ impl Link {
     }
 
     pub(super) async fn begin(&self) -> Result<Transaction<'static, Postgres>> {
-        begin_with(&self.pool, self.around.unwrap_or("begin")).await
+        begin_with(&self.pool, self.in_use, self.around.unwrap_or("begin")).await
     }
 
     /// A transaction for which something else is set.
     pub(super) async fn begin_with(&self, settings: &str) -> Result<Transaction<'static, Postgres>> {
         let begin = self.around.unwrap_or("begin");
-        begin_with(&self.pool, AssertSqlSafe(format!("{begin}; {settings}"))).await
+        begin_with(&self.pool, self.in_use, AssertSqlSafe(format!("{begin}; {settings}"))).await
     }
 
     pub(super) async fn close(&self) {

@@ -5,7 +5,8 @@
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
 use super::Postgres;
-use super::convert::{INSTALL, column, database};
+use super::blame::INSTALL;
+use super::convert::{column, database};
 use super::namespace::{Namespace, once};
 use crate::Result;
 use crate::backend::Migrated;

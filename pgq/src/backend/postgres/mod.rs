@@ -3,6 +3,7 @@
 mod advance;
 mod apart;
 mod begin;
+mod blame;
 mod change;
 mod conclude;
 mod connect;
@@ -49,8 +50,8 @@ use super::{Answer, Backend, Enqueued, Produce, Registration, Session, Transacti
 use crate::Result;
 use crate::platform::Clock;
 
+pub(crate) use blame::database;
 pub(crate) use connect::{connect, options};
-pub(crate) use convert::database;
 use link::Link;
 pub(crate) use namespace::Namespace;
 use namespace::Statements;

@@ -17,7 +17,8 @@ use std::time::Duration;
 use sqlx::postgres::{PgListener, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, Postgres, raw_sql};
 
-use super::connect::{CONNECT_TIMEOUT, unconnected, unreachable};
+use super::blame::connecting;
+use super::connect::{CONNECT_TIMEOUT, IN_USE, unconnected};
 use super::convert::{column, database};
 use super::link::Link;
 use crate::error::{Error, Kind, Result};
@@ -53,12 +54,12 @@ async fn test(link: &Link) -> Result<Option<String>> {
     let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(ONE_OF_POOL);
     let pool = pool.connect_lazy_with(options.clone());
     // Not by the pool, which would try again and again before it says that there is no server.
-    let mut mouth = options.connect().await.map_err(|error| unreachable(&options, error))?;
+    let mut mouth = options.connect().await.map_err(|error| connecting(&options, error))?;
     // A worker has three: with room for fewer it would begin, and then not get on.
-    let third = options.connect().await.map_err(|error| unreachable(&options, error))?;
+    let third = options.connect().await.map_err(|error| connecting(&options, error))?;
     let mut ear = match PgListener::connect_with(&pool).await {
         Ok(ear) => ear,
-        Err(error) => return Err(unconnected(&pool, error).await),
+        Err(error) => return Err(unconnected(&pool, IN_USE, error).await),
     };
     let _ = third.close().await;
     if !are_two_sessions(&mut ear, &mut mouth).await? {

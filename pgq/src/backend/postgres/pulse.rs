@@ -8,7 +8,7 @@ use sqlx::Postgres;
 use sqlx::postgres::{PgArguments, PgListener, PgRow};
 use sqlx::query::Query;
 
-use super::connect::{at_most, pulse_link, unconnected};
+use super::connect::{at_most, pulse_link};
 use super::convert::{Instant, column, database, instant, unsigned};
 use super::link::Link;
 use super::namespace::Statements;
@@ -70,7 +70,7 @@ impl PgPulse {
         } else {
             let mut listener = match PgListener::connect_with(link.pool()).await {
                 Ok(listener) => listener,
-                Err(error) => return Err(unconnected(link.pool(), error).await),
+                Err(error) => return Err(link.unconnected(error).await),
             };
             // Whoever lost it has to be told: notices were lost too, and perhaps the server has forgotten something.
             listener.eager_reconnect(false);
