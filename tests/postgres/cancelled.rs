@@ -18,6 +18,11 @@ async fn touch() -> Result<(), pgq::BoxError> {
     Ok(())
 }
 
+#[pgq::task]
+async fn touch_again() -> Result<(), pgq::BoxError> {
+    Ok(())
+}
+
 /// Told when a call can go on: the server's answer to its step is there.
 #[derive(Default)]
 struct Answered(Notify);
@@ -66,4 +71,10 @@ async fn a_call_that_is_given_up_while_it_begins_swallows_no_later_write() {
     writes_stay(|| async { client.jobs().list().await }, &pool, &other).await;
     writes_stay(|| touch::enqueue(&client, ()), &pool, &other).await;
     writes_stay(|| async { client.begin().await.unwrap().commit().await }, &pool, &other).await;
+    let enqueue = || async {
+        let tx = client.begin().await.unwrap();
+        touch_again::enqueue(&tx, ()).await.unwrap();
+        tx.commit().await
+    };
+    writes_stay(enqueue, &pool, &other).await;
 }

@@ -1,20 +1,37 @@
 //! A server that has no connection to give.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use pgq::backend::{Lease, Notice, Pulse, Registration, Session, Uuid};
 use pgq::sqlx::{AssertSqlSafe, Executor, PgPool};
-use pgq::{Client, Worker};
+use pgq::testing::stepper;
+use pgq::{Client, State, Tx, Worker};
 use pgq_testdb::Database;
 use tokio::process::Command;
 
 use crate::log::Log;
 use crate::program::{Running, WORKER, program};
-use crate::world::installed;
+use crate::world::{SPAN, installed, notice, want};
 
 #[pgq::task]
 async fn linger() -> Result<(), pgq::BoxError> {
     Ok(())
 }
+
+#[pgq::task(unique = "key")]
+async fn linger_alone() -> Result<(), pgq::BoxError> {
+    Ok(())
+}
+
+#[pgq::task]
+async fn hand_over(tx: &Tx) -> Result<(), pgq::BoxError> {
+    linger::enqueue(tx, ()).await?;
+    Ok(())
+}
+
+/// Long before the half minute for which a pool tries to connect.
+const SOON: Duration = Duration::from_secs(10);
 
 /// A role of its own, which may have no connection until it is let in.
 struct Limited {
@@ -184,5 +201,58 @@ async fn a_program_that_restarts_waits_for_a_server_that_is_full_or_only_reads()
     worker.says("this worker has begun").await;
     worker.signal("TERM").await;
     assert_eq!(worker.ending().await.0, 0);
+    limited.remove().await;
+}
+
+/// Asleep until somebody wakes it for what lingers, by a client that has its connections already.
+async fn sleeper(client: &Client) -> (Arc<dyn Session>, Box<dyn Pulse>) {
+    let (instance, host) = (Uuid::nil(), "test".to_owned());
+    let wants = vec![want("default", "linger", 9), want("default", "linger_alone", 9)];
+    let (lease, tasks) = (Lease(7), Vec::new());
+    let worker = Registration { lease, instance, host, pid: 1, span: SPAN, synchronous_commit: false, wants, tasks };
+    let session = client.backend().register(worker).await.unwrap();
+    let pulse = session.attend().await.unwrap();
+    session.doze(Some(Duration::from_mins(5))).await.unwrap();
+    (session, pulse)
+}
+
+#[tokio::test]
+async fn an_enqueue_that_stands_waits_for_no_other_connection_and_wakes_who_sleeps() {
+    let database = installed().await;
+    let limited = Limited::of(&database).await;
+    let client = &limited.client;
+    let (_session, mut pulse) = sleeper(&Client::from_pool(limited.owner.clone()).unwrap()).await;
+    let tx = client.begin().await.unwrap();
+    limited.may_have(1).await;
+    let began = Instant::now();
+    linger::enqueue(&tx, ()).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(notice(&mut pulse).await, Notice { work: true, soon: false, told: false, limits: false });
+    // Otherwise it is still on its way back, and another one isn't to be had.
+    while client.pool().unwrap().num_idle() == 0 {
+        tokio::task::yield_now().await;
+    }
+    linger_alone::enqueue(client, ()).await.unwrap();
+    assert_eq!(notice(&mut pulse).await, Notice { work: true, soon: false, told: false, limits: false });
+    assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+    limited.remove().await;
+}
+
+#[tokio::test]
+async fn an_end_in_the_attempts_transaction_waits_for_no_other_connection() {
+    let database = installed().await;
+    let limited = Limited::of(&database).await;
+    let client = &limited.client;
+    let mut worker = stepper(client, pgq::tasks![hand_over], ()).await.unwrap();
+    hand_over::enqueue(client, ()).await.unwrap();
+    assert_eq!(worker.drain().await.unwrap(), 1);
+    let id = hand_over::enqueue(client, ()).await.unwrap().id();
+    limited.may_have(1).await;
+    let began = Instant::now();
+    assert_eq!(worker.drain().await.unwrap(), 1);
+    assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+    let owner = Client::from_pool(limited.owner.clone()).unwrap();
+    assert_eq!(owner.get(id).await.unwrap().unwrap().state, State::Completed);
+    drop(worker);
     limited.remove().await;
 }

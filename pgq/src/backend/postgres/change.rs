@@ -43,7 +43,7 @@ impl Postgres {
             let mut call = Call::nobody();
             call.add(column(&row, 5)?, column(&row, 6)?, 1);
             call.add_soon(column(&row, 5)?, column(&row, 6)?);
-            self.wake(&call).await?;
+            self.wake(&call).await;
         }
         Ok(edited)
     }

@@ -12,7 +12,7 @@ use super::convert::{Instant, column, database, micros};
 use super::extra::Extra;
 use super::link::Link;
 use super::namespace::{Sql, Statements};
-use super::wake::{Call, IN_FLIGHT, wake};
+use super::wake::{Call, IN_FLIGHT, commit_and_wake, shortly, wake};
 use crate::Result;
 use crate::backend::Enqueued;
 use crate::platform::Clock;
@@ -31,23 +31,19 @@ pub(super) async fn commit(
     }
     let call = Call::for_jobs(&jobs, clock);
     let together = link.is_poll_only() || jobs.iter().any(|job| job.unique.is_some());
-    let (enqueued, woken) = if together {
+    if together {
         let mut transaction = link.begin().await?;
         let enqueued = run(&mut transaction, statements, clock, jobs, &Call::nobody()).await?;
-        transaction.commit().await.map_err(database)?;
-        (enqueued, link.wake(statements, clock, &call).await)
-    } else {
-        let (mut visit, began) = (link.visit().await?, clock.mark());
-        let (enqueued, asleep) = insert_plain(&mut visit, statements, clock, jobs, &call.asking()).await?;
-        let nobody = !asleep && call.is_for_work() && clock.fixed().is_none() && began.elapsed() < IN_FLIGHT;
-        let woken = if nobody { Ok(()) } else { wake(&mut visit, statements, clock, &call).await };
-        visit.end().await?;
-        (enqueued, woken)
-    };
-    // The jobs are in: who isn't woken finds them at the next look, so this is no failure of the enqueue.
-    if let Err(error) = woken {
-        tracing::debug!(?error, "nobody was woken for jobs that were enqueued");
+        commit_and_wake(transaction, statements, clock, &call).await?;
+        return Ok(enqueued);
     }
+    let (mut visit, began) = (link.visit().await?, clock.mark());
+    let (enqueued, asleep) = insert_plain(&mut visit, statements, clock, jobs, &call.asking()).await?;
+    let nobody = !asleep && call.is_for_work() && clock.fixed().is_none() && began.elapsed() < IN_FLIGHT;
+    if !nobody {
+        shortly(wake(&mut visit, statements, clock, &call)).await;
+    }
+    visit.end().await?;
     Ok(enqueued)
 }
 

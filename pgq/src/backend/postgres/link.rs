@@ -114,11 +114,6 @@ impl Link {
         unconnected(&self.pool, self.in_use, error).await
     }
 
-    /// Whether all connections that there may be are in use.
-    pub(super) fn is_used_up(&self) -> bool {
-        self.pool.num_idle() == 0 && self.pool.size() >= self.pool.options().get_max_connections()
-    }
-
     pub(super) async fn begin(&self) -> Result<Transaction<'static, Postgres>> {
         begin_with(&self.pool, self.in_use, self.around.unwrap_or("begin")).await
     }

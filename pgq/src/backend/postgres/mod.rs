@@ -56,7 +56,7 @@ use link::Link;
 pub(crate) use namespace::Namespace;
 use namespace::Statements;
 pub use tx::TxConnection;
-use wake::Call;
+use wake::{Call, shortly};
 
 /// Enqueues on a bare connection, which knows no client.
 pub(crate) async fn insert(
@@ -90,9 +90,9 @@ impl Postgres {
         self.link.pool()
     }
 
-    /// Wakes whoever is meant, after the commit of what there is to do.
-    async fn wake(&self, call: &Call) -> Result<()> {
-        self.link.wake(&self.statements, &self.clock, call).await
+    /// Wakes whoever is meant, after the commit of what there is to do, if there is a connection for that.
+    async fn wake(&self, call: &Call) {
+        shortly(self.link.wake(&self.statements, &self.clock, call)).await;
     }
 
     /// Enqueues on a connection or in a transaction of the caller's own.

@@ -123,7 +123,7 @@ impl Postgres {
         let mut answers = HashMap::new();
         for step in ids.chunks(STEP) {
             let call = self.retry_step(step, &mut answers).await?;
-            self.wake(&call).await?;
+            self.wake(&call).await;
         }
         Ok(ids.iter().map(|id| answers.get(id).copied().unwrap_or(Retrial::Unknown)).collect())
     }

@@ -53,7 +53,7 @@ impl Postgres {
         transaction.commit().await.map_err(database)?;
         if let Some(gate) = name.gate {
             let holder = Holder { statements: &self.statements, lease: Lease(0), now: self.now() };
-            self.wake(&look_patiently(&self.link, &holder, &[gate]).await?).await?;
+            self.wake(&look_patiently(&self.link, &holder, &[gate]).await?).await;
         } else if let Err(error) = self.open_missed(&limits).await {
             tracing::debug!(?error, "who waits at gates that somebody has locked goes a little later");
         }

@@ -135,10 +135,7 @@ impl Postgres {
         let Some(row) = row else { return Ok(None) };
         let mut call = Call::nobody();
         call.add(column(&row, 1)?, column(&row, 2)?, 1);
-        // The job is in: who isn't woken finds it at the next look.
-        if let Err(error) = self.link.wake(&self.statements, &self.clock, &call).await {
-            tracing::debug!(?error, "nobody was woken for the job of a schedule");
-        }
+        self.wake(&call).await;
         Ok(Some(job_id(&row)?))
     }
 

@@ -13,15 +13,14 @@ use super::conclude::conclude;
 use super::convert::{Instant, database};
 use super::finish::{Holder, Passed, passed};
 use super::gates::leave;
-use super::link::{Link, Visit};
-use super::wake::{Call, wake};
+use super::wake::{Call, commit_and_wake};
 use super::{Postgres, enqueue};
 use crate::backend::{Answer, Ended, Enqueued, Transaction, Verdict};
 use crate::error::{Error, Result};
-use crate::platform::within;
+use crate::platform::{spawn, within};
 
-/// How long to wait for somebody to give a connection back on which to wake somebody.
-const MOMENT: Duration = Duration::from_millis(100);
+/// How long an end that stands is held up by those who wait for the limit keys of its job.
+const MOMENT: Duration = Duration::from_secs(1);
 /// How long to wait for a connection that is lent.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The mark is gone when the transaction is: so its end knows whether it is still the one that was begun.
@@ -72,9 +71,8 @@ impl Transaction for PgTx {
     fn commit(self: Box<Self>) -> Answer<'static, ()> {
         Box::pin(async move {
             let Self { backend, transaction, call } = *self;
-            transaction.into_inner().commit().await.map_err(database)?;
-            wake_after(&backend, &call.into_inner().unwrap_or_else(PoisonError::into_inner)).await;
-            Ok(())
+            let call = call.into_inner().unwrap_or_else(PoisonError::into_inner);
+            commit_and_wake(transaction.into_inner(), &backend.statements, &backend.clock, &call).await
         })
     }
 
@@ -89,12 +87,12 @@ impl Transaction for PgTx {
                 transaction.rollback().await.map_err(database)?;
                 return Ok(verdict);
             }
-            transaction.commit().await.map_err(database)?;
             call.merge(&more);
+            commit_and_wake(transaction, &backend.statements, &backend.clock, &call).await?;
             if !left.is_empty() {
-                call.merge(&leave_after(&backend, lease, left).await);
+                // Goes on by itself where the pool has no connection for it.
+                let _ = within(MOMENT, spawn(async move { leave_after(&backend, lease, left).await })).await;
             }
-            wake_after(&backend, &call).await;
             Ok(verdict)
         })
     }
@@ -105,33 +103,12 @@ impl Transaction for PgTx {
 }
 
 /// The transaction stands, so a failure here only delays those who wait for the gates that the job had passed.
-async fn leave_after(backend: &Postgres, lease: Lease, left: Vec<Passed>) -> Call {
+async fn leave_after(backend: &Postgres, lease: Lease, left: Vec<Passed>) {
     let holder = Holder { statements: &backend.statements, lease, now: backend.clock.fixed().map(Instant) };
-    leave(&backend.link, &holder, left).await.unwrap_or_else(|error| {
-        tracing::warn!(?error, "what waits for the limit keys of a job isn't ready yet");
-        Call::nobody()
-    })
-}
-
-/// The transaction stands, so a failure here only delays its jobs to the next look.
-async fn wake_after(backend: &Postgres, call: &Call) {
-    if *call == Call::nobody() {
-        return;
+    match leave(&backend.link, &holder, left).await {
+        Ok(call) => backend.wake(&call).await,
+        Err(error) => tracing::warn!(?error, "what waits for the limit keys of a job isn't ready yet"),
     }
-    let woken = async {
-        let Some(mut visit) = visit(&backend.link).await? else { return Ok(()) };
-        wake(&mut visit, &backend.statements, &backend.clock, call).await?;
-        visit.end().await
-    };
-    if let Err(error) = woken.await {
-        tracing::debug!(?error, "nobody was woken for jobs that were enqueued");
-    }
-}
-
-/// Not for a place in the queue of a busy pool: the commit stands, and its caller waits for this. Where the pool has room
-/// it takes as long as it takes to connect, as otherwise nobody would be woken where that is slow.
-async fn visit(link: &Link) -> Result<Option<Visit>> {
-    if link.is_used_up() { within(MOMENT, link.visit()).await.transpose() } else { link.visit().await.map(Some) }
 }
 
 /// The connection of a [`Tx`](crate::Tx), lent for SQL of one's own until it is dropped: pass `&mut *connection` to sqlx.

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pgq_core::{NewJob, When};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, Postgres, Transaction, raw_sql};
 
 use super::convert::{Instant, database};
 use super::namespace::{Statements, fnv1a_64};
 use crate::Result;
 use crate::backend::{Notice, SOON};
-use crate::platform::Clock;
+use crate::platform::{Clock, within};
 
 /// An instant is compared by this process's clock, which may differ from the database's by so much; to wake somebody in
 /// vain is harmless.
@@ -20,6 +20,8 @@ const SKEW: Duration = Duration::from_mins(1);
 pub(super) const IN_FLIGHT: Duration = Duration::from_millis(50);
 /// One worker is woken for so many jobs; where they fill it, it finds more and others wake at their next look.
 const JOBS_PER_WORKER: usize = 16;
+/// What there is to do stands by then, so nobody waits for longer: who isn't woken looks within about a second.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The hash of a lane and task, by which sleepers say what they want: FNV-1a, folded to the 32 bits of an `int`.
 pub(super) fn hash(queue: &str, task: &str) -> i32 {
@@ -137,4 +139,33 @@ pub(super) async fn wake(
     let query = statements.wake.query().bind(call.hashes()).bind(call.workers()).bind(clock.fixed().map(Instant));
     let query = query.bind(call.payload());
     query.execute(connection).await.map(drop).map_err(database)
+}
+
+/// Commits, and wakes them on the same connection: a full server has no other one, and its pool would wait for that for as long as
+/// it may, and the caller with it.
+pub(super) async fn commit_and_wake(
+    mut transaction: Transaction<'static, Postgres>,
+    statements: &Statements,
+    clock: &Clock,
+    call: &Call,
+) -> Result<()> {
+    if *call == Call::nobody() {
+        return transaction.commit().await.map_err(database);
+    }
+    raw_sql("commit; begin").execute(&mut *transaction).await.map_err(database)?;
+    let woken = async {
+        wake(&mut transaction, statements, clock, call).await?;
+        transaction.commit().await.map_err(database)
+    };
+    shortly(woken).await;
+    Ok(())
+}
+
+/// What stands is no failure where nobody was woken for it.
+pub(super) async fn shortly(woken: impl Future<Output = Result<()>>) {
+    match within(PATIENCE, woken).await {
+        Some(Ok(())) => {}
+        Some(Err(error)) => tracing::debug!(?error, "nobody was woken for what there is to do"),
+        None => tracing::debug!("nobody was woken in time for what there is to do"),
+    }
 }
