@@ -7,6 +7,7 @@ use pgq::{Allow, Context, LimitRef, Result, State, Timestamp, Worker};
 use tokio::sync::mpsc;
 
 use super::faults::{Ear, Fault, greet, plan, standing, wayward, wayward_by};
+use crate::log::Log;
 
 /// Four fifths of the lease that a worker has by default.
 const TENURE: Duration = Duration::from_secs(12);
@@ -51,6 +52,12 @@ async fn counted(ctx: Context<Ear>) -> Result<(), pgq::BoxError> {
 async fn heedless(ctx: Context) -> Result<(), pgq::BoxError> {
     let _ = ctx.fence();
     std::future::pending().await
+}
+
+#[pgq::task]
+async fn brief(ctx: Context) -> Result<(), pgq::BoxError> {
+    let _ = ctx.fence();
+    Ok(())
 }
 
 fn clock() -> ManualClock {
@@ -185,7 +192,29 @@ async fn an_attempt_behind_a_gate_that_was_given_a_bound_is_told_too() -> Result
 }
 
 #[tokio::test]
+async fn an_attempt_that_has_ended_is_not_told_to() -> Result<()> {
+    let log = Log::default();
+    let _listening = log.listen();
+    let clock = clock();
+    let (client, faults) = wayward_by(&clock)?;
+    let mut worker = stepper::<()>(&client, pgq::tasks![brief, heedless], ()).await?;
+    brief::enqueue(&client, ()).await?;
+    plan(&faults.finish, &[Fault::Refused]);
+    assert!(worker.step().await.is_err(), "its end waits to be written");
+    heedless::enqueue(&client, ()).await?;
+    assert_eq!(worker.start().await?, 1);
+    clock.advance(TENURE);
+    plan(&faults.renew, &[Fault::Refused]);
+    beat_in_vain(&mut worker).await;
+    let told = log.about("told to end");
+    assert!(told.len() == 1 && told[0].ends_with("attempts=1"), "{told:?}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_attempt_that_is_ended_for_a_doubt_is_handed_back() -> Result<()> {
+    let log = Log::default();
+    let _listening = log.listen();
     let clock = clock();
     let (client, faults) = wayward_by(&clock)?;
     let mut worker = stepper::<()>(&client, pgq::tasks![heedless], ()).await?;
@@ -200,6 +229,7 @@ async fn an_attempt_that_is_ended_for_a_doubt_is_handed_back() -> Result<()> {
     }
     let job = client.get(id).await?.expect("the job is kept");
     assert_eq!((job.state, job.attempt), (State::Available, 0), "nobody is to blame");
+    assert_eq!(log.about("is handed back unless the lease turns out to be lost").len(), 1);
     Ok(())
 }
 

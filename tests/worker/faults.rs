@@ -17,6 +17,7 @@ use pgq::{Client, Context, Env, Error, JobId, Resources, Result, State, Timestam
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::said::Said;
+use crate::log::Log;
 
 /// What goes wrong, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -605,6 +606,25 @@ async fn an_attempts_commit_that_got_no_answer_stands_whole_or_not_at_all() -> R
         assert_eq!(worker.step().await?, 1);
         assert_eq!(standing(&client, id).await?, (state, 1, 1), "{fault:?}");
         assert_eq!(client.jobs().task("greet").count().await?.jobs, effects, "{fault:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_an_attempts_commit_that_got_no_answer_is_told_what_is_known() -> Result<()> {
+    let log = Log::default();
+    let _listening = log.listen();
+    let (client, faults) = wayward()?;
+    let mut worker = stepper::<()>(&client, pgq::tasks![leave], ()).await?;
+    let id = leave::enqueue(&client, ()).await?.id();
+    plan(&faults.conclude, &[Fault::Unanswered]);
+    plan(&faults.finish, &[Fault::Busy]);
+    assert_eq!(worker.step().await?, 1);
+    assert_eq!(standing(&client, id).await?, (State::Completed, 1, 1));
+    assert_eq!(log.about("it isn't known whether the attempt's transaction stands").len(), 1);
+    assert_eq!(log.about("INFO message=nothing is left to write: a write that got no answer stands").len(), 1);
+    for wrong in ["attempt failed", "the lease was lost"] {
+        assert_eq!(log.about(wrong), [""; 0], "neither is so");
     }
     Ok(())
 }

@@ -6,11 +6,11 @@
 //! runs once more: delivery is at least once.
 
 use std::borrow::Cow;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use pgq_core::{State, Transition};
+use pgq_core::{JobId, State, Transition};
 
 use super::engine::Engine;
 use super::service::{Next, Service, Signal};
@@ -39,8 +39,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(super) struct Outbox {
     ends: Mutex<Ends>,
     signal: Signal,
-    /// A write got no answer, so part of the next may be written already.
-    unanswered: AtomicBool,
+    /// Claims whose end was in a write that got no answer: it may stand already.
+    unanswered: Mutex<HashSet<(JobId, u32)>>,
 }
 
 #[derive(Debug, Default)]
@@ -54,7 +54,7 @@ struct Ends {
 
 impl Outbox {
     pub(super) fn new() -> Self {
-        Self { ends: Mutex::default(), signal: Signal::new(), unanswered: AtomicBool::new(false) }
+        Self { ends: Mutex::default(), signal: Signal::new(), unanswered: Mutex::default() }
     }
 
     pub(super) fn push(&self, ended: Ended) {
@@ -67,9 +67,13 @@ impl Outbox {
         }
     }
 
-    /// Something that will be written here once more got no answer elsewhere.
-    pub(super) fn doubt(&self) {
-        self.unanswered.store(true, Ordering::SeqCst);
+    /// The end of this claim will be written here, and what was written of it before got no answer.
+    pub(super) fn doubt(&self, claim: (JobId, u32)) {
+        self.unanswered().insert(claim);
+    }
+
+    fn unanswered(&self) -> MutexGuard<'_, HashSet<(JobId, u32)>> {
+        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -137,7 +141,7 @@ impl Drop for Taken<'_> {
     fn drop(&mut self) {
         self.outbox.with(|ends| ends.taken -= self.count);
         if !self.ended.is_empty() {
-            self.outbox.doubt();
+            self.outbox.unanswered().extend(self.ended.iter().map(|ended| (ended.id, ended.epoch)));
             self.outbox.put_back(std::mem::take(&mut self.ended));
         }
     }
@@ -186,14 +190,14 @@ impl Completer {
         }
         let ids = doubtful.iter().map(|(ended, _)| ended.id).collect();
         let found = within(PATIENCE, self.engine.client.backend().get(ids)).await.and_then(Result::ok);
-        let unanswered = self.engine.outbox.unanswered.load(Ordering::SeqCst);
+        let unanswered = self.engine.outbox.unanswered();
         for (ended, verdict) in doubtful {
             let Some(found) = &found else {
                 *verdict = Verdict::Busy;
                 continue;
             };
             let stands = found.iter().find(|job| job.id == ended.id).map_or_else(
-                || unanswered && ended.keep.is_zero(),
+                || ended.keep.is_zero() && unanswered.contains(&(ended.id, ended.epoch)),
                 |job| job.state == State::Discarded && job.epoch == ended.epoch,
             );
             if stands {
@@ -203,29 +207,30 @@ impl Completer {
     }
 
     fn sort_out(&self, answered: Vec<(Cow<'_, Ended>, Verdict)>) -> usize {
-        let unanswered = self.engine.outbox.unanswered.swap(false, Ordering::SeqCst);
         if answered.iter().any(|(ended, _)| ended.transition.delay().is_some()) {
             // The promoter may mean to sleep past the moment at which one of these is due.
             self.engine.due.raise();
         }
         let (mut busy, mut done) = (Vec::new(), Vec::with_capacity(answered.len()));
         for (ended, verdict) in answered {
+            let claim = (ended.id, ended.epoch);
+            let unanswered = verdict != Verdict::Busy && self.engine.outbox.unanswered().remove(&claim);
             if verdict != Verdict::Busy {
-                done.push((ended.id, ended.epoch));
+                done.push(claim);
             }
             if verdict == Verdict::Written
                 && let Transition::Discard { failure } = &ended.transition
             {
-                self.engine.tell_of_discard((ended.id, ended.epoch), failure);
+                self.engine.tell_of_discard(claim, failure);
             }
             match verdict {
                 Verdict::Written => {}
                 Verdict::Busy => busy.push(ended.into_owned()),
                 Verdict::Lost => {
                     let Ended { id, epoch, ran, .. } = *ended;
-                    let (task, attempt) = self.engine.held.of((id, epoch)).unwrap_or_default();
+                    let (task, attempt) = self.engine.held.of(claim).unwrap_or_default();
                     if unanswered {
-                        tracing::info!(job = %id, task, attempt, epoch, ?ran, "this end stands since a write that got no answer, or came too late");
+                        tracing::info!(job = %id, task, attempt, epoch, ?ran, "nothing is left to write: a write that got no answer stands, or this end came too late");
                     } else {
                         tracing::warn!(job = %id, task, attempt, epoch, ?ran, "this end came too late: the lease was lost");
                     }
@@ -265,8 +270,6 @@ impl Service for Completer {
 
 #[cfg(test)]
 mod tests {
-    use pgq_core::JobId;
-
     use super::*;
     use crate::platform::{Clock, ManualClock};
 

@@ -23,6 +23,11 @@ use crate::{Tx, platform};
 /// How long a handler has to end by itself once it is to end.
 const GRACE: Duration = Duration::from_secs(1);
 
+const MAY_STAND: &str =
+    "it isn't known whether the attempt's transaction stands with the job's completion: if not, the attempt has failed";
+const DOUBTED: &str = "attempt ended early: its job is handed back unless the lease turns out to be lost";
+const LOST: &str = "attempt ended early: its job is somebody else's";
+
 /// Starts the jobs that a claim won, each in the slot that was taken for it; how many.
 pub(super) fn start(engine: &Arc<Engine>, jobs: Vec<Claimed>) -> usize {
     let mut started = 0;
@@ -49,6 +54,8 @@ struct Running {
     started: Timestamp,
     follow_ups: Arc<FollowUps>,
     kept: Arc<Kept>,
+    /// Whether the transaction of its handler may stand, whatever is written instead.
+    may_stand: bool,
 }
 
 impl Running {
@@ -66,6 +73,7 @@ impl Running {
             started,
             follow_ups: Arc::default(),
             kept: Arc::default(),
+            may_stand: false,
             engine: Arc::clone(engine),
             job,
             task,
@@ -82,6 +90,7 @@ impl Running {
             // Claims ask for known tasks only; should one come all the same, somebody else may know it.
             None => Outcome::Released,
         };
+        self.grip.end();
         let outcome = match self.kept.take() {
             Some(tx) if outcome == Outcome::Completed => match self.conclude(tx).await {
                 Ok(()) => return self.leave(),
@@ -95,14 +104,14 @@ impl Running {
 
     /// Completes the job in the transaction of its handler. What fails, or isn't waited for as the worker stops, may stand all the
     /// same: what is written instead the fence refuses then.
-    async fn conclude(&self, tx: Tx) -> Result<(), Outcome> {
+    async fn conclude(&mut self, tx: Tx) -> Result<(), Outcome> {
         let ended = self.decide(Outcome::Completed);
         let ran = ended.ran;
         let limit = longest(LEAST, self.engine.lease, 0);
         let concluded = tokio::select! {
             concluded = within(limit, tx.conclude(self.engine.session.lease(), ended)) => concluded,
             () = self.engine.halt.abort.cancelled() => {
-                self.engine.outbox.doubt();
+                self.engine.outbox.doubt((self.job.id, self.job.epoch));
                 return Err(Outcome::Released);
             }
         };
@@ -117,8 +126,14 @@ impl Running {
                 return Err(Outcome::Failed(Failure::new(FailureKind::Error, "the job's row was locked by somebody")));
             }
             Err(error) => {
-                self.engine.outbox.doubt();
-                return Err(Outcome::Failed(Failure::from_error(FailureKind::Error, &error)));
+                self.engine.outbox.doubt((self.job.id, self.job.epoch));
+                self.may_stand = error.is_away();
+                let failure = Failure::from_error(FailureKind::Error, &error);
+                if self.may_stand {
+                    let Claimed { id, task, attempt, .. } = &self.job;
+                    tracing::warn!(job = %id, task, attempt, ?ran, error = in_line(&failure), "{MAY_STAND}");
+                }
+                return Err(Outcome::Failed(failure));
             }
         }
         Ok(())
@@ -190,7 +205,8 @@ impl Running {
     fn unless_doubted(&self, outcome: Outcome) -> Outcome {
         let Outcome::Failed(failure) = outcome else { return outcome };
         let Claimed { id, task, attempt, .. } = &self.job;
-        tracing::warn!(job = %id, task, attempt, kind = %failure.kind(), error = in_line(&failure), "attempt ended early: its job is handed back");
+        let what = if self.grip.is_lost() { LOST } else { DOUBTED };
+        tracing::warn!(job = %id, task, attempt, kind = %failure.kind(), error = in_line(&failure), "{what}");
         Outcome::Released
     }
 
@@ -285,7 +301,9 @@ impl Running {
 
     /// The slot is free before the end is written, so that the next job needn't wait for the flush.
     fn report(self, ended: Ended) {
-        log(&self.job, &ended.transition, ended.ran);
+        if !self.may_stand {
+            log(&self.job, &ended.transition, ended.ran);
+        }
         if ended.transition == Transition::Release && self.engine.halt.drain.is_cancelled() {
             self.engine.handed.note(ended.id, &self.job.task);
         }

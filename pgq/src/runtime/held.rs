@@ -30,6 +30,8 @@ struct Inner {
     /// Up too when it is lost.
     doubted: Flag,
     lost: Flag,
+    /// Its handler has ended, and only the end is to be written.
+    over: AtomicBool,
     /// Whether it matters that no other attempt runs beside it.
     alone: Arc<AtomicBool>,
     gauge: Arc<Gauge>,
@@ -78,6 +80,20 @@ impl Grip {
         self.0.doubted.raise();
     }
 
+    pub(super) fn is_lost(&self) -> bool {
+        self.0.lost.is_up()
+    }
+
+    /// Its handler has ended.
+    pub(super) fn end(&self) {
+        self.0.over.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether it runs, and it matters that no other attempt does beside it.
+    fn runs_alone(&self) -> bool {
+        self.0.alone.load(Ordering::SeqCst) && !self.0.over.load(Ordering::SeqCst)
+    }
+
     /// Set once it matters that no other attempt runs beside it.
     pub(super) fn alone(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.0.alone)
@@ -100,7 +116,8 @@ impl Held {
         let pace = Pace::new(job.id, task, job.attempt, now, &gauge, &self.manners);
         let (why, suspect, ticked) = (OnceLock::new(), job.is_suspect(), job.tick.is_some());
         let (cancelled, doubted, lost, alone) = (Flag::default(), Flag::default(), Flag::default(), Arc::default());
-        let grip = Grip(Arc::new(Inner { why, cancelled, doubted, lost, alone, gauge, suspect, ticked, pace }));
+        let over = AtomicBool::new(false);
+        let grip = Grip(Arc::new(Inner { why, cancelled, doubted, lost, over, alone, gauge, suspect, ticked, pace }));
         let earlier: Vec<Grip> = self.with(|held| {
             let claims = held.range((job.id, 0)..=(job.id, u32::MAX));
             let earlier = claims.filter(|(claim, _)| claim.1 != job.epoch).map(|(_, grip)| grip.clone()).collect();
@@ -145,9 +162,9 @@ impl Held {
         }
     }
 
-    /// The lease is in doubt; how many were told that hadn't been.
+    /// The lease is in doubt; how many that run were told that hadn't been.
     pub(super) fn doubt(&self) -> usize {
-        let told = |grip: &&Grip| grip.0.alone.load(Ordering::SeqCst) && !grip.0.doubted.is_up();
+        let told = |grip: &&Grip| grip.runs_alone() && !grip.0.doubted.is_up();
         self.with(|held| held.values().filter(told).map(|grip| grip.0.doubted.raise()).count())
     }
 
