@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pgq::Client;
 use pgq_testdb::Database;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
 use crate::world::installed;
@@ -228,6 +228,27 @@ async fn a_handler_that_cannot_be_stopped_is_left_behind() {
     assert!(code == 0 && said.contains("handlers that didn't end go with the process"), "{said}");
     let job = Client::from_pool(pool).unwrap().get(id).await.unwrap().unwrap();
     assert_eq!((job.state, job.attempt), (pgq::State::Available, 0));
+}
+
+#[tokio::test]
+async fn a_handler_that_was_left_behind_and_has_ended_since_is_left_no_longer() {
+    let database = installed().await;
+    let pool = database.pool().await.unwrap();
+    put_in(&pool, "hear").await;
+    let mut command = program(WORKER, &["--database-url", database.url(), "--tasks", "hear"]);
+    let mut worker = Running::start(command.env("TEST_LOG", "1").stdin(Stdio::piped()));
+    assert_eq!(worker.line().await, "hearing");
+    // So that it doesn't run it once more.
+    let gone = "delete from pgq.job; update pgq.worker set gone = clock_timestamp()";
+    pgq::sqlx::raw_sql(gone).execute(&pool).await.unwrap();
+    worker.says("this worker has registered anew").await;
+    let mut said = worker.child.stdin.take().unwrap();
+    said.write_all(b"go on\n").await.unwrap();
+    worker.says("a handler that was left behind has ended").await;
+    worker.signal("TERM").await;
+    assert_eq!(worker.line().await, "main goes on");
+    let (code, said) = worker.ending().await;
+    assert!(code == 0 && !said.contains("handlers that didn't end"), "{said}");
 }
 
 /// A worker program that runs.

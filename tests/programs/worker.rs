@@ -67,10 +67,20 @@ fn block() -> Result<(), pgq::BoxError> {
     Ok(())
 }
 
+/// Goes on until it is told something, and not by its worker.
+#[pgq::task(queue = "slow")]
+fn hear() -> Result<(), pgq::BoxError> {
+    println!("hearing");
+    std::io::stdin().read_line(&mut String::new())?;
+    Ok(())
+}
+
 #[tokio::main]
 async fn main() -> pgq::Result<()> {
     if std::env::var_os("TEST_LOG").is_some() {
         let _ = tracing::subscriber::set_global_default(log::Log { aloud: true, ..log::Log::default() });
     }
-    pgq::run::<App>().await
+    pgq::run::<App>().await?;
+    println!("main goes on");
+    Ok(())
 }

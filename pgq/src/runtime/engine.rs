@@ -8,6 +8,7 @@ use std::time::Duration;
 use pgq_core::{Failure, JobId};
 use tokio_util::sync::CancellationToken;
 
+use super::at_work::AtWork;
 use super::completer::Outbox;
 use super::discards::Discards;
 use super::handed::Handed;
@@ -38,6 +39,7 @@ pub(super) struct Engine {
     pub(super) slots: Slots,
     pub(super) limits: Arc<Limits>,
     pub(super) blocking: Arc<Blocking>,
+    pub(super) at_work: AtWork,
     pub(super) has_blocking: bool,
     /// The jobs that were claimed and whose end isn't written yet.
     pub(super) held: Held,
@@ -113,6 +115,7 @@ impl Engine {
             slots: Slots::new(*slots, stir.clone()),
             limits: Arc::new(Limits::of(entries, *slots, client.platform().clock.clone(), stir.clone())),
             blocking: Arc::clone(blocking),
+            at_work: plan.at_work.clone(),
             held: Held::default(),
             handed: Handed::default(),
             outbox: Outbox::new(),

@@ -9,6 +9,7 @@ use pgq_core::{
 };
 use tracing::Instrument;
 
+use super::at_work::Stay;
 use super::engine::Engine;
 use super::guard::Guarded;
 use super::held::Grip;
@@ -56,6 +57,7 @@ struct Running {
     kept: Arc<Kept>,
     /// Whether the transaction of its handler may stand, whatever is written instead.
     may_stand: bool,
+    _stay: Stay,
 }
 
 impl Running {
@@ -74,6 +76,7 @@ impl Running {
             follow_ups: Arc::default(),
             kept: Arc::default(),
             may_stand: false,
+            _stay: engine.at_work.begin(),
             engine: Arc::clone(engine),
             job,
             task,
@@ -248,7 +251,8 @@ impl Running {
 
     fn introduce(&mut self, task: &BoundTask) -> Arc<Attempt> {
         let Claimed { id, queue, attempt, .. } = &self.job;
-        let span = tracing::info_span!(target: "pgq", parent: None, "attempt", job = %id, task = task.entry.name, queue, attempt);
+        // Of the highest level, so that no filter of levels takes the job's name away from a handler's warnings and errors.
+        let span = tracing::error_span!(target: "pgq", parent: None, "attempt", job = %id, task = task.entry.name, queue, attempt);
         Arc::new(Attempt {
             id: self.job.id,
             task: task.entry.name,

@@ -10,6 +10,7 @@
 //! Each service is an `async fn turn` that does one bounded thing and says when it wants to be called again; one loop
 //! ([`service::drive`]) calls it, and a test calls the same turns one by one.
 
+mod at_work;
 mod banner;
 mod builder;
 mod claimer;

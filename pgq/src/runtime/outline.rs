@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::at_work::AtWork;
 use super::guard::describe;
 use super::outage::Outage;
 use super::patience::Patience;
@@ -66,6 +67,7 @@ impl<R: Resources> Outline<R> {
             lease: self.lease,
             endings: self.endings,
             patience,
+            at_work: AtWork::default(),
             outage: Arc::new(Outage::new(client.platform().clock.clone())),
             duties: self.duties,
             synchronous_commit: self.synchronous_commit,

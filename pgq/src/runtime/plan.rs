@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::at_work::AtWork;
 use super::engine::{Engine, Halt};
 use super::outage::Outage;
 use super::patience::Patience;
@@ -26,6 +27,8 @@ pub(super) struct Plan<R> {
     pub(super) slots: usize,
     /// Outlives a session, as do the handlers that are left behind in it.
     pub(super) blocking: Arc<Blocking>,
+    /// As long.
+    pub(super) at_work: AtWork,
     /// There may be something to claim, or room for it.
     pub(super) stir: Signal,
     pub(super) lease: Duration,
@@ -72,6 +75,11 @@ impl Duties {
 }
 
 impl<R: Resources> Plan<R> {
+    /// Whether a handler hasn't ended, in whichever session it began.
+    pub(super) fn has_handlers(&self) -> bool {
+        self.blocking.is_busy() || self.at_work.is_anybody()
+    }
+
     /// Opens a session, with a lease of its own.
     pub(super) async fn open(&self, halt: Halt) -> Result<Arc<Engine>> {
         let declared = declared(&self.program)?;

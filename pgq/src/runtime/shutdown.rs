@@ -74,7 +74,7 @@ impl Stopper {
         self.hand_back.cancel();
     }
 
-    /// Whether handlers were left behind that hadn't ended.
+    /// Whether handlers were left behind, and hadn't ended when their worker had.
     pub(super) fn left_handlers(&self) -> bool {
         self.left_handlers.load(Ordering::SeqCst)
     }
@@ -244,6 +244,8 @@ impl<R: Resources> Supervisor<R> {
                 None => break Ok(()),
             }
         };
+        // One that was left behind in an earlier session may have ended since.
+        stop.left_handlers.fetch_and(plan.has_handlers(), Ordering::SeqCst);
         plan.resources.close().await;
         ended
     }

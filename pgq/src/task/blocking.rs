@@ -77,6 +77,11 @@ impl Blocking {
         self.places.available_permits()
     }
 
+    /// Whether a thread is at work, or about to be.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.free() < self.total
+    }
+
     /// A place, if there is one now.
     pub(crate) fn reserve(self: &Arc<Self>) -> Option<Place> {
         let permit = Arc::clone(&self.places).try_acquire_owned().ok()?;
