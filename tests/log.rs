@@ -19,6 +19,8 @@ pub(crate) struct Log {
     pub(crate) inside: Arc<Mutex<Vec<(ThreadId, u64)>>>,
     /// Whether it is said on standard error instead, as of a program, all of whose threads are heard.
     pub(crate) aloud: bool,
+    /// Whether no more than warnings of ours are kept, as with `RUST_LOG=debug,pgq=warn`.
+    pub(crate) strict: bool,
 }
 
 impl Log {
@@ -44,6 +46,9 @@ impl Log {
 
 impl Subscriber for Log {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        if self.strict && metadata.target().starts_with("pgq") && *metadata.level() > Level::WARN {
+            return false;
+        }
         !self.aloud || *metadata.level() <= Level::INFO && metadata.target().starts_with("pgq")
     }
 

@@ -42,6 +42,26 @@ async fn what_a_handler_logs_stands_in_a_span_that_names_its_job_and_attempt() -
     Ok(())
 }
 
+#[pgq::task]
+async fn whisper() -> std::result::Result<(), BoxError> {
+    tracing::info!("heard it whisper");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_handlers_span_stays_where_only_warnings_of_ours_are_kept() -> Result<()> {
+    let log = Log { strict: true, ..Log::default() };
+    let _listening = log.listen();
+    let client = Client::memory();
+    whisper::enqueue(&client, ()).await?;
+    let mut worker = pgq::testing::stepper::<()>(&client, pgq::tasks![whisper], ()).await?;
+    assert_eq!(worker.drain().await?, 1);
+    let heard = log.about("heard it whisper");
+    assert!(heard.len() == 1 && heard[0].contains("in attempt job=1 task=\"whisper\""), "{heard:?}");
+    assert_eq!(log.about("attempt ended"), [""; 0], "which is of less");
+    Ok(())
+}
+
 #[tokio::test]
 async fn what_a_blocking_handler_logs_stands_in_its_attempts_span() -> Result<()> {
     let _listening = tracing::subscriber::set_default(ALOOF.clone());

@@ -18,6 +18,8 @@ use crate::{AnyJob, Client, Result};
 ///
 /// `R` is the worker's [`Resources`](crate::Resources) type, or the type of one of its fields where that derives
 /// [`Provide`](crate::Provide). Clones are cheap and speak of the same attempt.
+///
+/// What a handler logs stands in a span of the attempt: see [what handlers log](crate#what-handlers-log).
 pub struct Context<R: 'static = ()> {
     resources: Provides<R>,
     attempt: Arc<Attempt>,
