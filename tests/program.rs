@@ -251,6 +251,33 @@ async fn a_handler_that_was_left_behind_and_has_ended_since_is_left_no_longer() 
     assert!(code == 0 && !said.contains("handlers that didn't end"), "{said}");
 }
 
+#[tokio::test]
+async fn a_process_that_was_stopped_says_so_and_not_that_its_database_is_away() {
+    let database = installed().await;
+    let flags = ["--database-url", database.url(), "--tasks", "greet", "--lease", "1s"];
+    let mut worker = Running::start(program(WORKER, &flags).env("TEST_LOG", "1"));
+    worker.says("this worker has begun").await;
+    let mut said = Vec::new();
+    worker.line().await;
+    for _ in 0..3 {
+        worker.signal("STOP").await;
+        // For longer than a turn of the heartbeat may take, by the machine's time, which is what it looks at.
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        worker.signal("CONT").await;
+        while said
+            .last()
+            .is_none_or(|line: &String| !line.contains("this process was stopped, or got no processor, for"))
+        {
+            said.push(worker.complaint().await);
+        }
+        said.push(String::new());
+    }
+    worker.signal("TERM").await;
+    let (code, rest) = worker.ending().await;
+    said.push(rest);
+    assert!(code == 0 && !said.iter().any(|line| line.contains("the database is")), "{said:#?}");
+}
+
 /// A worker program that runs.
 pub(crate) struct Running {
     child: Child,

@@ -13,6 +13,7 @@ use super::completer::Outbox;
 use super::discards::Discards;
 use super::handed::Handed;
 use super::held::Held;
+use super::lapses::Lapses;
 use super::limits::Limits;
 use super::lookout::Lookout;
 use super::outage::Outage;
@@ -58,6 +59,7 @@ pub(super) struct Engine {
     /// Whether notices would reach us.
     pub(super) hears: AtomicBool,
     pub(super) doubts: Doubts,
+    pub(super) lapses: Lapses,
     pub(super) outage: Arc<Outage>,
     pub(super) halt: Halt,
     pub(super) declared: Declared,
@@ -127,6 +129,7 @@ impl Engine {
             lost_one: Signal::new(),
             hears: AtomicBool::new(false),
             doubts: Doubts::default(),
+            lapses: Lapses::default(),
             outage: Arc::clone(&plan.outage),
             halt,
             declared,

@@ -26,6 +26,7 @@ mod guard;
 mod handed;
 mod heartbeat;
 mod held;
+mod lapses;
 mod limits;
 mod lookout;
 mod maintenance;

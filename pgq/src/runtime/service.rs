@@ -109,7 +109,11 @@ pub(super) async fn drive<S: Service>(mut service: S, engine: Arc<Engine>, stop:
 /// waited for: the heartbeat, which has a thread of its own, knows better whether the database is away.
 fn tell_of<S: Service>(error: &Error, pause: Duration, engine: &Engine, voice: &mut Voice) {
     let line = error.in_line();
-    if S::NAME != Heartbeat::NAME
+    if error.is_away()
+        && let Some(lapse) = engine.lapses.lately()
+    {
+        tracing::debug!(service = S::NAME, error = line, ?lapse, ?pause, "a turn failed as the process was stopped");
+    } else if S::NAME != Heartbeat::NAME
         && error.timed_out()
         && engine.outage.reaches(Heartbeat::NAME)
         && let Some(task) = engine.held.held_up()

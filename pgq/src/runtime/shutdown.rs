@@ -29,6 +29,7 @@ use super::drainer::Drainer;
 use super::engine::{Engine, Halt};
 use super::handed::NAMED;
 use super::heartbeat::Heartbeat;
+use super::lapses::Watcher;
 use super::maintenance::{Promoter, Pruner, Rescuer, Sweeper};
 use super::outage::Voice;
 use super::plan::{Duties, Plan};
@@ -105,8 +106,12 @@ impl Life {
             let must_hear = plan.endings.deaf;
             move || async move {
                 let heartbeat = Heartbeat::new(Arc::clone(&engine), must_hear);
-                let keeper = Keeper(Arc::clone(&engine));
-                tokio::join!(drive(heartbeat, Arc::clone(&engine), still.clone()), drive(keeper, engine, still));
+                let (keeper, watcher) = (Keeper(Arc::clone(&engine)), Watcher(Arc::clone(&engine)));
+                tokio::join!(
+                    drive(heartbeat, Arc::clone(&engine), still.clone()),
+                    drive(keeper, Arc::clone(&engine), still.clone()),
+                    drive(watcher, engine, still),
+                );
             }
         })
         .map_err(|error| Error::new(Kind::Interrupted, "the heartbeat's thread could not be started").because(error))?;
