@@ -87,8 +87,13 @@ async fn spaced(ctx: Context<Door>) -> std::result::Result<(), BoxError> {
     ctx.pass().await
 }
 
+#[pgq::task(rps = 1, per = "12s")]
+async fn rare(ctx: Context<Door>) -> std::result::Result<(), BoxError> {
+    ctx.pass().await
+}
+
 async fn worker(world: &World, door: &Door) -> Result<Stepper> {
-    world.worker(pgq::tasks![narrow, wide, local, print, bind, paced, slow, spaced], door.clone()).await
+    world.worker(pgq::tasks![narrow, wide, local, print, bind, paced, slow, spaced, rare], door.clone()).await
 }
 
 pub(crate) async fn no_more_attempts_of_a_task_run_at_once_than_it_allows(world: World) -> Result<()> {
@@ -265,4 +270,34 @@ pub(crate) async fn who_moves_the_clock_on_gives_back_what_is_not_used(world: Wo
     slow::enqueue(&world.client, ()).await?;
     assert_eq!(start(&mut two).await?, 4);
     two.settle().await
+}
+
+pub(crate) async fn a_slow_rate_goes_on_filling_while_workers_come_and_go(world: World) -> Result<()> {
+    let door = Door::new();
+    door.open(99);
+    rare::enqueue_many(&world.client, [(); 9]).await?;
+    let mut started = Vec::new();
+    for _ in 0..12 {
+        let mut worker = worker(&world, &door).await?;
+        started.push(worker.drain().await? + worker.advance(SECOND * 5).await?);
+        worker.leave().await?;
+    }
+    let total: usize = started.iter().sum();
+    assert!((5..=6).contains(&total), "one at the beginning and one each 12 seconds of 60, not {started:?}");
+    Ok(())
+}
+
+pub(crate) async fn what_a_rate_has_for_who_leaves_goes_on_to_others(world: World) -> Result<()> {
+    let door = Door::new();
+    door.open(99);
+    let (mut one, mut two) = (worker(&world, &door).await?, worker(&world, &door).await?);
+    rare::enqueue_many(&world.client, [(); 2]).await?;
+    assert_eq!((one.drain().await?, two.drain().await?), (1, 0));
+    world.clock.advance(SECOND * 6);
+    one.leave().await?;
+    two.leave().await?;
+    let mut next = worker(&world, &door).await?;
+    assert_eq!(next.drain().await?, 0);
+    assert_eq!(next.advance(SECOND * 6 + Duration::from_millis(1)).await?, 1, "two was given a unit and hadn't heard");
+    Ok(())
 }

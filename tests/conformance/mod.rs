@@ -147,7 +147,9 @@ facts! {
         a_rate_that_is_used_up_stays_for_a_while_and_then_goes_round
         a_rate_that_was_lifted_for_a_while_is_kept_again
         who_moves_the_clock_on_meets_each_token_of_a_rate
-        who_moves_the_clock_on_gives_back_what_is_not_used;
+        who_moves_the_clock_on_gives_back_what_is_not_used
+        a_slow_rate_goes_on_filling_while_workers_come_and_go
+        what_a_rate_has_for_who_leaves_goes_on_to_others;
     zombies:
         what_a_zombie_ends_frees_no_place_at_a_gate
         what_a_zombie_ends_frees_nothing_of_a_limit

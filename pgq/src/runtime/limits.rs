@@ -26,7 +26,7 @@
 //!
 //! | Who dies | What follows |
 //! |---|---|
-//! | a worker that has units | they are others' once it is declared gone, which is when its jobs are |
+//! | a worker that has units | they are others' once it is declared gone, which is when its jobs are; those of a rate are empty then, unless it said before it left what was in them ([`parting`]) |
 //! | a worker that waits | the units that it was given meanwhile go on with those that it had |
 //! | the one who tells | he tells with his commit, or hasn't done anything; whoever hears nothing looks once a second |
 //! | the database | what is counted stands, and is asked for again |
@@ -36,6 +36,7 @@
 //! it doesn't know of, puts in what its code says every ten seconds, which counts once the newer ones have left.
 
 mod offer;
+pub(super) mod parting;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -30,6 +30,7 @@ use super::engine::{Engine, Halt};
 use super::handed::NAMED;
 use super::heartbeat::Heartbeat;
 use super::lapses::Watcher;
+use super::limits::parting::part;
 use super::maintenance::{Promoter, Pruner, Rescuer, Sweeper};
 use super::outage::Voice;
 use super::plan::{Duties, Plan};
@@ -170,8 +171,8 @@ impl Life {
         for service in &claiming {
             service.abort();
         }
-        // Who drains isn't worth waking. If it can't be said, the flag runs out.
-        let _ = within(GRACE, engine.session.doze(None)).await;
+        // Who drains isn't worth waking, and starts nothing more. If it can't be said, the flag runs out, and rates begin anew.
+        let _ = within(GRACE, async { tokio::join!(engine.session.doze(None), part(&engine)) }).await;
         wind_down(&engine, drain.saturating_sub(asked.elapsed()), stop).await;
         stop.left_handlers.fetch_or(halt.abort.is_cancelled(), Ordering::SeqCst);
         let away = engine.outage.is_on();

@@ -8,6 +8,7 @@ use super::claimer::Claimer;
 use super::completer::Completer;
 use super::engine::Engine;
 use super::executor;
+use super::limits::parting::part;
 use super::maintenance::{Promoter, Pruner, Rescuer, Sweeper};
 use super::service::{Next, Service};
 use super::sharer::Sharer;
@@ -227,11 +228,12 @@ impl Stepper {
         &self.engine.session
     }
 
-    /// Leaves: what it still holds is handed back.
+    /// Leaves: what it still holds is handed back, and what it has of rates.
     ///
     /// # Errors
     /// The database can't be reached.
     pub async fn leave(self) -> Result<()> {
+        part(&self.engine).await?;
         self.engine.session.deregister(false).await
     }
 }
