@@ -193,7 +193,10 @@ facts! {
         a_job_waits_for_those_that_have_passed_its_gate
         a_job_waits_for_the_next_start_of_its_gates_rate
         a_job_is_told_when_a_rate_lets_it_start_at_the_latest
-        a_job_waits_for_the_workers_that_have_all_units;
+        a_job_waits_for_the_workers_that_have_all_units
+        a_job_waits_for_a_token_and_not_for_units_that_nothing_runs_with
+        a_job_waits_for_the_limit_that_holds_it_up_of_several
+        a_job_waits_for_all_that_run_of_tasks_that_share_its_limit;
     overrides:
         what_another_worker_runs_counts_where_a_limit_is_new
         what_another_worker_runs_counts_where_a_limit_was_lifted

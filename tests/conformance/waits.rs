@@ -6,7 +6,7 @@ use pgq::testing::Stepper;
 use pgq::{Allow, BoxError, Context, JobId, LimitRef, LimitWait, Measure, Pausable, Result, State, WaitsFor};
 
 use super::limits::Door;
-use crate::world::{SPAN, World, start};
+use crate::world::{SPAN, World, claim_of, ids, in_queue, start, want};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -26,8 +26,32 @@ async fn climb(ctx: Context<Door>) -> std::result::Result<(), BoxError> {
     ctx.pass().await
 }
 
+#[pgq::task(concurrency = 3, rps = 1, per = "1m")]
+async fn toll(ctx: Context<Door>) -> std::result::Result<(), BoxError> {
+    ctx.pass().await
+}
+
+#[pgq::task(limit(name = "lift", concurrency = 2), concurrency = 5, rps = 1, burst = 2)]
+async fn ascend(ctx: Context<Door>) -> std::result::Result<(), BoxError> {
+    ctx.pass().await
+}
+
+#[pgq::task(limit(name = "lift", concurrency = 2), aliases = ["go_down"])]
+async fn descend(ctx: Context<Door>) -> std::result::Result<(), BoxError> {
+    ctx.pass().await
+}
+
 async fn worker(world: &World, door: &Door) -> Result<Stepper> {
-    world.worker(pgq::tasks![knock, ring, climb], door.clone()).await
+    world.worker(pgq::tasks![knock, ring, climb, toll, ascend, descend], door.clone()).await
+}
+
+/// Starts what may be started of tasks with several limits, units of which a worker gets one after the other.
+async fn start_all(worker: &mut Stepper) -> Result<usize> {
+    let mut all = 0;
+    for _ in 0..4 {
+        all += start(worker).await?;
+    }
+    Ok(all)
 }
 
 /// The limit that a job waits for.
@@ -165,5 +189,51 @@ pub(crate) async fn a_job_that_nobody_has_come_for_waits_for_a_gate_that_is_clos
     assert_eq!((&*wait.limit, wait.value.as_deref(), wait.running), ("ring[house]", Some("7"), 1));
     assert_eq!(wait.jobs, [first.id()]);
     assert_eq!(world.client.waits_for(other.id()).await?, Some(WaitsFor::Worker));
+    Ok(())
+}
+
+pub(crate) async fn a_job_waits_for_a_token_and_not_for_units_that_nothing_runs_with(world: World) -> Result<()> {
+    let door = Door::new();
+    door.open(9);
+    let mut worker = worker(&world, &door).await?;
+    let jobs = toll::enqueue_many(&world.client, [(), ()]).await?;
+    assert_eq!(start_all(&mut worker).await?, 1);
+    worker.settle().await?;
+    let waits = limit(&world, jobs[1].id()).await?;
+    assert_eq!((waits.bounds.concurrency, waits.running, &waits.jobs), (Some(3), 0, &vec![]));
+    assert_eq!(waits.next, Some(world.job(jobs[0].id()).await?.run_at.saturating_add(SECOND * 60)));
+    let shares: Vec<_> = waits.shares.iter().map(|share| (share.measure, share.units)).collect();
+    assert_eq!(shares, [(Measure::Rate, 1)]);
+    Ok(())
+}
+
+pub(crate) async fn a_job_waits_for_the_limit_that_holds_it_up_of_several(world: World) -> Result<()> {
+    let door = Door::new();
+    let mut worker = worker(&world, &door).await?;
+    let jobs = ascend::enqueue_many(&world.client, [(); 3]).await?;
+    assert_eq!(start_all(&mut worker).await?, 2);
+    let waits = limit(&world, jobs[2].id()).await?;
+    assert_eq!((&*waits.limit, waits.running, waits.next), ("lift", 2, None), "it is full");
+    door.open(2);
+    worker.settle().await?;
+    let waits = limit(&world, jobs[2].id()).await?;
+    assert_eq!((&*waits.limit, waits.running, waits.next.is_some()), ("ascend", 0, true));
+    world.client.set_limit(LimitRef::of::<ascend>(), Allow::at_once(0)).await?;
+    let waits = limit(&world, jobs[2].id()).await?;
+    assert_eq!((&*waits.limit, waits.bounds.concurrency, waits.next), ("ascend", Some(0), None));
+    Ok(())
+}
+
+pub(crate) async fn a_job_waits_for_all_that_run_of_tasks_that_share_its_limit(world: World) -> Result<()> {
+    let door = Door::new();
+    let mut worker = worker(&world, &door).await?;
+    let (old, attic) = (world.put_one(in_queue("go_down", "attic")).await?, want("attic", "go_down", 1));
+    let other = world.session_for(vec![attic.clone()]).await?;
+    assert_eq!(ids(&claim_of(&other, vec![attic], 1).await?), [old]);
+    let (up, down) = (ascend::enqueue(&world.client, ()).await?, descend::enqueue(&world.client, ()).await?);
+    assert_eq!(start_all(&mut worker).await?, 2);
+    let next = descend::enqueue(&world.client, ()).await?;
+    let waits = limit(&world, next.id()).await?;
+    assert_eq!((&*waits.limit, waits.running, waits.jobs), ("lift", 3, vec![old, up.id(), down.id()]));
     Ok(())
 }

@@ -272,6 +272,10 @@ impl Operate for Wayward {
         self.inner.whereabouts(id)
     }
 
+    fn running(&self, tasks: Vec<String>) -> Answer<'_, (u32, Vec<JobId>)> {
+        self.inner.running(tasks)
+    }
+
     fn limits(&self) -> Answer<'_, Vec<LimitInfo>> {
         self.inner.limits()
     }

@@ -40,6 +40,7 @@ pub struct LimitInfo {
     /// The overrides of single values of its key, by value: the first 1,000.
     pub values: Vec<(String, Bounds)>,
     pub(crate) full_name: String,
+    pub(crate) sharers: Vec<String>,
 }
 
 /// What one worker has of a limit without a key.
@@ -71,6 +72,7 @@ impl LimitInfo {
             blocking: 0,
             values: Vec::new(),
             full_name,
+            sharers: Vec::new(),
         }
     }
 

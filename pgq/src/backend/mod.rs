@@ -274,6 +274,10 @@ pub trait Operate: Send + Sync {
     /// Where a job stands, queued or finished, while it is kept.
     fn whereabouts(&self, id: JobId) -> Answer<'_, Option<Whereabouts>>;
 
+    /// How many jobs of these tasks run, under whatever name and in whatever queue, and the ids of some of them. Where very many
+    /// wait, it may miss some that run behind them.
+    fn running(&self, tasks: Vec<String>) -> Answer<'_, (u32, Vec<JobId>)>;
+
     /// All limits, by full name, with what is declared and set of them and what is in use.
     fn limits(&self) -> Answer<'_, Vec<LimitInfo>>;
 

@@ -37,11 +37,12 @@ pub struct LimitWait {
     pub value: Option<String>,
     /// What is in force, of the limit or of the value.
     pub bounds: Bounds,
-    /// How many attempts it counts that run; where it has no key, how many workers have set apart for theirs.
+    /// How many attempts that it counts run. Where it has no key, those among the first 10,000 jobs of each queue and task.
     pub running: u32,
-    /// Jobs that run and hold it, 20 at most; where it has no key, those of the same task and queue.
+    /// Jobs that run and hold it, 20 at most.
     pub jobs: Vec<JobId>,
-    /// The workers that have it, where it has no key.
+    /// Which workers have set how much of it apart for what they start, where it has no key: places to run in, or, where `next` is
+    /// known, parts of its rate.
     pub shares: Vec<LimitShare>,
     /// When its rate lets the next one start, where only that is against it. Where it has no key workers count by themselves, and
     /// this is when one of them can at the latest.
@@ -57,14 +58,41 @@ impl LimitWait {
         Self { limit, value, bounds, running: gate.running, jobs, shares: Vec::new(), next }
     }
 
-    /// Of a job whose task has a limit without a key, if no unit of it is left.
-    pub(crate) fn for_units(info: LimitInfo, jobs: Vec<JobId>, now: Timestamp) -> Option<Self> {
-        let used_up = |measure: &Measure| measure.cap(info.bounds).is_some_and(|cap| info.in_use(*measure) >= cap);
-        let measure = Measure::ALL.into_iter().find(used_up)?;
-        let running = info.in_use(Measure::Concurrency);
+    /// Of a job whose task has a limit without a key, if that is against its start, and why; so many attempts that it counts run,
+    /// these among them.
+    pub(crate) fn for_units(info: LimitInfo, running: u32, jobs: Vec<JobId>, now: Timestamp) -> Option<(Bar, Self)> {
+        let bar = Bar::of(&info, running)?;
+        let measure = if bar == Bar::Rate { Measure::Rate } else { Measure::Concurrency };
         let shares: Vec<_> = info.shares.into_iter().filter(|share| share.measure == measure).collect();
         let next = measure.rate(info.bounds).and_then(|rate| next_token(rate, &shares, now));
-        Some(Self { limit: info.name, value: None, bounds: info.bounds, running, jobs, shares, next })
+        Some((bar, Self { limit: info.name, value: None, bounds: info.bounds, running, jobs, shares, next }))
+    }
+}
+
+/// Why a limit without a key lets nothing start. Of several limits the first in this order is the one that holds a job up: what a
+/// worker has set apart, and starts nothing with, waits for one of the others itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Bar {
+    /// It allows none.
+    Closed,
+    /// As many run as it allows.
+    Full,
+    /// All parts of its rate are with workers, which would start something if they had a token.
+    Rate,
+    /// All places are with workers, though fewer run.
+    SetApart,
+}
+
+impl Bar {
+    fn of(info: &LimitInfo, running: u32) -> Option<Self> {
+        let is_given_away = |measure: Measure| measure.cap(info.bounds).is_some_and(|cap| info.in_use(measure) >= cap);
+        match info.bounds.concurrency {
+            Some(0) => Some(Self::Closed),
+            Some(most) if running >= most => Some(Self::Full),
+            _ if is_given_away(Measure::Rate) => Some(Self::Rate),
+            _ if is_given_away(Measure::Concurrency) => Some(Self::SetApart),
+            _ => None,
+        }
     }
 }
 
@@ -83,8 +111,6 @@ pub struct Whereabouts {
     pub queue: String,
     /// What it waits for; a worker, where nothing of its own is against it.
     pub waits_for: WaitsFor,
-    /// Some jobs of its task and queue that run, where it waits for a worker.
-    pub beside: Vec<JobId>,
     /// Whether a worker lives that may have its task and queue, where it waits for one.
     pub served: bool,
     /// When it was looked.

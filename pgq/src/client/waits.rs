@@ -4,16 +4,16 @@ use pgq_core::limit::of_task;
 
 use super::Client;
 use crate::JobId;
-use crate::backend::{LimitWait, Pausable, Pause, WaitsFor, Whereabouts};
+use crate::backend::{LimitInfo, LimitWait, Pausable, Pause, WaitsFor, Whereabouts};
 use crate::error::Result;
 
 impl Client {
     /// What a job waits for: its time, a pause to end, a limit, or only a worker that has room for it. Of several things that hold
     /// it up it is the first in this order. `None` once the job is no longer kept.
     ///
-    /// A limit without a key is said to hold it up where workers have all units of it; who they are is in the answer. That all
-    /// workers are full, or run as many of the task as `per_worker` says, is not told apart from one that is just about to claim
-    /// the job.
+    /// Of several limits without a key it is one that allows none, else one that is full with what runs, else one whose rate has no
+    /// token, and only then one of which workers have set all units apart; who they are is in the answer. That all workers are
+    /// full, or run as many of the task as `per_worker` says, is not told apart from one that is just about to claim the job.
     ///
     /// ```
     /// # use pgq::{Allow, LimitRef, WaitsFor};
@@ -60,15 +60,23 @@ impl Client {
         }))
     }
 
-    /// A limit without a key of the job's task of which no unit is left.
+    /// The limit without a key of the job's task that holds it up.
     async fn used_up_limit(&self, found: &Whereabouts) -> Result<Option<LimitWait>> {
         let declared = self.inner.backend.declarations(Some(found.task.clone())).await?;
+        // Limits go by the task's present name.
+        let task = declared.first().map_or(&found.task, |task| &task.name);
         let mut names: Vec<String> =
             declared.iter().flat_map(|task| task.unkeyed_limits().map(ToOwned::to_owned)).collect();
-        // Limits go by the task's present name.
-        names.push(of_task(declared.first().map_or(&found.task, |task| &task.name)));
+        names.push(of_task(task));
         let limits = self.inner.backend.limits().await?.into_iter();
-        let mut limits = limits.filter(|info| names.contains(&info.full_name));
-        Ok(limits.find_map(|info| LimitWait::for_units(info, found.beside.clone(), found.now)))
+        let bounds =
+            |info: &LimitInfo| names.contains(&info.full_name) || info.key.is_none() && info.sharers.contains(task);
+        let mut waits = Vec::new();
+        for info in limits.filter(bounds) {
+            let counted = info.sharers.iter().chain([task, &found.task]).cloned().collect();
+            let (running, jobs) = self.inner.backend.running(counted).await?;
+            waits.extend(LimitWait::for_units(info, running, jobs, found.now));
+        }
+        Ok(waits.into_iter().min_by_key(|(bar, _)| *bar).map(|(_, wait)| wait))
     }
 }

@@ -14,7 +14,7 @@ use crate::backend::{Ask, Declared, Limited, Measure, PoolName, PoolView, Portio
 /// A limit's row.
 pub(super) struct Entry {
     pub(super) task: Option<String>,
-    sharers: Vec<String>,
+    pub(super) sharers: Vec<String>,
     pub(super) keyed: bool,
     /// By the set of declarations of this number.
     pub(super) declared: Option<(i64, Bounds)>,

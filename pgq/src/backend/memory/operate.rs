@@ -69,6 +69,10 @@ impl Operate for Memory {
         self.answer(move |store| store.whereabouts(id))
     }
 
+    fn running(&self, tasks: Vec<String>) -> Answer<'_, (u32, Vec<JobId>)> {
+        self.answer(move |store| store.running(&tasks))
+    }
+
     fn limits(&self) -> Answer<'_, Vec<LimitInfo>> {
         self.answer(|store| store.limit_infos())
     }

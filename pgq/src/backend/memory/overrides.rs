@@ -14,6 +14,7 @@ impl Store {
     fn limit_info(&self, name: &str, entry: &Entry) -> LimitInfo {
         let declared = entry.declared.map(|(_, bounds)| bounds);
         let mut info = LimitInfo::new(name.to_owned(), entry.task.clone(), declared, entry.own);
+        info.sharers.clone_from(&entry.sharers);
         for (measure, share) in entry.shares() {
             let Some(worker) = self.workers.get(&share.lease) else { continue };
             let waits_for = share.stake.wish.saturating_sub(share.stake.units);

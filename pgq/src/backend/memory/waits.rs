@@ -2,7 +2,7 @@
 
 use pgq_core::JobId;
 
-use super::row::{Lane, Place, Row};
+use super::row::{Place, Row};
 use super::store::Store;
 use crate::backend::{LimitWait, NAMED, WaitsFor, Whereabouts};
 
@@ -25,21 +25,27 @@ impl Store {
                 None => WaitsFor::Worker,
             },
         };
-        let beside = if waits_for == WaitsFor::Worker { self.running_of(&row.lane) } else { Vec::new() };
-        Some(Whereabouts { beside, ..self.stands(row, waits_for) })
+        Some(self.stands(row, waits_for))
     }
 
     fn stands(&self, row: &Row, waits_for: WaitsFor) -> Whereabouts {
         let (task, queue) = row.lane.names();
         let (task, queue) = (task.to_owned(), queue.to_owned());
         let served = self.workers.values().any(|worker| worker.serves(&row.lane, self.now));
-        Whereabouts { task, queue, waits_for, beside: Vec::new(), served, now: self.now }
+        Whereabouts { task, queue, waits_for, served, now: self.now }
     }
 
-    fn running_of(&self, lane: &Lane) -> Vec<JobId> {
-        let held = self.held.values().flatten();
-        let of_it = held.filter(|id| self.jobs.get(id).is_some_and(|row| row.lane == *lane));
-        of_it.take(NAMED as usize).copied().collect()
+    pub(super) fn running(&self, tasks: &[String]) -> (u32, Vec<JobId>) {
+        let is_one = |row: &Row| {
+            let (name, _) = row.lane.names();
+            tasks.iter().any(|task| task == name || self.is_alias(name, task))
+        };
+        let held = self.held.values().flatten().copied();
+        let mut ids: Vec<_> = held.filter(|id| self.jobs.get(id).is_some_and(is_one)).collect();
+        ids.sort();
+        let count = u32::try_from(ids.len()).unwrap_or(u32::MAX);
+        ids.truncate(NAMED as usize);
+        (count, ids)
     }
 
     fn gate_wait(&self, name: &str) -> LimitWait {

@@ -84,6 +84,10 @@ impl Operate for Postgres {
         Box::pin(self.locate(id))
     }
 
+    fn running(&self, tasks: Vec<String>) -> Answer<'_, (u32, Vec<JobId>)> {
+        Box::pin(self.running_of(tasks))
+    }
+
     fn limits(&self) -> Answer<'_, Vec<LimitInfo>> {
         Box::pin(self.limit_infos())
     }

@@ -107,6 +107,7 @@ fn read_limit(row: &PgRow) -> Result<LimitInfo> {
     let declared = is_declared.then(|| read_bounds(row, 3)).transpose()?;
     let set = is_set.then(|| read_bounds(row, 7)).transpose()?;
     let mut info = LimitInfo::new(column(row, 0)?, column(row, 1)?, declared, set);
+    info.sharers = column(row, 12)?;
     (info.busy, info.blocking) = (unsigned(column::<i64, _>(row, 10)?), unsigned(column::<i64, _>(row, 11)?));
     Ok(info)
 }

@@ -138,7 +138,7 @@ const OPERATOR: &[Expected] = &[
         "Index Scan using history_default_id_idx",
         "Bitmap Heap Scan"
     ),
-    expected!("beside", "Index Scan using job_ready"),
+    expected!("running", "Index Scan using job_ready", "Index Only Scan using job_ready"),
     expected!("failures", "Index Scan using failure_job", "Index Scan Backward using failure_job", "Bitmap Heap Scan"),
 ];
 

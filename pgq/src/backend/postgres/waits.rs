@@ -4,7 +4,7 @@ use pgq_core::limit::gatehouse::Post;
 use pgq_core::{JobId, Timestamp};
 
 use super::Postgres;
-use super::convert::{column, instant, job_id};
+use super::convert::{column, instant, job_id, unsigned};
 use super::gates::read_post;
 use super::search::read_state;
 use super::wake::hash;
@@ -25,15 +25,15 @@ impl Postgres {
             // Nobody has come for it yet, and he won't get it through.
             _ => self.gate_wait(&column::<Vec<String>, _>(row, 7)?, Post::is_closed).await?,
         };
-        let beside = if waits_for == WaitsFor::Worker { self.running_of(&queue, &task).await? } else { Vec::new() };
         let query = self.statements.served.query().bind(hash(&queue, &task)).bind(self.now());
         let row = self.link.row(query).await?;
-        Ok(Some(Whereabouts { task, queue, waits_for, beside, served: column(&row, 0)?, now: instant(&row, 1)? }))
+        Ok(Some(Whereabouts { task, queue, waits_for, served: column(&row, 0)?, now: instant(&row, 1)? }))
     }
 
-    async fn running_of(&self, queue: &str, task: &str) -> Result<Vec<JobId>> {
-        let query = self.statements.beside.query().bind(queue.to_owned()).bind(task.to_owned());
-        self.link.rows(query.bind(i64::from(NAMED))).await?.iter().map(job_id).collect()
+    pub(super) async fn running_of(&self, tasks: Vec<String>) -> Result<(u32, Vec<JobId>)> {
+        let rows = self.link.rows(self.statements.running.query().bind(tasks).bind(i64::from(NAMED))).await?;
+        let count = rows.first().map(|row| column::<i64, _>(row, 1)).transpose()?;
+        Ok((unsigned(count.unwrap_or(0)), rows.iter().map(job_id).collect::<Result<_>>()?))
     }
 
     /// The first of these gates that is like that.

@@ -8,6 +8,7 @@ select name, task, edition is not null as declared, concurrency, interval_ns, bu
        overridden, own_concurrency, own_interval_ns, own_burst,
        (select count(distinct gate)
         from (select gate from @pass where known.keyed and gate >= name || '=' and gate < name || '>' limit 10000) as counted),
-       coalesce((select gates from blocking where "limit" = name), 0)
+       coalesce((select gates from blocking where "limit" = name), 0),
+       sharers
 from @limit as known
 order by name
