@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 /// An instant, in microseconds since 1970-01-01T00:00:00Z. The precision is the database's; leap seconds don't count.
 ///
 /// Years up to 294,247 fit, which is what PostgreSQL's `timestamptz` holds too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
@@ -72,6 +72,13 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// As [`Display`](fmt::Display): nobody reads microseconds since 1970.
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 /// Year, month and day in the proleptic Gregorian calendar of the day `days` after 1970-01-01.
 ///
 /// Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`: eras of 400 years, and
@@ -100,7 +107,8 @@ mod tests {
             (-1, "1969-12-31T23:59:59.999999Z"),
             (253_402_300_799_000_000, "9999-12-31T23:59:59Z"),
         ] {
-            assert_eq!(Timestamp::from_micros(micros).to_string(), text);
+            let instant = Timestamp::from_micros(micros);
+            assert_eq!((instant.to_string(), format!("{instant:?}")), (text.to_owned(), text.to_owned()));
         }
     }
 

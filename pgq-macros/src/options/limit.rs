@@ -43,6 +43,9 @@ pub(crate) enum LimitKey {
 pub(super) const OWN: &[&str] = &["concurrency", "rps", "burst", "per", "per_worker", "limit"];
 
 const ARGUMENTS: &[&str] = &["concurrency", "rps", "burst", "per", "key", "name"];
+/// What some look for by another word.
+pub(super) const SERIAL: &str = "unknown option `serial`: write `concurrency = 1` for one job of the task at a time, or \
+                                 `limit(concurrency = 1, key = …)` for one of each value";
 const EXAMPLE: &str = "`limit(concurrency = 2, key = \"tenant\")` or `limit(rps = 20, name = \"stripe\")`";
 
 impl Limits {

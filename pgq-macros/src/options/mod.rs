@@ -119,7 +119,9 @@ impl Options {
                 "unique" => {
                     wrong(&entry.name, "`overlap` says how many jobs of a schedule there are: leave `unique` out")
                 }
-                of_task if KNOWN.contains(&of_task) || PLANNED.contains(&of_task) => options.set(&entry),
+                of_task if KNOWN.contains(&of_task) || PLANNED.contains(&of_task) || of_task == "serial" => {
+                    options.set(&entry)
+                }
                 _ => schedule.refuse(&entry.name),
             });
         }
@@ -166,6 +168,7 @@ impl Options {
                 let message = format!("`{own}` is an option of a schedule: write `#[pgq::schedule(…)]`");
                 return wrong(&entry.name, message);
             }
+            "serial" => return wrong(&entry.name, limit::SERIAL),
             "schedule" | "cron" => return wrong(&entry.name, schedule::ATTRIBUTE),
             planned if PLANNED.contains(&planned) => {
                 return wrong(&entry.name, format!("the option `{planned}` isn't there yet: leave it out"));

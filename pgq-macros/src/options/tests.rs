@@ -152,6 +152,8 @@ fn a_limit_is_refused_by_what_is_wrong_with_it() {
         (quote!(rps = 1e-9), "expected a rate from one start in 366 days to one in a microsecond, got `1e-9`"),
         (quote!(limits(rps = 5)), "unknown option `limits`: did you mean `limit`?"),
         (quote!(max_concurrency = 5), "unknown option `max_concurrency`: did you mean `concurrency`?"),
+        (quote!(serial), crate::options::limit::SERIAL),
+        (quote!(serial = "account"), crate::options::limit::SERIAL),
         (quote!(limit = 5), &*format!("expected {example}")),
         (quote!(limit()), &*format!("expected `concurrency` or `rps` in a limit: write {example}")),
         (quote!(limit(key = "a")), &*format!("expected `concurrency` or `rps` in a limit: write {example}")),

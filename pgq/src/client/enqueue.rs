@@ -225,7 +225,8 @@ pub fn enqueue_each<'t, T: Task>(
     EnqueueMany { sent: target.send(jobs), task: PhantomData }
 }
 
-/// Enqueues jobs of any tasks in one round trip, all or none; the handles come in their order.
+/// Enqueues jobs of any tasks in one round trip, all or none; the handles come in their order. Each is an [`AnyJob`], which what
+/// `my_task::job` makes becomes by `into`, or where all are of one task by `map(AnyJob::from)`.
 ///
 /// ```
 /// # #[pgq::task]
@@ -237,6 +238,9 @@ pub fn enqueue_each<'t, T: Task>(
 /// let jobs = [charge::job(7).priority(5).into(), notify::job("kim".to_owned()).into()];
 /// let handles = pgq::enqueue_many(&client, jobs).await?;
 /// # assert_eq!(handles.len(), 2);
+///
+/// let charges = [7, 8].map(|order| charge::job(order).priority(5));
+/// pgq::enqueue_many(&client, charges.into_iter().map(pgq::AnyJob::from)).await?;
 /// # Ok(()) }
 /// ```
 pub fn enqueue_many<'t>(target: impl Target<'t>, jobs: impl IntoIterator<Item = AnyJob>) -> EnqueueMany<'t, AnyTask> {
