@@ -334,6 +334,7 @@ facts! {
         a_rate_that_is_raised_is_used_up_by_a_worker_that_is_alone
         who_waits_for_a_rate_has_nothing_of_a_limit_that_others_wait_for
         who_waits_for_an_attempt_to_end_has_nothing_of_a_limit_that_others_wait_for
+        a_shared_limits_units_stay_until_the_other_ones_have_come
         units_with_which_nothing_may_start_do_not_go_round;
     unique:
         a_second_job_with_a_key_is_refused_and_told_of_the_first

@@ -133,6 +133,20 @@ pub(crate) async fn who_waits_for_an_attempt_to_end_has_nothing_of_a_limit_that_
     beside(&world, &mut held_up).await
 }
 
+/// Of the two tasks only one has jobs, and that one needs a unit of another limit too.
+pub(crate) async fn a_shared_limits_units_stay_until_the_other_ones_have_come(world: World) -> Result<()> {
+    let door = Door::new();
+    door.open(9_999);
+    let mut workers = Vec::new();
+    for _ in 0..5 {
+        workers.push(world.worker(pgq::tasks![lower, swing], door.clone()).await?);
+    }
+    lower::enqueue_many(&world.client, 0..20).await?;
+    let ran = work(&world, &mut workers, 40).await?;
+    assert_eq!(ran.iter().sum::<usize>(), 20, "{ran:?}");
+    Ok(())
+}
+
 pub(crate) async fn units_with_which_nothing_may_start_do_not_go_round(world: World) -> Result<()> {
     let door = Door::new();
     door.open(9_999);
