@@ -139,6 +139,11 @@ impl Error {
         self.kind() == Kind::Unreachable && source.unwrap_or(true)
     }
 
+    /// What it is about, and what the server calls it.
+    pub(crate) fn reason(&self) -> (Kind, Option<String>) {
+        (self.kind(), self.code().map(Cow::into_owned))
+    }
+
     /// What the server calls it.
     fn code(&self) -> Option<Cow<'_, str>> {
         self.database().and_then(sqlx::error::DatabaseError::code)
@@ -313,14 +318,17 @@ impl fmt::Display for Error {
     }
 }
 
-/// The message and its causes on lines of their own, because `main` prints an error this way.
+/// The message and its causes on lines of their own, because `main` prints an error this way. What a cause only says again is left out.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")?;
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            write!(f, "\n  because: {error}")?;
-            cause = error.source();
+        let mut said = self.to_string();
+        f.write_str(&said)?;
+        let causes = std::iter::successors(self.source(), |cause| (*cause).source());
+        for cause in causes.map(ToString::to_string) {
+            if !said.contains(&cause) {
+                write!(f, "\n  because: {cause}")?;
+                said = cause;
+            }
         }
         Ok(())
     }
@@ -336,5 +344,17 @@ impl StdError for Error {
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         crate::backend::database(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_cause_only_says_again_is_printed_once() {
+        let cause = sqlx::Error::Io(std::io::Error::other("no route"));
+        let error = Error::new(Kind::Unreachable, "it can't be reached").because(cause);
+        assert_eq!(format!("{error:?}").matches("no route").count(), 1, "{error:?}");
     }
 }

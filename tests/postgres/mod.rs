@@ -19,6 +19,7 @@ mod poison;
 mod poll_only;
 mod rights;
 mod schema;
+mod shut;
 mod sight;
 mod sweep;
 mod targets;

@@ -126,7 +126,7 @@ async fn what_was_won_before_a_doubt_of_the_lease_does_not_start_in_it_and_is_ha
     let clock = ManualClock::at(Timestamp::EPOCH);
     let (client, faults) = wayward_by(&clock)?;
     let first = answer::enqueue_many(&client, [(); 2 * FULL]).await?[0].id();
-    plan(&faults.renew, &[Fault::Refused; 1_000]);
+    plan(&faults.renew, &vec![Fault::Refused; 1_000]);
     plan(&faults.claim, &[Fault::Held]);
     let (builder, mut runs) = builder(&client);
     let worker = builder.spawn().await?;

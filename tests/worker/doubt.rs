@@ -241,7 +241,7 @@ async fn a_worker_keeps_watch_over_its_lease_by_itself() -> Result<()> {
     let worker = builder.lease(Duration::from_secs(1)).spawn().await?;
     watched::enqueue(&client, ()).await?;
     tokio::time::timeout(Duration::from_secs(20), says.recv()).await.expect("it starts");
-    plan(&faults.renew, &[Fault::Refused; 1_000]);
+    plan(&faults.renew, &vec![Fault::Refused; 1_000]);
     tokio::time::timeout(Duration::from_secs(20), says.recv()).await.expect("it is told to end");
     worker.stop().await
 }

@@ -48,7 +48,7 @@ async fn a_worker_whose_ends_can_not_be_written_claims_no_more_than_a_bound_unti
     let (slots, bound) = (100, 2_000);
     let clock = ManualClock::at(Timestamp::EPOCH);
     let (client, faults) = wayward_by(&clock)?;
-    plan(&faults.finish, &[Fault::Refused; 1_000]);
+    plan(&faults.finish, &vec![Fault::Refused; 1_000]);
     tell::enqueue_many(&client, [(); 5_000]).await?;
     let (told, runs) = mpsc::unbounded_channel();
     let builder = Worker::builder().client(client.clone()).tasks(pgq::tasks![tell]).resources(Ear { told });

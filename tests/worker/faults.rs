@@ -32,9 +32,7 @@ pub(super) enum Fault {
     Gone,
     /// There is never an answer.
     Silence,
-    /// The server's disk is full.
-    Full,
-    /// It says so: nothing of it is done.
+    /// The server says so: nothing of it is done.
     Says(&'static str),
     /// It falls over.
     Panic,
@@ -398,7 +396,6 @@ impl Work for Unsteady {
             }
             match self.faults.finish.next() {
                 Some(Fault::Refused) => Err(away()),
-                Some(Fault::Full) => Err(Said("53100").into()),
                 Some(Fault::Says(code)) => Err(Said(code).into()),
                 Some(Fault::Busy) => Ok(vec![Verdict::Busy; ended.len()]),
                 Some(Fault::Silence) => std::future::pending().await,

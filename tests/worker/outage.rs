@@ -77,25 +77,36 @@ async fn what_the_server_refuses_is_told_by_who_asked() -> Result<()> {
     worker.stop().await
 }
 
-#[tokio::test]
-async fn a_disk_that_is_full_is_told_of_once_and_now_and_then_and_so_is_that_it_has_room() -> Result<()> {
+/// What is said of a server that refuses forty times to have an end written: as it begins, while it lasts, and when it is over.
+async fn told_of(code: &'static str, [begun, still, over]: [&str; 3]) -> Result<()> {
     let log = Log::default();
     let _listening = log.listen();
     let clock = ManualClock::at(Timestamp::EPOCH);
     let (client, faults) = wayward_by(&clock)?;
     greet::enqueue(&client, ()).await?;
-    plan(&faults.finish, &[Fault::Full; 40]);
+    plan(&faults.finish, &[Fault::Says(code); 40]);
     let builder = Worker::<()>::builder().client(client).tasks(pgq::tasks![greet]).lease(Duration::from_hours(1));
     let worker = builder.spawn().await?;
-    let over =
-        logged(&log, "the database has what it was short of", 1, || clock.advance(Duration::from_millis(100))).await;
+    let over = logged(&log, over, 1, || clock.advance(Duration::from_millis(100))).await;
     assert!(over[0].starts_with("INFO"), "{over:?}");
-    let (begun, still) = (log.about("the database is short of something: "), log.about("is still short of something"));
-    assert!(begun.len() == 1 && begun[0].contains("the server said 53100"), "{begun:?}");
+    let (begun, still) = (log.about(begun), log.about(still));
+    assert!(begun.len() == 1 && begun[0].contains(&format!("the server said {code}")), "{begun:?}");
     // Forty pauses, of which most are of 2.5 to 5 s.
     assert!((2..=7).contains(&still.len()), "{still:?}");
     assert!(still[0].contains("after 3") && still[0].contains("services=\"completer\""), "{still:?}");
     assert_eq!(log.about("a turn failed"), [""; 0]);
     assert_eq!(log.about("is away"), [""; 0], "others get through");
     worker.stop().await
+}
+
+#[tokio::test]
+async fn a_disk_that_is_full_is_told_of_once_and_now_and_then_and_so_is_that_it_has_room() -> Result<()> {
+    let begun = "the database is short of something: ";
+    told_of("53100", [begun, "is still short of something", "the database has what it was short of"]).await
+}
+
+#[tokio::test]
+async fn a_right_that_was_taken_is_told_of_once_and_now_and_then_and_so_is_that_it_was_given_back() -> Result<()> {
+    let begun = "the database denies a right: ";
+    told_of("42501", [begun, "the database still denies a right", "the database denies no right any more"]).await
 }

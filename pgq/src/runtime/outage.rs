@@ -1,4 +1,4 @@
-//! What is said of a database that is away, or short of something, as where its disk is full. Every service of a worker meets it, and
+//! What is said of a database that is away, or short of something, as where its disk is full, or denies a right. Every service of a worker meets it, and
 //! meets it again until it is over: who operates the worker is told by one voice, and not each time. What comes and goes is told
 //! of as that, each half minute.
 //!
@@ -19,7 +19,7 @@ use crate::platform::{Clock, Mark};
 /// How often it is told that it isn't over.
 const AGAIN: Duration = Duration::from_secs(30);
 
-/// Errors of another kind that come so soon say the same again.
+/// Errors for another reason that come so soon say the same again.
 const MOMENT: Duration = Duration::from_secs(1);
 
 /// What keeps services from their work.
@@ -29,11 +29,22 @@ enum Trouble {
     Away,
     /// It answers, and hasn't what a statement takes.
     Short,
+    /// It answers, and says that the role may not.
+    Denied,
 }
 
 impl Trouble {
-    fn of(error: &Error) -> Self {
-        if error.is_short() { Self::Short } else { Self::Away }
+    /// None where the error is of one turn, and nobody else's.
+    fn of(error: &Error) -> Option<Self> {
+        if error.is_short() {
+            Some(Self::Short)
+        } else if error.is_denied() {
+            Some(Self::Denied)
+        } else if error.is_away() {
+            Some(Self::Away)
+        } else {
+            None
+        }
     }
 
     /// What is told when it begins, when it comes and goes, while it lasts, and when it is over.
@@ -51,6 +62,12 @@ impl Trouble {
                 "the database is still short of something, after",
                 "the database has what it was short of, after",
             ],
+            Self::Denied => [
+                "the database denies a right: what can't be written is kept, and tried again until it can",
+                "the database denies a right now and then: that is told once in half a minute",
+                "the database still denies a right, after",
+                "the database denies no right any more, after",
+            ],
         }
     }
 }
@@ -62,6 +79,7 @@ pub(super) struct Outage {
     clock: Clock,
     away: Mutex<Seen>,
     short: Mutex<Seen>,
+    denied: Mutex<Seen>,
 }
 
 #[derive(Debug, Default)]
@@ -79,13 +97,16 @@ struct Spell {
     since: Mark,
     /// Who couldn't get through.
     services: BTreeSet<&'static str>,
-    /// The kinds of errors that were told: the first is often only that of a connection which broke, and the next says why.
-    kinds: Vec<Kind>,
+    /// What was told: the first is often only that of a connection which broke, and the next says why.
+    reasons: Vec<Reason>,
     /// Somebody has got through since somebody couldn't.
     reached: bool,
     /// It had been back for a moment only, so that its end isn't told: the next one may follow as soon.
     again: bool,
 }
+
+/// Why somebody can't get through: by our word for it, and the server's.
+type Reason = (Kind, Option<String>);
 
 /// What is told.
 #[derive(Debug, PartialEq, Eq)]
@@ -97,25 +118,25 @@ enum Line {
 }
 
 impl Seen {
-    fn lost(&mut self, service: &'static str, kind: Kind, now: Mark) -> Option<Line> {
+    fn lost(&mut self, service: &'static str, reason: Reason, now: Mark) -> Option<Line> {
         let first = self.spell.is_none();
         let again = first && self.back.as_ref().is_some_and(|back| back.elapsed() < AGAIN);
         let spell = self.spell.get_or_insert_with(|| Spell {
             since: now.clone(),
             services: BTreeSet::new(),
-            kinds: Vec::new(),
+            reasons: Vec::new(),
             reached: false,
             again,
         });
         spell.services.insert(service);
         spell.reached = false;
-        let other = !spell.kinds.contains(&kind);
+        let other = !spell.reasons.contains(&reason);
         let quiet = if other && !spell.again { MOMENT } else { AGAIN };
         if !(first && !again || self.told.as_ref().is_none_or(|told| told.elapsed() >= quiet)) {
             return None;
         }
         if other {
-            spell.kinds.push(kind);
+            spell.reasons.push(reason);
         }
         self.told = Some(now);
         if first {
@@ -141,7 +162,7 @@ impl Seen {
 
 impl Outage {
     pub(super) fn new(clock: Clock) -> Self {
-        Self { clock, away: Mutex::default(), short: Mutex::default() }
+        Self { clock, away: Mutex::default(), short: Mutex::default(), denied: Mutex::default() }
     }
 
     /// Whether a service got through when it last tried.
@@ -157,12 +178,13 @@ impl Outage {
         let seen = match trouble {
             Trouble::Away => &self.away,
             Trouble::Short => &self.short,
+            Trouble::Denied => &self.denied,
         };
         look(&mut seen.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn lost(&self, trouble: Trouble, service: &'static str, error: &Error) {
-        let line = self.with(trouble, |seen| seen.lost(service, error.kind(), self.clock.mark()));
+        let line = self.with(trouble, |seen| seen.lost(service, error.reason(), self.clock.mark()));
         let error = error.in_line();
         let [begun, comes_and_goes, still, _] = trouble.words();
         match line {
@@ -182,6 +204,11 @@ impl Outage {
     }
 }
 
+/// Whether it is what the one voice tells of.
+pub(super) fn is_told(error: &Error) -> bool {
+    Trouble::of(error).is_some()
+}
+
 /// A service's part in it. Dropped, it says nothing more: who has ended isn't waited for.
 pub(super) struct Voice {
     outage: Arc<Outage>,
@@ -195,10 +222,10 @@ impl Voice {
         Self { outage: Arc::clone(outage), service, troubles: Vec::new() }
     }
 
-    /// It couldn't get through, or was told that there isn't what it takes.
+    /// It couldn't get through, or was told that there isn't what it takes, or that it may not.
     pub(super) fn lost(&mut self, error: &Error) {
-        let trouble = Trouble::of(error);
-        if trouble == Trouble::Short {
+        let Some(trouble) = Trouble::of(error) else { return };
+        if trouble != Trouble::Away {
             // Who says so is there.
             self.is_over(Trouble::Away);
         }
@@ -210,8 +237,9 @@ impl Voice {
 
     /// It got through.
     pub(super) fn reached(&mut self) {
-        self.is_over(Trouble::Away);
-        self.is_over(Trouble::Short);
+        for trouble in [Trouble::Away, Trouble::Short, Trouble::Denied] {
+            self.is_over(trouble);
+        }
     }
 
     fn is_over(&mut self, trouble: Trouble) {
@@ -252,7 +280,11 @@ mod tests {
         }
 
         fn lost(&mut self) -> Option<Line> {
-            self.seen.lost("heartbeat", Kind::Unreachable, self.clock.mark())
+            self.lost_by((Kind::Unreachable, None))
+        }
+
+        fn lost_by(&mut self, reason: Reason) -> Option<Line> {
+            self.seen.lost("heartbeat", reason, self.clock.mark())
         }
 
         fn reached(&mut self) -> Option<Line> {
@@ -292,5 +324,19 @@ mod tests {
         scene.hand.advance(AGAIN);
         assert_eq!(scene.lost(), Some(Line::Still(AGAIN, "heartbeat".to_owned())));
         assert_eq!(scene.reached(), Some(Line::Back(AGAIN)));
+    }
+
+    #[test]
+    fn another_reason_is_told_once_and_soon() {
+        let mut scene = Scene::new();
+        let (ends, reads) =
+            (|| (Kind::Overtaxed, Some("57P01".to_owned())), || (Kind::Overtaxed, Some("25006".to_owned())));
+        assert_eq!(scene.lost_by(ends()), Some(Line::Begun));
+        scene.hand.advance(BEAT);
+        assert_eq!(scene.lost_by(reads()), Some(Line::Still(BEAT, "heartbeat".to_owned())));
+        for reason in [ends(), reads()] {
+            scene.hand.advance(BEAT);
+            assert_eq!(scene.lost_by(reason), None);
+        }
     }
 }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::engine::Engine;
 use super::heartbeat::Heartbeat;
-use super::outage::Voice;
+use super::outage::{Voice, is_told};
 use crate::error::{Error, Kind, Result};
 use crate::platform::within;
 
@@ -125,7 +125,7 @@ fn tell_of<S: Service>(error: &Error, pause: Duration, engine: &Engine, voice: &
             ?pause,
             "a turn took too long, most likely as a handler of this task holds up threads of the runtime"
         );
-    } else if error.is_away() || error.is_short() {
+    } else if is_told(error) {
         voice.lost(error);
     } else {
         voice.reached();

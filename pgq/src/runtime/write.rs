@@ -75,7 +75,9 @@ impl<'e> Written<'e> {
         {
             return Err(error);
         }
-        stuck.iter().for_each(|(ended, error)| self.set_aside(ended, error));
+        for (ended, error) in &stuck {
+            self.set_aside(ended, error);
+        }
         // Before those that were tried: so that it is their turn next time.
         self.refused.splice(0..0, std::mem::take(&mut self.untried));
         Ok(self)

@@ -32,10 +32,11 @@ impl PgSession {
         }
     }
 
-    /// Does it to those of the candidates that aren't refused. What isn't tried in time is left to the next step.
+    /// Does it to those of the candidates that aren't refused, after a step was. What isn't tried in time is left to the next step.
     pub(super) async fn apart<F>(
         &self,
         chore: Chore,
+        refusal: Error,
         candidates: Query<'_, Postgres, PgArguments>,
         act: impl Fn(Vec<i64>) -> F + Send + Sync,
     ) -> Result<Vec<PgRow>>
@@ -44,6 +45,10 @@ impl PgSession {
     {
         let found = self.engine().rows(candidates).await?;
         let found: Vec<i64> = found.iter().map(|row| column(row, 0)).collect::<Result<_>>()?;
+        if found.is_empty() {
+            // It isn't for any row.
+            return Err(refusal);
+        }
         let (mut parts, mut done, begun) = (vec![found], Vec::new(), self.clock.mark());
         let (mut refused, mut told) = (0, 0);
         while let Some(mut part) = parts.pop().filter(|_| begun.elapsed() < APART) {

@@ -219,4 +219,15 @@ mod tests {
             }
         }
     }
+
+    #[tokio::test]
+    async fn an_own_connection_that_gives_no_answer_is_blamed_on_no_handler() {
+        let database = Database::create().await.unwrap();
+        let like = Link::direct(PgPoolOptions::new().connect_lazy_with(database.options()));
+        for own in [engine_link(&like, Lease(7), false), pulse_link(&like, Lease(7), CONNECT_TIMEOUT)] {
+            let error = own.unconnected(sqlx::Error::PoolTimedOut).await;
+            assert!(error.timed_out() && error.to_string() == SILENT, "{error:?}");
+        }
+        assert_eq!(like.unconnected(sqlx::Error::PoolTimedOut).await.to_string(), IN_USE);
+    }
 }

@@ -52,7 +52,7 @@ impl PgSession {
             Err(error) if error.is_refusal() => {
                 let refused = self.aside(Chore::Promote);
                 let due = self.statements.promotable.query().bind(i64::from(step)).bind(refused).bind(self.now());
-                self.apart(Chore::Promote, due, |part| self.promote_some(step, Some(part))).await
+                self.apart(Chore::Promote, error, due, |part| self.promote_some(step, Some(part))).await
             }
             promoted => promoted,
         }
@@ -120,7 +120,7 @@ impl PgSession {
             Err(error) if error.is_refusal() => {
                 let refused = self.aside(Chore::Free);
                 let held = self.statements.freeable.query().bind(i64::from(step)).bind(refused);
-                self.apart(Chore::Free, held, |part| self.free_some(step, Some(part))).await
+                self.apart(Chore::Free, error, held, |part| self.free_some(step, Some(part))).await
             }
             freed => freed,
         }
@@ -194,7 +194,7 @@ impl PgSession {
             Err(error) if error.is_refusal() => {
                 let refused = self.aside(Chore::Expire);
                 let late = self.statements.expirable.query().bind(i64::from(step)).bind(refused).bind(self.now());
-                self.apart(Chore::Expire, late, |part| self.expire_some(step, Some(part))).await?
+                self.apart(Chore::Expire, error, late, |part| self.expire_some(step, Some(part))).await?
             }
             expired => expired?,
         };
@@ -241,7 +241,7 @@ impl PgSession {
             Err(error) if error.is_refusal() => {
                 let refused = self.aside(Chore::Prune);
                 let old = self.statements.prunable.query().bind(i64::from(step)).bind(refused).bind(self.now());
-                self.apart(Chore::Prune, old, |part| self.prune_some(step, Some(part))).await
+                self.apart(Chore::Prune, error, old, |part| self.prune_some(step, Some(part))).await
             }
             pruned => pruned,
         }
