@@ -208,8 +208,9 @@ async fn a_draining_program_ends_with_0_when_nothing_is_left() {
     // Who restarts too begins anew only where it ended for another reason.
     for (flags, done) in [(&["--drain"][..], 1), (&["--drain", "--restart"], 2)] {
         let mut worker = program(WORKER, &["--database-url", database.url(), "--tasks", "greet"]);
-        let (code, _) = Running::start(worker.args(flags)).ending().await;
+        let (code, said) = Running::start(worker.args(flags).env("TEST_LOG", "1")).ending().await;
         assert_eq!(code, 0);
+        assert!(said.contains("nothing is left to do: this worker ends") && !said.contains("asked to stop"), "{said}");
         let completed = client.jobs().state(pgq::State::Completed).count().await.unwrap().jobs;
         assert_eq!(completed, done, "what `init` put in");
     }

@@ -120,7 +120,7 @@ impl Plan {
         asked::options(HELP, |name, parser| {
             match name {
                 "quick" => plan.span = Duration::from_secs(25),
-                "seconds" => plan.span = Duration::from_secs(parser.value()?.parse()?),
+                "seconds" => plan.span = seconds(name, parser)?,
                 "mostly" => {
                     plan.odds = match parser.value()?.string()?.as_str() {
                         "kills" => monkey::KILLS,
@@ -132,7 +132,10 @@ impl Plan {
                         }
                     };
                 }
-                "lease" => plan.lease = Duration::from_secs(parser.value()?.parse()?),
+                "lease" => {
+                    plan.lease = seconds(name, parser)?;
+                    anyhow::ensure!(!plan.lease.is_zero(), "--lease: expected at least 1 second, got 0");
+                }
                 "seed" => plan.seed = parser.value()?.parse()?,
                 "json" => plan.json = true,
                 "worker" => plan.worker = Some(parser.value()?.string()?),
@@ -143,6 +146,12 @@ impl Plan {
         });
         plan
     }
+}
+
+fn seconds(name: &str, parser: &mut lexopt::Parser) -> anyhow::Result<Duration> {
+    let text = parser.value()?.string()?;
+    let seconds = text.parse().with_context(|| format!("--{name}: expected a number of seconds, got `{text}`"))?;
+    Ok(Duration::from_secs(seconds))
 }
 
 #[tokio::main]

@@ -130,7 +130,7 @@ impl<R: Resources> WorkerBuilder<R> {
     }
 
     /// Stops by itself when there is nothing left to do: when no job of its tasks and queues is available or running, here or
-    /// elsewhere, or waits for its next attempt. Jobs whose time has not come are left.
+    /// elsewhere, or waits for its next attempt. Jobs whose time has not come are left, those that a handler has snoozed too.
     pub fn drain(mut self) -> Self {
         self.endings.drain = true;
         self

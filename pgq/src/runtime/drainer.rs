@@ -34,7 +34,7 @@ impl Service for Drainer {
     async fn turn(&mut self) -> Result<Next> {
         let engine = &self.engine;
         if engine.held.is_empty() && !engine.session.unfinished(Arc::clone(&engine.wants)).await? {
-            self.stop.ask();
+            self.stop.drained();
             return Ok(Next::Done);
         }
         Ok(Next::After(LOOK))

@@ -37,7 +37,7 @@ Options (or the variable in brackets, where there is one):
                         leaving it to a crash of the server which of the last ones are forgotten
                         and done again [PGQ_SYNCHRONOUS_COMMIT=1]
   --drain               stop when nothing is left to do, retries included, but what was
-                        enqueued for later
+                        enqueued for later, or put off by its handler (snoozed)
   --shutdown-on-listener-failure
                         stop when new jobs can't be heard of, instead of looking for
                         them about every second until they can

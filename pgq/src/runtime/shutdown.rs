@@ -62,6 +62,7 @@ pub struct Stopper {
     asked: CancellationToken,
     hand_back: CancellationToken,
     left_handlers: Arc<AtomicBool>,
+    drained: Arc<AtomicBool>,
 }
 
 impl Stopper {
@@ -74,6 +75,16 @@ impl Stopper {
     pub fn insist(&self) {
         self.asked.cancel();
         self.hand_back.cancel();
+    }
+
+    /// By the worker itself, as nothing is left to do, unless somebody has asked before.
+    pub(super) fn drained(&self) {
+        self.drained.store(!self.is_asked(), Ordering::SeqCst);
+        self.ask();
+    }
+
+    fn is_drained(&self) -> bool {
+        self.drained.load(Ordering::SeqCst)
     }
 
     /// Whether handlers were left behind, and hadn't ended when their worker had.
@@ -155,7 +166,9 @@ impl Life {
         }
         halt.drain.cancel();
         let asked = engine.platform.clock.mark();
-        if stop.is_asked() {
+        if stop.is_drained() {
+            tracing::info!(worker = name(), "nothing is left to do: this worker ends");
+        } else if stop.is_asked() {
             let attempts = engine.slots.taken();
             tracing::info!(worker = name(), attempts, within = ?drain, "asked to stop: what runs may end by itself");
         }
