@@ -94,7 +94,7 @@ async fn beside(world: &World, held_up: &mut [Stepper]) -> Result<()> {
     let mut swinging = world.worker(pgq::tasks![swing], Door::new()).await?;
     swing::enqueue_many(&world.client, 0..9).await?;
     let mut began = 0;
-    for _ in 0..12 {
+    for _ in 0..36 {
         swinging.share().await?;
         began += start(&mut swinging).await?;
         work_on(world, held_up).await?;

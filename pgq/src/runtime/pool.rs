@@ -11,6 +11,9 @@ use crate::platform::{Clock, Mark};
 pub(super) const IDLE: Duration = Duration::from_secs(1);
 /// For how long one unit that others wait for stays where it is, so that short jobs don't pay a statement each.
 const SLICE: Duration = Duration::from_millis(20);
+/// The same of what is held up by another limit, of which something may come just now: where each gave back at once what it has,
+/// none would ever have both.
+const HOLD: Duration = Duration::from_millis(100);
 /// The same of a unit of a rate that is used up: it would go round with nothing in it, and whoever has it starts jobs for all.
 const TURN: Duration = Duration::from_secs(5);
 
@@ -47,6 +50,8 @@ pub(super) struct Pool {
     pub(super) since: Mark,
     /// The last claim found nothing for them.
     pub(super) spare: bool,
+    /// A job needs it beside something that was asked for and hasn't been answered.
+    pub(super) needed: bool,
     /// Since when each of the tasks that it bounds has been held up by something else.
     pub(super) useless: Option<Mark>,
     /// How often something of this worker had come to be bounded when this did, or came to bound another task.
@@ -82,6 +87,7 @@ impl Pool {
             used: clock.mark(),
             since: clock.mark(),
             spare: false,
+            needed: false,
             useless: None,
             era: 0,
         }
@@ -106,7 +112,7 @@ impl Pool {
     /// For how much longer units stay of which others have none, as there are fewer than those who wait.
     pub(super) fn turn(&self) -> Duration {
         let Some((bucket, _)) = &self.bucket else {
-            return if self.spare { Duration::ZERO } else { SLICE.saturating_sub(self.since.elapsed()) };
+            return self.spared().unwrap_or_else(|| SLICE.saturating_sub(self.since.elapsed()));
         };
         // `used` says since when there has been a token that nobody takes.
         let untaken = if bucket.tokens() > 0 { SLICE.saturating_sub(self.used.elapsed()) } else { TURN };
@@ -118,6 +124,7 @@ impl Pool {
     /// How many units may be used, or have to be given back: the even part of one who has less than one is taken in turns.
     pub(super) fn bound(&self) -> u32 {
         let part = match self.down_to {
+            _ if self.needed => self.units,
             _ if self.wanted && self.spared().is_some_and(|rest| rest.is_zero()) => 0,
             Some(0) if !self.turn().is_zero() => self.units,
             Some(even) => self.units.min(even),
@@ -129,8 +136,7 @@ impl Pool {
     /// In how long what it has is others', where they wait, as this worker has no use for it.
     fn spared(&self) -> Option<Duration> {
         let spare = (self.spare && !self.is_rate()).then_some(Duration::ZERO);
-        // Short jobs that are held up by each other don't pay for each.
-        spare.or(self.useless.as_ref().map(|since| SLICE.saturating_sub(since.elapsed())))
+        spare.or(self.useless.as_ref().map(|since| HOLD.saturating_sub(since.elapsed())))
     }
 
     /// Whether more was wished for, and there is no answer to that yet.
@@ -140,6 +146,7 @@ impl Pool {
 
     /// Its units are about to be used.
     pub(super) fn keep_for_now(&mut self, clock: &Clock) {
+        self.needed = true;
         if self.units > self.held {
             (self.used, self.since) = (clock.mark(), clock.mark());
         }

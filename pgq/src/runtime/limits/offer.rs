@@ -16,6 +16,8 @@ pub(in crate::runtime) struct Offer {
     /// When there is more, where only time is against it.
     pub(in crate::runtime) due: Option<Duration>,
     reserved: Vec<(usize, u32)>,
+    /// Pools of which something is only looked for.
+    in_part: HashSet<usize>,
     /// How often something had come to be bounded when it was made.
     era: u64,
     limits: Arc<Limits>,
@@ -26,16 +28,26 @@ impl Limits {
     pub(in crate::runtime) fn offer(self: &Arc<Self>, wants: Arc<[Want]>) -> Offer {
         self.with(|state| {
             let (era, limits) = (state.era, Arc::clone(self));
-            let none = |wants| Offer { wants, groups: Vec::new(), due: None, reserved: Vec::new(), era, limits };
+            let none = |wants| {
+                let (groups, reserved, in_part) = (Vec::new(), Vec::new(), HashSet::new());
+                Offer { wants, groups, due: None, reserved, in_part, era, limits }
+            };
             if state.pools.is_empty() {
                 return none(wants);
             }
-            state.pools.iter_mut().for_each(|pool| pool.fill(&self.clock));
+            for pool in &mut state.pools {
+                pool.fill(&self.clock);
+                pool.needed = false;
+            }
             let mut offer = none(Arc::from([]));
             let (mut offered, mut members) = (Vec::new(), HashMap::<usize, Vec<usize>>::new());
             let mut useful = HashSet::new();
             for want in wants.iter() {
-                let Some(cap) = state.cap(want, &mut offer.due, &mut useful, &self.clock) else { continue };
+                let cap = state.cap(want, &mut offer.due, &mut useful, &self.clock);
+                if cap == Some(0) {
+                    offer.in_part.extend(state.of_task.get(&*want.task).into_iter().flatten());
+                }
+                let Some(cap) = cap else { continue };
                 if cap > 0 {
                     for pool in state.of_task.get(&*want.task).into_iter().flatten() {
                         members.entry(*pool).or_default().push(offered.len());
@@ -180,13 +192,16 @@ impl Offer {
 
     /// A claim has found nothing: who waits for more units of what it had room for has nothing to start with them either. Else units
     /// that several wait for would go round for ever. Others who wait for what it has needn't wait any longer.
+    /// Not of what bounds a task too that was only looked for, or that waits for an answer: the rest of what that needs is on its way.
     pub(in crate::runtime) fn found_nothing(&self) {
         let ask = self.limits.with(|state| {
             let mut ask = false;
-            for (pool, _) in &self.reserved {
+            for (pool, _) in self.reserved.iter().filter(|(pool, _)| !self.in_part.contains(pool)) {
                 let pool = &mut state.pools[*pool];
-                pool.spare = true;
-                ask |= std::mem::take(&mut pool.blocked);
+                if !pool.needed {
+                    pool.spare = true;
+                    ask |= std::mem::take(&mut pool.blocked);
+                }
             }
             ask
         });
