@@ -91,11 +91,13 @@ fn leaks(sent: &[u8]) -> Vec<String> {
         if !name.is_empty() || sql.split(';').any(|statement| stays(statement.trim())) {
             leaks.push(format!("{name}: {sql}"));
         }
-        is_begun = match sql.split([';', ' ']).next() {
-            Some("begin") => true,
-            Some("commit" | "rollback") => false,
-            _ => is_begun,
-        };
+        for statement in sql.split(';') {
+            is_begun = match statement.split_whitespace().next() {
+                Some("begin") => true,
+                Some("commit" | "rollback") => false,
+                _ => is_begun,
+            };
+        }
     }
     leaks
 }
