@@ -19,6 +19,9 @@
 //! time between two beats: these look for what the claimer would claim, and call it (`lookout.rs`). While they don't it looks
 //! by itself each second.
 //!
+//! While there is a backlog the server and this process work side by side: the next claim is sent before what the last one won is
+//! started, which has its slots by then and starts at once where no claim follows, or its answer would hang on what has started.
+//!
 //! A claim whose answer was lost may have won jobs that nobody runs, under a lease that lives. So may a server that crashed
 //! and forgot ends which it had acknowledged; one that forgot claims may give their jobs to others. Each beat asks whether it
 //! may have, and a claim wins nothing where it may. After either, before the next claim, what the lease holds and this process
