@@ -73,6 +73,20 @@ impl World {
         }
     }
 
+    /// Moves the clock on until this is over.
+    pub(crate) async fn while_time_passes<T>(&self, what: impl Future<Output = T>) -> T {
+        let time = async {
+            loop {
+                self.clock.advance(Duration::from_millis(5));
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::select! {
+            done = what => done,
+            () = time => unreachable!("time goes on"),
+        }
+    }
+
     /// Enqueues jobs as they are.
     pub(crate) async fn put(&self, jobs: Vec<NewJob>) -> Result<Vec<JobId>> {
         let enqueued = self.client.backend().enqueue(jobs).await?;

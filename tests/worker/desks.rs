@@ -50,16 +50,7 @@ async fn units_of_two_limits_come_together(world: World) {
             worker.stop().await.unwrap();
         }
     };
-    let time = async {
-        loop {
-            world.clock.advance(Duration::from_millis(5));
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
-    tokio::select! {
-        () = all => {}
-        () = time => {}
-    }
+    world.while_time_passes(all).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -85,16 +85,7 @@ async fn no_job_waits_for_a_unit_that_nobody_uses(world: World) {
             worker.stop().await.unwrap();
         }
     };
-    let time = async {
-        loop {
-            world.clock.advance(Duration::from_millis(5));
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
-    tokio::select! {
-        () = stopped => {}
-        () = time => {}
-    }
+    world.while_time_passes(stopped).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
