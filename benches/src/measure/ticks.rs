@@ -17,7 +17,7 @@ pub(super) const ABOUT: &str = "from a tick of every second to its job's handler
 /// A tick is missing long before.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// One a second, so they are fewer than other samples by so much.
-const FEWER: u32 = 8;
+const FEWER: u32 = 16;
 
 pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
     let fresh = bench.server.fresh().await?;
