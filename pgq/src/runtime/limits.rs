@@ -13,9 +13,9 @@
 //! ```
 //!
 //! A worker waits for one pool of a task at a time, for rates first. While that, or anything else, holds up all tasks that another pool
-//! bounds, what the worker has of the other one is **spare**: it asks for no more, and what it has goes back as soon as somebody waits
-//! for it. So does what a claim found nothing for. Units that others wait for change hands at starts and ends of attempts, or after
-//! their turn, and not because nothing can be started with them.
+//! bounds, what the worker has of the other one is **spare**: it asks for no more, and what it has goes back after a tenth of a second if
+//! somebody waits for it. What a claim found nothing for goes back at once. Units that others wait for change hands at starts and
+//! ends of attempts, or after their turn, and not because nothing can be started with them.
 //!
 //! Wants whose pool is used up aren't claimed at all, so a backlog that is blocked costs a claim nothing. One whose pool has
 //! no units here, and isn't waited for, is only looked for ("is there something?").

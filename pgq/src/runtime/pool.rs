@@ -123,10 +123,10 @@ impl Pool {
 
     /// How many units may be used, or have to be given back: the even part of one who has less than one is taken in turns.
     pub(super) fn bound(&self) -> u32 {
+        let is_spared = !self.needed && self.wanted && self.spared().is_some_and(|rest| rest.is_zero());
         let part = match self.down_to {
-            _ if self.needed => self.units,
-            _ if self.wanted && self.spared().is_some_and(|rest| rest.is_zero()) => 0,
-            Some(0) if !self.turn().is_zero() => self.units,
+            _ if is_spared => 0,
+            Some(0) if self.needed || !self.turn().is_zero() => self.units,
             Some(even) => self.units.min(even),
             None => self.units,
         };
