@@ -335,7 +335,8 @@ facts! {
         who_waits_for_a_rate_has_nothing_of_a_limit_that_others_wait_for
         who_waits_for_an_attempt_to_end_has_nothing_of_a_limit_that_others_wait_for
         a_shared_limits_units_stay_until_the_other_ones_have_come
-        units_with_which_nothing_may_start_do_not_go_round;
+        units_with_which_nothing_may_start_do_not_go_round
+        nothing_starts_while_more_run_than_may_since_a_bound_was_lowered;
     unique:
         a_second_job_with_a_key_is_refused_and_told_of_the_first
         a_key_is_taken_until_its_job_has_ended

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pgq::Result;
-use pgq::backend::{Ask, Bounds, Claim, Declared, Group, Limited, Measure, PoolName, Portion, Rate, Session};
+use pgq::backend::{Ask, Bounds, Claim, Declared, Group, Limited, Measure, Owed, PoolName, Portion, Rate, Session};
 
 use crate::world::{SPAN, World, ids, job, notice, want};
 
@@ -91,8 +91,8 @@ pub(crate) async fn who_has_more_than_an_even_part_is_told_that_somebody_starves
     assert_eq!(wish(&one, 4).await?, 4);
     assert_eq!(wish(&two, 4).await?, 0);
     assert!(notice(&mut pulse).await.limits);
-    assert_eq!(one.pools().await?[0].portion.down_to, Some(2));
-    assert_eq!(keep(&one, 2).await?.down_to, None, "the other one has an even part too");
+    assert_eq!(one.pools().await?[0].portion.owed, Owed::Beyond(2));
+    assert_eq!(keep(&one, 2).await?.owed, Owed::Spare, "the other one has an even part too");
     Ok(())
 }
 
@@ -238,7 +238,7 @@ pub(crate) async fn a_lower_bound_is_come_down_to(world: World) -> Result<()> {
     assert_eq!(wish(&old, 6).await?, 6);
     let new = worker(&world, &slots(2)).await?;
     assert_eq!(wish(&new, 1).await?, 0, "what runs goes on");
-    assert_eq!(old.pools().await?[0].portion.down_to, Some(1));
+    assert_eq!(old.pools().await?[0].portion.owed, Owed::Excess);
     keep(&old, 2).await?;
     assert_eq!(wish(&new, 1).await?, 0);
     keep(&old, 1).await?;

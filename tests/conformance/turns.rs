@@ -88,6 +88,58 @@ pub(crate) async fn a_rate_that_is_raised_is_used_up_by_a_worker_that_is_alone(w
     Ok(())
 }
 
+/// Each of them ends one attempt after the other, and could begin another.
+async fn a_lower_bound_is_come_down_to(world: &World, run: [u32; 4], lower: u32) -> Result<()> {
+    let (mut workers, doors) = (Vec::new(), [0; 4].map(|_| Door::new()));
+    for door in &doors {
+        workers.push(world.worker(pgq::tasks![hoist], door.clone()).await?);
+    }
+    world.client.set_limit(LimitRef::of::<hoist>(), Allow::everything()).await?;
+    for (worker, count) in workers.iter_mut().zip(run) {
+        hoist::enqueue_many(&world.client, 0..count).await?;
+        assert_eq!(start(worker).await?, count as usize);
+    }
+    hoist::enqueue_many(&world.client, 0..99).await?;
+    world.client.set_limit(LimitRef::of::<hoist>(), Allow::at_once(lower)).await?;
+    for worker in &mut workers {
+        worker.share().await?;
+    }
+    let all = || doors.iter().map(Door::inside).sum::<usize>();
+    let (mut began, mut turns) = (0, 0);
+    while began < 20 {
+        for (worker, door) in workers.iter_mut().zip(&doors).rev() {
+            if door.inside() > 0 {
+                let inside = door.inside();
+                door.open(1);
+                while door.inside() == inside {
+                    tokio::task::yield_now().await;
+                }
+                tokio::task::yield_now().await;
+            }
+            let more = start(worker).await?;
+            assert!(more == 0 || all() <= lower as usize, "{more} began where {lower} may run, and {} do", all());
+            began += more;
+        }
+        world.clock.advance(TURN);
+        turns += 1;
+        assert!(turns < 200, "{began} began");
+    }
+    world.client.clear_limit(LimitRef::of::<hoist>()).await?;
+    for (mut worker, door) in workers.into_iter().zip(doors) {
+        door.open(999);
+        worker.drain().await?;
+        worker.settle().await?;
+        worker.leave().await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn nothing_starts_while_more_run_than_may_since_a_bound_was_lowered(world: World) -> Result<()> {
+    a_lower_bound_is_come_down_to(&world, [1, 1, 1, 1], 1).await?;
+    a_lower_bound_is_come_down_to(&world, [3, 1, 1, 1], 4).await?;
+    a_lower_bound_is_come_down_to(&world, [5, 1, 0, 0], 3).await
+}
+
 /// Beside workers of a task that shares a limit with `swing`, and has something else against it.
 async fn beside(world: &World, held_up: &mut [Stepper]) -> Result<()> {
     work_on(world, held_up).await?;

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::divide::Stake;
-use super::pool::{Ask, Balanced, Pool};
+use super::pool::{Balanced, Pool};
+use super::share::Ask;
 use super::{Bucket, MICROS, Rate};
 use crate::{Lease, Timestamp};
 

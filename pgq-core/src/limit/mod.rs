@@ -12,6 +12,7 @@ pub mod gate;
 pub mod gatehouse;
 mod key;
 pub mod pool;
+pub mod share;
 
 use std::num::NonZero;
 use std::time::Duration;

@@ -1,11 +1,11 @@
 //! The pool of a limit without a key: its units, who has them, and who waits.
 //!
 //! A backend reads a pool under a lock, lets it [`balance`](Pool::balance), and writes what came out: one decision for every
-//! backend. How units are divided is in [`divide`](super::divide); what the units of a rate are, in [`Bucket`].
-
-use std::time::Duration;
+//! backend. How units are divided is in [`divide`](super::divide); what the units of a rate are, in [`Bucket`]; what a worker and
+//! a pool tell each other, in [`share`](super::share).
 
 use super::divide::{Stake, divide, even};
+use super::share::{Ask, Owed, Portion, Share};
 use super::{Bucket, Rate};
 use crate::{Lease, Timestamp};
 
@@ -21,54 +21,6 @@ pub struct Pool {
     /// Units of workers that are gone since it was balanced last. Of a rate they come back empty: nobody knows what was started
     /// with them.
     pub orphaned: u32,
-}
-
-/// What one worker has of a pool.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Share {
-    /// Whose it is.
-    pub lease: Lease,
-    /// Its units, and how many it would like to have in all.
-    pub stake: Stake,
-    /// Since when it has waited, if it waits, or has been awaited.
-    pub since: Timestamp,
-    /// Millionths of a token that it was given and hasn't fetched.
-    pub micros: u64,
-    /// For how long it is awaited, its lease, where it hasn't said yet what it runs since nothing bounded that: while there are such,
-    /// nothing is given. One that is silent for longer is declared gone.
-    pub awaited: Option<Duration>,
-}
-
-/// What a worker says of its share.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Ask {
-    /// It gives back what it has beyond so many units.
-    pub keep: u32,
-    /// Millionths of a token that come back with them.
-    pub micros: u64,
-    /// How many units it would like to have in all; no more than it keeps where it doesn't wait.
-    pub wish: u32,
-    /// How many attempts run with units of it, or with none where nothing bounded them when they began.
-    pub held: u32,
-}
-
-/// What a worker is told of a pool.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Portion {
-    /// How many units it has.
-    pub units: u32,
-    /// Millionths of a token that came with them.
-    pub micros: u64,
-    /// How many units there are; `None` bounds nothing.
-    pub cap: Option<u32>,
-    /// Its rate, where it is a pool of one.
-    pub rate: Option<Rate>,
-    /// How many units it has to come down to, because somebody starves or there are fewer now.
-    pub down_to: Option<u32>,
-    /// Whether others wait for units.
-    pub wanted: bool,
-    /// Whether nothing is given until all have said what they run.
-    pub awaits: bool,
 }
 
 /// What became of a pool.
@@ -87,8 +39,7 @@ pub struct Balanced {
 struct Told {
     lease: Lease,
     units: u32,
-    down_to: Option<u32>,
-    wanted: bool,
+    owed: Owed,
 }
 
 impl Pool {
@@ -120,7 +71,7 @@ impl Pool {
     #[must_use]
     pub fn redivide(mut self, now: Timestamp) -> Balanced {
         // Under the bounds of before they were told something else.
-        let before = self.told().into_iter().map(|told| Told { down_to: None, wanted: false, ..told });
+        let before = self.told().into_iter().map(|told| Told { owed: Owed::Nothing, ..told });
         let before: Vec<_> = before.collect();
         self.lower();
         let free = self.free(now);
@@ -129,10 +80,7 @@ impl Pool {
 
     /// What each knows by now, or will when he has heard.
     fn told(&self) -> Vec<Told> {
-        let told = |share: &Share| {
-            let (down_to, wanted) = (self.down_to(share), self.is_wanted(share.lease));
-            Told { lease: share.lease, units: share.stake.units, down_to, wanted }
-        };
+        let told = |share: &Share| Told { lease: share.lease, units: share.stake.units, owed: self.owed(share.lease) };
         self.shares.iter().map(told).collect()
     }
 
@@ -148,11 +96,8 @@ impl Pool {
         self.rate = free.map(|free| (free.rate(), free.micros(), now));
         let news = |share: &&Share| {
             let told = before.iter().find(|told| told.lease == share.lease);
-            let (units, down_to, wanted) =
-                told.map_or((0, None, false), |told| (told.units, told.down_to, told.wanted));
-            share.stake.units > units
-                || self.down_to(share).is_some_and(|down| Some(down) != down_to)
-                || share.stake.units > 0 && !wanted && self.is_wanted(share.lease)
+            let (units, owed) = told.map_or((0, Owed::Nothing), |told| (told.units, told.owed));
+            share.stake.units > units || share.stake.units > 0 && self.owed(share.lease).is_news_after(owed)
         };
         let others = self.shares.iter().filter(|share| Some(share.lease) != asker);
         let tell = others.filter(news).map(|share| share.lease).collect();
@@ -214,13 +159,8 @@ impl Pool {
     pub fn portion(&self, lease: Lease) -> Portion {
         let (cap, rate) = (self.cap, self.rate.map(|(rate, ..)| rate));
         let share = self.shares.iter().find(|share| share.lease == lease);
-        let (units, down_to) = share.map_or((0, None), |share| (share.stake.units, self.down_to(share)));
-        Portion { units, micros: 0, cap, rate, down_to, wanted: self.is_wanted(lease), awaits: self.awaits() }
-    }
-
-    /// Whether others than this worker wait.
-    fn is_wanted(&self, lease: Lease) -> bool {
-        self.shares.iter().any(|share| share.lease != lease && share.stake.waits())
+        let units = share.map_or(0, |share| share.stake.units);
+        Portion { units, micros: 0, cap, rate, owed: self.owed(lease), awaits: self.awaits() }
     }
 
     /// The tokens that wait for a worker.
@@ -229,15 +169,20 @@ impl Pool {
         share.map_or(0, |share| std::mem::take(&mut share.micros))
     }
 
-    /// How many units the holder of a share has to come down to, where he has to.
-    fn down_to(&self, share: &Share) -> Option<u32> {
-        let cap = self.cap?;
+    fn owed(&self, lease: Lease) -> Owed {
+        let Some(cap) = self.cap else { return Owed::Nothing };
         let stakes: Vec<Stake> = self.shares.iter().map(|share| share.stake).collect();
-        let (even, total) = (even(cap, &stakes), stakes.iter().map(|stake| stake.units).sum::<u32>());
-        let others = self.shares.iter().filter(|other| other.lease != share.lease);
-        let starves = others.clone().any(|other| other.stake.is_starving(even));
-        let over = total.saturating_sub(cap) > 0;
-        (share.stake.units > even && (starves || over)).then_some(even)
+        let (even, total) = (even(cap, &stakes), stakes.iter().map(|stake| u64::from(stake.units)).sum::<u64>());
+        if total > u64::from(cap) {
+            return Owed::Excess;
+        }
+        let units = self.shares.iter().find(|share| share.lease == lease).map_or(0, |share| share.stake.units);
+        let mut others = self.shares.iter().filter(|share| share.lease != lease).map(|share| share.stake);
+        match others.clone().any(|other| other.is_starving(even)) {
+            true if units > even => Owed::Beyond(even),
+            _ if others.any(|other| other.waits()) => Owed::Spare,
+            _ => Owed::Nothing,
+        }
     }
 }
 
@@ -273,13 +218,13 @@ mod tests {
     #[test]
     fn who_asks_first_gets_what_he_wants_and_comes_down_when_another_starves() {
         let first = slots(5).balance(A, wish(9), NOW);
-        assert_eq!((first.portion.units, first.portion.down_to, first.tell), (5, None, vec![]));
+        assert_eq!((first.portion.units, first.portion.owed, first.tell), (5, Owed::Nothing, vec![]));
         let second = first.pool.balance(B, wish(9), NOW);
         assert_eq!((second.portion.units, second.tell), (0, vec![A]));
         let back = second.pool.balance(A, Ask { keep: 4, micros: 0, wish: 4, held: 0 }, NOW);
-        assert_eq!((back.portion.units, back.portion.down_to, back.tell), (4, Some(2), vec![B]));
+        assert_eq!((back.portion.units, back.portion.owed, back.tell), (4, Owed::Beyond(2), vec![B]));
         let even = back.pool.balance(A, Ask { keep: 3, micros: 0, wish: 3, held: 0 }, NOW);
-        assert_eq!((even.portion.units, even.portion.down_to), (3, None));
+        assert_eq!((even.portion.units, even.portion.owed), (3, Owed::Spare));
         assert_eq!(even.pool.balance(B, wish(9), NOW).portion.units, 2);
     }
 
@@ -299,7 +244,7 @@ mod tests {
         let back = pool.balance(A, Ask { keep: 0, micros: 0, wish: 1, held: 0 }, after(20));
         assert_eq!((back.portion.units, back.tell), (0, vec![B]));
         let there = back.pool.balance(B, wish(1), after(21));
-        assert_eq!((there.portion.units, there.portion.down_to), (1, Some(0)));
+        assert_eq!((there.portion.units, there.portion.owed), (1, Owed::Beyond(0)));
     }
 
     #[test]
@@ -333,7 +278,22 @@ mod tests {
         pool.cap = Some(2);
         let told = pool.redivide(NOW);
         assert_eq!(told.tell, [A]);
-        assert_eq!(told.pool.balance(A, wish(0), NOW).portion.down_to, Some(2));
+        let held = told.pool.balance(A, Ask { keep: 3, held: 3, ..wish(0) }, NOW);
+        assert_eq!((held.portion.units, held.portion.owed), (3, Owed::Excess));
+        let down = held.pool.balance(A, Ask { keep: 2, held: 2, ..wish(0) }, NOW);
+        assert_eq!((down.portion.units, down.portion.owed), (2, Owed::Nothing));
+    }
+
+    #[test]
+    fn who_may_start_again_is_told_so() {
+        let mut pool = slots(4).balance(A, wish(2), NOW).pool.balance(B, wish(2), NOW).pool;
+        pool.cap = Some(2);
+        let told = pool.redivide(NOW);
+        assert_eq!(told.tell, [A, B]);
+        let one = told.pool.balance(A, Ask { keep: 1, held: 1, ..wish(0) }, NOW);
+        assert_eq!((one.portion.owed, one.tell), (Owed::Excess, vec![]));
+        let none = one.pool.balance(A, Ask { keep: 0, ..wish(0) }, NOW);
+        assert_eq!((none.portion.owed, none.tell), (Owed::Nothing, vec![B]));
     }
 
     #[test]
@@ -380,9 +340,9 @@ mod tests {
     #[test]
     fn what_runs_counts_above_the_cap_too() {
         let more = slots(2).balance(A, Ask { held: 5, ..wish(0) }, NOW);
-        assert_eq!(more.portion.units, 5);
+        assert_eq!((more.portion.units, more.portion.owed), (5, Owed::Excess));
         let other = more.pool.balance(B, wish(1), NOW);
-        assert_eq!((other.portion.units, other.tell), (0, vec![A]));
+        assert_eq!((other.portion.units, other.tell), (0, vec![]));
         let back = other.pool.balance(A, Ask { keep: 1, held: 1, ..wish(0) }, NOW);
         assert_eq!((back.portion.units, back.tell), (1, vec![B]));
     }

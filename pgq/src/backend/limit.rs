@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use pgq_core::limit::pool::{Ask, Portion};
+pub use pgq_core::limit::share::{Ask, Owed, Portion};
 pub use pgq_core::{Bounds, Rate};
 
 /// How old the gate of a limit key has to be that is forgotten once it is at rest.

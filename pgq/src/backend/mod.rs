@@ -21,7 +21,7 @@ mod vigil;
 mod waits;
 mod worker;
 
-pub use limit::{Ask, Bounds, Limited, Measure, PoolName, PoolView, Portion, Rate};
+pub use limit::{Ask, Bounds, Limited, Measure, Owed, PoolName, PoolView, Portion, Rate};
 pub(crate) use limit::{GATE_AGE, PARKED};
 pub use limit_info::{LimitInfo, LimitName, LimitShare};
 pub(crate) use limit_info::{full_name, parts_of_gate, shown};

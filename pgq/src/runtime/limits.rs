@@ -139,7 +139,7 @@ impl Limits {
                 }
                 pool.held = pool.held.saturating_sub(1);
                 pool.used = self.clock.mark();
-                ask |= pool.down_to.is_some();
+                ask |= pool.owes();
                 stir |= std::mem::take(&mut pool.tight);
             }
             (ask, stir)
@@ -210,9 +210,9 @@ impl Limits {
                 let is_other = rate.is_some_and(|rate| Some(rate) != portion.rate);
                 pool.stale |= portion.awaits || is_other || pool.units != portion.units;
                 pool.outdated |= pool.is_rate() && (is_other || pool.units > portion.units);
-                (pool.cap, pool.down_to, pool.wanted) = (portion.cap, portion.down_to, portion.wanted);
+                (pool.cap, pool.owed) = (portion.cap, portion.owed);
                 if portion.cap.is_none() {
-                    (pool.units, pool.bucket, pool.blocked, pool.outdated) = (0, None, false, false);
+                    pool.lift();
                 } else if portion.awaits {
                     // What it had before nothing bounded it isn't its any more.
                     pool.units = pool.units.min(portion.units);
@@ -326,8 +326,7 @@ impl State {
         for pool in &mut self.pools {
             let Some(name) = &pool.name else { continue };
             if pool.cap.is_some() && !views.iter().any(|view| view.pool == *name) {
-                (pool.cap, pool.units, pool.bucket) = (None, 0, None);
-                (pool.blocked, pool.outdated) = (false, false);
+                pool.lift();
                 any = true;
             }
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pgq_core::limit::Bucket;
 
-use crate::backend::{Ask, Measure, PoolName, Portion};
+use crate::backend::{Ask, Measure, Owed, PoolName, Portion};
 use crate::platform::{Clock, Mark};
 
 /// Units of which nothing was started for so long go back.
@@ -29,9 +29,10 @@ pub(super) struct Pool {
     /// Of these, what runs or a claim in flight may win.
     pub(super) held: u32,
     pub(super) bucket: Option<(Bucket, Mark)>,
-    pub(super) down_to: Option<u32>,
-    /// Others wait for units.
-    pub(super) wanted: bool,
+    /// Which of the units that aren't held are others'.
+    pub(super) owed: Owed,
+    /// What the worker could do with them.
+    pub(super) prospect: Prospect,
     /// There was a job, and no room for it.
     pub(super) blocked: bool,
     /// What the backend was last asked for.
@@ -48,14 +49,21 @@ pub(super) struct Pool {
     pub(super) used: Mark,
     /// Since when it has had the units that it has.
     pub(super) since: Mark,
-    /// The last claim found nothing for them.
-    pub(super) spare: bool,
-    /// A job needs it beside something that was asked for and hasn't been answered.
-    pub(super) needed: bool,
-    /// Since when each of the tasks that it bounds has been held up by something else.
-    pub(super) useless: Option<Mark>,
     /// How often something of this worker had come to be bounded when this did, or came to bound another task.
     pub(super) era: u64,
+}
+
+/// What a worker could do with its units of a pool that aren't held.
+#[derive(Clone, Debug)]
+pub(super) enum Prospect {
+    /// Start jobs, as far as it knows.
+    Open,
+    /// Start a job once something else is there that was asked for, and that there is no answer about.
+    Needed,
+    /// Nothing, since each of the tasks that the pool bounds is held up by something else.
+    HeldUp(Mark),
+    /// Nothing: the last claim found no job for them.
+    Spare,
 }
 
 /// What there is of a pool just now.
@@ -76,8 +84,8 @@ impl Pool {
             units,
             held: 0,
             bucket: None,
-            down_to: None,
-            wanted: false,
+            owed: Owed::Nothing,
+            prospect: Prospect::Open,
             blocked: false,
             wished: 0,
             stale: false,
@@ -86,9 +94,6 @@ impl Pool {
             served: 0,
             used: clock.mark(),
             since: clock.mark(),
-            spare: false,
-            needed: false,
-            useless: None,
             era: 0,
         }
     }
@@ -112,7 +117,7 @@ impl Pool {
     /// For how much longer units stay of which others have none, as there are fewer than those who wait.
     pub(super) fn turn(&self) -> Duration {
         let Some((bucket, _)) = &self.bucket else {
-            return self.spared().unwrap_or_else(|| SLICE.saturating_sub(self.since.elapsed()));
+            return self.idles().unwrap_or_else(|| SLICE.saturating_sub(self.since.elapsed()));
         };
         // `used` says since when there has been a token that nobody takes.
         let untaken = if bucket.tokens() > 0 { SLICE.saturating_sub(self.used.elapsed()) } else { TURN };
@@ -121,22 +126,25 @@ impl Pool {
         untaken.min(rest)
     }
 
-    /// How many units may be used, or have to be given back: the even part of one who has less than one is taken in turns.
-    pub(super) fn bound(&self) -> u32 {
-        let is_spared = !self.needed && self.wanted && self.spared().is_some_and(|rest| rest.is_zero());
-        let part = match self.down_to {
-            _ if is_spared => 0,
-            Some(0) if self.needed || !self.turn().is_zero() => self.units,
-            Some(even) => self.units.min(even),
-            None => self.units,
-        };
-        self.cap.map_or(part, |cap| part.min(cap))
+    /// How many units may be used: what the worker holds beyond them is others' as it comes free.
+    fn bound(&self) -> u32 {
+        match (self.owed, &self.prospect) {
+            (Owed::Excess, _) => 0,
+            (Owed::Nothing, _) | (Owed::Spare | Owed::Beyond(0), Prospect::Needed) => self.units,
+            _ if self.idles().is_some_and(|rest| rest.is_zero()) => 0,
+            (Owed::Spare, _) => self.units,
+            (Owed::Beyond(0), _) if !self.turn().is_zero() => self.units,
+            (Owed::Beyond(even), _) => self.units.min(even),
+        }
     }
 
-    /// In how long what it has is others', where they wait, as this worker has no use for it.
-    fn spared(&self) -> Option<Duration> {
-        let spare = (self.spare && !self.is_rate()).then_some(Duration::ZERO);
-        spare.or(self.useless.as_ref().map(|since| HOLD.saturating_sub(since.elapsed())))
+    /// Where the worker has no use for what it has, for how much longer it keeps that from those who wait.
+    fn idles(&self) -> Option<Duration> {
+        match &self.prospect {
+            Prospect::HeldUp(since) => Some(HOLD.saturating_sub(since.elapsed())),
+            Prospect::Spare if !self.is_rate() => Some(Duration::ZERO),
+            Prospect::Open | Prospect::Needed | Prospect::Spare => None,
+        }
     }
 
     /// Whether more was wished for, and there is no answer to that yet.
@@ -144,17 +152,44 @@ impl Pool {
         self.blocked && (self.stale || self.wished <= self.units)
     }
 
-    /// Its units are about to be used.
-    pub(super) fn keep_for_now(&mut self, clock: &Clock) {
-        self.needed = true;
+    /// Its units are to be used beside others that are on their way.
+    pub(super) fn need(&mut self, clock: &Clock) {
+        self.prospect = Prospect::Needed;
         if self.units > self.held {
             (self.used, self.since) = (clock.mark(), clock.mark());
         }
     }
 
-    /// Whether others wait for what this worker has no use for.
-    pub(super) fn is_to_give(&self) -> bool {
-        self.wanted && self.units > self.held && self.spared().is_some()
+    /// Nothing can be started with it just now, whatever there is of it: nothing more is asked for.
+    pub(super) fn hold_up(&mut self, clock: &Clock) {
+        self.blocked = false;
+        if matches!(self.prospect, Prospect::Open | Prospect::Needed) {
+            self.prospect = Prospect::HeldUp(clock.mark());
+        }
+    }
+
+    /// There was something to start with it, or there is more of it now.
+    pub(super) fn reopen(&mut self) {
+        if matches!(self.prospect, Prospect::Spare) {
+            self.prospect = Prospect::Open;
+        }
+    }
+
+    /// It could let something start that nothing else holds up.
+    pub(super) fn open(&mut self) {
+        if !matches!(self.prospect, Prospect::Spare) {
+            self.prospect = Prospect::Open;
+        }
+    }
+
+    /// Something of what isn't in use is others', now or soon.
+    pub(super) fn owes(&self) -> bool {
+        self.units > self.held
+            && match self.owed {
+                Owed::Nothing => false,
+                Owed::Spare => self.idles().is_some(),
+                Owed::Beyond(_) | Owed::Excess => true,
+            }
     }
 
     pub(super) fn room(&self) -> Room {
@@ -178,17 +213,23 @@ impl Pool {
         }
     }
 
+    /// How many of its units stay.
+    fn keep(&self) -> u32 {
+        // Tokens of a claim in flight are reserved where they are.
+        if self.is_rate() && self.held > 0 {
+            return self.units;
+        }
+        let used = if self.used.elapsed() < IDLE { self.bound() } else { 0 };
+        used.max(self.held).min(self.units)
+    }
+
     /// What to say to the backend, where there is something to say.
     pub(super) fn ask(&mut self, slots: u32) -> Option<Ask> {
         let cap = self.cap?;
-        let is_idle = self.used.elapsed() >= IDLE;
-        let in_use = if self.is_rate() && !is_idle { self.units } else { self.held };
-        if is_idle && self.units > self.held {
+        if self.used.elapsed() >= IDLE && self.units > self.held {
             self.blocked = false;
         }
-        let keep = if is_idle { in_use } else { self.bound().max(self.held) };
-        // Tokens of a claim in flight are reserved where they are.
-        let keep = if self.is_rate() && self.held > 0 { self.units } else { keep.min(self.units) };
+        let keep = self.keep();
         // Of a rate it could use any part.
         let most = if self.is_rate() { cap } else { slots.min(cap) };
         let wish = if self.blocked { most } else { 0 };
@@ -204,13 +245,20 @@ impl Pool {
         })
     }
 
+    /// It bounds nothing any more.
+    pub(super) fn lift(&mut self) {
+        (self.cap, self.units, self.bucket, self.owed) = (None, 0, None, Owed::Nothing);
+        (self.blocked, self.outdated) = (false, false);
+    }
+
     /// What the backend says. Units that came are used from now on.
     pub(super) fn take(&mut self, portion: Portion, clock: &Clock) {
         self.cap = portion.cap;
-        (self.down_to, self.wanted) = (portion.down_to, portion.wanted);
+        self.owed = portion.owed;
         (self.stale, self.outdated) = (false, false);
         if portion.units > self.units {
-            (self.used, self.since, self.served, self.spare) = (clock.mark(), clock.mark(), 0, false);
+            (self.used, self.since, self.served) = (clock.mark(), clock.mark(), 0);
+            self.reopen();
         }
         self.blocked &= self.wished > portion.units;
         if let Some(rate) = portion.rate {
@@ -227,14 +275,20 @@ impl Pool {
 
     /// How long until there may be something to say without anybody having called.
     pub(super) fn due(&self) -> Option<Duration> {
+        self.name.as_ref()?;
+        if self.units <= self.held || self.is_rate() && self.held > 0 {
+            return None;
+        }
         // A rate isn't idle while it fills.
         let fills =
             self.bucket.as_ref().filter(|(bucket, _)| bucket.tokens() == 0).and_then(|(bucket, _)| bucket.next());
         let idle = fills.map_or_else(|| IDLE.saturating_sub(self.used.elapsed()), |fills| IDLE.saturating_add(fills));
-        let idle = (self.units > self.held).then_some(idle);
-        let turn = (self.down_to == Some(0)).then(|| self.turn());
-        let spared = self.spared().filter(|_| self.wanted);
-        self.name.as_ref()?;
-        idle.into_iter().chain(turn.into_iter().chain(spared).filter(|_| self.units > self.held)).min()
+        let idles = self.idles().filter(|_| self.owed != Owed::Nothing);
+        let others = match self.owed {
+            Owed::Beyond(0) => Some(self.turn()),
+            _ if self.bound() < self.units => Some(Duration::ZERO),
+            _ => None,
+        };
+        idles.into_iter().chain(others).chain([idle]).min()
     }
 }

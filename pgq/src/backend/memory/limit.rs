@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pgq_core::limit::divide::Stake;
-use pgq_core::limit::pool::{Balanced, Pool, Share};
+use pgq_core::limit::pool::{Balanced, Pool};
+use pgq_core::limit::share::Share;
 use pgq_core::limit::{self, MICROS};
 use pgq_core::{Bounds, Lease, Rate, Timestamp};
 

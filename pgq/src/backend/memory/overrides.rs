@@ -1,6 +1,6 @@
 //! Limits as operators see and set them.
 
-use pgq_core::limit::pool::Share;
+use pgq_core::limit::share::Share;
 
 use super::limit::Entry;
 use super::store::Store;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Limits, State};
-use crate::backend::{Group, Want};
+use crate::backend::{Group, Owed, Want};
 use crate::platform::Clock;
-use crate::runtime::pool::Room;
+use crate::runtime::pool::{Prospect, Room};
 
 /// What a claim may ask for.
 pub(in crate::runtime) struct Offer {
@@ -37,13 +37,12 @@ impl Limits {
             }
             for pool in &mut state.pools {
                 pool.fill(&self.clock);
-                pool.needed = false;
             }
             let mut offer = none(Arc::from([]));
             let (mut offered, mut members) = (Vec::new(), HashMap::<usize, Vec<usize>>::new());
-            let mut useful = HashSet::new();
+            let mut useful = HashMap::new();
             for want in wants.iter() {
-                let cap = state.cap(want, &mut offer.due, &mut useful, &self.clock);
+                let cap = state.cap(want, &mut offer.due, &mut useful);
                 if cap == Some(0) {
                     offer.in_part.extend(state.of_task.get(&*want.task).into_iter().flatten());
                 }
@@ -64,7 +63,7 @@ impl Limits {
                     offer.groups.push(Group { wants, room });
                 }
             }
-            if state.spare_all_but(&useful, &self.clock) {
+            if state.judge(&useful, &self.clock) {
                 self.ask.raise();
             }
             offer.wants = offered.into();
@@ -75,14 +74,9 @@ impl Limits {
 
 impl State {
     /// How many of a want there is room for; of none, to look only; `None` where looking is idle. To the useful pools are added those
-    /// whose units could let one start: where something holds it up, that is what it waits for, and nothing else.
-    fn cap(
-        &mut self,
-        want: &Want,
-        due: &mut Option<Duration>,
-        useful: &mut HashSet<usize>,
-        clock: &Clock,
-    ) -> Option<u32> {
+    /// whose units could let one start: where something holds it up, that is what it waits for, and nothing else. With each, whether
+    /// it is needed beside what has been asked for.
+    fn cap(&mut self, want: &Want, due: &mut Option<Duration>, useful: &mut HashMap<usize, bool>) -> Option<u32> {
         let mut cap = Some(want.cap);
         let (mut fills, mut waits, mut asks) = (None, None, false);
         for place in self.of_task.get(&*want.task).into_iter().flatten() {
@@ -107,31 +101,27 @@ impl State {
             }
         }
         if let Some(place) = fills.or(waits) {
-            useful.insert(place);
+            useful.entry(place).or_default();
             return cap;
         }
-        let State { pools, of_task, .. } = self;
-        for place in of_task.get(&*want.task).into_iter().flatten() {
-            useful.insert(*place);
-            if asks {
-                // It isn't idle while the rest is on its way, however long that takes.
-                pools[*place].keep_for_now(clock);
-            }
+        for place in self.of_task.get(&*want.task).into_iter().flatten() {
+            *useful.entry(*place).or_default() |= asks;
         }
         cap
     }
 
-    /// Of pools with which nothing can start just now nothing is asked for; whether others wait for what there is of one here.
-    fn spare_all_but(&mut self, useful: &HashSet<usize>, clock: &Clock) -> bool {
+    /// What may come of each pool; whether something of one is others' by that.
+    fn judge(&mut self, useful: &HashMap<usize, bool>, clock: &Clock) -> bool {
         let mut ask = false;
         for (place, pool) in self.pools.iter_mut().enumerate().filter(|(_, pool)| pool.name.is_some()) {
-            if useful.contains(&place) {
-                pool.useless = None;
-                continue;
+            match useful.get(&place) {
+                Some(true) => pool.need(clock),
+                Some(false) => pool.open(),
+                None => {
+                    pool.hold_up(clock);
+                    ask |= pool.owes();
+                }
             }
-            pool.blocked = false;
-            pool.useless.get_or_insert_with(|| clock.mark());
-            ask |= pool.is_to_give();
         }
         ask
     }
@@ -159,7 +149,8 @@ impl Offer {
                 }
                 for pool in of_task.get(task).into_iter().flatten() {
                     let pool = &mut pools[*pool];
-                    (pool.used, pool.spare) = (self.limits.clock.mark(), false);
+                    pool.used = self.limits.clock.mark();
+                    pool.reopen();
                     let is_rate = pool.is_rate();
                     // A bucket that was full while the claim was on its way has gained nothing meanwhile.
                     pool.fill(&self.limits.clock);
@@ -167,7 +158,7 @@ impl Offer {
                         Some((bucket, _)) => {
                             bucket.take();
                             pool.served = pool.served.saturating_add(1);
-                            ask |= pool.down_to == Some(0) && pool.turn().is_zero();
+                            ask |= pool.owed == Owed::Beyond(0) && pool.turn().is_zero();
                         }
                         // A start is past at once, and nothing ends it.
                         None if is_rate => {}
@@ -198,8 +189,8 @@ impl Offer {
             let mut ask = false;
             for (pool, _) in self.reserved.iter().filter(|(pool, _)| !self.in_part.contains(pool)) {
                 let pool = &mut state.pools[*pool];
-                if !pool.needed {
-                    pool.spare = true;
+                if !matches!(pool.prospect, Prospect::Needed) {
+                    pool.prospect = Prospect::Spare;
                     ask |= std::mem::take(&mut pool.blocked);
                 }
             }
@@ -219,7 +210,7 @@ impl Drop for Offer {
                 let pool = &mut state.pools[*pool];
                 pool.held = pool.held.saturating_sub(*count);
                 // Others wait for what wasn't won.
-                ask |= pool.down_to.is_some() || pool.is_to_give();
+                ask |= pool.owes();
             }
             ask
         });

@@ -1,0 +1,79 @@
+//! What a worker has of a pool, what it says of it, and what it is told.
+
+use std::time::Duration;
+
+use super::Rate;
+use super::divide::Stake;
+use crate::{Lease, Timestamp};
+
+/// What one worker has of a pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// Whose it is.
+    pub lease: Lease,
+    /// Its units, and how many it would like to have in all.
+    pub stake: Stake,
+    /// Since when it has waited, if it waits, or has been awaited.
+    pub since: Timestamp,
+    /// Millionths of a token that it was given and hasn't fetched.
+    pub micros: u64,
+    /// For how long it is awaited, its lease, where it hasn't said yet what it runs since nothing bounded that: while there are such,
+    /// nothing is given. One that is silent for longer is declared gone.
+    pub awaited: Option<Duration>,
+}
+
+/// What a worker says of its share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ask {
+    /// It gives back what it has beyond so many units.
+    pub keep: u32,
+    /// Millionths of a token that come back with them.
+    pub micros: u64,
+    /// How many units it would like to have in all; no more than it keeps where it doesn't wait.
+    pub wish: u32,
+    /// How many attempts run with units of it, or with none where nothing bounded them when they began.
+    pub held: u32,
+}
+
+/// What a worker is told of a pool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Portion {
+    /// How many units it has.
+    pub units: u32,
+    /// Millionths of a token that came with them.
+    pub micros: u64,
+    /// How many units there are; `None` bounds nothing.
+    pub cap: Option<u32>,
+    /// Its rate, where it is a pool of one.
+    pub rate: Option<Rate>,
+    /// Which of its units are others'.
+    pub owed: Owed,
+    /// Whether nothing is given until all have said what they run.
+    pub awaits: bool,
+}
+
+/// Which of a worker's units that don't run anything are others'.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Owed {
+    /// None: nobody waits.
+    #[default]
+    Nothing,
+    /// Those that it has no use for: others wait, and have an even part.
+    Spare,
+    /// Those beyond so many, its even part: others starve. Where that is none, as there are fewer units than workers, all of them
+    /// after its turn.
+    Beyond(u32),
+    /// All of them, before anything starts: more are out than there are, since there are fewer than there were.
+    Excess,
+}
+
+impl Owed {
+    /// Whether a worker has to hear of this that knows of something else: more is others' now, or it may start again.
+    pub(super) fn is_news_after(self, known: Self) -> bool {
+        match self {
+            Self::Nothing => known == Self::Excess,
+            Self::Spare => matches!(known, Self::Nothing | Self::Excess),
+            Self::Beyond(_) | Self::Excess => self != known,
+        }
+    }
+}
