@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on has failed")]
 #![expect(clippy::unchecked_time_subtraction, reason = "constants")]
 
+mod chance;
 mod conformance;
 #[path = "chaos/evidence.rs"]
 mod evidence;

@@ -55,6 +55,8 @@
 
 #[path = "../asked.rs"]
 mod asked;
+#[path = "../chance.rs"]
+mod chance;
 mod evidence;
 mod ledger;
 mod links;

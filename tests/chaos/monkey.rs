@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use pgq::sqlx::{self, PgPool};
 use pgq_testdb::Server;
 
-use crate::asked::Chance;
+use crate::chance::Chance;
 use crate::evidence::Deed;
 use crate::links::Links;
 use crate::proxy::Proxy;

@@ -34,6 +34,7 @@ mod transaction;
 mod transactional;
 mod turns;
 mod unique;
+mod unrest;
 mod versions;
 mod waits;
 mod wake;
@@ -337,6 +338,8 @@ facts! {
         a_shared_limits_units_stay_until_the_other_ones_have_come
         units_with_which_nothing_may_start_do_not_go_round
         nothing_starts_while_more_run_than_may_since_a_bound_was_lowered;
+    unrest:
+        whatever_is_set_no_more_start_than_may_and_all_have_their_turn;
     unique:
         a_second_job_with_a_key_is_refused_and_told_of_the_first
         a_key_is_taken_until_its_job_has_ended

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use pgq::Client;
 use pgq::sqlx::{self, PgPool};
 
-use crate::asked::Chance;
+use crate::chance::Chance;
 use crate::crew::Crew;
 use crate::deeds::{Set, now};
 use crate::limits::{Bounds, CHOICES, Choice, NONE};

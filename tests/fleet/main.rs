@@ -41,6 +41,8 @@
 
 #[path = "../asked.rs"]
 mod asked;
+#[path = "../chance.rs"]
+mod chance;
 mod check;
 mod crew;
 mod deeds;
@@ -59,7 +61,7 @@ use pgq::Client;
 use pgq::sqlx::PgPool;
 use pgq_testdb::{Options, Server};
 
-use crate::asked::Chance;
+use crate::chance::Chance;
 use crate::check::Findings;
 use crate::crew::Crew;
 use crate::deeds::now;
