@@ -192,14 +192,30 @@ pub(crate) async fn a_rate_that_bounds_again_begins_with_nothing(world: World) -
     Ok(())
 }
 
-pub(crate) async fn who_has_not_said_what_he_runs_is_awaited_while_his_lease_lasts(world: World) -> Result<()> {
+pub(crate) async fn who_has_not_said_what_he_runs_is_awaited_until_he_is_gone(world: World) -> Result<()> {
     let without = Declared { limits: Vec::new(), ..slots(1) };
-    let _silent = worker(&world, &without).await?;
+    let silent = worker(&world, &without).await?;
+    silent.attend().await?.renew().await?;
     let new = worker(&world, &slots(1)).await?;
+    new.attend().await?.renew().await?;
     assert_eq!(wish(&new, 1).await?, 0);
-    world.clock.advance(SPAN - Duration::from_millis(1));
-    assert_eq!(wish(&new, 1).await?, 0, "his attempts may go on as long as nobody may call him gone");
-    world.clock.advance(Duration::from_millis(1));
+    world.clock.advance(SPAN + SECOND);
+    new.attend().await?.renew().await?;
+    assert_eq!(wish(&new, 1).await?, 0, "his attempts go on as long as nobody has called him gone");
+    new.rescue(9).await?;
+    assert_eq!(wish(&new, 1).await?, 1);
+    Ok(())
+}
+
+pub(crate) async fn who_lives_and_does_not_say_what_he_runs_is_awaited_while_a_lease_lasts(world: World) -> Result<()> {
+    let without = Declared { limits: Vec::new(), ..slots(1) };
+    let mute = worker(&world, &without).await?;
+    let new = worker(&world, &slots(1)).await?;
+    for _ in 0..2 {
+        assert_eq!(wish(&new, 1).await?, 0);
+        world.clock.advance(SPAN / 2);
+        mute.attend().await?.renew().await?;
+    }
     assert_eq!(wish(&new, 1).await?, 1);
     Ok(())
 }

@@ -78,7 +78,7 @@ async fn haul(ctx: Context<Site>, _number: u32) -> std::result::Result<(), BoxEr
 }
 
 #[pgq::task(rps = 40, limit(name = "yard", concurrency = 3))]
-async fn weigh(ctx: Context<Site>, _number: u32) -> std::result::Result<(), BoxError> {
+async fn pave(ctx: Context<Site>, _number: u32) -> std::result::Result<(), BoxError> {
     ctx.work(&[YARD]).await
 }
 
@@ -90,7 +90,7 @@ struct Worker {
 impl Worker {
     async fn of(world: &World, count: &Arc<Count>) -> Result<Self> {
         let site = Site { count: Arc::clone(count), exit: Arc::new(Semaphore::new(0)), inside: Arc::default() };
-        let stepper = world.worker(pgq::tasks![tile, beam, haul, weigh], site.clone()).await?;
+        let stepper = world.worker(pgq::tasks![tile, beam, haul, pave], site.clone()).await?;
         Ok(Self { stepper, site })
     }
 
@@ -130,7 +130,7 @@ async fn enqueue(world: &World, task: u64, count: u32) -> Result<()> {
         0 => tile::enqueue_many(client, 0..count).await.map(drop),
         1 => beam::enqueue_many(client, 0..count).await.map(drop),
         2 => haul::enqueue_many(client, 0..count).await.map(drop),
-        _ => weigh::enqueue_many(client, 0..count).await.map(drop),
+        _ => pave::enqueue_many(client, 0..count).await.map(drop),
     }
 }
 
@@ -162,7 +162,9 @@ async fn live(world: &World, seed: u64, turns: u32) -> Result<()> {
                 let (most, allow) = match chance.draw(6) {
                     0 => (usize::MAX, Some(Allow::everything())),
                     1 | 2 => (LIMITS[which], None),
-                    most => (usize::try_from(most - 2).unwrap(), Some(Allow::at_once(u32::try_from(most - 2).unwrap()))),
+                    most => {
+                        (usize::try_from(most - 2).unwrap(), Some(Allow::at_once(u32::try_from(most - 2).unwrap())))
+                    }
                 };
                 match allow {
                     Some(allow) => world.client.set_limit(limit(which), allow).await?,

@@ -88,7 +88,7 @@ impl Pool {
         for share in &mut self.shares {
             // Somebody has set the clock back.
             share.since = share.since.min(now);
-            share.awaited = share.awaited.filter(|span| now.since(share.since) < *span);
+            share.awaited = share.awaited.filter(|awaited| awaited.is_so(share.since, now));
         }
         if !self.awaits() {
             self.distribute(free.as_mut());
@@ -189,6 +189,7 @@ impl Pool {
 #[cfg(test)]
 mod tests {
     use super::super::MICROS;
+    use super::super::share::Awaited;
     use super::*;
 
     use std::time::Duration;
@@ -306,7 +307,8 @@ mod tests {
 
     fn awaited(lease: Lease) -> Share {
         let span = Duration::from_secs(if lease == A { 1 } else { 60 });
-        Share { lease, stake: Stake { units: 0, wish: 0 }, since: NOW, micros: 0, awaited: Some(span) }
+        let awaited = Some(Awaited { beat: NOW, span });
+        Share { lease, stake: Stake { units: 0, wish: 0 }, since: NOW, micros: 0, awaited }
     }
 
     #[test]
@@ -319,12 +321,30 @@ mod tests {
         assert_eq!(second.pool.portion(A).units, 1);
     }
 
+    /// What A gets where B, who is awaited, has given a sign of life then.
+    fn beside_one_who_beats(pool: Pool, at: Timestamp, now: Timestamp) -> Balanced {
+        let shares = pool.shares.into_iter().map(|share| {
+            let awaited = share.awaited.map(|awaited| Awaited { beat: at, ..awaited });
+            Share { awaited, ..share }
+        });
+        Pool { shares: shares.collect(), ..pool }.balance(A, wish(9), now)
+    }
+
     #[test]
-    fn who_says_nothing_is_awaited_for_as_long_as_his_lease_lasts() {
+    fn who_lives_and_says_nothing_is_awaited_for_as_long_as_his_lease_lasts() {
         let pool = Pool { shares: vec![awaited(A), awaited(B)], ..slots(4) };
-        let early = pool.balance(A, wish(9), after(59_999));
+        let early = beside_one_who_beats(pool, after(59_999), after(60_500));
         assert_eq!(early.portion.units, 0);
-        assert_eq!(early.pool.balance(A, wish(9), after(60_000)).portion.units, 4);
+        assert_eq!(beside_one_who_beats(early.pool, after(60_000), after(61_000)).portion.units, 4);
+    }
+
+    #[test]
+    fn who_gives_no_sign_of_life_is_awaited_until_he_is_declared_gone() {
+        let pool = Pool { shares: vec![awaited(A), awaited(B)], ..slots(4) };
+        let mut late = pool.balance(A, wish(9), after(600_000));
+        assert_eq!(late.portion.units, 0);
+        late.pool.shares.retain(|share| share.lease != B);
+        assert_eq!(late.pool.redivide(after(600_001)).pool.portion(A).units, 4);
     }
 
     #[test]
@@ -332,9 +352,9 @@ mod tests {
         let pool = Pool { shares: vec![awaited(A), awaited(B)], ..slots(4) };
         let earlier =
             |millis| NOW.saturating_sub(Duration::from_hours(1)).saturating_add(Duration::from_millis(millis));
-        let early = pool.balance(A, wish(9), earlier(0));
+        let early = beside_one_who_beats(pool, NOW, earlier(0));
         assert_eq!(early.portion.units, 0);
-        assert_eq!(early.pool.balance(A, wish(9), earlier(60_000)).portion.units, 4);
+        assert_eq!(beside_one_who_beats(early.pool, earlier(60_000), earlier(60_000)).portion.units, 4);
     }
 
     #[test]

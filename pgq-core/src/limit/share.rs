@@ -17,9 +17,25 @@ pub struct Share {
     pub since: Timestamp,
     /// Millionths of a token that it was given and hasn't fetched.
     pub micros: u64,
-    /// For how long it is awaited, its lease, where it hasn't said yet what it runs since nothing bounded that: while there are such,
-    /// nothing is given. One that is silent for longer is declared gone.
-    pub awaited: Option<Duration>,
+    /// Where it hasn't said yet what it runs since nothing bounded that: while there are such, nothing is given.
+    pub awaited: Option<Awaited>,
+}
+
+/// How a worker lives that is waited for: until it speaks or is declared gone. One that gives signs of life for as long as a lease
+/// lasts, and doesn't speak, isn't waited for any longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Awaited {
+    /// Its last sign of life.
+    pub beat: Timestamp,
+    /// How long its lease lasts.
+    pub span: Duration,
+}
+
+impl Awaited {
+    /// Whether it still is, having been so since that instant.
+    pub(super) fn is_so(self, since: Timestamp, now: Timestamp) -> bool {
+        self.beat.min(now).since(since) < self.span
+    }
 }
 
 /// What a worker says of its share.

@@ -1,15 +1,15 @@
 //! Limits: what is declared, and how much of it each worker has.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use pgq_core::limit::divide::Stake;
 use pgq_core::limit::pool::{Balanced, Pool};
-use pgq_core::limit::share::Share;
+use pgq_core::limit::share::{Awaited, Share};
 use pgq_core::limit::{self, MICROS};
 use pgq_core::{Bounds, Lease, Rate, Timestamp};
 
 use super::store::Store;
+use super::wake::Worker;
 use crate::backend::{Ask, Declared, Limited, Measure, PoolName, PoolView, Portion};
 
 /// A limit's row.
@@ -57,22 +57,30 @@ impl Entry {
     }
 
     /// What was started until now isn't known where nothing bounded it: a rate begins with nothing, and it is waited for what
-    /// all live workers say that they run, for as long as the lease of each lasts.
-    fn begin(&mut self, live: &[(Lease, Duration)], now: Timestamp) {
+    /// all live workers say that they run.
+    fn begin(&mut self, live: &[(Lease, Awaited)], now: Timestamp) {
         let bounds = self.bounds();
         self.tokens = bounds.rate.map(|_| self.tokens.unwrap_or((0, now)));
         let counted = bounds.concurrency.is_some() && !self.keyed;
         if counted && !self.counted {
-            let awaited = |(lease, span): &(Lease, Duration)| Share {
+            let awaited = |(lease, awaited): &(Lease, Awaited)| Share {
                 lease: *lease,
                 stake: Stake::default(),
                 since: now,
                 micros: 0,
-                awaited: Some(*span),
+                awaited: Some(*awaited),
             };
             self.shares.insert(Measure::Concurrency, live.iter().map(awaited).collect());
         }
         self.counted = counted;
+    }
+
+    /// When those who are awaited have last given a sign of life.
+    fn hear(&mut self, workers: &BTreeMap<Lease, Worker>) {
+        let shares = self.shares.get_mut(&Measure::Concurrency).into_iter().flatten();
+        for share in shares.filter(|share| share.awaited.is_some()) {
+            share.awaited = workers.get(&share.lease).map(Worker::awaited);
+        }
     }
 
     fn put(&mut self, measure: Measure, pool: Pool) {
@@ -201,6 +209,7 @@ impl Store {
     fn share_one(&mut self, lease: Lease, pool: &PoolName, ask: Ask) -> Portion {
         let now = self.now;
         let Some(entry) = self.limits.get_mut(&*pool.limit) else { return Portion::default() };
+        entry.hear(&self.workers);
         let Balanced { pool: balanced, portion, tell } = entry.pool(pool.measure).balance(lease, ask, now);
         entry.put(pool.measure, balanced);
         self.ring(&tell);
@@ -210,22 +219,23 @@ impl Store {
     /// What workers that are gone had is others'.
     pub(super) fn reclaim_shares(&mut self) {
         let is_gone = |share: &mut Share| !self.workers.contains_key(&share.lease);
-        let mut orphaned = false;
+        let mut any = false;
         for entry in self.limits.values_mut() {
             for (measure, shares) in &mut entry.shares {
-                let units: u32 = shares.extract_if(.., is_gone).map(|share| share.stake.units).sum();
-                *entry.orphaned.entry(*measure).or_default() += units;
-                orphaned |= units > 0;
+                for share in shares.extract_if(.., is_gone) {
+                    *entry.orphaned.entry(*measure).or_default() += share.stake.units;
+                    any = true;
+                }
             }
         }
-        if orphaned {
+        if any {
             self.redivide_all();
         }
     }
 
     pub(super) fn redivide_all(&mut self) {
         let (now, mut told) = (self.now, Vec::new());
-        let live: Vec<_> = self.workers.iter().map(|(lease, worker)| (*lease, worker.span)).collect();
+        let live: Vec<_> = self.workers.iter().map(|(lease, worker)| (*lease, worker.awaited())).collect();
         for entry in self.limits.values_mut() {
             entry.begin(&live, now);
             for measure in Measure::ALL {

@@ -5,6 +5,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pgq_core::limit::share::Awaited;
 use pgq_core::{Lease, Timestamp};
 use tokio::sync::Notify;
 
@@ -35,6 +36,11 @@ pub(super) struct Worker {
 }
 
 impl Worker {
+    /// How it lives, where it hasn't said what it runs.
+    pub(super) fn awaited(&self) -> Awaited {
+        Awaited { beat: self.beat, span: self.span }
+    }
+
     fn sleeps(&self, now: Timestamp) -> bool {
         self.asleep_until.is_some_and(|until| now < until)
     }

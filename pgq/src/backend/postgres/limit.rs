@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use pgq_core::limit::divide::Stake;
 use pgq_core::limit::pool::{Balanced, Pool};
-use pgq_core::limit::share::Share;
+use pgq_core::limit::share::{Awaited, Share};
 use pgq_core::{Bounds, Lease, Rate, Timestamp};
 use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
@@ -300,5 +300,6 @@ fn read_share(row: &PgRow) -> Result<Option<(Measure, Share)>> {
     let stake = Stake { units: unsigned(column::<i32, _>(row, 9)?), wish: unsigned(column::<i32, _>(row, 10)?) };
     let (lease, micros) = (Lease(column(row, 8)?), unsigned(column::<i64, _>(row, 12)?));
     let awaited = column::<Option<i64>, _>(row, 16)?.map(|micros| Duration::from_micros(unsigned(micros)));
+    let awaited = awaited.map(|span| instant(row, 19).map(|beat| Awaited { beat, span })).transpose()?;
     Ok(Some((measure, Share { lease, stake, since: instant(row, 11)?, micros, awaited })))
 }

@@ -1,7 +1,7 @@
 -- The limits without a key, $1 or all of them where it is null, with what workers have of them, and what those that are gone had; $2
 -- the time. If $3, also those with a key, which nobody has shares of: how many attempts at once they allow says only whether they
--- bound that, for all values or for one. Who is awaited is so for as many µs as his lease lasts. The last but one says whether
--- programs that declared the limit go on without it.
+-- bound that, for all values or for one. Who is awaited has as many µs of beats for that as his lease lasts. The last but two says whether
+-- programs that declared the limit go on without it; the last, when the worker last gave a sign of life.
 select known.name,
        coalesce(case when overridden then own_concurrency else concurrency end,
                 (select min(gate.own_concurrency) from @gate as gate
@@ -21,10 +21,10 @@ select known.name,
          join @edition as live on live.number = worker.edition
          join @edition as past on past.tasks && live.tasks
          where worker.gone is null and known.name = any (past.limits)) as outlived,
-       known.sharers
+       known.sharers, held.beat
 from @limit as known
 left join (
-  select share.*, worker.id is not null as alive,
+  select share.*, worker.id is not null as alive, worker.beat,
          case when share.awaited then extract(epoch from worker.span) * 1000000 end::bigint as awaited_for
   from @share as share
   left join @worker as worker on worker.id = share.worker and worker.gone is null) as held
