@@ -230,7 +230,12 @@ pub(crate) async fn a_task_without_a_limit_can_be_given_one(world: World) -> Res
     assert_eq!(start(&mut one).await?, 0, "what ran before counts");
     door.open(3);
     one.settle().await?;
-    assert_eq!(start(&mut one).await? + start(&mut two).await?, 3);
+    assert_eq!(start(&mut one).await?, 0, "the other one hasn't said what it runs");
+    let mut began = 0;
+    for _ in 0..3 {
+        began += start(&mut two).await? + start(&mut one).await?;
+    }
+    assert_eq!(began, 3);
     assert!(world.client.clear_limit(LimitRef::of::<roam>()).await?);
     assert_eq!((at_once(&world, "roam").await?, start(&mut two).await?), (None, 6));
     Ok(())

@@ -173,7 +173,7 @@ impl Pool {
         let Some(cap) = self.cap else { return Owed::Nothing };
         let stakes: Vec<Stake> = self.shares.iter().map(|share| share.stake).collect();
         let (even, total) = (even(cap, &stakes), stakes.iter().map(|stake| u64::from(stake.units)).sum::<u64>());
-        if total > u64::from(cap) {
+        if total > u64::from(cap) || self.awaits() {
             return Owed::Excess;
         }
         let units = self.shares.iter().find(|share| share.lease == lease).map_or(0, |share| share.stake.units);
@@ -316,6 +316,7 @@ mod tests {
         let pool = Pool { shares: vec![awaited(A), awaited(B)], ..slots(4) };
         let first = pool.balance(A, wish(9), NOW);
         assert_eq!((first.portion.units, first.portion.awaits, first.tell), (0, true, vec![]));
+        assert_eq!(first.portion.owed, Owed::Excess, "nor used");
         let second = first.pool.balance(B, Ask { held: 3, ..wish(0) }, after(5));
         assert_eq!((second.portion.units, second.portion.awaits, second.tell), (3, false, vec![A]));
         assert_eq!(second.pool.portion(A).units, 1);

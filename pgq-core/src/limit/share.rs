@@ -79,7 +79,8 @@ pub enum Owed {
     /// Those beyond so many, its even part: others starve. Where that is none, as there are fewer units than workers, all of them
     /// after its turn.
     Beyond(u32),
-    /// All of them, before anything starts: more are out than there are, since there are fewer than there were.
+    /// All of them, before anything starts: more are out than there are, since there are fewer than there were, or it isn't known
+    /// yet whether that is so.
     Excess,
 }
 
