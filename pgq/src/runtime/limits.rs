@@ -12,10 +12,21 @@
 //!                nothing was started of it for a second
 //! ```
 //!
-//! A worker waits for one pool of a task at a time, for rates first. While that, or anything else, holds up all tasks that another pool
-//! bounds, what the worker has of the other one is **spare**: it asks for no more, and what it has goes back after a tenth of a second if
-//! somebody waits for it. What a claim found nothing for goes back at once. Units that others wait for change hands at starts and
-//! ends of attempts, or after their turn, and not because nothing can be started with them.
+//! Units that run nothing, and that no claim in flight may win something with, go to others by two things: what the pool knows of those who
+//! wait ([`Owed`](crate::backend::Owed)), and what this worker could do with them ([`Prospect`](super::pool::Prospect)).
+//!
+//! | | open: may start jobs | needed, beside units that were asked for | held up: nothing starts, whatever there is of this | spare: the last claim found nothing |
+//! |---|---|---|---|---|
+//! | nothing is owed: nobody waits | used | kept | kept | kept |
+//! | what is spare: others wait | used | kept | given after 100 ms | given at once |
+//! | beyond `n`: others have less than an even part | given beyond `n` | given beyond `n` | given beyond `n`, all after 100 ms | given at once |
+//! | beyond none: fewer units than workers | given after a turn of 20 ms | kept | given after 100 ms | given at once |
+//! | excess: more are out than there may be, or nobody knows yet | given at once | given at once | given at once | given at once |
+//!
+//! What nothing was started with for a second goes back in any case. A worker waits for one pool of a task at a time, for rates first; what is
+//! held up asks for nothing. A pool is **needed** only while an answer is awaited that may bring what is missing, so nobody keeps one thing
+//! for ever while another keeps the other. Units don't change hands because nothing can be started with them, but because somebody else
+//! could.
 //!
 //! Wants whose pool is used up aren't claimed at all, so a backlog that is blocked costs a claim nothing. One whose pool has
 //! no units here, and isn't waited for, is only looked for ("is there something?").
