@@ -96,6 +96,13 @@ create table @limit (
   own_concurrency int,
   own_interval_ns bigint,
   own_burst int,
+  -- The rate in force as of the last change, if ever one was: its number, and of the last ones before it the time between two starts and
+  -- until when. A change of it touches no gate: who looks at one the next time goes by these.
+  pace int not null default 0,
+  pace_ns bigint,
+  pace_burst int,
+  past_ns bigint[] not null default '{}',
+  past_until timestamptz[] not null default '{}',
   -- Millionths of a token that were in the free units of the rate, and when; null where it isn't bounded.
   tokens bigint not null,
   filled timestamptz,
@@ -120,7 +127,9 @@ create table @share (
 create table @gate (
   name text collate "C" primary key,
   "limit" text collate "C" not null,
-  rest timestamptz not null default '-infinity', -- when its rate has forgotten all the starts that it let through
+  rest timestamptz not null default '-infinity', -- when its rate's bucket is full
+  owed timestamptz not null default '-infinity', -- when that has forgotten all the starts that it let through
+  pace int not null default 0,            -- by which of its limit's rates both are counted
   opens timestamptz,                      -- when to look whether it lets through who waits, where no attempt's end will tell
   since timestamptz not null,             -- when it was put in: one that is in use goes now and then too, and is put in again
   -- What an operator has set in place of its limit's bounds.

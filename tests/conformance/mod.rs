@@ -23,6 +23,7 @@ mod look;
 mod operate;
 mod order;
 mod overrides;
+mod paces;
 mod pause;
 mod progress;
 mod rescue;
@@ -161,6 +162,13 @@ facts! {
         a_gate_that_somebody_has_passed_or_waits_at_is_kept
         a_rate_that_has_starts_to_forget_is_kept
         what_is_set_of_a_value_is_kept;
+    paces:
+        what_a_value_lacks_is_kept_where_an_operator_changes_its_rate
+        what_a_value_lacks_is_kept_where_another_version_declares_its_rate
+        what_a_value_lacks_is_kept_where_it_is_given_a_rate_of_its_own
+        what_a_value_lacks_is_kept_while_nobody_looks
+        a_burst_that_is_lowered_and_raised_again_is_there_once
+        a_value_that_lacks_something_by_another_rate_is_not_forgotten;
     shares:
         nobody_has_more_of_a_limit_than_there_is
         what_is_given_back_goes_to_who_waits_and_he_is_told

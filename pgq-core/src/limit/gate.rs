@@ -1,10 +1,12 @@
 //! The gate of one limit key: how many of those that stand before it may start.
 //!
 //! The rate is kept by the generic cell rate algorithm (ITU-T I.371): the gate knows the instant at which it would be back to
-//! rest, which each start moves on by the time between two.
+//! rest, which each start moves on by the time between two. Where that time changes, what a gate lacks is kept in tokens, as of the
+//! instant of the change ([`Gate::follow`]).
 
 use std::time::Duration;
 
+use super::pace::Paces;
 use super::{Bounds, Rate};
 use crate::Timestamp;
 
@@ -13,8 +15,19 @@ use crate::Timestamp;
 pub struct Gate {
     /// How many attempts that it let through run.
     pub running: u32,
-    /// When it has forgotten all the starts that it let through.
+    /// When its bucket is full.
     pub rest: Timestamp,
+    /// When it has forgotten all the starts that it let through: later than it is full where its burst was lowered while it lacked
+    /// more than that. Who raises it again doesn't get these once more.
+    pub owed: Timestamp,
+    /// By which of its limit's [`Paces`] both are counted.
+    pub pace: u32,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self { running: 0, rest: Timestamp::EPOCH, owed: Timestamp::EPOCH, pace: 0 }
+    }
 }
 
 /// What a gate did.
@@ -29,13 +42,39 @@ pub struct Passage {
 }
 
 impl Gate {
-    /// As it stands once these bounds count: what starts of a slower rate, or of a clock that was ahead, have left behind is an
-    /// empty bucket at worst. Has to be kept, as that is filled from now on.
+    /// As it stands under its limit's rate, whatever other ones it had since the gate was counted: what it lacked in tokens when each
+    /// of them ended it lacks under the next one, and when the last one ended it was empty at worst.
+    #[must_use]
+    pub fn follow(&self, paces: &Paces, rate: Option<Rate>) -> Self {
+        rate.map_or(*self, |rate| Self { pace: paces.number(), ..self.after(paces.since(self.pace), rate) })
+    }
+
+    /// As it stands once it has bounds of its own in place of others, or the others again, of that pace.
+    #[must_use]
+    pub fn turn(&self, from: Option<Rate>, to: Option<Rate>, pace: u32, now: Timestamp) -> Self {
+        let turned = from.zip(to).map(|(from, to)| self.after(&[(from.interval(), now)], to));
+        Self { pace, ..turned.unwrap_or(*self) }
+    }
+
+    fn after(&self, past: &[(Duration, Timestamp)], rate: Rate) -> Self {
+        let Some((_, changed)) = past.last() else { return *self };
+        let next = past.iter().skip(1).map(|(interval, _)| *interval).chain([rate.interval()]);
+        let owed = past.iter().zip(next).fold(self.owed, |owed, ((old, until), new)| carried(owed, *until, *old, new));
+        Self { rest: owed.min(changed.saturating_add(full(rate))), owed, ..*self }
+    }
+
+    /// As it stands now: what a clock that was ahead has left behind is an empty bucket at worst. Has to be kept, as that is filled
+    /// from now on.
     #[must_use]
     pub fn under(&self, bounds: Bounds, now: Timestamp) -> Self {
-        let full = |rate: Rate| rounded_up(rate.interval().as_nanos() * u128::from(rate.burst()));
         let rest = bounds.rate.map_or(self.rest, |rate| self.rest.min(now.saturating_add(full(rate))));
-        Self { rest, ..*self }
+        Self { rest, owed: self.owed.saturating_sub(self.rest.since(rest)), ..*self }
+    }
+
+    /// Whether it stands as one that nobody has passed yet, but for those who run.
+    #[must_use]
+    pub fn is_at_rest(&self, now: Timestamp) -> bool {
+        self.rest.max(self.owed) <= now
     }
 
     /// How many it would let through now, and when the next one, where only its rate is against that.
@@ -66,15 +105,25 @@ impl Gate {
     /// So many have passed.
     #[must_use]
     pub fn entered(&self, bounds: Bounds, now: Timestamp, count: u32) -> Self {
-        let rest = match bounds.rate {
-            Some(rate) if count > 0 => {
-                let span = rate.interval().as_nanos() * u128::from(count);
-                self.rest.max(now).saturating_add(rounded_up(span))
-            }
-            _ => self.rest,
-        };
-        Self { running: self.running.saturating_add(count), rest }
+        let running = self.running.saturating_add(count);
+        let Some(rate) = bounds.rate.filter(|_| count > 0) else { return Self { running, ..*self } };
+        let span = rounded_up(rate.interval().as_nanos() * u128::from(count));
+        let moved = |instant: Timestamp| instant.max(now).saturating_add(span);
+        Self { running, rest: moved(self.rest), owed: moved(self.owed), ..*self }
     }
+}
+
+/// How long an empty bucket takes to be full.
+fn full(rate: Rate) -> Duration {
+    rounded_up(rate.interval().as_nanos() * u128::from(rate.burst()))
+}
+
+/// When so many tokens have come in as were missing at an instant, where another time between two starts counts from then on.
+fn carried(full: Timestamp, at: Timestamp, old: Duration, new: Duration) -> Timestamp {
+    if full <= at || old == new {
+        return full;
+    }
+    at.saturating_add(rounded_up((full.since(at).as_nanos() * new.as_nanos()).div_ceil(old.as_nanos().max(1))))
 }
 
 /// To the next microsecond: instants are no finer.
@@ -87,7 +136,7 @@ mod tests {
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
-    const REST: Gate = Gate { running: 0, rest: Timestamp::EPOCH };
+    const REST: Gate = Gate { running: 0, rest: Timestamp::EPOCH, owed: Timestamp::EPOCH, pace: 0 };
 
     fn bounds(concurrency: Option<u32>, rate: Option<(u64, u32)>) -> Bounds {
         let rate = rate.map(|(millis, burst)| Rate::every(Duration::from_millis(millis), burst).unwrap());
@@ -123,13 +172,48 @@ mod tests {
     }
 
     #[test]
-    fn under_a_faster_rate_the_bucket_is_empty_at_worst() {
+    fn a_clock_that_was_ahead_leaves_an_empty_bucket_at_worst() {
+        let bounds = bounds(None, Some((100, 3)));
+        let gate = REST.admit(bounds, after(3_600_000), 3).gate.under(bounds, NOW);
+        assert_eq!(gate.room(bounds, NOW), (0, Some(after(100))));
+        assert_eq!((gate.owed, gate.under(bounds, after(200)).room(bounds, after(200)).0), (gate.rest, 2));
+    }
+
+    #[test]
+    fn what_a_bucket_lacks_in_tokens_is_kept_when_its_rate_changes() {
+        let (fast, slow) = (bounds(None, Some((100, 2))), bounds(None, Some((500, 8))));
+        let mut paces = Paces::default();
+        paces.turn(fast.rate, NOW);
+        let gate = REST.follow(&paces, fast.rate).admit(fast, NOW, 2).gate;
+        paces.turn(slow.rate, after(100));
+        let turned = gate.follow(&paces, slow.rate);
+        assert_eq!((turned.rest, turned.pace), (after(600), 1), "one token");
+        assert_eq!(turned.room(slow, after(100)).0, 7);
+        assert_eq!(turned.follow(&paces, slow.rate), turned);
+        assert_eq!(gate.turn(fast.rate, slow.rate, 0, after(100)), Gate { pace: 0, ..turned });
+    }
+
+    #[test]
+    fn under_a_lower_burst_the_bucket_is_empty_at_worst_and_a_higher_one_gives_nothing_twice() {
         let (slow, fast) = (bounds(None, Some((360_000, 10))), bounds(None, Some((20, 5))));
-        let gate = REST.admit(slow, NOW, 10).gate.under(fast, NOW);
+        let gate = REST.admit(slow, NOW, 10).gate.turn(slow.rate, fast.rate, 0, NOW);
         assert_eq!(gate.room(fast, NOW), (0, Some(after(20))));
-        assert_eq!(gate.under(fast, after(40)).room(fast, after(40)).0, 2);
-        let busy = REST.admit(fast, NOW, 5).gate;
-        assert_eq!((busy.under(fast, NOW), busy.under(slow, NOW)), (busy, busy));
+        assert_eq!(gate.room(fast, after(40)).0, 2);
+        assert!(!gate.is_at_rest(after(100)) && gate.is_at_rest(after(200)));
+        let back = gate.turn(fast.rate, slow.rate, 0, after(40));
+        assert_eq!(back.room(slow, after(40)).0, 2);
+    }
+
+    #[test]
+    fn while_nobody_looks_each_rate_fills_for_as_long_as_it_counts() {
+        let (fast, slow) = (bounds(None, Some((100, 2))), bounds(None, Some((3_600_000, 2))));
+        let mut paces = Paces::default();
+        paces.turn(fast.rate, NOW);
+        let gate = REST.admit(fast, NOW, 2).gate;
+        paces.turn(slow.rate, NOW);
+        paces.turn(fast.rate, after(1_800_000));
+        assert_eq!(gate.follow(&paces, fast.rate).rest, after(1_800_150));
+        assert_eq!(REST.follow(&paces, fast.rate), Gate { pace: 2, ..REST });
     }
 
     #[test]

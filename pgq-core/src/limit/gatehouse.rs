@@ -194,7 +194,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
 
     fn post(bounds: Bounds, running: u32) -> Post {
-        Post { bounds, gate: Gate { running, rest: Timestamp::EPOCH }, first: None, opens: None, ahead: 0, used: false }
+        Post { bounds, gate: Gate { running, ..Gate::default() }, first: None, opens: None, ahead: 0, used: false }
     }
 
     fn most(concurrency: u32) -> Bounds {
@@ -288,8 +288,7 @@ mod tests {
     #[test]
     fn who_waits_for_longer_than_a_gate_explains_is_looked_at() {
         let bounds = |minutes| Bounds { concurrency: Some(1), rate: Rate::every(Duration::from_mins(minutes), 2) };
-        let (day, busy) =
-            (bounds(24 * 60), Gate { running: 1, rest: Timestamp::EPOCH }.entered(bounds(24 * 60), NOW, 2));
+        let (day, busy) = (bounds(24 * 60), Gate { running: 1, ..Gate::default() }.entered(bounds(24 * 60), NOW, 2));
         let opens = after(Duration::from_hours(24));
         assert!(!is_far(opens, busy, day, NOW));
         assert!(is_far(opens, busy, day, NOW.saturating_sub(Duration::from_hours(1))), "the clock was set back");

@@ -11,6 +11,7 @@ mod fleet;
 pub mod gate;
 pub mod gatehouse;
 mod key;
+pub mod pace;
 pub mod pool;
 pub mod share;
 

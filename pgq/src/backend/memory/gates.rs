@@ -18,7 +18,8 @@ pub(super) struct Gates {
     pub(super) own: BTreeMap<String, Bounds>,
     /// Since when each is known.
     pub(super) since: BTreeMap<String, Timestamp>,
-    rests: HashMap<String, Timestamp>,
+    /// Where each stood when it was counted last, by a rate that may not be in force any more.
+    counted: HashMap<String, Gate>,
     opens: HashMap<String, Timestamp>,
     /// Who has passed and runs.
     passes: HashMap<String, HashSet<JobId>>,
@@ -53,16 +54,9 @@ impl Gates {
 }
 
 impl Gates {
-    /// Nobody runs behind it or waits at it, and its rate has forgotten all its starts.
-    fn is_at_rest(&self, name: &str, now: Timestamp) -> bool {
-        let rests = self.rests.get(name).is_none_or(|rest| *rest <= now);
-        let used = self.passes.get(name).is_some_and(|passes| !passes.is_empty());
-        rests && !used && !self.parked.contains_key(name) && !self.opens.contains_key(name)
-    }
-
     fn forget(&mut self, name: &str) {
         self.since.remove(name);
-        self.rests.remove(name);
+        self.counted.remove(name);
         self.passes.remove(name);
     }
 }
@@ -82,13 +76,20 @@ impl Store {
     pub(super) fn prune_gates(&mut self, step: u32) -> u64 {
         let (now, gates) = (self.now, &self.gates);
         let idle = gates.since.iter().filter(|(name, since)| {
-            since.saturating_add(GATE_AGE) <= now && !gates.own.contains_key(*name) && gates.is_at_rest(name, now)
+            since.saturating_add(GATE_AGE) <= now && !gates.own.contains_key(*name) && self.is_at_rest(name)
         });
         let idle: Vec<String> = idle.map(|(name, _)| name.clone()).take(step as usize).collect();
         for name in &idle {
             self.gates.forget(name);
         }
         idle.len() as u64
+    }
+
+    /// Nobody runs behind it or waits at it, and it has forgotten all its starts.
+    fn is_at_rest(&self, name: &str) -> bool {
+        let (gate, gates) = (self.gate(name), &self.gates);
+        let used = gate.running > 0 || gates.parked.contains_key(name) || gates.opens.contains_key(name);
+        !used && gate.is_at_rest(self.now)
     }
 
     pub(super) fn list_gated(&mut self, row: &Row) {
@@ -124,8 +125,23 @@ impl Store {
 
     pub(super) fn gate(&self, name: &str) -> Gate {
         let running = self.gates.passes.get(name).map_or(0, HashSet::len);
-        let rest = self.gates.rests.get(name).copied().unwrap_or(Timestamp::EPOCH);
-        Gate { running: u32::try_from(running).unwrap_or(u32::MAX), rest }
+        let counted = self.gates.counted.get(name).copied().unwrap_or_default();
+        let gate = Gate { running: u32::try_from(running).unwrap_or(u32::MAX), ..counted };
+        let limit = self.limits.get(parts_of_gate(name).0).filter(|_| !self.gates.own.contains_key(name));
+        limit.map_or(gate, |limit| gate.follow(&limit.paces, limit.bounds().rate))
+    }
+
+    /// What an operator sets of a gate, or has its limit's bounds again; what it had.
+    pub(super) fn bound_gate(&mut self, name: &str, own: Option<Bounds>) -> Option<Bounds> {
+        let (gate, from) = (self.gate(name), self.gate_bounds(name).rate);
+        let had = match own {
+            Some(own) => self.gates.own.insert(name.to_owned(), own),
+            None => self.gates.own.remove(name),
+        };
+        let pace = self.limits.get(parts_of_gate(name).0).map_or(0, |limit| limit.paces.number());
+        let gate = gate.turn(from, self.gate_bounds(name).rate, pace, self.now);
+        self.gates.counted.insert(name.to_owned(), gate);
+        had
     }
 
     fn post(&self, name: &str, but: JobId) -> Post {
@@ -159,7 +175,7 @@ impl Store {
         let mut house = Gatehouse::of(posts);
         let held_up = house.pass((key.rank, key.run_at, id), &names, self.now).err();
         for (name, post) in house.posts() {
-            self.gates.rests.insert(name.to_owned(), post.gate.rest);
+            self.gates.counted.insert(name.to_owned(), post.gate);
             if post.used {
                 self.gates.passes.entry(name.to_owned()).or_default().insert(id);
             }
@@ -242,7 +258,7 @@ impl Store {
         let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
         let bounds = self.gate_bounds(name);
         let (gate, opens) = (self.gate(name).under(bounds, self.now), self.gates.opens.remove(name));
-        self.gates.rests.insert(name.to_owned(), gate.rest);
+        self.gates.counted.insert(name.to_owned(), gate);
         let post = Post { bounds, gate, first: None, opens, ahead: self.ahead(name), used: false };
         let (free, opens) = release(&post, waiting, self.now);
         if let Some(opens) = opens {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use pgq_core::limit::divide::Stake;
+use pgq_core::limit::pace::Paces;
 use pgq_core::limit::pool::{Balanced, Pool};
 use pgq_core::limit::share::{Awaited, Share};
 use pgq_core::limit::{self, MICROS};
@@ -21,6 +22,8 @@ pub(super) struct Entry {
     pub(super) declared: Option<(i64, Bounds)>,
     /// What an operator has set in place of that.
     pub(super) own: Option<Bounds>,
+    /// The rates that it has had, as of the last change.
+    pub(super) paces: Paces,
     /// Millionths of a token that were in the free units of its rate at an instant; none where it isn't bounded.
     tokens: Option<(u64, Timestamp)>,
     pub(super) shares: BTreeMap<Measure, Vec<Share>>,
@@ -33,8 +36,8 @@ pub(super) struct Entry {
 impl Entry {
     pub(super) fn new(task: Option<String>, keyed: bool) -> Self {
         let (shares, orphaned) = (BTreeMap::new(), BTreeMap::new());
-        let (declared, own, tokens) = (None, None, None);
-        Self { task, sharers: Vec::new(), keyed, declared, own, tokens, shares, orphaned, counted: false }
+        let (declared, own, paces, tokens) = (None, None, Paces::default(), None);
+        Self { task, sharers: Vec::new(), keyed, declared, own, paces, tokens, shares, orphaned, counted: false }
     }
 
     /// One that is declared where there was none begins with all its tokens, unless its tasks ran without it.
@@ -60,6 +63,7 @@ impl Entry {
     /// all live workers say that they run.
     fn begin(&mut self, live: &[(Lease, Awaited)], now: Timestamp) {
         let bounds = self.bounds();
+        self.paces.turn(bounds.rate, now);
         self.tokens = bounds.rate.map(|_| self.tokens.unwrap_or((0, now)));
         let counted = bounds.concurrency.is_some() && !self.keyed;
         if counted && !self.counted {
@@ -105,6 +109,7 @@ impl Store {
                 entry.counted &= limited.sharers.iter().all(|task| entry.sharers.contains(task));
                 entry.sharers.clone_from(&limited.sharers);
                 entry.declared = Some((number, limited.bounds));
+                entry.paces.turn(entry.bounds().rate, now);
                 self.open_all(&limited.name);
             }
         }

@@ -55,12 +55,12 @@ impl Store {
         match bounds {
             Some(bounds) if exists => {
                 self.gates.since.entry(gate.to_owned()).or_insert(self.now);
-                self.gates.own.insert(gate.to_owned(), bounds)
+                self.bound_gate(gate, Some(bounds));
+                true
             }
-            Some(_) => return false,
-            None => return self.gates.own.remove(gate).is_some(),
-        };
-        true
+            Some(_) => false,
+            None => self.gates.own.contains_key(gate) && self.bound_gate(gate, None).is_some(),
+        }
     }
 
     /// What nobody declares and nobody has set is gone.

@@ -60,13 +60,13 @@ impl PgSession {
 fn read_narrow(rows: &[PgRow]) -> Result<(Gatehouse, Timestamp, usize)> {
     let (mut posts, mut at, mut entered) = (Vec::with_capacity(rows.len()), Timestamp::EPOCH, 0);
     for row in rows {
-        (at, entered) = (instant(row, 7)?, unsigned(column::<i64, _>(row, 8)?));
+        (at, entered) = (instant(row, 7)?, unsigned(column::<i64, _>(row, 13)?));
         if column::<Option<&str>, _>(row, 0)?.is_none() {
             continue;
         }
         let (name, mut post, _) = read_post(row)?;
-        if let Some(rank) = column::<Option<i16>, _>(row, 9)? {
-            post.first = Some((rank, instant(row, 10)?, JobId(column(row, 11)?)));
+        if let Some(rank) = column::<Option<i16>, _>(row, 14)? {
+            post.first = Some((rank, instant(row, 15)?, JobId(column(row, 16)?)));
         }
         posts.push((name, post));
     }

@@ -33,6 +33,7 @@ use std::time::Duration;
 
 use pgq_core::limit::gate::Gate;
 use pgq_core::limit::gatehouse::{Gatehouse, Post, release};
+use pgq_core::limit::pace::Paces;
 use pgq_core::{Claimed, JobId, Timestamp};
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgRow;
@@ -178,10 +179,10 @@ impl PgSession {
         held_up: Vec<((JobId, u32), Option<String>)>,
     ) -> Result<()> {
         let (jobs, epochs, gates) = columns(passes);
-        let (mut names, mut rests, mut opens) = (vec![], vec![], vec![]);
+        let (mut names, mut counts, mut opens) = (vec![], Counts::default(), vec![]);
         for (name, post) in house.posts().filter(|(_, post)| post.used || post.opens.is_some()) {
             names.push(name);
-            rests.push(Instant(post.gate.rest));
+            counts.add(post.gate);
             opens.push(post.opens.map(Instant));
         }
         let (mut held, mut held_epochs, mut at) = (vec![], vec![], vec![]);
@@ -190,7 +191,8 @@ impl PgSession {
             held_epochs.push(epoch.cast_signed());
             at.push(gate);
         }
-        let query = self.statements.pass.query().bind(self.lease.0).bind(jobs).bind(gates).bind(names).bind(rests);
+        let query =
+            self.statements.pass.query().bind(self.lease.0).bind(jobs).bind(gates).bind(names).bind(counts.rest);
         let asked = epochs.len();
         let row = query
             .bind(opens)
@@ -199,6 +201,8 @@ impl PgSession {
             .bind(epochs)
             .bind(held_epochs)
             .bind(self.settled())
+            .bind(counts.owed)
+            .bind(counts.pace)
             .fetch_one(connection)
             .await
             .map_err(database)?;
@@ -374,12 +378,12 @@ fn gate_names(rows: &[PgRow]) -> Result<Vec<String>> {
 async fn unpark(holder: &Holder<'_>, connection: &mut PgConnection, gates: &[String]) -> Result<Call> {
     let query = holder.statements.gates.query().bind(gates).bind(true).bind(holder.now);
     let rows = query.fetch_all(&mut *connection).await.map_err(database)?;
-    let (mut names, mut free, mut opens, mut rests, mut some) = (vec![], vec![], vec![], vec![], false);
+    let (mut names, mut free, mut opens, mut counts, mut some) = (vec![], vec![], vec![], Counts::default(), false);
     for row in &rows {
         let (name, mut post, now) = read_post(row)?;
         post.gate = post.gate.under(post.bounds, now);
-        let waiting: u32 = unsigned(column::<i64, _>(row, 8)?);
-        post.ahead = unsigned(column::<i64, _>(row, 9)?);
+        let waiting: u32 = unsigned(column::<i64, _>(row, 13)?);
+        post.ahead = unsigned(column::<i64, _>(row, 14)?);
         let (count, again) = release(&post, waiting, now);
         // Where all may go they go in steps, and no attempt's end need tell of those that are left.
         let again = if waiting >= STEP && count == waiting { Some(now) } else { again };
@@ -387,12 +391,13 @@ async fn unpark(holder: &Holder<'_>, connection: &mut PgConnection, gates: &[Str
         names.push(name);
         free.push(i64::from(count));
         opens.push(again.map(Instant));
-        rests.push(Instant(post.gate.rest));
+        counts.add(post.gate);
     }
     if !some {
         return Ok(Call::nobody());
     }
-    let query = holder.statements.unpark.query().bind(names).bind(free).bind(opens).bind(rests);
+    let query = holder.statements.unpark.query().bind(names).bind(free).bind(opens).bind(counts.rest);
+    let query = query.bind(counts.owed).bind(counts.pace);
     let mut call = Call::nobody();
     for row in query.fetch_all(connection).await.map_err(database)? {
         call.add(column(&row, 0)?, column(&row, 1)?, unsigned(column::<i64, _>(&row, 2)?));
@@ -400,12 +405,60 @@ async fn unpark(holder: &Holder<'_>, connection: &mut PgConnection, gates: &[Str
     Ok(call)
 }
 
-/// A gate's name, where it stands, and the time.
+/// What a row says of gates: when they are at rest, and by which rate.
+#[derive(Default)]
+pub(super) struct Counts {
+    pub(super) rest: Vec<Instant>,
+    pub(super) owed: Vec<Instant>,
+    pub(super) pace: Vec<i32>,
+}
+
+impl Counts {
+    pub(super) fn add(&mut self, gate: Gate) {
+        self.rest.push(Instant(gate.rest));
+        self.owed.push(Instant(gate.owed));
+        self.pace.push(gate.pace.cast_signed());
+    }
+}
+
+/// Writes down gates, which are locked, as they stand under another rate.
+pub(super) async fn turn_gates(
+    holder: &Holder<'_>,
+    connection: &mut PgConnection,
+    turned: impl IntoIterator<Item = (String, Gate)>,
+) -> Result<()> {
+    let (mut names, mut counts) = (vec![], Counts::default());
+    for (name, gate) in turned {
+        names.push(name);
+        counts.add(gate);
+    }
+    if names.is_empty() {
+        return Ok(());
+    }
+    let query = holder.statements.turn_gates.query().bind(names).bind(counts.rest).bind(counts.owed).bind(counts.pace);
+    query.execute(connection).await.map(drop).map_err(database)
+}
+
+/// A gate's name, where it stands by the rate that is in force, and the time.
 pub(super) fn read_post(row: &PgRow) -> Result<(String, Post, Timestamp)> {
     let bounds = read_bounds(row, 1)?;
-    let gate = Gate { running: unsigned(column::<i64, _>(row, 4)?), rest: instant(row, 5)? };
+    let (rest, owed, pace) = (instant(row, 5)?, instant(row, 8)?, number(row, 9)?);
+    let counted = Gate { running: unsigned(column::<i64, _>(row, 4)?), rest, owed, pace };
+    let gate = counted.follow(&read_paces(row)?, bounds.rate);
     let opens = column::<Option<Instant>, _>(row, 6)?.map(|opens| opens.0);
     Ok((column(row, 0)?, Post { bounds, gate, first: None, opens, ahead: 0, used: false }, instant(row, 7)?))
+}
+
+fn number(row: &PgRow, at: usize) -> Result<u32> {
+    Ok(column::<i32, _>(row, at)?.cast_unsigned())
+}
+
+/// The rates that its limit has had since it was counted, if it is counted by another one.
+fn read_paces(row: &PgRow) -> Result<Paces> {
+    let intervals: Vec<i64> = column::<Option<_>, _>(row, 11)?.unwrap_or_default();
+    let ends: Vec<Instant> = column::<Option<_>, _>(row, 12)?.unwrap_or_default();
+    let past = intervals.into_iter().zip(ends).map(|(nanos, until)| (Duration::from_nanos(unsigned(nanos)), until.0));
+    Ok(Paces::of(number(row, 10)?, past.collect()))
 }
 
 pub(super) fn lease_lost() -> Error {

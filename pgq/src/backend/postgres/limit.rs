@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use pgq_core::limit::divide::Stake;
+use pgq_core::limit::pace::MAX_PACES;
 use pgq_core::limit::pool::{Balanced, Pool};
 use pgq_core::limit::share::{Awaited, Share};
 use pgq_core::{Bounds, Lease, Rate, Timestamp};
@@ -133,6 +134,9 @@ pub(super) struct Books<'s> {
 impl Books<'_> {
     /// Puts other bounds of these limits, which are locked, into force.
     pub(super) async fn enforce(&self, connection: &mut PgConnection, limits: &[String]) -> Result<()> {
+        let kept = i32::try_from(MAX_PACES).unwrap_or(i32::MAX);
+        let query = self.statements.pace_limits.query().bind(limits).bind(self.now).bind(kept);
+        query.execute(&mut *connection).await.map_err(database)?;
         let query = self.statements.begin_limits.query().bind(limits).bind(self.now);
         query.execute(&mut *connection).await.map_err(database)?;
         self.redivide(connection, limits).await?;

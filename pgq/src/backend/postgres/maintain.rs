@@ -6,6 +6,7 @@ use pgq_core::{Failure, JobId, Lease, Timestamp, crash};
 use sqlx::postgres::PgRow;
 
 use super::convert::{Instant, column, database, instant, job_id, micros, unsigned};
+use super::gates::{read_post, turn_gates};
 use super::link::undone;
 use super::operate::cancel;
 use super::refused::Chore;
@@ -264,8 +265,18 @@ impl PgSession {
         if idle.is_empty() {
             return Ok(0);
         }
-        let idle: Vec<String> = idle.iter().map(|row| column(row, 0)).collect::<Result<_>>()?;
-        let query = self.statements.prune_gates.query().bind(idle);
+        let (mut at_rest, mut others) = (Vec::new(), Vec::new());
+        for row in &idle {
+            let (name, post, now) = read_post(row)?;
+            if post.gate.is_at_rest(now) {
+                at_rest.push(name);
+            } else {
+                others.push((name, post.gate));
+            }
+        }
+        // They lack something by another rate than they were counted by, and stand in nobody's way as soon as that is written down.
+        turn_gates(&self.holder(), &mut transaction, others).await?;
+        let query = self.statements.prune_gates.query().bind(at_rest);
         let pruned = query.execute(&mut *transaction).await.map_err(database)?.rows_affected();
         transaction.commit().await.map_err(database)?;
         Ok(pruned)

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use pgq_core::Lease;
+use pgq_core::limit::gatehouse::Post;
+use pgq_core::{Lease, Timestamp};
 use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 
 use super::Postgres;
 use super::convert::{column, database, unsigned};
 use super::finish::Holder;
-use super::gates::{CUT_OFF, WAITING, look_patiently};
+use super::gates::{CUT_OFF, WAITING, look_patiently, read_post, turn_gates};
 use super::limit::{Books, columns, read_bounds, read_measure};
 use crate::Result;
 use crate::backend::{Bounds, LimitInfo, LimitName, LimitShare, parts_of_gate};
@@ -52,8 +53,7 @@ impl Postgres {
         }
         transaction.commit().await.map_err(database)?;
         if let Some(gate) = name.gate {
-            let holder = Holder { statements: &self.statements, lease: Lease(0), now: self.now() };
-            self.wake(&look_patiently(&self.link, &holder, &[gate]).await?).await;
+            self.wake(&look_patiently(&self.link, &self.gatekeeper(), &[gate]).await?).await;
         } else if let Err(error) = self.open_missed(&limits).await {
             tracing::debug!(?error, "who waits at gates that somebody has locked goes a little later");
         }
@@ -91,6 +91,7 @@ impl Postgres {
         gate: &str,
         bounds: Option<Bounds>,
     ) -> Result<bool> {
+        let before = self.gate(connection, gate).await?;
         let query = match bounds.map(columns) {
             Some((most, interval, burst)) => {
                 let query = self.statements.set_gate.query().bind(limit.to_owned()).bind(gate.to_owned());
@@ -98,7 +99,25 @@ impl Postgres {
             }
             None => self.statements.clear_gate.query().bind(gate.to_owned()),
         };
-        Ok(query.execute(connection).await.map_err(database)?.rows_affected() > 0)
+        let done = query.execute(&mut *connection).await.map_err(database)?.rows_affected() > 0;
+        if let (Some((was, now)), Some((is, _)), true) = (before, self.gate(connection, gate).await?, done) {
+            let turned = was.gate.turn(was.bounds.rate, is.bounds.rate, is.gate.pace, now);
+            turn_gates(&self.gatekeeper(), connection, [(gate.to_owned(), turned)]).await?;
+        }
+        Ok(done)
+    }
+
+    /// A gate, which is locked then, if there is one, and the time.
+    async fn gate(&self, connection: &mut PgConnection, name: &str) -> Result<Option<(Post, Timestamp)>> {
+        let query = self.statements.lock_gates.query().bind([name]);
+        query.fetch_one(&mut *connection).await.map_err(database)?;
+        let query = self.statements.gates.query().bind([name]).bind(false).bind(self.now());
+        let row = query.fetch_optional(connection).await.map_err(database)?;
+        row.map(|row| read_post(&row).map(|(_, post, now)| (post, now))).transpose()
+    }
+
+    fn gatekeeper(&self) -> Holder<'_> {
+        Holder { statements: &self.statements, lease: Lease(0), now: self.now() }
     }
 }
 

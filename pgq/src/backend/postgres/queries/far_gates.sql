@@ -1,5 +1,6 @@
 -- Gates that are to be looked at later than what they let through explains, as in `pgq-core/src/limit/gatehouse.rs`: somebody has set
--- the clock back, or changed their bounds while another one was noting that. They are due. $1 the time.
+-- the clock back, or changed their bounds while another one was noting that, as of all that were counted by another rate. They are due.
+-- $1 the time.
 with far as materialized (
   select gate.ctid as tid
   from @gate as gate
@@ -14,7 +15,7 @@ with far as materialized (
     select least(bound.interval_ns::float8 * bound.burst / 1000, 1e15) * interval '1 microsecond' as full_after,
            least(bound.interval_ns::float8 * (bound.burst - 1) / 1000, 1e15) * interval '1 microsecond' as ahead) as span
   where gate.opens > coalesce($1::timestamptz, statement_timestamp()) + interval '1 minute'
-    and (bound.interval_ns is null
+    and (bound.interval_ns is null or gate.pace < known.pace and not gate.overridden
          -- A millisecond more, for what is rounded.
          or gate.opens > least(gate.rest, coalesce($1, statement_timestamp()) + full_after) - ahead + interval '1 millisecond')
   for update of gate skip locked)

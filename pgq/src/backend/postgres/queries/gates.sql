@@ -1,7 +1,12 @@
--- The gates $1 as they stand: their bounds, how many run that have passed, and, if $2, how many wait, counted as far as it matters,
+-- The gates $1 as they stand: their bounds, the rates that these had since they were counted, how many run that have passed, and, if $2, how many wait, counted as far as it matters,
 -- and are ready before them; $3 the time.
 select gate.name, bound.concurrency, bound.interval_ns, bound.burst, held.running, gate.rest, gate.opens,
        coalesce($3::timestamptz, statement_timestamp()) as now,
+       gate.owed, gate.pace,
+       case when gate.overridden then gate.pace else coalesce(known.pace, gate.pace) end as number,
+       case when gate.owed > '-infinity' and gate.pace < known.pace and not gate.overridden then known.past_ns end as past_ns,
+       case when gate.owed > '-infinity' and gate.pace < known.pace and not gate.overridden then known.past_until end
+         as past_until,
        (select count(*)
         from (select from @job as job
               where $2::boolean and job.limit_key = gate.name and job.lane = 2

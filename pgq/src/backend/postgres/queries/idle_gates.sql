@@ -1,12 +1,21 @@
--- Gates at rest that nobody runs behind, now locked, $1 at most; $2 the time, $3 how old they have to be, in µs. A rate that has
--- forgotten all its starts allows what one allows that nobody has used. A look-up for each: as a join it would walk all passes.
-select gate.name
+-- Gates as they stand that nobody runs behind and that were at rest by the rate by which they were counted, now locked, $1 at most; $2
+-- the time, $3 how old they have to be, in µs. A rate that has forgotten all its starts allows what one allows that nobody has used. A
+-- look-up for each: as a join it would walk all passes.
+select gate.name, null::int as concurrency, case when known.overridden then known.own_interval_ns else known.interval_ns end,
+       case when known.overridden then known.own_burst else known.burst end, behind.jobs as running, gate.rest, gate.opens,
+       coalesce($2::timestamptz, statement_timestamp()) as now,
+       gate.owed, gate.pace,
+       case when gate.overridden then gate.pace else coalesce(known.pace, gate.pace) end as number,
+       case when gate.owed > '-infinity' and gate.pace < known.pace and not gate.overridden then known.past_ns end as past_ns,
+       case when gate.owed > '-infinity' and gate.pace < known.pace and not gate.overridden then known.past_until end
+         as past_until
 from @gate as gate
+left join @limit as known on known.name = gate."limit"
 cross join lateral (
   select count(*) as jobs from (select from @pass as pass where pass.gate = gate.name limit 1) as one) as behind
-where opens is null and not overridden and behind.jobs = 0
-  and since <= coalesce($2::timestamptz, statement_timestamp()) - $3::bigint * interval '1 microsecond'
-  and rest <= coalesce($2, statement_timestamp())
-order by since
+where gate.opens is null and not gate.overridden and behind.jobs = 0
+  and gate.since <= coalesce($2, statement_timestamp()) - $3::bigint * interval '1 microsecond'
+  and greatest(gate.rest, gate.owed) <= coalesce($2, statement_timestamp())
+order by gate.since
 limit $1::bigint
 for update of gate skip locked

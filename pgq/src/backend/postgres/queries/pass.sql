@@ -1,5 +1,6 @@
 -- Who has passed gates that were read under their locks, in the lease $1, whose doubts were settled $11 times: $2 jobs, $3 gates, $9
--- epochs. What has changed of gates: $4 names, $5 when they are at rest, $6 when they open. Who is held up: $7 jobs, $10 epochs, $8
+-- epochs. What has changed of gates: $4 names, $5 and $12 when they are at rest, $13
+-- by which rate, $6 when they open. Who is held up: $7 jobs, $10 epochs, $8
 -- the gate at which each waits, or null where it is handed back; the attempt is refunded, and the job keeps its place. Answers how
 -- many passes were written: none where the worker was declared gone, or the server may have forgotten the claim.
 with me as materialized (
@@ -13,9 +14,11 @@ passed as (
   returning 1),
 moved as (
   update @gate as gate
-  set rest = moved.rest, opens = moved.opens
-  from unnest($4::text[], $5::timestamptz[], $6::timestamptz[]) as moved (name, rest, opens)
-  where gate.name = moved.name and (gate.rest, gate.opens) is distinct from (moved.rest, moved.opens)),
+  set rest = moved.rest, opens = moved.opens, owed = moved.owed, pace = moved.pace
+  from unnest($4::text[], $5::timestamptz[], $6::timestamptz[], $12::timestamptz[], $13::int[])
+         as moved (name, rest, opens, owed, pace)
+  where gate.name = moved.name
+    and (gate.rest, gate.opens, gate.owed, gate.pace) is distinct from (moved.rest, moved.opens, moved.owed, moved.pace)),
 held as materialized (
   select held.gate, job.tid
   from me, unnest($7::bigint[], $8::text[], $10::int[]) as held (id, gate, epoch)
