@@ -167,6 +167,7 @@ facts! {
         what_a_value_lacks_is_kept_where_another_version_declares_its_rate
         what_a_value_lacks_is_kept_where_it_is_given_a_rate_of_its_own
         what_a_value_lacks_is_kept_while_nobody_looks
+        what_a_value_lacks_is_kept_through_many_changes
         a_burst_that_is_lowered_and_raised_again_is_there_once
         a_value_that_lacks_something_by_another_rate_is_not_forgotten;
     shares:

@@ -123,6 +123,22 @@ pub(crate) async fn what_a_value_lacks_is_kept_while_nobody_looks(world: World) 
     Ok(())
 }
 
+pub(crate) async fn what_a_value_lacks_is_kept_through_many_changes(world: World) -> Result<()> {
+    let session = ten_a_second(&world, 40).await?;
+    assert_eq!(starts(&session).await?, 2);
+    for hours in 1..=40 {
+        world.client.set_limit(limit(), every(HOUR * hours, 2)).await?;
+        assert_eq!(starts(&session).await?, 0);
+    }
+    world.client.set_limit(limit(), every(HOUR, 2)).await?;
+    world.clock.advance(HOUR / 2);
+    world.client.clear_limit(limit()).await?;
+    assert_eq!(starts(&session).await?, 0, "half a one came in");
+    world.clock.advance(MILLI * 50);
+    assert_eq!(starts(&session).await?, 1);
+    Ok(())
+}
+
 pub(crate) async fn a_burst_that_is_lowered_and_raised_again_is_there_once(world: World) -> Result<()> {
     let session = ten_a_second(&world, 40).await?;
     world.client.set_limit(limit(), every(HOUR, 10)).await?;

@@ -123,7 +123,8 @@ fn carried(full: Timestamp, at: Timestamp, old: Duration, new: Duration) -> Time
     if full <= at || old == new {
         return full;
     }
-    at.saturating_add(rounded_up((full.since(at).as_nanos() * new.as_nanos()).div_ceil(old.as_nanos().max(1))))
+    let missing = full.since(at).as_nanos().saturating_mul(new.as_nanos());
+    at.saturating_add(rounded_up(missing.div_ceil(old.as_nanos().max(1))))
 }
 
 /// To the next microsecond: instants are no finer.

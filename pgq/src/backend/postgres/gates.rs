@@ -31,9 +31,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
-use pgq_core::limit::gate::Gate;
 use pgq_core::limit::gatehouse::{Gatehouse, Post, release};
-use pgq_core::limit::pace::Paces;
 use pgq_core::{Claimed, JobId, Timestamp};
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgRow;
@@ -43,6 +41,7 @@ use super::convert::{Instant, column, database, instant, unsigned};
 use super::finish::{Holder, Passed};
 use super::limit::read_bounds;
 use super::link::Link;
+use super::paces::{Counts, read_gate};
 use super::session::PgSession;
 use super::unseen::AGAIN;
 use super::wake::Call;
@@ -405,60 +404,12 @@ async fn unpark(holder: &Holder<'_>, connection: &mut PgConnection, gates: &[Str
     Ok(call)
 }
 
-/// What a row says of gates: when they are at rest, and by which rate.
-#[derive(Default)]
-pub(super) struct Counts {
-    pub(super) rest: Vec<Instant>,
-    pub(super) owed: Vec<Instant>,
-    pub(super) pace: Vec<i32>,
-}
-
-impl Counts {
-    pub(super) fn add(&mut self, gate: Gate) {
-        self.rest.push(Instant(gate.rest));
-        self.owed.push(Instant(gate.owed));
-        self.pace.push(gate.pace.cast_signed());
-    }
-}
-
-/// Writes down gates, which are locked, as they stand under another rate.
-pub(super) async fn turn_gates(
-    holder: &Holder<'_>,
-    connection: &mut PgConnection,
-    turned: impl IntoIterator<Item = (String, Gate)>,
-) -> Result<()> {
-    let (mut names, mut counts) = (vec![], Counts::default());
-    for (name, gate) in turned {
-        names.push(name);
-        counts.add(gate);
-    }
-    if names.is_empty() {
-        return Ok(());
-    }
-    let query = holder.statements.turn_gates.query().bind(names).bind(counts.rest).bind(counts.owed).bind(counts.pace);
-    query.execute(connection).await.map(drop).map_err(database)
-}
-
 /// A gate's name, where it stands by the rate that is in force, and the time.
 pub(super) fn read_post(row: &PgRow) -> Result<(String, Post, Timestamp)> {
     let bounds = read_bounds(row, 1)?;
-    let (rest, owed, pace) = (instant(row, 5)?, instant(row, 8)?, number(row, 9)?);
-    let counted = Gate { running: unsigned(column::<i64, _>(row, 4)?), rest, owed, pace };
-    let gate = counted.follow(&read_paces(row)?, bounds.rate);
+    let gate = read_gate(row, bounds.rate)?;
     let opens = column::<Option<Instant>, _>(row, 6)?.map(|opens| opens.0);
     Ok((column(row, 0)?, Post { bounds, gate, first: None, opens, ahead: 0, used: false }, instant(row, 7)?))
-}
-
-fn number(row: &PgRow, at: usize) -> Result<u32> {
-    Ok(column::<i32, _>(row, at)?.cast_unsigned())
-}
-
-/// The rates that its limit has had since it was counted, if it is counted by another one.
-fn read_paces(row: &PgRow) -> Result<Paces> {
-    let intervals: Vec<i64> = column::<Option<_>, _>(row, 11)?.unwrap_or_default();
-    let ends: Vec<Instant> = column::<Option<_>, _>(row, 12)?.unwrap_or_default();
-    let past = intervals.into_iter().zip(ends).map(|(nanos, until)| (Duration::from_nanos(unsigned(nanos)), until.0));
-    Ok(Paces::of(number(row, 10)?, past.collect()))
 }
 
 pub(super) fn lease_lost() -> Error {

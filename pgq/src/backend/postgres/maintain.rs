@@ -6,9 +6,10 @@ use pgq_core::{Failure, JobId, Lease, Timestamp, crash};
 use sqlx::postgres::PgRow;
 
 use super::convert::{Instant, column, database, instant, job_id, micros, unsigned};
-use super::gates::{read_post, turn_gates};
+use super::gates::read_post;
 use super::link::undone;
 use super::operate::cancel;
+use super::paces::turn_gates;
 use super::refused::Chore;
 use super::schedule::agenda;
 use super::session::PgSession;

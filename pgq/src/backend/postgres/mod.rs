@@ -21,6 +21,7 @@ mod migrate;
 mod namespace;
 mod operate;
 mod overrides;
+mod paces;
 mod park;
 mod passed;
 #[cfg(test)]

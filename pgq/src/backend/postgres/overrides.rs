@@ -10,8 +10,9 @@ use sqlx::postgres::PgRow;
 use super::Postgres;
 use super::convert::{column, database, unsigned};
 use super::finish::Holder;
-use super::gates::{CUT_OFF, WAITING, look_patiently, read_post, turn_gates};
+use super::gates::{CUT_OFF, WAITING, look_patiently, read_post};
 use super::limit::{Books, columns, read_bounds, read_measure};
+use super::paces::turn_gates;
 use crate::Result;
 use crate::backend::{Bounds, LimitInfo, LimitName, LimitShare, parts_of_gate};
 
