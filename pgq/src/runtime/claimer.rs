@@ -258,8 +258,10 @@ impl Service for Claimer {
         let nothing = batch.jobs.is_empty() && !batch.again;
         self.engine.slots.take(batch.jobs.len());
         self.won = batch.jobs;
-        if !self.may_wait() {
+        if !self.won.is_empty() && !self.may_wait() {
             self.start();
+            // What has started is on its way before the next claim is written.
+            tokio::task::yield_now().await;
         }
         if nothing { self.after_nothing().await } else { self.after_work().await }
     }

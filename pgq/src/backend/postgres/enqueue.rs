@@ -106,7 +106,7 @@ pub(super) async fn run(
     Ok(placed.into_iter().flatten().collect())
 }
 
-/// One statement for all of them; whether somebody slept who may run one.
+/// One statement for all of them, where it is one job and nobody is woken a smaller one; whether somebody slept who may run one.
 async fn insert_plain(
     connection: &mut PgConnection,
     statements: &Statements,
@@ -117,11 +117,28 @@ async fn insert_plain(
     if jobs.is_empty() {
         return Ok((Vec::new(), false));
     }
+    let jobs = match <[NewJob; 1]>::try_from(jobs) {
+        Ok([job]) if call.workers() == 0 => {
+            let row = one(job, statements, clock, call).fetch_one(connection).await.map_err(database)?;
+            return Ok((vec![Enqueued { id: JobId(column(&row, 0)?), placement: Placement::New }], column(&row, 1)?));
+        }
+        Ok(job) => job.into(),
+        Err(jobs) => jobs,
+    };
     let query = Columns::of(jobs).bind(&statements.enqueue, clock, call);
     let row = query.fetch_one(connection).await.map_err(database)?;
     let ids: Vec<i64> = column(&row, 0)?;
     let enqueued = ids.into_iter().map(|id| Enqueued { id: JobId(id), placement: Placement::New });
     Ok((enqueued.collect(), column(&row, 1)?))
+}
+
+fn one<'q>(job: NewJob, statements: &Statements, clock: &Clock, call: &Call) -> Query<'q, sqlx::Postgres, PgArguments> {
+    let (extra, (instant, delay)) = (Extra::of(&job).map(Json), when(job.when));
+    let query = statements.enqueue_one.query().bind(job.queue).bind(job.task).bind(job.priority.rank());
+    let query = query.bind(instant).bind((delay != 0).then_some(delay)).bind(most_attempts(job.max_attempts));
+    let query = query.bind(job.codec.number()).bind((!job.headers.is_empty()).then_some(Json(job.headers)));
+    let query = query.bind(job.payload).bind(clock.fixed().map(Instant)).bind(call.hashes());
+    query.bind(job.expires_in.map(micros)).bind(extra)
 }
 
 /// The jobs turned on their side: an array for each column. They go as [`once`] and [`if_any`] say.
@@ -177,12 +194,16 @@ impl Columns {
         self.ranks.push(job.priority.rank());
         self.instants.push(instant);
         self.delays.push((delay != 0).then_some(delay));
-        self.max_attempts.push(i16::try_from(job.max_attempts).unwrap_or(i16::MAX));
+        self.max_attempts.push(most_attempts(job.max_attempts));
         self.codecs.push(job.codec.number());
         self.headers.push((!job.headers.is_empty()).then_some(Json(job.headers)));
         self.payloads.push(job.payload);
         self.expires.push(job.expires_in.map(micros));
     }
+}
+
+fn most_attempts(count: u16) -> i16 {
+    i16::try_from(count).unwrap_or(i16::MAX)
 }
 
 /// What all have in common once, or each one's own.
