@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgq::Result;
 use pgq::backend::{Ask, Bounds, Claim, Declared, Group, Limited, Measure, Owed, PoolName, Portion, Rate, Session};
+use pgq::{Allow, LimitRef, Result};
 
 use crate::world::{SPAN, World, ids, job, notice, want};
 
@@ -45,18 +45,24 @@ async fn hearing(world: &World, declared: &Declared) -> Result<Arc<dyn Session>>
     Ok(session)
 }
 
+/// What a worker says that has looked just now.
 async fn ask(session: &Arc<dyn Session>, measure: Measure, ask: Ask) -> Result<Portion> {
+    let begun = session.pools().await?.first().map_or(0, |view| view.portion.begun);
+    say(session, measure, Ask { begun, ..ask }).await
+}
+
+async fn say(session: &Arc<dyn Session>, measure: Measure, ask: Ask) -> Result<Portion> {
     let pool = PoolName { limit: "task:send".into(), measure };
     Ok(session.share(vec![(pool, ask)]).await?[0].1)
 }
 
 /// What a worker has that would like to have so many.
 async fn wish(session: &Arc<dyn Session>, wish: u32) -> Result<u32> {
-    Ok(ask(session, Measure::Concurrency, Ask { keep: u32::MAX, micros: 0, wish, held: 0 }).await?.units)
+    Ok(ask(session, Measure::Concurrency, Ask { keep: u32::MAX, micros: 0, wish, held: 0, begun: 0 }).await?.units)
 }
 
 async fn keep(session: &Arc<dyn Session>, keep: u32) -> Result<Portion> {
-    ask(session, Measure::Concurrency, Ask { keep, micros: 0, wish: 0, held: 0 }).await
+    ask(session, Measure::Concurrency, Ask { keep, micros: 0, wish: 0, held: 0, begun: 0 }).await
 }
 
 /// The bound of the one limit, as a worker sees it.
@@ -129,20 +135,20 @@ pub(crate) async fn a_worker_that_is_gone_gets_nothing(world: World) -> Result<(
 
 pub(crate) async fn tokens_come_back_with_their_units(world: World) -> Result<()> {
     let (one, two) = (worker(&world, &one_a_second(4)).await?, worker(&world, &one_a_second(4)).await?);
-    let all = ask(&one, Measure::Rate, Ask { keep: u32::MAX, micros: 0, wish: 4, held: 0 }).await?;
+    let all = ask(&one, Measure::Rate, Ask { keep: u32::MAX, micros: 0, wish: 4, held: 0, begun: 0 }).await?;
     assert_eq!((all.units, all.micros, all.rate), (4, 4 * TOKEN, Rate::every(SECOND, 4)));
-    ask(&one, Measure::Rate, Ask { keep: 1, micros: TOKEN, wish: 0, held: 0 }).await?;
-    let rest = ask(&two, Measure::Rate, Ask { keep: u32::MAX, micros: 0, wish: 3, held: 0 }).await?;
+    ask(&one, Measure::Rate, Ask { keep: 1, micros: TOKEN, wish: 0, held: 0, begun: 0 }).await?;
+    let rest = ask(&two, Measure::Rate, Ask { keep: u32::MAX, micros: 0, wish: 3, held: 0, begun: 0 }).await?;
     assert_eq!((rest.units, rest.micros), (3, TOKEN));
     Ok(())
 }
 
 pub(crate) async fn a_rates_tokens_grow_while_nobody_has_them(world: World) -> Result<()> {
     let one = worker(&world, &one_a_second(2)).await?;
-    ask(&one, Measure::Rate, Ask { keep: u32::MAX, micros: 0, wish: 2, held: 0 }).await?;
-    ask(&one, Measure::Rate, Ask { keep: 0, micros: 0, wish: 0, held: 0 }).await?;
+    ask(&one, Measure::Rate, Ask { keep: u32::MAX, micros: 0, wish: 2, held: 0, begun: 0 }).await?;
+    ask(&one, Measure::Rate, Ask { keep: 0, micros: 0, wish: 0, held: 0, begun: 0 }).await?;
     world.clock.advance(SECOND / 2);
-    let half = ask(&one, Measure::Rate, Ask { keep: u32::MAX, micros: 0, wish: 2, held: 0 }).await?;
+    let half = ask(&one, Measure::Rate, Ask { keep: u32::MAX, micros: 0, wish: 2, held: 0, begun: 0 }).await?;
     assert_eq!((half.units, half.micros), (2, TOKEN / 2));
     Ok(())
 }
@@ -150,7 +156,7 @@ pub(crate) async fn a_rates_tokens_grow_while_nobody_has_them(world: World) -> R
 pub(crate) async fn tokens_of_a_worker_that_leaves_are_not_there_again(world: World) -> Result<()> {
     let declared = limited(Bounds { concurrency: None, rate: Rate::every(SECOND * 60, 10) });
     let (one, two) = (worker(&world, &declared).await?, worker(&world, &declared).await?);
-    let most = Ask { keep: u32::MAX, micros: 0, wish: 10, held: 0 };
+    let most = Ask { keep: u32::MAX, micros: 0, wish: 10, held: 0, begun: 0 };
     let all = ask(&one, Measure::Rate, most).await?;
     assert_eq!((all.units, all.micros), (10, 10 * TOKEN));
     for _ in 0..120 {
@@ -166,7 +172,7 @@ pub(crate) async fn tokens_of_a_worker_that_leaves_are_not_there_again(world: Wo
 
 pub(crate) async fn tokens_of_a_worker_that_dies_are_not_there_again(world: World) -> Result<()> {
     let (dead, live) = (worker(&world, &one_a_second(4)).await?, worker(&world, &one_a_second(4)).await?);
-    let most = Ask { keep: u32::MAX, micros: 0, wish: 4, held: 0 };
+    let most = Ask { keep: u32::MAX, micros: 0, wish: 4, held: 0, begun: 0 };
     assert_eq!(ask(&dead, Measure::Rate, Ask { wish: 3, ..most }).await?.micros, 3 * TOKEN);
     world.clock.advance(SPAN + SECOND);
     live.attend().await?.renew().await?;
@@ -178,7 +184,7 @@ pub(crate) async fn tokens_of_a_worker_that_dies_are_not_there_again(world: Worl
 
 pub(crate) async fn a_rate_that_bounds_again_begins_with_nothing(world: World) -> Result<()> {
     let old = worker(&world, &one_a_second(4)).await?;
-    let most = Ask { keep: u32::MAX, micros: 0, wish: 4, held: 0 };
+    let most = Ask { keep: u32::MAX, micros: 0, wish: 4, held: 0, begun: 0 };
     assert_eq!(ask(&old, Measure::Rate, most).await?.micros, 4 * TOKEN);
     let new = worker(&world, &slots(1)).await?;
     world.clock.advance(SECOND * 9);
@@ -187,7 +193,7 @@ pub(crate) async fn a_rate_that_bounds_again_begins_with_nothing(world: World) -
     let next = ask(&old, Measure::Rate, most).await?;
     assert_eq!((next.units, next.micros), (4, 0), "what was started meanwhile isn't known");
     world.clock.advance(SECOND);
-    ask(&old, Measure::Rate, Ask { keep: 0, micros: 0, wish: 0, held: 0 }).await?;
+    ask(&old, Measure::Rate, Ask { keep: 0, micros: 0, wish: 0, held: 0, begun: 0 }).await?;
     assert_eq!(ask(&old, Measure::Rate, most).await?.micros, 0);
     Ok(())
 }
@@ -220,6 +226,21 @@ pub(crate) async fn who_lives_and_does_not_say_what_he_runs_is_awaited_while_a_l
     Ok(())
 }
 
+pub(crate) async fn what_is_said_before_a_limit_comes_back_does_not_count(world: World) -> Result<()> {
+    let (one, two) = (worker(&world, &slots(3)).await?, worker(&world, &slots(3)).await?);
+    let before = one.pools().await?[0].portion.begun;
+    let limit = || LimitRef::task("send");
+    world.client.set_limit(limit(), Allow::everything()).await?;
+    world.client.clear_limit(limit()).await?;
+    assert_eq!(wish(&two, 3).await?, 0);
+    let late = Ask { keep: u32::MAX, micros: 0, wish: 1, held: 1, begun: before };
+    assert!(say(&one, Measure::Concurrency, late).await?.awaits, "it may run more of it by now");
+    assert_eq!(wish(&two, 3).await?, 0);
+    assert!(!ask(&one, Measure::Concurrency, Ask { held: 2, ..late }).await?.awaits);
+    assert_eq!(wish(&two, 3).await?, 1);
+    Ok(())
+}
+
 pub(crate) async fn a_limit_that_the_newest_set_does_not_have_bounds_nothing(world: World) -> Result<()> {
     let old = worker(&world, &slots(1)).await?;
     assert_eq!(wish(&old, 1).await?, 1);
@@ -227,7 +248,7 @@ pub(crate) async fn a_limit_that_the_newest_set_does_not_have_bounds_nothing(wor
     let new = worker(&world, &without).await?;
     assert_eq!(cap(&old).await?, None);
     assert_eq!(
-        ask(&old, Measure::Concurrency, Ask { keep: u32::MAX, micros: 0, wish: 1, held: 0 }).await?,
+        ask(&old, Measure::Concurrency, Ask { keep: u32::MAX, micros: 0, wish: 1, held: 0, begun: 0 }).await?,
         Portion::default()
     );
     old.declare(slots(1)).await?;

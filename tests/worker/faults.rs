@@ -80,6 +80,8 @@ pub(super) struct Faults {
     pub(super) heard: Notify,
     /// How often workers have said what they have of limits.
     pub(super) shared: watch::Sender<usize>,
+    /// How often they have looked at them.
+    pub(super) looked: watch::Sender<usize>,
 }
 
 /// The faults of a verb that are to come, in turn.
@@ -362,7 +364,11 @@ impl Work for Unsteady {
     }
 
     fn pools(&self) -> Answer<'_, Vec<PoolView>> {
-        self.ask().pools()
+        Box::pin(async move {
+            let views = self.ask().pools().await?;
+            self.faults.looked.send_modify(|times| *times += 1);
+            Ok(views)
+        })
     }
 
     fn share(&self, asks: Vec<(PoolName, Ask)>) -> Answer<'_, Vec<(PoolName, Portion)>> {

@@ -1,4 +1,4 @@
-//! A limit that comes while a claim is on its way.
+//! A limit that comes, or is lowered, while a claim is on its way.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -68,5 +68,28 @@ async fn what_a_claim_wins_is_handed_back_where_a_limit_came_meanwhile() -> Resu
         Some(1),
         "what is handed back costs none"
     );
+    worker.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_claim_wins_is_handed_back_where_a_bound_was_lowered_meanwhile() -> Result<()> {
+    let (client, faults) = wayward()?;
+    let (pen, mut entries) = Pen::new();
+    let worker = herding(&client, &pen).await?;
+    let mut looked = faults.looked.subscribe();
+    let mut set = async |most| {
+        let before = *looked.borrow_and_update();
+        client.set_limit(LimitRef::of::<flock>(), Allow::at_once(most)).await.unwrap();
+        looked.wait_for(|times| *times > before).await.expect("it looks");
+    };
+    set(4).await;
+    plan(&faults.claim, &[Fault::Held]);
+    flock::enqueue_many(&client, 0..40).await?;
+    faults.is_held().await;
+    set(2).await;
+    // Whoever looks once more knows what he saw before.
+    set(1).await;
+    faults.heard.notify_one();
+    no_more_than(1, 40, &pen, &mut entries).await;
     worker.stop().await
 }

@@ -25,7 +25,13 @@ struct Fleet {
 impl Fleet {
     fn of(rate: Rate, size: usize) -> Self {
         let full = u64::from(rate.burst()) * MICROS;
-        let pool = Pool { cap: Some(rate.burst()), rate: Some((rate, full, BEGIN)), shares: Vec::new(), orphaned: 0 };
+        let pool = Pool {
+            cap: Some(rate.burst()),
+            rate: Some((rate, full, BEGIN)),
+            shares: Vec::new(),
+            orphaned: 0,
+            begun: 0,
+        };
         let mut fleet = Self { pool, workers: Vec::new(), last: 0, since: Duration::ZERO };
         (0..size).for_each(|_| fleet.join(rate));
         fleet
@@ -59,7 +65,7 @@ impl Fleet {
         let Worker { lease, bucket } = &mut self.workers[place];
         let micros = bucket.give(bucket.units().saturating_sub(keep));
         let Balanced { pool, portion, .. } =
-            self.pool.clone().balance(*lease, Ask { keep, micros, wish, held: 0 }, now);
+            self.pool.clone().balance(*lease, Ask { keep, micros, wish, held: 0, begun: 0 }, now);
         bucket.give(bucket.units().saturating_sub(portion.units));
         bucket.receive(portion.units - bucket.units(), portion.micros);
         self.pool = pool;

@@ -21,6 +21,8 @@ pub struct Pool {
     /// Units of workers that are gone since it was balanced last. Of a rate they come back empty: nobody knows what was started
     /// with them.
     pub orphaned: u32,
+    /// How often it has come to be bounded, or to bound other tasks, so that all are awaited.
+    pub begun: u32,
 }
 
 /// What became of a pool.
@@ -58,7 +60,8 @@ impl Pool {
         // What runs can't be taken back, so it counts even where there are fewer units.
         let held = if self.cap.is_some() { ask.held } else { 0 };
         mine.stake.units = (mine.stake.units - returned).max(held);
-        mine.awaited = None;
+        // What was on its way when it began doesn't say what runs of it now.
+        mine.awaited = mine.awaited.filter(|_| ask.begun != self.begun);
         if let Some(free) = &mut free {
             free.receive(returned, ask.micros);
         }
@@ -70,7 +73,7 @@ impl Pool {
     /// What follows for all where there are other bounds, or a share is gone.
     #[must_use]
     pub fn redivide(mut self, now: Timestamp) -> Balanced {
-        // Under the bounds of before they were told something else.
+        // What they were told under other bounds, or while somebody lived who is gone, isn't known any more.
         let before = self.told().into_iter().map(|told| Told { owed: Owed::Nothing, ..told });
         let before: Vec<_> = before.collect();
         self.lower();
@@ -160,7 +163,7 @@ impl Pool {
         let (cap, rate) = (self.cap, self.rate.map(|(rate, ..)| rate));
         let share = self.shares.iter().find(|share| share.lease == lease);
         let units = share.map_or(0, |share| share.stake.units);
-        Portion { units, micros: 0, cap, rate, owed: self.owed(lease), awaits: self.awaits() }
+        Portion { units, micros: 0, cap, rate, owed: self.owed(lease), awaits: self.awaits(), begun: self.begun }
     }
 
     /// The tokens that wait for a worker.
@@ -199,13 +202,13 @@ mod tests {
     const B: Lease = Lease(2);
 
     fn slots(cap: u32) -> Pool {
-        Pool { cap: Some(cap), rate: None, shares: Vec::new(), orphaned: 0 }
+        Pool { cap: Some(cap), rate: None, shares: Vec::new(), orphaned: 0, begun: 0 }
     }
 
     fn rate(burst: u32) -> Pool {
         let rate = Rate::every(Duration::from_secs(1), burst).unwrap();
         let rate = Some((rate, u64::from(burst) * MICROS, NOW));
-        Pool { cap: Some(burst), rate, shares: Vec::new(), orphaned: 0 }
+        Pool { cap: Some(burst), rate, shares: Vec::new(), orphaned: 0, begun: 0 }
     }
 
     fn after(millis: u64) -> Timestamp {
@@ -213,7 +216,7 @@ mod tests {
     }
 
     fn wish(units: u32) -> Ask {
-        Ask { wish: units, keep: u32::MAX, micros: 0, held: 0 }
+        Ask { wish: units, keep: u32::MAX, micros: 0, held: 0, begun: 0 }
     }
 
     #[test]
@@ -222,9 +225,9 @@ mod tests {
         assert_eq!((first.portion.units, first.portion.owed, first.tell), (5, Owed::Nothing, vec![]));
         let second = first.pool.balance(B, wish(9), NOW);
         assert_eq!((second.portion.units, second.tell), (0, vec![A]));
-        let back = second.pool.balance(A, Ask { keep: 4, micros: 0, wish: 4, held: 0 }, NOW);
+        let back = second.pool.balance(A, Ask { keep: 4, micros: 0, wish: 4, held: 0, begun: 0 }, NOW);
         assert_eq!((back.portion.units, back.portion.owed, back.tell), (4, Owed::Beyond(2), vec![B]));
-        let even = back.pool.balance(A, Ask { keep: 3, micros: 0, wish: 3, held: 0 }, NOW);
+        let even = back.pool.balance(A, Ask { keep: 3, micros: 0, wish: 3, held: 0, begun: 0 }, NOW);
         assert_eq!((even.portion.units, even.portion.owed), (3, Owed::Spare));
         assert_eq!(even.pool.balance(B, wish(9), NOW).portion.units, 2);
     }
@@ -242,7 +245,7 @@ mod tests {
     #[test]
     fn one_unit_goes_to_and_fro() {
         let pool = slots(1).balance(A, wish(1), NOW).pool.balance(B, wish(1), NOW).pool;
-        let back = pool.balance(A, Ask { keep: 0, micros: 0, wish: 1, held: 0 }, after(20));
+        let back = pool.balance(A, Ask { keep: 0, micros: 0, wish: 1, held: 0, begun: 0 }, after(20));
         assert_eq!((back.portion.units, back.tell), (0, vec![B]));
         let there = back.pool.balance(B, wish(1), after(21));
         assert_eq!((there.portion.units, there.portion.owed), (1, Owed::Beyond(0)));
@@ -256,7 +259,7 @@ mod tests {
             pool = pool.balance(lease, wish(2), NOW).pool;
         }
         // The first one had both, and comes down.
-        let gives = Ask { keep: 0, micros: 0, wish: 2, held: 0 };
+        let gives = Ask { keep: 0, micros: 0, wish: 2, held: 0, begun: 0 };
         let units = |pool: &Pool| [A, B, C].map(|lease| pool.portion(lease).units);
         assert_eq!(units(&pool), [2, 0, 0]);
         let mut has_had = [0; 3];
@@ -340,6 +343,15 @@ mod tests {
     }
 
     #[test]
+    fn what_was_said_before_it_began_does_not_count() {
+        let pool = Pool { shares: vec![awaited(A)], begun: 2, ..slots(4) };
+        let early = pool.balance(A, Ask { held: 1, begun: 1, ..wish(4) }, NOW);
+        assert_eq!((early.portion.units, early.portion.awaits), (1, true));
+        let said = early.pool.balance(A, Ask { held: 3, begun: 2, ..wish(4) }, after(1));
+        assert_eq!((said.portion.units, said.portion.awaits), (4, false));
+    }
+
+    #[test]
     fn who_gives_no_sign_of_life_is_awaited_until_he_is_declared_gone() {
         let pool = Pool { shares: vec![awaited(A), awaited(B)], ..slots(4) };
         let mut late = pool.balance(A, wish(9), after(600_000));
@@ -372,7 +384,7 @@ mod tests {
     fn tokens_wait_in_the_pool_and_go_with_the_units() {
         let taken = rate(4).balance(A, wish(4), NOW);
         assert_eq!((taken.portion.units, taken.portion.micros), (4, 4 * MICROS));
-        let back = taken.pool.balance(A, Ask { keep: 0, micros: MICROS, wish: 0, held: 0 }, NOW);
+        let back = taken.pool.balance(A, Ask { keep: 0, micros: MICROS, wish: 0, held: 0, begun: 0 }, NOW);
         let again = back.pool.balance(B, wish(2), after(1_000));
         assert_eq!((again.portion.units, again.portion.micros), (2, MICROS));
     }
@@ -399,7 +411,7 @@ mod tests {
     #[test]
     fn tokens_for_one_who_waits_are_fetched_when_he_asks() {
         let pool = rate(1).balance(A, wish(1), NOW).pool.balance(B, wish(1), NOW).pool;
-        let back = pool.balance(A, Ask { keep: 0, micros: MICROS / 2, wish: 0, held: 0 }, NOW);
+        let back = pool.balance(A, Ask { keep: 0, micros: MICROS / 2, wish: 0, held: 0, begun: 0 }, NOW);
         assert_eq!(back.tell, [B]);
         let fetched = back.pool.balance(B, wish(1), NOW);
         assert_eq!((fetched.portion.units, fetched.portion.micros), (1, MICROS / 2));

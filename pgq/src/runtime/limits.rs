@@ -12,28 +12,30 @@
 //!                nothing was started of it for a second
 //! ```
 //!
-//! Units that run nothing, and that no claim in flight may win something with, go to others by two things: what the pool knows of those who
-//! wait ([`Owed`](crate::backend::Owed)), and what this worker could do with them ([`Prospect`](super::pool::Prospect)).
+//! Units that run nothing, and that no claim in flight may win something with, go to others by two things: what the pool knows of
+//! those who wait ([`Owed`](crate::backend::Owed), the rows), and what this worker could do with them
+//! ([`Prospect`](super::pool::Prospect), the columns: start jobs; start one once something else has come that it has asked for;
+//! nothing, as something else holds up all their tasks; nothing, as the last claim found no job).
 //!
-//! | | open: may start jobs | needed, beside units that were asked for | held up: nothing starts, whatever there is of this | spare: the last claim found nothing |
+//! | | open | needed | held up | spare |
 //! |---|---|---|---|---|
-//! | nothing is owed: nobody waits | used | kept | kept | kept |
-//! | what is spare: others wait | used | kept | given after 100 ms | given at once |
-//! | beyond `n`: others have less than an even part | given beyond `n` | given beyond `n` | given beyond `n`, all after 100 ms | given at once |
-//! | beyond none: fewer units than workers | given after a turn of 20 ms | kept | given after 100 ms | given at once |
-//! | excess: more are out than there may be, or nobody knows yet | given at once | given at once | given at once | given at once |
+//! | nothing: nobody waits | used | kept | kept | kept |
+//! | spare: others wait | used | kept | given after 100 ms | given |
+//! | beyond `n`: others have less than an even part | beyond `n` given | beyond `n` given | beyond `n` given, all after 100 ms | given |
+//! | beyond none: fewer units than workers | given after a turn of 20 ms | kept | given after 100 ms | given |
+//! | excess: more are out than may be, or nobody knows yet | given | given | given | given |
 //!
-//! What nothing was started with for a second goes back in any case. A worker waits for one pool of a task at a time, for rates first; what is
-//! held up asks for nothing. A pool is **needed** only while an answer is awaited that may bring what is missing, so nobody keeps one thing
-//! for ever while another keeps the other. Units don't change hands because nothing can be started with them, but because somebody else
-//! could.
+//! Of a rate a turn is 20 ms with a token that nobody takes and else five seconds, and what a claim found nothing for counts as open.
+//! What nothing was started with for a second goes back in any case, unless it is needed or is a rate that fills. A worker waits for
+//! one pool of a task at a time, for rates first; what is held up asks for nothing. A pool is needed only while an answer is awaited
+//! that may bring what is missing, so nobody keeps one thing for ever while another keeps the other.
 //!
 //! Wants whose pool is used up aren't claimed at all, so a backlog that is blocked costs a claim nothing. One whose pool has
 //! no units here, and isn't waited for, is only looked for ("is there something?").
 //!
 //! A limit says which tasks share it, so that a worker whose code doesn't name it is bound by it too. Where something comes to be
-//! bounded that wasn't, each worker says what it runs of it (`Portion::awaits`). What a claim wins that is on its way then isn't
-//! started, but handed back.
+//! bounded that wasn't, each worker says what it runs of it (`Portion::awaits`). What a claim wins that is on its way then, or when
+//! more comes to be out than may be, isn't started, but handed back.
 //!
 //! | Who dies | What follows |
 //! |---|---|
@@ -88,7 +90,7 @@ struct State {
     /// As many as the worker could use of any pool.
     slots: u32,
     /// Pools that don't concern this worker, of which it has to say so.
-    foreign: Vec<PoolName>,
+    foreign: Vec<(PoolName, Ask)>,
     /// How often something has come to be bounded that wasn't.
     era: u64,
 }
@@ -167,8 +169,7 @@ impl Limits {
     pub(super) fn asks(&self) -> Vec<(PoolName, Ask)> {
         self.with(|state| {
             let slots = state.slots;
-            let nothing = Ask { keep: u32::MAX, ..Ask::default() };
-            let mut asks: Vec<_> = state.foreign.drain(..).map(|name| (name, nothing)).collect();
+            let mut asks = std::mem::take(&mut state.foreign);
             for pool in &mut state.pools {
                 pool.fill(&self.clock);
                 if let Some(name) = pool.name.clone()
@@ -205,7 +206,8 @@ impl Limits {
             for view in views.iter().filter(|view| !view.keyed) {
                 let Some(pool) = state.known(view, &self.clock) else {
                     if view.portion.awaits {
-                        state.foreign.push(view.pool.clone());
+                        let nothing = Ask { keep: u32::MAX, begun: view.portion.begun, ..Ask::default() };
+                        state.foreign.push((view.pool.clone(), nothing));
                     }
                     continue;
                 };
@@ -221,7 +223,7 @@ impl Limits {
                 let is_other = rate.is_some_and(|rate| Some(rate) != portion.rate);
                 pool.stale |= portion.awaits || is_other || pool.units != portion.units;
                 pool.outdated |= pool.is_rate() && (is_other || pool.units > portion.units);
-                (pool.cap, pool.owed) = (portion.cap, portion.owed);
+                (pool.cap, pool.owed, pool.begun) = (portion.cap, portion.owed, portion.begun);
                 if portion.cap.is_none() {
                     pool.lift();
                 } else if portion.awaits {

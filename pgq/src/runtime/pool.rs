@@ -49,6 +49,8 @@ pub(super) struct Pool {
     pub(super) used: Mark,
     /// Since when it has had the units that it has.
     pub(super) since: Mark,
+    /// How often it had come to be bounded by the last look, which also says what tasks it bounds.
+    pub(super) begun: u32,
     /// How often something of this worker had come to be bounded when this did, or came to bound another task.
     pub(super) era: u64,
 }
@@ -94,6 +96,7 @@ impl Pool {
             served: 0,
             used: clock.mark(),
             since: clock.mark(),
+            begun: 0,
             era: 0,
         }
     }
@@ -241,14 +244,15 @@ impl Pool {
             let kept = if keep < self.units { keep } else { u32::MAX };
             // Until there is an answer it is open what was heard.
             (self.units, self.wished, self.stale) = (keep, wish, true);
-            Ask { keep: kept, micros, wish, held }
+            Ask { keep: kept, micros, wish, held, begun: self.begun }
         })
     }
 
     /// It bounds nothing any more.
     pub(super) fn lift(&mut self) {
-        (self.cap, self.units, self.bucket, self.owed) = (None, 0, None, Owed::Nothing);
-        (self.blocked, self.outdated) = (false, false);
+        (self.cap, self.units, self.bucket, self.wished) = (None, 0, None, 0);
+        (self.owed, self.prospect) = (Owed::Nothing, Prospect::Open);
+        (self.blocked, self.stale, self.outdated) = (false, false, false);
     }
 
     /// What the backend says. Units that came are used from now on.
@@ -285,7 +289,7 @@ impl Pool {
         let idle = fills.map_or_else(|| IDLE.saturating_sub(self.used.elapsed()), |fills| IDLE.saturating_add(fills));
         let idles = self.idles().filter(|_| self.owed != Owed::Nothing);
         let others = match self.owed {
-            Owed::Beyond(0) => Some(self.turn()),
+            Owed::Beyond(0) if !matches!(self.prospect, Prospect::Needed) => Some(self.turn()),
             _ if self.bound() < self.units => Some(Duration::ZERO),
             _ => None,
         };

@@ -31,13 +31,27 @@ pub(super) struct Entry {
     orphaned: BTreeMap<Measure, u32>,
     /// Whether it is bounded how many attempts run at once.
     counted: bool,
+    /// How often that has come to be, or to be of other tasks.
+    begun: u32,
 }
 
 impl Entry {
     pub(super) fn new(task: Option<String>, keyed: bool) -> Self {
         let (shares, orphaned) = (BTreeMap::new(), BTreeMap::new());
         let (declared, own, paces, tokens) = (None, None, Paces::default(), None);
-        Self { task, sharers: Vec::new(), keyed, declared, own, paces, tokens, shares, orphaned, counted: false }
+        Self {
+            task,
+            sharers: Vec::new(),
+            keyed,
+            declared,
+            own,
+            paces,
+            tokens,
+            shares,
+            orphaned,
+            counted: false,
+            begun: 0,
+        }
     }
 
     /// One that is declared where there was none begins with all its tokens, unless its tasks ran without it.
@@ -56,7 +70,7 @@ impl Entry {
         let rate = measure.rate(bounds).zip(self.tokens).map(|(rate, (micros, at))| (rate, micros, at));
         let shares = self.shares.get(&measure).cloned().unwrap_or_default();
         let orphaned = self.orphaned.get(&measure).copied().unwrap_or_default();
-        Pool { cap: measure.cap(bounds), rate, shares, orphaned }
+        Pool { cap: measure.cap(bounds), rate, shares, orphaned, begun: self.begun }
     }
 
     /// What was started until now isn't known where nothing bounded it: a rate begins with nothing, and it is waited for what
@@ -74,6 +88,7 @@ impl Entry {
                 micros: 0,
                 awaited: Some(*awaited),
             };
+            self.begun += 1;
             self.shares.insert(Measure::Concurrency, live.iter().map(awaited).collect());
         }
         self.counted = counted;

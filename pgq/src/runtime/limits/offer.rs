@@ -126,19 +126,20 @@ impl State {
         ask
     }
 
-    fn has_come_to_be_bounded(&self, task: &str, era: u64) -> bool {
-        let mut pools = self.of_task.get(task).into_iter().flatten();
-        pools.any(|pool| self.pools[*pool].era > era)
+    /// Whether something of this task has come to be bounded since, or to be bounded to less than is out.
+    fn may_not_start(&self, task: &str, era: u64) -> bool {
+        let mut pools = self.of_task.get(task).into_iter().flatten().map(|pool| &self.pools[*pool]);
+        pools.any(|pool| pool.era > era || pool.owed == Owed::Excess)
     }
 }
 
 impl Offer {
-    /// A claim has won jobs of these tasks, and found others blocked. Not where one of the tasks has come to be bounded while the
-    /// claim was on its way: this worker may have said by now that it runs none, so none is to be started.
+    /// A claim has won jobs of these tasks, and found others blocked. Not where one of the tasks has come to be bounded, or more is out
+    /// than may be by now, while the claim was on its way: this worker may have said that it runs none, so none is to be started.
     #[must_use]
     pub(in crate::runtime) fn won<'t>(self, tasks: impl Iterator<Item = &'t str> + Clone, blocked: &[usize]) -> bool {
         let (won, ask) = self.limits.with(|state| {
-            if tasks.clone().any(|task| state.has_come_to_be_bounded(task, self.era)) {
+            if tasks.clone().any(|task| state.may_not_start(task, self.era)) {
                 return (false, false);
             }
             let State { pools, of_task, tasks: names, running, .. } = state;
