@@ -296,3 +296,62 @@ impl Pool {
         idles.into_iter().chain(others).chain([idle]).min()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::ManualClock;
+
+    const OWED: [Owed; 5] = [Owed::Nothing, Owed::Spare, Owed::Beyond(2), Owed::Beyond(0), Owed::Excess];
+
+    /// One that has four units, of which one is held.
+    fn pool(clock: &Clock, measure: Measure, owed: Owed, prospect: Prospect) -> Pool {
+        let mut pool = Pool::new(Some(PoolName { limit: "desk".into(), measure }), Some(9), clock);
+        (pool.units, pool.held, pool.owed, pool.prospect) = (4, 1, owed, prospect);
+        pool
+    }
+
+    fn prospects(clock: &Clock) -> [Prospect; 4] {
+        [Prospect::Open, Prospect::Needed, Prospect::HeldUp(clock.mark()), Prospect::Spare]
+    }
+
+    /// How many units stay, by what is owed and what may come of them, so much later.
+    fn kept(later: Duration) -> [[u32; 4]; 5] {
+        let manual = ManualClock::at(pgq_core::Timestamp::EPOCH);
+        let clock = Clock::Manual(manual.clone());
+        let of = |owed| prospects(&clock).map(|prospect| pool(&clock, Measure::Concurrency, owed, prospect));
+        let pools = OWED.map(of);
+        manual.advance(later);
+        pools.map(|row| row.map(|pool| pool.keep()))
+    }
+
+    #[test]
+    fn a_free_unit_is_whose_the_table_says() {
+        let millis = Duration::from_millis;
+        let at_once = [[4, 4, 4, 4], [4, 4, 4, 1], [2, 2, 2, 1], [4, 4, 4, 1], [1, 1, 1, 1]];
+        assert_eq!(kept(Duration::ZERO), at_once);
+        assert_eq!(kept(millis(20)), [at_once[0], at_once[1], at_once[2], [1, 4, 4, 1], at_once[4]]);
+        assert_eq!(kept(millis(100)), [[4, 4, 4, 4], [4, 4, 1, 1], [2, 2, 1, 1], [1, 4, 1, 1], [1, 1, 1, 1]]);
+        assert_eq!(kept(IDLE), [[1; 4]; 5]);
+    }
+
+    #[test]
+    fn where_it_is_time_there_is_something_to_say() {
+        let all = || OWED.into_iter().flat_map(|owed| [0, 1, 2, 3].map(|prospect| (owed, prospect)));
+        for (measure, (owed, prospect)) in
+            Measure::ALL.into_iter().flat_map(|measure| all().map(move |it| (measure, it)))
+        {
+            for (held, millis) in
+                [0, 1, 4].into_iter().flat_map(|held| [0, 20, 50, 100, 999, 1_000, 9_000].map(|it| (held, it)))
+            {
+                let manual = ManualClock::at(pgq_core::Timestamp::EPOCH);
+                let clock = Clock::Manual(manual.clone());
+                let mut pool = pool(&clock, measure, owed, prospects(&clock)[prospect].clone());
+                pool.held = held;
+                manual.advance(Duration::from_millis(millis));
+                let is_due = pool.due().is_some_and(|due| due.is_zero());
+                assert!(!is_due || pool.ask(9).is_some(), "{pool:?} after {millis} ms");
+            }
+        }
+    }
+}
