@@ -32,7 +32,9 @@ async fn later(world: &World, limit: &str, tasks: &[&str]) -> Result<Arc<dyn Ses
 /// How many of four attempts at once a worker gets.
 async fn takes(session: &Arc<dyn Session>, limit: &str) -> Result<u32> {
     let name = PoolName { limit: format!("shared:{limit}").into(), measure: Measure::Concurrency };
-    let ask = Ask { keep: u32::MAX, wish: 4, ..Ask::default() };
+    let views = session.pools().await?;
+    let begun = views.iter().find(|view| view.pool == name).map_or(0, |view| view.portion.begun);
+    let ask = Ask { keep: u32::MAX, wish: 4, begun, ..Ask::default() };
     Ok(session.share(vec![(name, ask)]).await?[0].1.units)
 }
 
