@@ -107,7 +107,7 @@ create table @limit (
   tokens bigint not null,
   filled timestamptz,
   counted boolean not null default false, -- whether what runs is counted without a key, as of the last change
-  begun int not null default 0            -- how often that has come to be, or to be of other tasks
+  begun bigint not null default 0         -- the number of the last time that this came to be, or to be of other tasks
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 
 -- What each worker has of a limit without a key. Read and written under the lock of the limit's row.

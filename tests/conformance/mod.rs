@@ -183,6 +183,7 @@ facts! {
         a_rate_that_bounds_again_begins_with_nothing
         who_has_not_said_what_he_runs_is_awaited_until_he_is_gone
         what_is_said_before_a_limit_comes_back_does_not_count
+        what_is_said_before_a_limit_is_declared_again_does_not_count
         who_lives_and_does_not_say_what_he_runs_is_awaited_while_a_lease_lasts
         a_rates_tokens_grow_while_nobody_has_them
         a_limit_that_the_newest_set_does_not_have_bounds_nothing

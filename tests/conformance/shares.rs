@@ -241,6 +241,21 @@ pub(crate) async fn what_is_said_before_a_limit_comes_back_does_not_count(world:
     Ok(())
 }
 
+pub(crate) async fn what_is_said_before_a_limit_is_declared_again_does_not_count(world: World) -> Result<()> {
+    let (one, two) = (worker(&world, &slots(3)).await?, worker(&world, &slots(3)).await?);
+    assert_eq!(wish(&one, 3).await?, 3);
+    let late = Ask { keep: u32::MAX, micros: 0, wish: 3, held: 0, begun: one.pools().await?[0].portion.begun };
+    for declared in [Declared { limits: Vec::new(), ..slots(3) }, slots(3)] {
+        one.declare(declared.clone()).await?;
+        two.declare(declared).await?;
+    }
+    assert_eq!(wish(&two, 3).await?, 0);
+    assert!(say(&one, Measure::Concurrency, late).await?.awaits, "it has started more with what it had by then");
+    assert_eq!(ask(&one, Measure::Concurrency, Ask { held: 3, ..late }).await?.units, 3);
+    assert_eq!(wish(&two, 3).await?, 0);
+    Ok(())
+}
+
 pub(crate) async fn a_limit_that_the_newest_set_does_not_have_bounds_nothing(world: World) -> Result<()> {
     let old = worker(&world, &slots(1)).await?;
     assert_eq!(wish(&old, 1).await?, 1);

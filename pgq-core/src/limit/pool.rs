@@ -21,8 +21,9 @@ pub struct Pool {
     /// Units of workers that are gone since it was balanced last. Of a rate they come back empty: nobody knows what was started
     /// with them.
     pub orphaned: u32,
-    /// How often it has come to be bounded, or to bound other tasks, so that all are awaited.
-    pub begun: u32,
+    /// The number of the last time that it came to be bounded, or to bound other tasks, so that all are awaited; also under the name of
+    /// one that is gone no number comes again.
+    pub begun: u64,
 }
 
 /// What became of a pool.

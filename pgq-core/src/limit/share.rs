@@ -50,7 +50,7 @@ pub struct Ask {
     /// How many attempts run with units of it, or with none where nothing bounded them when they began.
     pub held: u32,
     /// Since which time that it came to be bounded these are counted, as of the worker's last look.
-    pub begun: u32,
+    pub begun: u64,
 }
 
 /// What a worker is told of a pool.
@@ -68,8 +68,8 @@ pub struct Portion {
     pub owed: Owed,
     /// Whether nothing is given until all have said what they run.
     pub awaits: bool,
-    /// How often it has come to be bounded, or to bound other tasks.
-    pub begun: u32,
+    /// The number of the last time that it came to be bounded, or to bound other tasks.
+    pub begun: u64,
 }
 
 /// Which of a worker's units that don't run anything are others'.

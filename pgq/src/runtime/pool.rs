@@ -49,8 +49,8 @@ pub(super) struct Pool {
     pub(super) used: Mark,
     /// Since when it has had the units that it has.
     pub(super) since: Mark,
-    /// How often it had come to be bounded by the last look, which also says what tasks it bounds.
-    pub(super) begun: u32,
+    /// When it came to be bounded, by its number, as of the last look, which also says what tasks it bounds.
+    pub(super) begun: u64,
     /// How often something of this worker had come to be bounded when this did, or came to bound another task.
     pub(super) era: u64,
 }

@@ -31,8 +31,8 @@ pub(super) struct Entry {
     orphaned: BTreeMap<Measure, u32>,
     /// Whether it is bounded how many attempts run at once.
     counted: bool,
-    /// How often that has come to be, or to be of other tasks.
-    begun: u32,
+    /// The number of the last time that it came to be, or to be of other tasks.
+    begun: u64,
 }
 
 impl Entry {
@@ -75,7 +75,7 @@ impl Entry {
 
     /// What was started until now isn't known where nothing bounded it: a rate begins with nothing, and it is waited for what
     /// all live workers say that they run.
-    fn begin(&mut self, live: &[(Lease, Awaited)], now: Timestamp) {
+    fn begin(&mut self, live: &[(Lease, Awaited)], number: u64, now: Timestamp) {
         let bounds = self.bounds();
         self.paces.turn(bounds.rate, now);
         self.tokens = bounds.rate.map(|_| self.tokens.unwrap_or((0, now)));
@@ -88,7 +88,7 @@ impl Entry {
                 micros: 0,
                 awaited: Some(*awaited),
             };
-            self.begun += 1;
+            self.begun = number;
             self.shares.insert(Measure::Concurrency, live.iter().map(awaited).collect());
         }
         self.counted = counted;
@@ -257,7 +257,8 @@ impl Store {
         let (now, mut told) = (self.now, Vec::new());
         let live: Vec<_> = self.workers.iter().map(|(lease, worker)| (*lease, worker.awaited())).collect();
         for entry in self.limits.values_mut() {
-            entry.begin(&live, now);
+            self.begins += 1;
+            entry.begin(&live, self.begins, now);
             for measure in Measure::ALL {
                 let Balanced { pool, tell, .. } = entry.pool(measure).redivide(now);
                 entry.put(measure, pool);

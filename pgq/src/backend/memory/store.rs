@@ -36,6 +36,8 @@ pub(super) struct Store {
     pub(super) past_editions: HashMap<i64, Timestamp>,
     /// By full name.
     pub(super) limits: BTreeMap<String, limit::Entry>,
+    /// How often limits may have come to bound something.
+    pub(super) begins: u64,
     pub(super) gates: Gates,
     pub(super) pauses: BTreeMap<Pausable, Pause>,
     /// What the last worker of each task declared of it, by name.
@@ -77,6 +79,7 @@ impl Store {
             schedules: BTreeMap::new(),
             editions: BTreeMap::new(),
             limits: BTreeMap::new(),
+            begins: 0,
             gates: Gates::default(),
             past_editions: HashMap::new(),
             pauses: BTreeMap::new(),

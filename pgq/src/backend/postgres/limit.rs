@@ -272,7 +272,7 @@ pub(super) const fn read_measure(number: i16) -> Measure {
 fn read_standing(row: &PgRow) -> Result<Standing> {
     let bounds = read_bounds(row, 1)?;
     let (micros, filled) = (unsigned(column::<i64, _>(row, 5)?), instant(row, 6)?);
-    let begun = unsigned(column::<i32, _>(row, 20)?);
+    let begun = unsigned(column::<i64, _>(row, 20)?);
     let pool = |measure: Measure| Pool {
         cap: measure.cap(bounds),
         rate: measure.rate(bounds).map(|rate| (rate, micros, filled)),

@@ -8,7 +8,9 @@ paced as (
   update @limit as known
   set tokens = case when bounded.paced = (filled is null) then 0 else tokens end,
       filled = case when bounded.paced then coalesce(filled, $2::timestamptz, statement_timestamp()) end,
-      counted = bounded.counted, begun = begun + case when bounded.counted and not known.counted then 1 else 0 end
+      counted = bounded.counted,
+      -- A limit that is dropped and comes back has another number, too.
+      begun = case when bounded.counted and not known.counted then pg_current_xact_id()::text::bigint else begun end
   from bounded
   where known.name = bounded.name
     and (bounded.paced = (known.filled is null) or bounded.counted <> known.counted)

@@ -1,8 +1,8 @@
 -- The limits without a key, $1 or all of them where it is null, with what workers have of them, and what those that are gone had; $2
 -- the time. If $3, also those with a key, which nobody has shares of: how many attempts at once they allow says only whether they
 -- bound that, for all values or for one. Who is awaited has as many µs of beats for that as his lease lasts. Also whether
--- programs that declared the limit go on without it; when the worker last gave a sign of life; how often the limit has come to bound
--- what runs.
+-- programs that declared the limit go on without it; when the worker last gave a sign of life; the number of the time since which the
+-- limit bounds what runs.
 select known.name,
        coalesce(case when overridden then own_concurrency else concurrency end,
                 (select min(gate.own_concurrency) from @gate as gate
