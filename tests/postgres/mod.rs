@@ -10,6 +10,7 @@ mod culprits;
 mod damage;
 mod evidence;
 mod frozen;
+mod heard;
 mod locks;
 mod names;
 mod namespace;

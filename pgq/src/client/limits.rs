@@ -168,7 +168,9 @@ impl Client {
     /// Sets what a limit allows in place of what its declaration says, for all workers, within about a second; for
     /// poll-only ones none of whose tasks had a limit without a key, within ten. It holds until it is
     /// [cleared](Client::clear_limit), whatever is deployed or rolled back meanwhile, and so under each name that the task has had.
-    /// Attempts that run go on; where more run than are allowed, none starts until enough have ended.
+    /// Attempts that run go on, and so does what a process has won that is stopped just then; where more run than are allowed, none
+    /// starts until enough have ended. Where a worker is stopped by the system with the limit locked, this waits for as long as the
+    /// database allows that, which is about three seconds.
     ///
     /// A task without a limit of its own can be given one. A limit with a key can be set as a whole, and for single values:
     /// what is set for one value goes before what holds for all.

@@ -1,5 +1,6 @@
 //! The sharer: gets this worker its part of limits without a key, and gives back what it doesn't need (`limits.rs`).
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,17 +57,40 @@ impl Sharer {
         Ok(())
     }
 
-    /// Without an answer it is open what was heard: then the next one tells.
-    async fn say(&self) -> Result<()> {
-        let Engine { session, limits, .. } = &*self.engine;
-        let asks = limits.asks();
-        if asks.is_empty() {
-            return Ok(());
+    /// Whoever is stopped may have a limit locked for seconds: what is set of others meanwhile is heard all the same.
+    async fn say(&mut self, mut seen: u64) -> Result<()> {
+        let engine = Arc::clone(&self.engine);
+        let (mut said, mut is_older) = (pin!(say(&engine)), false);
+        loop {
+            tokio::select! {
+                biased;
+                said = &mut said => {
+                    if is_older {
+                        engine.limits.call();
+                    }
+                    return said;
+                }
+                () = engine.limits.ask.raised(seen) => {}
+                () = engine.platform.clock.sleep(self.apart()) => {}
+            }
+            seen = engine.limits.ask.count();
+            if self.is_look_due() {
+                self.look().await?;
+                is_older = true;
+            }
         }
-        let portions = session.share(asks).await?;
-        limits.take(portions);
-        Ok(())
     }
+}
+
+/// Without an answer it is open what was heard: then the next one tells.
+async fn say(engine: &Engine) -> Result<()> {
+    let asks = engine.limits.asks();
+    if asks.is_empty() {
+        return Ok(());
+    }
+    let portions = engine.session.share(asks).await?;
+    engine.limits.take(portions);
+    Ok(())
 }
 
 impl Service for Sharer {
@@ -77,10 +101,11 @@ impl Service for Sharer {
     }
 
     async fn turn(&mut self) -> Result<Next> {
+        let seen = self.engine.limits.ask.count();
         if self.is_look_due() {
             self.look().await?;
         }
-        self.say().await?;
+        self.say(seen).await?;
         Ok(match self.engine.limits.due() {
             Some(due) => Next::After(due.min(self.apart())),
             None if self.engine.hears() && !self.overruled => Next::OnSignal,
