@@ -1,12 +1,13 @@
 //! The sharer: gets this worker its part of limits without a key, and gives back what it doesn't need (`limits.rs`).
 
-use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::engine::Engine;
 use super::service::{Next, Service, Signal};
 use crate::Result;
+use crate::backend::PoolView;
 use crate::platform::Mark;
 
 /// The time between two looks at the pools, where notices don't reach this worker.
@@ -44,10 +45,8 @@ impl Sharer {
     }
 
     async fn look(&mut self) -> Result<()> {
-        let Engine { session, limits, declared, platform, .. } = &*self.engine;
-        let views = session.pools().await?;
-        limits.see(&views);
-        self.looked = Some(platform.clock.mark());
+        let views = self.see().await?;
+        let Engine { session, declared, platform, .. } = &*self.engine;
         let insisted = self.insisted.as_ref().is_some_and(|mark| mark.elapsed() < RARELY);
         self.overruled = declared.is_overruled_by(&views);
         if self.overruled && !insisted {
@@ -57,28 +56,41 @@ impl Sharer {
         Ok(())
     }
 
-    /// Whoever is stopped may have a limit locked for seconds: what is set of others meanwhile is heard all the same.
+    async fn see(&mut self) -> Result<Vec<PoolView>> {
+        let Engine { session, limits, platform, .. } = &*self.engine;
+        let views = session.pools().await?;
+        limits.see(&views);
+        self.looked = Some(platform.clock.mark());
+        Ok(views)
+    }
+
+    /// Whoever is stopped may have a limit locked for seconds: what is set of others meanwhile is heard all the same. Nothing is
+    /// declared beside what is said, as either may have locked what the other one waits for.
     async fn say(&mut self, mut seen: u64) -> Result<()> {
-        let engine = Arc::clone(&self.engine);
-        let (mut said, mut is_older) = (pin!(say(&engine)), false);
-        loop {
-            tokio::select! {
-                biased;
-                said = &mut said => {
-                    if is_older {
-                        engine.limits.call();
-                    }
-                    return said;
+        let (engine, is_older) = (Arc::clone(&self.engine), AtomicBool::new(false));
+        let listen = async {
+            loop {
+                tokio::select! {
+                    () = engine.limits.ask.raised(seen) => {}
+                    () = engine.platform.clock.sleep(self.apart()) => {}
                 }
-                () = engine.limits.ask.raised(seen) => {}
-                () = engine.platform.clock.sleep(self.apart()) => {}
+                seen = engine.limits.ask.count();
+                if self.is_look_due() {
+                    is_older.store(true, Ordering::SeqCst);
+                    self.see().await?;
+                }
             }
-            seen = engine.limits.ask.count();
-            if self.is_look_due() {
-                self.look().await?;
-                is_older = true;
-            }
+        };
+        let said = tokio::select! {
+            biased;
+            said = say(&engine) => said,
+            failed = listen => failed,
+        };
+        if is_older.load(Ordering::SeqCst) {
+            // The answer may be older than what was seen.
+            engine.limits.call();
         }
+        said
     }
 }
 
