@@ -111,6 +111,24 @@ pub(crate) async fn what_a_value_lacks_is_kept_where_it_is_given_a_rate_of_its_o
     Ok(())
 }
 
+pub(crate) async fn what_a_value_lacks_is_counted_once_where_its_own_rate_goes_while_its_limit_has_none(
+    world: World,
+) -> Result<()> {
+    crawl::enqueue_many(&world.client, (0..40).map(|page| CrawlArgs { host: "h".to_owned(), page })).await?;
+    let session = version(&world, HOUR, 2).await?;
+    let value = || limit().value("h");
+    assert_eq!(starts(&session).await?, 2);
+    world.client.set_limit(limit(), every(MILLI * 100, 2)).await?;
+    world.client.set_limit(value(), every(MILLI * 100, 9)).await?;
+    world.client.set_limit(limit(), Allow::everything()).await?;
+    world.client.clear_limit(value()).await?;
+    world.client.set_limit(limit(), every(MILLI * 100, 2)).await?;
+    assert_eq!(starts(&session).await?, 0, "both lack");
+    world.clock.advance(MILLI * 100);
+    assert_eq!(starts(&session).await?, 1);
+    Ok(())
+}
+
 pub(crate) async fn what_a_value_lacks_is_kept_while_nobody_looks(world: World) -> Result<()> {
     let session = ten_a_second(&world, 40).await?;
     assert_eq!(starts(&session).await?, 2);

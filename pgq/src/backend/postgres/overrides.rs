@@ -12,7 +12,7 @@ use super::convert::{column, database, unsigned};
 use super::finish::Holder;
 use super::gates::{CUT_OFF, WAITING, look_patiently, read_post};
 use super::limit::{Books, columns, read_bounds, read_measure};
-use super::paces::turn_gates;
+use super::paces::{read_pace, turn_gates};
 use crate::Result;
 use crate::backend::{Bounds, LimitInfo, LimitName, LimitShare, parts_of_gate};
 
@@ -101,20 +101,20 @@ impl Postgres {
             None => self.statements.clear_gate.query().bind(gate.to_owned()),
         };
         let done = query.execute(&mut *connection).await.map_err(database)?.rows_affected() > 0;
-        if let (Some((was, now)), Some((is, _)), true) = (before, self.gate(connection, gate).await?, done) {
-            let turned = was.gate.turn(was.bounds.rate, is.bounds.rate, is.gate.pace, now);
+        if let (Some((was, _, now)), Some((is, pace, _)), true) = (before, self.gate(connection, gate).await?, done) {
+            let turned = was.gate.turn(was.bounds.rate, is.bounds.rate, pace, now);
             turn_gates(&self.gatekeeper(), connection, [(gate.to_owned(), turned)]).await?;
         }
         Ok(done)
     }
 
-    /// A gate, which is locked then, if there is one, and the time.
-    async fn gate(&self, connection: &mut PgConnection, name: &str) -> Result<Option<(Post, Timestamp)>> {
+    /// A gate, which is locked then, if there is one, its limit's pace, and the time.
+    async fn gate(&self, connection: &mut PgConnection, name: &str) -> Result<Option<(Post, u32, Timestamp)>> {
         let query = self.statements.lock_gates.query().bind([name]);
         query.fetch_one(&mut *connection).await.map_err(database)?;
         let query = self.statements.gates.query().bind([name]).bind(false).bind(self.now());
         let row = query.fetch_optional(connection).await.map_err(database)?;
-        row.map(|row| read_post(&row).map(|(_, post, now)| (post, now))).transpose()
+        row.map(|row| read_post(&row).and_then(|(_, post, now)| Ok((post, read_pace(&row)?, now)))).transpose()
     }
 
     fn gatekeeper(&self) -> Holder<'_> {

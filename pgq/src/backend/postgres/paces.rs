@@ -62,5 +62,10 @@ fn read_paces(row: &PgRow) -> Result<Paces> {
     let intervals: Vec<i64> = column::<Option<_>, _>(row, 11)?.unwrap_or_default();
     let ends: Vec<Instant> = column::<Option<_>, _>(row, 12)?.unwrap_or_default();
     let past = intervals.into_iter().zip(ends).map(|(nanos, until)| (Duration::from_nanos(unsigned(nanos)), until.0));
-    Ok(Paces::of(number(row, 10)?, past.collect()))
+    Ok(Paces::of(read_pace(row)?, past.collect()))
+}
+
+/// The number of its limit's pace, also where the gate has a rate of its own or the limit none.
+pub(super) fn read_pace(row: &PgRow) -> Result<u32> {
+    number(row, 10)
 }

@@ -12,7 +12,7 @@ standing as materialized (
   select gate.name, bound.concurrency, bound.interval_ns, bound.burst, gate.rest, gate.opens, asked.jobs,
          (select count(*) from @pass as pass where pass.gate = gate.name) as running,
          gate.owed, gate.pace,
-         case when gate.overridden then gate.pace else coalesce(known.pace, gate.pace) end as number,
+         coalesce(known.pace, gate.pace) as number,
          case when gate.owed > '-infinity' and gate.pace < known.pace and not gate.overridden then known.past_ns end as past_ns,
          case when gate.owed > '-infinity' and gate.pace < known.pace and not gate.overridden then known.past_until end
            as past_until

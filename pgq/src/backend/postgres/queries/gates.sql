@@ -3,7 +3,7 @@
 select gate.name, bound.concurrency, bound.interval_ns, bound.burst, held.running, gate.rest, gate.opens,
        coalesce($3::timestamptz, statement_timestamp()) as now,
        gate.owed, gate.pace,
-       case when gate.overridden then gate.pace else coalesce(known.pace, gate.pace) end as number,
+       coalesce(known.pace, gate.pace) as number,
        case when gate.owed > '-infinity' and gate.pace < known.pace and not gate.overridden then known.past_ns end as past_ns,
        case when gate.owed > '-infinity' and gate.pace < known.pace and not gate.overridden then known.past_until end
          as past_until,

@@ -5,7 +5,7 @@ select gate.name, null::int as concurrency, case when known.overridden then know
        case when known.overridden then known.own_burst else known.burst end, behind.jobs as running, gate.rest, gate.opens,
        coalesce($2::timestamptz, statement_timestamp()) as now,
        gate.owed, gate.pace,
-       case when gate.overridden then gate.pace else coalesce(known.pace, gate.pace) end as number,
+       coalesce(known.pace, gate.pace) as number,
        case when gate.owed > '-infinity' and gate.pace < known.pace and not gate.overridden then known.past_ns end as past_ns,
        case when gate.owed > '-infinity' and gate.pace < known.pace and not gate.overridden then known.past_until end
          as past_until
