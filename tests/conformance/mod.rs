@@ -168,6 +168,7 @@ facts! {
         what_a_value_lacks_is_kept_where_it_is_given_a_rate_of_its_own
         what_a_value_lacks_is_counted_once_where_its_own_rate_goes_while_its_limit_has_none
         what_a_value_lacks_is_kept_while_nobody_looks
+        what_a_value_lacks_is_kept_through_the_changes_since_its_limit_is_back
         what_a_value_lacks_is_kept_through_many_changes
         a_burst_that_is_lowered_and_raised_again_is_there_once
         a_value_that_lacks_something_by_another_rate_is_not_forgotten;

@@ -141,6 +141,28 @@ pub(crate) async fn what_a_value_lacks_is_kept_while_nobody_looks(world: World) 
     Ok(())
 }
 
+pub(crate) async fn what_a_value_lacks_is_kept_through_the_changes_since_its_limit_is_back(world: World) -> Result<()> {
+    let session = ten_a_second(&world, 40).await?;
+    assert_eq!(starts(&session).await?, 2);
+    world.client.set_limit(limit(), every(HOUR, 2)).await?;
+    world.client.clear_limit(limit()).await?;
+    assert_eq!(starts(&session).await?, 0);
+    let without = world.session(&["crawl"]).await?;
+    let tasks = vec!["crawl".to_owned()];
+    without.declare(Declared { tasks, schedules: Vec::new(), limits: Vec::new() }).await?;
+    assert_eq!(world.client.limits().await?.len(), 0);
+    // It was counted by the third of its rates then, and that isn't the third of these.
+    version(&world, MILLI * 50, 2).await?;
+    for hours in [1, 2, 1] {
+        world.client.set_limit(limit(), every(HOUR * hours, 2)).await?;
+    }
+    world.clock.advance(HOUR - MILLI);
+    assert_eq!(starts(&session).await?, 0, "both lack");
+    world.clock.advance(MILLI);
+    assert_eq!(starts(&session).await?, 1);
+    Ok(())
+}
+
 pub(crate) async fn what_a_value_lacks_is_kept_through_many_changes(world: World) -> Result<()> {
     let session = ten_a_second(&world, 40).await?;
     assert_eq!(starts(&session).await?, 2);

@@ -21,7 +21,7 @@ pub struct Gate {
     /// more than that. Who raises it again doesn't get these once more.
     pub owed: Timestamp,
     /// By which of its limit's [`Paces`] both are counted.
-    pub pace: u32,
+    pub pace: u64,
 }
 
 impl Default for Gate {
@@ -51,7 +51,7 @@ impl Gate {
 
     /// As it stands once it has bounds of its own in place of others, or the others again, of that pace.
     #[must_use]
-    pub fn turn(&self, from: Option<Rate>, to: Option<Rate>, pace: u32, now: Timestamp) -> Self {
+    pub fn turn(&self, from: Option<Rate>, to: Option<Rate>, pace: u64, now: Timestamp) -> Self {
         let turned = from.zip(to).map(|(from, to)| self.after(&[(from.interval(), now)], to));
         Self { pace, ..turned.unwrap_or(*self) }
     }

@@ -8,13 +8,14 @@ use std::time::Duration;
 use super::Rate;
 use crate::Timestamp;
 
-/// So many of those that it had are known, at most. A gate that was counted by an earlier one counts as if by the first of these.
+/// So many of those that it had are known, at most. A gate that was counted by an earlier one counts as if by the first of these; so does
+/// one that was counted before its limit went and came back, after which no number of before comes again.
 pub const MAX_PACES: usize = 32;
 
 /// The rates of a limit, by number, and until when each was in force.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Paces {
-    number: u32,
+    number: u64,
     rate: Option<Rate>,
     past: Vec<(Duration, Timestamp)>,
 }
@@ -22,7 +23,7 @@ pub struct Paces {
 impl Paces {
     /// The one in force has this number; the last of those before, by the time between two starts, and until when.
     #[must_use]
-    pub const fn of(number: u32, past: Vec<(Duration, Timestamp)>) -> Self {
+    pub const fn of(number: u64, past: Vec<(Duration, Timestamp)>) -> Self {
         Self { number, rate: None, past }
     }
 
@@ -38,12 +39,12 @@ impl Paces {
 
     /// Which one is in force.
     #[must_use]
-    pub const fn number(&self) -> u32 {
+    pub const fn number(&self) -> u64 {
         self.number
     }
 
     /// Those that have ended since the one of this number was in force, that one included.
-    pub(super) fn since(&self, number: u32) -> &[(Duration, Timestamp)] {
+    pub(super) fn since(&self, number: u64) -> &[(Duration, Timestamp)] {
         let ended = usize::try_from(self.number.saturating_sub(number)).unwrap_or(usize::MAX);
         &self.past[self.past.len().saturating_sub(ended)..]
     }

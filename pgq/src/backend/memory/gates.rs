@@ -54,6 +54,14 @@ impl Gates {
 }
 
 impl Gates {
+    /// Its limit is gone; should it come back, it numbers its rates anew, and each gate is counted as by the first of them.
+    pub(super) fn outlive(&mut self, limit: &str) {
+        let of = format!("{limit}=");
+        for (_, gate) in self.counted.iter_mut().filter(|(name, _)| name.starts_with(&of)) {
+            gate.pace = 0;
+        }
+    }
+
     fn forget(&mut self, name: &str) {
         self.since.remove(name);
         self.counted.remove(name);

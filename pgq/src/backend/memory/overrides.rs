@@ -70,6 +70,7 @@ impl Store {
         };
         if self.limits.get(limit).is_some_and(|entry| !needed(entry)) {
             self.limits.remove(limit);
+            self.gates.outlive(limit);
         }
     }
 }

@@ -109,7 +109,7 @@ impl Postgres {
     }
 
     /// A gate, which is locked then, if there is one, its limit's pace, and the time.
-    async fn gate(&self, connection: &mut PgConnection, name: &str) -> Result<Option<(Post, u32, Timestamp)>> {
+    async fn gate(&self, connection: &mut PgConnection, name: &str) -> Result<Option<(Post, u64, Timestamp)>> {
         let query = self.statements.lock_gates.query().bind([name]);
         query.fetch_one(&mut *connection).await.map_err(database)?;
         let query = self.statements.gates.query().bind([name]).bind(false).bind(self.now());

@@ -17,7 +17,7 @@ use crate::Result;
 pub(super) struct Counts {
     pub(super) rest: Vec<Instant>,
     pub(super) owed: Vec<Instant>,
-    pub(super) pace: Vec<i32>,
+    pub(super) pace: Vec<i64>,
 }
 
 impl Counts {
@@ -53,8 +53,8 @@ pub(super) fn read_gate(row: &PgRow, rate: Option<Rate>) -> Result<Gate> {
     Ok(counted.follow(&read_paces(row)?, rate))
 }
 
-fn number(row: &PgRow, at: usize) -> Result<u32> {
-    Ok(column::<i32, _>(row, at)?.cast_unsigned())
+fn number(row: &PgRow, at: usize) -> Result<u64> {
+    Ok(column::<i64, _>(row, at)?.cast_unsigned())
 }
 
 /// The rates that its limit has had since it was counted, if it is counted by another one.
@@ -66,6 +66,6 @@ fn read_paces(row: &PgRow) -> Result<Paces> {
 }
 
 /// The number of its limit's pace, also where the gate has a rate of its own or the limit none.
-pub(super) fn read_pace(row: &PgRow) -> Result<u32> {
+pub(super) fn read_pace(row: &PgRow) -> Result<u64> {
     number(row, 10)
 }

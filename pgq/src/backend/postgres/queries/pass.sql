@@ -15,7 +15,7 @@ passed as (
 moved as (
   update @gate as gate
   set rest = moved.rest, opens = moved.opens, owed = moved.owed, pace = moved.pace
-  from unnest($4::text[], $5::timestamptz[], $6::timestamptz[], $12::timestamptz[], $13::int[])
+  from unnest($4::text[], $5::timestamptz[], $6::timestamptz[], $12::timestamptz[], $13::bigint[])
          as moved (name, rest, opens, owed, pace)
   where gate.name = moved.name
     and (gate.rest, gate.opens, gate.owed, gate.pace) is distinct from (moved.rest, moved.opens, moved.owed, moved.pace)),

@@ -15,7 +15,7 @@ with ready as (
 opened as (
   update @gate as gate
   set opens = given.opens, rest = given.rest, owed = given.owed, pace = given.pace
-  from unnest($1, $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::int[]) as given (name, opens, rest, owed, pace)
+  from unnest($1, $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::bigint[]) as given (name, opens, rest, owed, pace)
   where gate.name = given.name
     and (gate.opens, gate.rest, gate.owed, gate.pace) is distinct from (given.opens, given.rest, given.owed, given.pace))
 select queue, task, count(*) from ready group by queue, task
