@@ -171,6 +171,7 @@ facts! {
         what_a_value_lacks_is_kept_through_the_changes_since_its_limit_is_back
         what_a_value_lacks_is_kept_through_many_changes
         a_burst_that_is_lowered_and_raised_again_is_there_once
+        values_that_lack_something_by_another_rate_keep_no_others_from_being_forgotten
         a_value_that_lacks_something_by_another_rate_is_not_forgotten;
     shares:
         nobody_has_more_of_a_limit_than_there_is

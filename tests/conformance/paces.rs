@@ -57,6 +57,13 @@ async fn starts(session: &Arc<dyn Session>) -> Result<usize> {
     Ok(start(session).await?.len())
 }
 
+async fn snooze(session: &Arc<dyn Session>, won: &[Claimed]) -> Result<()> {
+    for job in won {
+        end(session, job, Transition::Snooze { after: HOUR * 99 }).await?;
+    }
+    Ok(())
+}
+
 async fn release(session: &Arc<dyn Session>, won: &[Claimed]) -> Result<()> {
     for job in won {
         end(session, job, Transition::Release).await?;
@@ -189,6 +196,30 @@ pub(crate) async fn a_burst_that_is_lowered_and_raised_again_is_there_once(world
     assert_eq!(starts(&session).await?, 0);
     world.clock.advance(HOUR);
     assert_eq!(starts(&session).await?, 1);
+    Ok(())
+}
+
+pub(crate) async fn values_that_lack_something_by_another_rate_keep_no_others_from_being_forgotten(
+    world: World,
+) -> Result<()> {
+    let of = |host: &str| CrawlArgs { host: host.to_owned(), page: 1 };
+    crawl::enqueue_many(&world.client, ["a", "b", "c"].into_iter().flat_map(|host| [of(host), of(host)])).await?;
+    let session = version(&world, MILLI * 100, 2).await?;
+    snooze(&session, &start(&session).await?).await?;
+    world.client.set_limit(limit(), every(HOUR * 3, 2)).await?;
+    world.clock.advance(MILLI);
+    crawl::enqueue(&world.client, of("z")).await?;
+    snooze(&session, &start(&session).await?).await?;
+    world.clock.advance(HOUR * 4);
+    let mut gone = 0;
+    loop {
+        let pruned = session.prune(2).await?;
+        gone += pruned.rows;
+        if !pruned.more {
+            break;
+        }
+    }
+    assert_eq!(gone, 1, "the last one is at rest");
     Ok(())
 }
 

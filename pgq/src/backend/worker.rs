@@ -348,4 +348,6 @@ impl Discarded {
 pub struct Pruned {
     /// How many rows went.
     pub rows: u64,
+    /// It has looked at as many as it may, and there may be others.
+    pub more: bool,
 }

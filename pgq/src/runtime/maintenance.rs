@@ -159,7 +159,7 @@ impl Pruner {
             tracing::error!(job = %job.id, task = job.task, "job discarded: nobody began it in time");
             discards.tell(job);
         }
-        self.more |= session.prune(STEP).await?.rows >= u64::from(STEP);
+        self.more |= session.prune(STEP).await?.more;
         Ok(if self.more { Next::Again } else { Next::After(PRUNE) })
     }
 

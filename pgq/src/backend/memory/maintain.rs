@@ -154,6 +154,7 @@ impl Store {
             self.history.remove(&first.1);
             rows += 1;
         }
-        Pruned { rows: rows + self.prune_gates(step) }
+        rows += self.prune_gates(step);
+        Pruned { rows, more: rows >= u64::from(step) }
     }
 }

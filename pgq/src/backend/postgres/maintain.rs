@@ -234,7 +234,9 @@ impl PgSession {
         }
         // After the last step the next one begins from the front, where somebody may have had rows locked.
         self.prune_from(until.filter(|_| rows >= u64::from(step)));
-        Ok(Pruned { rows: rows + self.prune_gates(step).await? })
+        let (gates, looked) = self.prune_gates(step).await?;
+        rows += gates;
+        Ok(Pruned { rows, more: rows.max(looked) >= u64::from(step) })
     }
 
     /// Deletes what is old. One job that the database refuses to delete holds up no other.
@@ -258,13 +260,13 @@ impl PgSession {
     }
 
     /// Whoever stands before a gate puts it in if there is none, so one that is at rest may go at any time. Who has parked somebody
-    /// there since it was picked has said when it opens, or is seen by the second statement.
-    async fn prune_gates(&self, step: u32) -> Result<u64> {
+    /// there since it was picked has said when it opens, or is seen by the second statement. How many go, of how many.
+    async fn prune_gates(&self, step: u32) -> Result<(u64, u64)> {
         let mut transaction = self.engine().begin().await?;
         let query = self.statements.idle_gates.query().bind(i64::from(step)).bind(self.now()).bind(micros(GATE_AGE));
         let idle = query.fetch_all(&mut *transaction).await.map_err(database)?;
         if idle.is_empty() {
-            return Ok(0);
+            return Ok((0, 0));
         }
         let (mut at_rest, mut others) = (Vec::new(), Vec::new());
         for row in &idle {
@@ -280,7 +282,7 @@ impl PgSession {
         let query = self.statements.prune_gates.query().bind(at_rest);
         let pruned = query.execute(&mut *transaction).await.map_err(database)?.rows_affected();
         transaction.commit().await.map_err(database)?;
-        Ok(pruned)
+        Ok((pruned, unsigned(idle.len())))
     }
 }
 
