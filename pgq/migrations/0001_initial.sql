@@ -130,7 +130,7 @@ create table @gate (
   name text collate "C" primary key,
   "limit" text collate "C" not null,
   rest timestamptz not null default '-infinity', -- when its rate's bucket is full
-  owed timestamptz not null default '-infinity', -- when that has forgotten all the starts that it let through
+  clear timestamptz not null default '-infinity', -- when that has forgotten all the starts that it let through
   pace bigint not null default 0,         -- by which of its limit's rates both are counted
   opens timestamptz,                      -- when to look whether it lets through who waits, where no attempt's end will tell
   since timestamptz not null,             -- when it was put in: one that is in use goes now and then too, and is put in again

@@ -19,14 +19,14 @@ pub struct Gate {
     pub rest: Timestamp,
     /// When it has forgotten all the starts that it let through: later than it is full where its burst was lowered while it lacked
     /// more than that. Who raises it again doesn't get these once more.
-    pub owed: Timestamp,
+    pub clear: Timestamp,
     /// By which of its limit's [`Paces`] both are counted.
     pub pace: u64,
 }
 
 impl Default for Gate {
     fn default() -> Self {
-        Self { running: 0, rest: Timestamp::EPOCH, owed: Timestamp::EPOCH, pace: 0 }
+        Self { running: 0, rest: Timestamp::EPOCH, clear: Timestamp::EPOCH, pace: 0 }
     }
 }
 
@@ -51,16 +51,17 @@ impl Gate {
 
     /// As it stands once it has bounds of its own in place of others, or the others again, of that pace.
     #[must_use]
-    pub fn turn(&self, from: Option<Rate>, to: Option<Rate>, pace: u64, now: Timestamp) -> Self {
-        let turned = from.zip(to).map(|(from, to)| self.after(&[(from.interval(), now)], to));
-        Self { pace, ..turned.unwrap_or(*self) }
+    pub fn swap(&self, from: Option<Rate>, to: Option<Rate>, pace: u64, now: Timestamp) -> Self {
+        let swapped = from.zip(to).map(|(from, to)| self.after(&[(from.interval(), now)], to));
+        Self { pace, ..swapped.unwrap_or(*self) }
     }
 
     fn after(&self, past: &[(Duration, Timestamp)], rate: Rate) -> Self {
         let Some((_, changed)) = past.last() else { return *self };
         let next = past.iter().skip(1).map(|(interval, _)| *interval).chain([rate.interval()]);
-        let owed = past.iter().zip(next).fold(self.owed, |owed, ((old, until), new)| carried(owed, *until, *old, new));
-        Self { rest: owed.min(changed.saturating_add(full(rate))), owed, ..*self }
+        let clear =
+            past.iter().zip(next).fold(self.clear, |clear, ((old, until), new)| carried(clear, *until, *old, new));
+        Self { rest: clear.min(changed.saturating_add(full(rate))), clear, ..*self }
     }
 
     /// As it stands now: what a clock that was ahead has left behind is an empty bucket at worst. Has to be kept, as that is filled
@@ -68,13 +69,13 @@ impl Gate {
     #[must_use]
     pub fn under(&self, bounds: Bounds, now: Timestamp) -> Self {
         let rest = bounds.rate.map_or(self.rest, |rate| self.rest.min(now.saturating_add(full(rate))));
-        Self { rest, owed: self.owed.saturating_sub(self.rest.since(rest)), ..*self }
+        Self { rest, clear: self.clear.saturating_sub(self.rest.since(rest)), ..*self }
     }
 
     /// Whether it stands as one that nobody has passed yet, but for those who run.
     #[must_use]
     pub fn is_at_rest(&self, now: Timestamp) -> bool {
-        self.rest.max(self.owed) <= now
+        self.rest.max(self.clear) <= now
     }
 
     /// How many it would let through now, and when the next one, where only its rate is against that.
@@ -109,7 +110,7 @@ impl Gate {
         let Some(rate) = bounds.rate.filter(|_| count > 0) else { return Self { running, ..*self } };
         let span = rounded_up(rate.interval().as_nanos() * u128::from(count));
         let moved = |instant: Timestamp| instant.max(now).saturating_add(span);
-        Self { running, rest: moved(self.rest), owed: moved(self.owed), ..*self }
+        Self { running, rest: moved(self.rest), clear: moved(self.clear), ..*self }
     }
 }
 
@@ -137,7 +138,7 @@ mod tests {
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
-    const REST: Gate = Gate { running: 0, rest: Timestamp::EPOCH, owed: Timestamp::EPOCH, pace: 0 };
+    const REST: Gate = Gate { running: 0, rest: Timestamp::EPOCH, clear: Timestamp::EPOCH, pace: 0 };
 
     fn bounds(concurrency: Option<u32>, rate: Option<(u64, u32)>) -> Bounds {
         let rate = rate.map(|(millis, burst)| Rate::every(Duration::from_millis(millis), burst).unwrap());
@@ -177,7 +178,7 @@ mod tests {
         let bounds = bounds(None, Some((100, 3)));
         let gate = REST.admit(bounds, after(3_600_000), 3).gate.under(bounds, NOW);
         assert_eq!(gate.room(bounds, NOW), (0, Some(after(100))));
-        assert_eq!((gate.owed, gate.under(bounds, after(200)).room(bounds, after(200)).0), (gate.rest, 2));
+        assert_eq!((gate.clear, gate.under(bounds, after(200)).room(bounds, after(200)).0), (gate.rest, 2));
     }
 
     #[test]
@@ -187,21 +188,21 @@ mod tests {
         paces.turn(fast.rate, NOW);
         let gate = REST.follow(&paces, fast.rate).admit(fast, NOW, 2).gate;
         paces.turn(slow.rate, after(100));
-        let turned = gate.follow(&paces, slow.rate);
-        assert_eq!((turned.rest, turned.pace), (after(600), 1), "one token");
-        assert_eq!(turned.room(slow, after(100)).0, 7);
-        assert_eq!(turned.follow(&paces, slow.rate), turned);
-        assert_eq!(gate.turn(fast.rate, slow.rate, 0, after(100)), Gate { pace: 0, ..turned });
+        let swapped = gate.follow(&paces, slow.rate);
+        assert_eq!((swapped.rest, swapped.pace), (after(600), 1), "one token");
+        assert_eq!(swapped.room(slow, after(100)).0, 7);
+        assert_eq!(swapped.follow(&paces, slow.rate), swapped);
+        assert_eq!(gate.swap(fast.rate, slow.rate, 0, after(100)), Gate { pace: 0, ..swapped });
     }
 
     #[test]
     fn under_a_lower_burst_the_bucket_is_empty_at_worst_and_a_higher_one_gives_nothing_twice() {
         let (slow, fast) = (bounds(None, Some((360_000, 10))), bounds(None, Some((20, 5))));
-        let gate = REST.admit(slow, NOW, 10).gate.turn(slow.rate, fast.rate, 0, NOW);
+        let gate = REST.admit(slow, NOW, 10).gate.swap(slow.rate, fast.rate, 0, NOW);
         assert_eq!(gate.room(fast, NOW), (0, Some(after(20))));
         assert_eq!(gate.room(fast, after(40)).0, 2);
         assert!(!gate.is_at_rest(after(100)) && gate.is_at_rest(after(200)));
-        let back = gate.turn(fast.rate, slow.rate, 0, after(40));
+        let back = gate.swap(fast.rate, slow.rate, 0, after(40));
         assert_eq!(back.room(slow, after(40)).0, 2);
     }
 

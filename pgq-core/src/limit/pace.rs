@@ -97,7 +97,7 @@ mod tests {
         fn set(&mut self, own: Option<Rate>, now: Timestamp) {
             let (gate, before) = (self.stands(), self.rate());
             self.own = own;
-            self.gate = gate.turn(Some(before), Some(self.rate()), self.paces.number(), now);
+            self.gate = gate.swap(Some(before), Some(self.rate()), self.paces.number(), now);
             self.in_force.push((now, self.rate()));
         }
 

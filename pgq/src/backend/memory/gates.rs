@@ -147,7 +147,7 @@ impl Store {
             None => self.gates.own.remove(name),
         };
         let pace = self.limits.get(parts_of_gate(name).0).map_or(0, |limit| limit.paces.number());
-        let gate = gate.turn(from, self.gate_bounds(name).rate, pace, self.now);
+        let gate = gate.swap(from, self.gate_bounds(name).rate, pace, self.now);
         self.gates.counted.insert(name.to_owned(), gate);
         had
     }

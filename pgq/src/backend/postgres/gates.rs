@@ -200,7 +200,7 @@ impl PgSession {
             .bind(epochs)
             .bind(held_epochs)
             .bind(self.settled())
-            .bind(counts.owed)
+            .bind(counts.clear)
             .bind(counts.pace)
             .fetch_one(connection)
             .await
@@ -396,7 +396,7 @@ async fn unpark(holder: &Holder<'_>, connection: &mut PgConnection, gates: &[Str
         return Ok(Call::nobody());
     }
     let query = holder.statements.unpark.query().bind(names).bind(free).bind(opens).bind(counts.rest);
-    let query = query.bind(counts.owed).bind(counts.pace);
+    let query = query.bind(counts.clear).bind(counts.pace);
     let mut call = Call::nobody();
     for row in query.fetch_all(connection).await.map_err(database)? {
         call.add(column(&row, 0)?, column(&row, 1)?, unsigned(column::<i64, _>(&row, 2)?));

@@ -9,7 +9,7 @@ use super::convert::{Instant, column, database, instant, job_id, micros, unsigne
 use super::gates::read_post;
 use super::link::undone;
 use super::operate::cancel;
-use super::paces::turn_gates;
+use super::paces::recount_gates;
 use super::refused::Chore;
 use super::schedule::agenda;
 use super::session::PgSession;
@@ -278,7 +278,7 @@ impl PgSession {
             }
         }
         // They lack something by another rate than they were counted by, and stand in nobody's way as soon as that is written down.
-        turn_gates(&self.holder(), &mut transaction, others).await?;
+        recount_gates(&self.holder(), &mut transaction, others).await?;
         let query = self.statements.prune_gates.query().bind(at_rest);
         let pruned = query.execute(&mut *transaction).await.map_err(database)?.rows_affected();
         transaction.commit().await.map_err(database)?;

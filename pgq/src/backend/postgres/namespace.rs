@@ -160,9 +160,9 @@ statements! {
     declare_lost delete delete_schedule deregister doze drop_limit due_gates edit edition enqueue enqueue_one enqueue_unique enter
     expirable expire failures far_gates find finish fire forget_workers forgotten free free_keys freeable fulfil gate_jobs gates get hold_schedule holder
     idle_gates inherit_limits leave leave_lost limit_shares limit_values limits lock_free_gates lock_gates lock_limits lock_schedule look mark_freed next_gate
-    open_limits open_missed orphaned_shares pace_limits park pass pause pauses pools promotable promote prunable prune prune_gates prune_schedules put_back raise register_tasks
+    open_limits open_missed orphaned_shares pace_limits park pass pause pauses pools promotable promote prunable prune prune_gates prune_schedules put_back raise recount_gates register_tasks
     register_worker release rename_schedules renew replace resume retry rouse running schedule served set_gate set_limit settle
-    shares sweep take_chore tell_all trigger turn_gates unfinished unpark untold waited_gates wake whereabouts
+    shares sweep take_chore tell_all trigger unfinished unpark untold waited_gates wake whereabouts
 }
 
 /// 64-bit FNV-1a over the parts, with a separator that no name holds. Source: Fowler, Noll, Vo; draft-eastlake-fnv.

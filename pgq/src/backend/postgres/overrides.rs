@@ -12,7 +12,7 @@ use super::convert::{column, database, unsigned};
 use super::finish::Holder;
 use super::gates::{CUT_OFF, WAITING, look_patiently, read_post};
 use super::limit::{Books, columns, read_bounds, read_measure};
-use super::paces::{read_pace, turn_gates};
+use super::paces::{read_pace, recount_gates};
 use crate::Result;
 use crate::backend::{Bounds, LimitInfo, LimitName, LimitShare, parts_of_gate};
 
@@ -102,8 +102,8 @@ impl Postgres {
         };
         let done = query.execute(&mut *connection).await.map_err(database)?.rows_affected() > 0;
         if let (Some((was, _, now)), Some((is, pace, _)), true) = (before, self.gate(connection, gate).await?, done) {
-            let turned = was.gate.turn(was.bounds.rate, is.bounds.rate, pace, now);
-            turn_gates(&self.gatekeeper(), connection, [(gate.to_owned(), turned)]).await?;
+            let swapped = was.gate.swap(was.bounds.rate, is.bounds.rate, pace, now);
+            recount_gates(&self.gatekeeper(), connection, [(gate.to_owned(), swapped)]).await?;
         }
         Ok(done)
     }

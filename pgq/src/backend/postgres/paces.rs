@@ -16,40 +16,41 @@ use crate::Result;
 #[derive(Default)]
 pub(super) struct Counts {
     pub(super) rest: Vec<Instant>,
-    pub(super) owed: Vec<Instant>,
+    pub(super) clear: Vec<Instant>,
     pub(super) pace: Vec<i64>,
 }
 
 impl Counts {
     pub(super) fn add(&mut self, gate: Gate) {
         self.rest.push(Instant(gate.rest));
-        self.owed.push(Instant(gate.owed));
+        self.clear.push(Instant(gate.clear));
         self.pace.push(gate.pace.cast_signed());
     }
 }
 
 /// Writes down gates, which are locked, as they stand under another rate.
-pub(super) async fn turn_gates(
+pub(super) async fn recount_gates(
     holder: &Holder<'_>,
     connection: &mut PgConnection,
-    turned: impl IntoIterator<Item = (String, Gate)>,
+    recounted: impl IntoIterator<Item = (String, Gate)>,
 ) -> Result<()> {
     let (mut names, mut counts) = (vec![], Counts::default());
-    for (name, gate) in turned {
+    for (name, gate) in recounted {
         names.push(name);
         counts.add(gate);
     }
     if names.is_empty() {
         return Ok(());
     }
-    let query = holder.statements.turn_gates.query().bind(names).bind(counts.rest).bind(counts.owed).bind(counts.pace);
+    let query =
+        holder.statements.recount_gates.query().bind(names).bind(counts.rest).bind(counts.clear).bind(counts.pace);
     query.execute(connection).await.map(drop).map_err(database)
 }
 
 /// A gate as it stands by the rate that is in force.
 pub(super) fn read_gate(row: &PgRow, rate: Option<Rate>) -> Result<Gate> {
     let running = unsigned(column::<i64, _>(row, 4)?);
-    let counted = Gate { running, rest: instant(row, 5)?, owed: instant(row, 8)?, pace: number(row, 9)? };
+    let counted = Gate { running, rest: instant(row, 5)?, clear: instant(row, 8)?, pace: number(row, 9)? };
     Ok(counted.follow(&read_paces(row)?, rate))
 }
 

@@ -11,10 +11,10 @@ with me as materialized (
 standing as materialized (
   select gate.name, bound.concurrency, bound.interval_ns, bound.burst, gate.rest, gate.opens, asked.jobs,
          (select count(*) from @pass as pass where pass.gate = gate.name) as running,
-         gate.owed, gate.pace,
+         gate.clear, gate.pace,
          coalesce(known.pace, gate.pace) as number,
-         case when gate.owed > '-infinity' and gate.pace < known.pace and not gate.overridden then known.past_ns end as past_ns,
-         case when gate.owed > '-infinity' and gate.pace < known.pace and not gate.overridden then known.past_until end
+         case when gate.clear > '-infinity' and gate.pace < known.pace and not gate.overridden then known.past_ns end as past_ns,
+         case when gate.clear > '-infinity' and gate.pace < known.pace and not gate.overridden then known.past_until end
            as past_until
   from unnest($2::text[], $3::int[]) as asked (name, jobs)
   cross join lateral (select * from @gate where name = asked.name limit 1) as gate
@@ -37,7 +37,7 @@ entered as (
   returning 1)
 select narrow.name, narrow.concurrency, narrow.interval_ns, narrow.burst, narrow.running, narrow.rest, narrow.opens,
        coalesce($10::timestamptz, statement_timestamp()) as now,
-       narrow.owed, narrow.pace, narrow.number, narrow.past_ns, narrow.past_until, (select count(*) from entered) as entered,
+       narrow.clear, narrow.pace, narrow.number, narrow.past_ns, narrow.past_until, (select count(*) from entered) as entered,
        first.rank, first.run_at, first.id
 from (select) as always
 left join narrow on true

@@ -1,11 +1,11 @@
--- The gates $1 as they stand: their bounds, the rates that these had since they were counted, how many run that have passed, and, if $2, how many wait, counted as far as it matters,
--- and are ready before them; $3 the time.
+-- The gates $1 as they stand: their bounds, the rates that these had since they were counted, how many run that have passed, and, if
+-- $2, how many wait, counted as far as it matters, and are ready before them; $3 the time.
 select gate.name, bound.concurrency, bound.interval_ns, bound.burst, held.running, gate.rest, gate.opens,
        coalesce($3::timestamptz, statement_timestamp()) as now,
-       gate.owed, gate.pace,
+       gate.clear, gate.pace,
        coalesce(known.pace, gate.pace) as number,
-       case when gate.owed > '-infinity' and gate.pace < known.pace and not gate.overridden then known.past_ns end as past_ns,
-       case when gate.owed > '-infinity' and gate.pace < known.pace and not gate.overridden then known.past_until end
+       case when gate.clear > '-infinity' and gate.pace < known.pace and not gate.overridden then known.past_ns end as past_ns,
+       case when gate.clear > '-infinity' and gate.pace < known.pace and not gate.overridden then known.past_until end
          as past_until,
        (select count(*)
         from (select from @job as job

@@ -4,10 +4,10 @@
 select gate.name, null::int as concurrency, case when known.overridden then known.own_interval_ns else known.interval_ns end,
        case when known.overridden then known.own_burst else known.burst end, behind.jobs as running, gate.rest, gate.opens,
        coalesce($2::timestamptz, statement_timestamp()) as now,
-       gate.owed, gate.pace,
+       gate.clear, gate.pace,
        coalesce(known.pace, gate.pace) as number,
-       case when gate.owed > '-infinity' and gate.pace < known.pace and not gate.overridden then known.past_ns end as past_ns,
-       case when gate.owed > '-infinity' and gate.pace < known.pace and not gate.overridden then known.past_until end
+       case when gate.clear > '-infinity' and gate.pace < known.pace and not gate.overridden then known.past_ns end as past_ns,
+       case when gate.clear > '-infinity' and gate.pace < known.pace and not gate.overridden then known.past_until end
          as past_until
 from @gate as gate
 left join lateral (select * from @limit where name = gate."limit" limit 1) as known on true
@@ -15,7 +15,7 @@ cross join lateral (
   select count(*) as jobs from (select from @pass as pass where pass.gate = gate.name limit 1) as one) as behind
 where gate.opens is null and not gate.overridden and behind.jobs = 0
   and gate.since <= coalesce($2, statement_timestamp()) - $3::bigint * interval '1 microsecond'
-  and greatest(gate.rest, gate.owed) <= coalesce($2, statement_timestamp())
+  and greatest(gate.rest, gate.clear) <= coalesce($2, statement_timestamp())
 order by gate.since
 limit $1::bigint
 for update of gate skip locked

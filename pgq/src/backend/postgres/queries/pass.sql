@@ -1,8 +1,8 @@
 -- Who has passed gates that were read under their locks, in the lease $1, whose doubts were settled $11 times: $2 jobs, $3 gates, $9
--- epochs. What has changed of gates: $4 names, $5 and $12 when they are at rest, $13
--- by which rate, $6 when they open. Who is held up: $7 jobs, $10 epochs, $8
--- the gate at which each waits, or null where it is handed back; the attempt is refunded, and the job keeps its place. Answers how
--- many passes were written: none where the worker was declared gone, or the server may have forgotten the claim.
+-- epochs. What has changed of gates: $4 names, $5 when they are at rest, $12 when they are clear, $13 by which rate, $6 when they open.
+-- Who is held up: $7 jobs, $10 epochs, $8 the gate at which each waits, or null where it is handed back; the attempt is refunded, and
+-- the job keeps its place. Answers how many passes were written: none where the worker was declared gone, or the server may have
+-- forgotten the claim.
 with me as materialized (
   select from @worker
   where id = $1::bigint and gone is null and doubts = $11::int and exists (select from @remembered where worker = $1)
@@ -14,11 +14,11 @@ passed as (
   returning 1),
 moved as (
   update @gate as gate
-  set rest = moved.rest, opens = moved.opens, owed = moved.owed, pace = moved.pace
+  set rest = moved.rest, opens = moved.opens, clear = moved.clear, pace = moved.pace
   from unnest($4::text[], $5::timestamptz[], $6::timestamptz[], $12::timestamptz[], $13::bigint[])
-         as moved (name, rest, opens, owed, pace)
+         as moved (name, rest, opens, clear, pace)
   where gate.name = moved.name
-    and (gate.rest, gate.opens, gate.owed, gate.pace) is distinct from (moved.rest, moved.opens, moved.owed, moved.pace)),
+    and (gate.rest, gate.opens, gate.clear, gate.pace) is distinct from (moved.rest, moved.opens, moved.clear, moved.pace)),
 held as materialized (
   select held.gate, job.tid
   from me, unnest($7::bigint[], $8::text[], $10::int[]) as held (id, gate, epoch)

@@ -1,5 +1,6 @@
 -- Of those that wait at the gates $1, which are locked, so many ($2) may be claimed, the first of each; when the gates open next
--- ($3), if that has to be said, and when they are at rest ($4, $5) by which rate ($6). Waits for nobody's lock: who edits a job makes it ready or leaves it to the next time.
+-- ($3), if that has to be said, when they are at rest ($4) and clear ($5), and by which rate ($6). Waits for nobody's lock: who edits
+-- a job makes it ready or leaves it to the next time.
 with ready as (
   update @job set lane = 0
   where ctid = any (array(
@@ -14,8 +15,8 @@ with ready as (
   returning queue, task),
 opened as (
   update @gate as gate
-  set opens = given.opens, rest = given.rest, owed = given.owed, pace = given.pace
-  from unnest($1, $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::bigint[]) as given (name, opens, rest, owed, pace)
+  set opens = given.opens, rest = given.rest, clear = given.clear, pace = given.pace
+  from unnest($1, $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::bigint[]) as given (name, opens, rest, clear, pace)
   where gate.name = given.name
-    and (gate.opens, gate.rest, gate.owed, gate.pace) is distinct from (given.opens, given.rest, given.owed, given.pace))
+    and (gate.opens, gate.rest, gate.clear, gate.pace) is distinct from (given.opens, given.rest, given.clear, given.pace))
 select queue, task, count(*) from ready group by queue, task
