@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::Rate;
 use crate::Timestamp;
 
-/// So many of those that it had are known, at most. A gate that was counted by an earlier one counts as if by the first of these; so does
-/// one that was counted before its limit went and came back, after which no number of before comes again.
+/// So many of those that it had are known, at most. A gate that was counted by an earlier one counts as if by the first of these; so
+/// does one that was counted before its limit went and came back: no number of before stands for a rate since.
 pub const MAX_PACES: usize = 32;
 
 /// The rates of a limit, by number, and until when each was in force.
@@ -67,42 +67,42 @@ mod tests {
     /// A limit, one of its values, which may have a rate of its own, and what was in force of that since when.
     struct Lane {
         paces: Paces,
-        declared: Rate,
+        declared: Option<Rate>,
         own: Option<Rate>,
         gate: Gate,
-        in_force: Vec<(Timestamp, Rate)>,
+        in_force: Vec<(Timestamp, Option<Rate>)>,
     }
 
     impl Lane {
         fn of(rate: Rate) -> Self {
-            let (mut paces, in_force) = (Paces::default(), vec![(BEGIN, rate)]);
+            let (mut paces, in_force) = (Paces::default(), vec![(BEGIN, Some(rate))]);
             paces.turn(Some(rate), BEGIN);
-            Self { paces, declared: rate, own: None, gate: Gate::default(), in_force }
+            Self { paces, declared: Some(rate), own: None, gate: Gate::default(), in_force }
         }
 
-        fn rate(&self) -> Rate {
-            self.own.unwrap_or(self.declared)
+        fn rate(&self) -> Option<Rate> {
+            self.own.or(self.declared)
         }
 
         fn stands(&self) -> Gate {
-            if self.own.is_some() { self.gate } else { self.gate.follow(&self.paces, Some(self.declared)) }
+            if self.own.is_some() { self.gate } else { self.gate.follow(&self.paces, self.declared) }
         }
 
-        fn declare(&mut self, rate: Rate, now: Timestamp) {
+        fn declare(&mut self, rate: Option<Rate>, now: Timestamp) {
             self.declared = rate;
-            self.paces.turn(Some(rate), now);
+            self.paces.turn(rate, now);
             self.in_force.push((now, self.rate()));
         }
 
         fn set(&mut self, own: Option<Rate>, now: Timestamp) {
             let (gate, before) = (self.stands(), self.rate());
             self.own = own;
-            self.gate = gate.swap(Some(before), Some(self.rate()), self.paces.number(), now);
+            self.gate = gate.swap(before, self.rate(), self.paces.number(), now);
             self.in_force.push((now, self.rate()));
         }
 
         fn start(&mut self, most: u32, now: Timestamp) -> u32 {
-            let bounds = Bounds { concurrency: None, rate: Some(self.rate()) };
+            let bounds = Bounds { concurrency: None, rate: self.rate() };
             let passage = self.stands().under(bounds, now).admit(bounds, now, most);
             self.gate = Gate { running: 0, ..passage.gate };
             passage.admitted
@@ -114,12 +114,16 @@ mod tests {
             }
         }
 
-        /// How many tokens came in, and the largest burst.
+        /// How many tokens came in, without end where no rate was in force, and the largest burst.
         fn between(&self, begin: Timestamp, end: Timestamp) -> (f64, u32) {
             let ends = self.in_force.iter().skip(1).map(|(since, _)| *since).chain([end]);
             let spans = self.in_force.iter().zip(ends);
             let (mut tokens, mut burst) = (0.0, 0);
             for ((since, rate), until) in spans.filter(|((since, _), until)| *since <= end && *until >= begin) {
+                let Some(rate) = rate else {
+                    tokens = f64::INFINITY;
+                    continue;
+                };
                 tokens += until.min(end).since(begin.max(*since)).as_secs_f64() / rate.interval().as_secs_f64();
                 burst = burst.max(rate.burst());
             }
@@ -155,11 +159,12 @@ mod tests {
             for _ in 0..300 {
                 now = now.saturating_add(Duration::from_micros(chance.below(300_000) * u64::from(chance.small(3))));
                 match chance.small(12) {
-                    0 => lane.declare(any_rate(&mut chance), now),
-                    1 => lane.declare(first, now),
+                    0 => lane.declare(Some(any_rate(&mut chance)), now),
+                    1 => lane.declare(Some(first), now),
                     2 => lane.set(Some(any_rate(&mut chance)), now),
                     3 => lane.set(None, now),
                     4 => lane.forget(now),
+                    5 if chance.small(4) == 0 => lane.declare(None, now),
                     _ => starts.extend((0..lane.start(chance.small(20), now)).map(|_| now)),
                 }
             }
