@@ -73,9 +73,12 @@ pub(crate) async fn until_declared(pool: &PgPool) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-/// How many jobs have an end to come.
+/// How many jobs have an end to come, and gates somebody who looks at them: a worker that ends leaves that to the others.
 pub(crate) async fn unfinished(pool: &PgPool) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar("select count(*) from pgq.job").fetch_one(pool).await
+    let query = "
+        select (select count(*) from pgq.job)
+               + (select count(*) from pgq.gate where opens < statement_timestamp())";
+    sqlx::query_scalar(query).fetch_one(pool).await
 }
 
 /// One attempt. It counts until it has ended, or its process or its lease has.
