@@ -5,6 +5,7 @@ use std::time::Duration;
 use pgq::{Allow, BoxError, Context, Env, Error, LimitRef, Resources, Result, Worker, sqlx};
 use tokio::sync::mpsc;
 
+use super::locks::until_waits;
 use crate::world::World;
 
 #[pgq::task(concurrency = 1)]
@@ -39,10 +40,7 @@ async fn what_is_set_of_a_limit_is_heard_while_another_one_is_locked() {
     let mut tx = world.client.pool().unwrap().begin().await.unwrap();
     sqlx::query("select from pgq.limit where name = 'task:ebb' for update").execute(&mut *tx).await.unwrap();
     ebb::enqueue(&world.client, ()).await.unwrap();
-    let waiting = "select count(*) from pg_locks where not granted";
-    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(world.client.pool().unwrap()).await.unwrap() == 0 {
-        tokio::task::yield_now().await;
-    }
+    until_waits(&world, "and query like '%for update%'").await;
     flow::enqueue(&world.client, ()).await.unwrap();
     world.client.set_limit(LimitRef::of::<flow>(), Allow::everything()).await.unwrap();
     let report = tokio::time::timeout(Duration::from_secs(20), reports.recv()).await;
