@@ -81,6 +81,16 @@ async fn assert_one_lacks_of_eight(world: &World, session: &Arc<dyn Session>) ->
     Ok(())
 }
 
+/// Half an hour at a start an hour leaves half a one to wait for, by the ten a second that are declared.
+async fn assert_half_a_one_comes_in(world: &World, session: &Arc<dyn Session>) -> Result<()> {
+    world.clock.advance(HOUR / 2);
+    world.client.clear_limit(limit()).await?;
+    assert_eq!(starts(session).await?, 0, "half a one came in");
+    world.clock.advance(MILLI * 50);
+    assert_eq!(starts(session).await?, 1);
+    Ok(())
+}
+
 pub(crate) async fn what_a_value_lacks_is_kept_where_an_operator_changes_its_rate(world: World) -> Result<()> {
     let session = ten_a_second(&world, 40).await?;
     assert_eq!(starts(&session).await?, 2);
@@ -140,12 +150,7 @@ pub(crate) async fn what_a_value_lacks_is_kept_while_nobody_looks(world: World) 
     let session = ten_a_second(&world, 40).await?;
     assert_eq!(starts(&session).await?, 2);
     world.client.set_limit(limit(), every(HOUR, 2)).await?;
-    world.clock.advance(HOUR / 2);
-    world.client.clear_limit(limit()).await?;
-    assert_eq!(starts(&session).await?, 0, "half a one came in");
-    world.clock.advance(MILLI * 50);
-    assert_eq!(starts(&session).await?, 1);
-    Ok(())
+    assert_half_a_one_comes_in(&world, &session).await
 }
 
 pub(crate) async fn what_a_value_lacks_is_kept_through_the_changes_since_its_limit_is_back(world: World) -> Result<()> {
@@ -178,12 +183,7 @@ pub(crate) async fn what_a_value_lacks_is_kept_through_many_changes(world: World
         assert_eq!(starts(&session).await?, 0);
     }
     world.client.set_limit(limit(), every(HOUR, 2)).await?;
-    world.clock.advance(HOUR / 2);
-    world.client.clear_limit(limit()).await?;
-    assert_eq!(starts(&session).await?, 0, "half a one came in");
-    world.clock.advance(MILLI * 50);
-    assert_eq!(starts(&session).await?, 1);
-    Ok(())
+    assert_half_a_one_comes_in(&world, &session).await
 }
 
 pub(crate) async fn a_burst_that_is_lowered_and_raised_again_is_there_once(world: World) -> Result<()> {

@@ -185,9 +185,9 @@ mod tests {
     fn what_a_bucket_lacks_in_tokens_is_kept_when_its_rate_changes() {
         let (fast, slow) = (bounds(None, Some((100, 2))), bounds(None, Some((500, 8))));
         let mut paces = Paces::default();
-        paces.turn(fast.rate, NOW);
+        paces.change(fast.rate, NOW);
         let gate = REST.follow(&paces, fast.rate).admit(fast, NOW, 2).gate;
-        paces.turn(slow.rate, after(100));
+        paces.change(slow.rate, after(100));
         let swapped = gate.follow(&paces, slow.rate);
         assert_eq!((swapped.rest, swapped.pace), (after(600), 1), "one token");
         assert_eq!(swapped.room(slow, after(100)).0, 7);
@@ -210,10 +210,10 @@ mod tests {
     fn while_nobody_looks_each_rate_fills_for_as_long_as_it_counts() {
         let (fast, slow) = (bounds(None, Some((100, 2))), bounds(None, Some((3_600_000, 2))));
         let mut paces = Paces::default();
-        paces.turn(fast.rate, NOW);
+        paces.change(fast.rate, NOW);
         let gate = REST.admit(fast, NOW, 2).gate;
-        paces.turn(slow.rate, NOW);
-        paces.turn(fast.rate, after(1_800_000));
+        paces.change(slow.rate, NOW);
+        paces.change(fast.rate, after(1_800_000));
         assert_eq!(gate.follow(&paces, fast.rate).rest, after(1_800_150));
         assert_eq!(REST.follow(&paces, fast.rate), Gate { pace: 2, ..REST });
     }

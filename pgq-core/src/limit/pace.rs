@@ -28,7 +28,7 @@ impl Paces {
     }
 
     /// Another rate from now on. Where none is in force, gates are counted as by the one before.
-    pub fn turn(&mut self, rate: Option<Rate>, now: Timestamp) {
+    pub fn change(&mut self, rate: Option<Rate>, now: Timestamp) {
         let Some(rate) = rate else { return };
         if let Some(old) = self.rate.replace(rate).filter(|old| *old != rate) {
             self.number += 1;
@@ -76,7 +76,7 @@ mod tests {
     impl Lane {
         fn of(rate: Rate) -> Self {
             let (mut paces, in_force) = (Paces::default(), vec![(BEGIN, Some(rate))]);
-            paces.turn(Some(rate), BEGIN);
+            paces.change(Some(rate), BEGIN);
             Self { paces, declared: Some(rate), own: None, gate: Gate::default(), in_force }
         }
 
@@ -90,7 +90,7 @@ mod tests {
 
         fn declare(&mut self, rate: Option<Rate>, now: Timestamp) {
             self.declared = rate;
-            self.paces.turn(rate, now);
+            self.paces.change(rate, now);
             self.in_force.push((now, self.rate()));
         }
 
@@ -178,9 +178,9 @@ mod tests {
         let rate = |millis| Rate::every(Duration::from_millis(millis), 1);
         let mut paces = Paces::default();
         for millis in 1..=40 {
-            paces.turn(rate(millis), BEGIN);
-            paces.turn(None, BEGIN);
-            paces.turn(rate(millis), BEGIN);
+            paces.change(rate(millis), BEGIN);
+            paces.change(None, BEGIN);
+            paces.change(rate(millis), BEGIN);
         }
         assert_eq!((paces.number(), paces.since(0).len(), paces.since(38).len()), (39, MAX_PACES, 1));
         assert_eq!((paces.since(39), paces.since(99)), (&[][..], &[][..]));

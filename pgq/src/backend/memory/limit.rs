@@ -77,7 +77,7 @@ impl Entry {
     /// all live workers say that they run.
     fn begin(&mut self, live: &[(Lease, Awaited)], number: u64, now: Timestamp) {
         let bounds = self.bounds();
-        self.paces.turn(bounds.rate, now);
+        self.paces.change(bounds.rate, now);
         self.tokens = bounds.rate.map(|_| self.tokens.unwrap_or((0, now)));
         let counted = bounds.concurrency.is_some() && !self.keyed;
         if counted && !self.counted {
@@ -124,7 +124,7 @@ impl Store {
                 entry.counted &= limited.sharers.iter().all(|task| entry.sharers.contains(task));
                 entry.sharers.clone_from(&limited.sharers);
                 entry.declared = Some((number, limited.bounds));
-                entry.paces.turn(entry.bounds().rate, now);
+                entry.paces.change(entry.bounds().rate, now);
                 self.open_all(&limited.name);
             }
         }

@@ -1,5 +1,6 @@
--- Numbers a set of declarations when it is first seen, and notes that a worker declares it: $1 its fingerprint, $2 the names of
--- the schedules in it, $3 the worker, $4 tasks, $5 limits. Under a lock, so that no two see it first. Answers the number, and whether the worker lives.
+-- Numbers a set of declarations when it is first seen, and notes that a worker declares it: $1 its fingerprint, $2 the
+-- names of the schedules in it, $3 the worker, $4 tasks, $5 limits. Under a lock, so that no two see it first. Answers the
+-- number, and whether the worker lives.
 with known as (select number from @edition where fingerprint = $1::bigint),
 fresh as (
   insert into @edition (fingerprint, names, tasks, limits)

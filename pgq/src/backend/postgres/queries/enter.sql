@@ -1,9 +1,9 @@
--- Lets those through whose gates, read under their locks, have room for all who come, whoever is first; in the lease $1, whose doubts
--- were settled $11 times. $2 the gates, $3 how many jobs stand before each, $4 those jobs, $5 their epochs, $6 the gate of each; $7 all jobs
--- of the claim, in the queues $8, of the tasks $9; $10 the time.
--- The other gates are answered as they stand: those with a rate, those where not all find room, and those that let one at a time
--- through, with the first job that waits there. Who has such a one to pass has passed none. Always a row, which tells how many passes
--- were written: none where the worker was declared gone, or the server may have forgotten the claim.
+-- Lets those through whose gates, read under their locks, have room for all who come, whoever is first; in the lease $1,
+-- whose doubts were settled $11 times. $2 the gates, $3 how many jobs stand before each, $4 those jobs, $5 their epochs, $6
+-- the gate of each; $7 all jobs of the claim, in the queues $8, of the tasks $9; $10 the time.
+-- The other gates are answered as they stand: those with a rate, those where not all find room, and those that let one at a
+-- time through, with the first job that waits there. Who has such a one to pass has passed none. Always a row, which tells
+-- how many passes were written: none where the worker was declared gone, or the server may have forgotten the claim.
 with me as materialized (
   select from @worker
   where id = $1::bigint and gone is null and doubts = $11::int and exists (select from @remembered where worker = $1)
@@ -13,7 +13,8 @@ standing as materialized (
          (select count(*) from @pass as pass where pass.gate = gate.name) as running,
          gate.clear, gate.pace,
          coalesce(known.pace, gate.pace) as number,
-         case when gate.clear > '-infinity' and gate.pace < known.pace and not gate.overridden then known.past_ns end as past_ns,
+         case when gate.clear > '-infinity' and gate.pace < known.pace and not gate.overridden then known.past_ns end
+           as past_ns,
          case when gate.clear > '-infinity' and gate.pace < known.pace and not gate.overridden then known.past_until end
            as past_until
   from unnest($2::text[], $3::int[]) as asked (name, jobs)
@@ -37,7 +38,8 @@ entered as (
   returning 1)
 select narrow.name, narrow.concurrency, narrow.interval_ns, narrow.burst, narrow.running, narrow.rest, narrow.opens,
        coalesce($10::timestamptz, statement_timestamp()) as now,
-       narrow.clear, narrow.pace, narrow.number, narrow.past_ns, narrow.past_until, (select count(*) from entered) as entered,
+       narrow.clear, narrow.pace, narrow.number, narrow.past_ns, narrow.past_until,
+       (select count(*) from entered) as entered,
        first.rank, first.run_at, first.id
 from (select) as always
 left join narrow on true
@@ -49,9 +51,9 @@ left join lateral (
      order by job.rank, job.run_at, job.id
      limit 1)
     union all
-    -- Who was claimed elsewhere and stands before the gate has his turn too; who has passed has had it. One of the same queue and
-    -- task that is free is being claimed just now; one of others may wait for a worker that there is none of. Those that are
-    -- claimed were the first of their queue and task, so it isn't looked far.
+    -- Who was claimed elsewhere and stands before the gate has his turn too; who has passed has had it. One of the same
+    -- queue and task that is free is being claimed just now; one of others may wait for a worker that there is none of.
+    -- Those that are claimed were the first of their queue and task, so it isn't looked far.
     select early.rank, early.run_at, early.id
     -- The queues and tasks of which jobs are ready here: one after the other, as each may have many.
     from unnest(case when narrow.concurrency = 1 then array(

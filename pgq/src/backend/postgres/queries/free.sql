@@ -1,6 +1,7 @@
 -- Frees up to $1 jobs of workers that are gone, and notes which crashed; $2 the time. $3 with how many crashes a job is a
 -- suspect, $4 with how many it is discarded, $5 how long a suspect waits at first, in µs. The same decision as in the core,
--- for many at once. Of the jobs $6 only, unless that is null, and not $7. A job that stood before its gates had not begun: it bears no blame, and its attempt is refunded.
+-- for many at once. Of the jobs $6 only, unless that is null, and not $7. A job that stood before its gates had not begun:
+-- it bears no blame, and its attempt is refunded.
 with found as materialized (
   select job.ctid as tid, job.id, job.lease, concat(worker.host, ':', worker.pid) as holder, begun,
          begun and (job.crashes + 1 >= $4::int or job.attempt >= job.max_attempts) as over,
@@ -31,7 +32,8 @@ freed as (
       run_at = case when found.pause > 0 then now + found.pause * interval '1 microsecond' else job.run_at end
   from found, given
   where job.ctid = found.tid and not found.over
-  returning job.id, job.epoch, job.attempt, job.queue, job.task, found.lease as was_of, found.holder, found.begun, found.pause = 0 as ready),
+  returning job.id, job.epoch, job.attempt, job.queue, job.task, found.lease as was_of, found.holder, found.begun,
+            found.pause = 0 as ready),
 over as (
   delete from @job as job using found where job.ctid = found.tid and found.over returning job.*, found.holder),
 kept as (
@@ -67,7 +69,8 @@ trimmed as (
     where freed.epoch > 100))),
 failed as (
   insert into @failure (job, epoch, attempt, worker, ended, kind, message, chain)
-  select id, epoch, attempt, holder, now, 'crashed', 'the worker ' || holder || ' fell silent while it held the job', '[]'
+  select id, epoch, attempt, holder, now, 'crashed',
+         'the worker ' || holder || ' fell silent while it held the job', '[]'
   from given, (select id, epoch, attempt, holder from freed where begun
                union all
                select id, epoch, attempt, holder from over join kept using (id, epoch, attempt)) as crashed)
