@@ -120,6 +120,7 @@ pub(crate) async fn a_job_waits_for_those_that_have_passed_its_gate(world: World
     let jobs = ring::enqueue_many(&world.client, [args("seven"), args("seven")]).await?;
     assert_eq!(start(&mut worker).await?, 1);
     let waits = limit(&world, jobs[1].id()).await?;
+    assert_eq!(waits.to_string(), format!("ring[house]=seven: 1 at once, 1 runs (job {})", jobs[0].id()));
     assert_eq!((&*waits.limit, waits.value.as_deref()), ("ring[house]", Some("seven")));
     assert_eq!((waits.bounds.concurrency, waits.running, waits.jobs), (Some(1), 1, vec![jobs[0].id()]));
     assert_eq!((waits.shares, waits.next), (vec![], None));

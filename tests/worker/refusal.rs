@@ -108,6 +108,6 @@ async fn tasks_that_say_other_bounds_of_one_limit_are_refused() {
     let tasks = pgq::tasks![ship, pick_up];
     let refused = Worker::<()>::builder().client(Client::memory()).tasks(tasks).stepper().await.unwrap_err();
     let message =
-        "task `ship`: the limit `carrier` has other bounds here than in the task `pick_up`: expected the same";
+        "task `ship`: the limit `carrier` is 2 at once, and in the task `pick_up` 3 at once: expected the same";
     assert!(refused.is_setup() && refused.to_string() == message, "{refused}");
 }

@@ -5,6 +5,7 @@
 //! A limit with a key has a gate for each value, which the database counts ([`gate`]).
 
 mod bucket;
+mod display;
 pub mod divide;
 #[cfg(test)]
 mod fleet;

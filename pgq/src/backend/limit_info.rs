@@ -15,8 +15,8 @@ pub struct LimitName {
     pub gate: Option<String>,
 }
 
-/// A limit as it stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A limit as it stands. It prints as a line: `send: 20 at once, set in place of 5 at once; workers have 3 of 20 places`.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LimitInfo {
     /// What it is called: `send` is a task's own, `send[tenant]` one with a key, `stripe` one that tasks share.
@@ -43,7 +43,7 @@ pub struct LimitInfo {
     pub(crate) sharers: Vec<String>,
 }
 
-/// What one worker has of a limit without a key.
+/// What one worker has of a limit without a key. It prints as such: `db1:4711 has 3 places and waits for 2 more`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LimitShare {

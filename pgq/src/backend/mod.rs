@@ -10,6 +10,7 @@
 //! Until version 1.0 verbs and fields are added as the features that need them arrive: implement these traits outside this
 //! crate only if that is no surprise.
 
+mod display;
 mod limit;
 mod limit_info;
 pub(crate) mod memory;

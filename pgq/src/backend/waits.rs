@@ -6,7 +6,7 @@ use pgq_core::{JobId, State, Timestamp};
 use super::limit_info::{parts_of_gate, shown};
 use super::{Bounds, LimitInfo, LimitShare, Measure, Pause, Rate};
 
-/// What a job waits for.
+/// What a job waits for. It prints as what is said of the job: `waits for send: 2 at once, 2 run (jobs 41, 42)`, `runs on db1:4711`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WaitsFor {

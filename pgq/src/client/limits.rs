@@ -149,9 +149,9 @@ impl Client {
     /// # let worker = pgq::testing::stepper::<()>(&client, pgq::tasks![send], ()).await?;
     /// client.set_limit(LimitRef::of::<send>(), Allow::at_once(20)).await?;
     /// for limit in client.limits().await? {
-    ///     println!("{}: {:?} in force, {:?} declared", limit.name, limit.bounds, limit.declared);
+    ///     println!("{limit}"); // send: 20 at once, set in place of 5 at once
     /// }
-    /// # assert_eq!(client.limits().await?[0].bounds.concurrency, Some(20));
+    /// # assert_eq!(client.limits().await?[0].to_string(), "send: 20 at once, set in place of 5 at once");
     /// client.clear_limit(LimitRef::of::<send>()).await?;
     /// # assert_eq!(client.limits().await?[0].bounds.concurrency, Some(5));
     /// # Ok(()) }

@@ -16,7 +16,7 @@ impl Client {
     /// full, or run as many of the task as `per_worker` says, is not told apart from one that is just about to claim the job.
     ///
     /// ```
-    /// # use pgq::{Allow, LimitRef, WaitsFor};
+    /// # use pgq::{Allow, LimitRef};
     /// # #[pgq::task]
     /// # async fn send(to: String) -> Result<(), pgq::BoxError> { Ok(()) }
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> pgq::Result<()> {
@@ -25,11 +25,10 @@ impl Client {
     /// # client.set_limit(LimitRef::of::<send>(), Allow::at_once(0)).await?;
     /// # let id = send::enqueue(&client, "kim".to_owned()).await?.id();
     /// match client.waits_for(id).await? {
-    ///     Some(WaitsFor::Limit(limit)) => println!("{}, which {:?} hold", limit.limit, limit.jobs),
-    ///     Some(WaitsFor::Due(at)) => println!("its time, {at}"),
-    ///     other => println!("{other:?}"),
+    ///     Some(waits) => println!("job {id} {waits}"), // job 7 waits for send: none may start
+    ///     None => println!("job {id} is no longer kept"),
     /// }
-    /// # assert!(matches!(client.waits_for(id).await?, Some(WaitsFor::Limit(_))));
+    /// # assert_eq!(client.waits_for(id).await?.unwrap().to_string(), "waits for send: none may start");
     /// # Ok(()) }
     /// ```
     ///

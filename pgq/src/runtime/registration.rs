@@ -110,9 +110,9 @@ fn limited(tasks: &[TaskEntry]) -> Result<Vec<Limited>> {
         for limited in limits_of(task) {
             let (known, first) = limits.entry(limited.name.clone()).or_insert_with(|| (limited.clone(), task));
             if known.bounds != limited.bounds {
-                let (name, first) = (shown(&limited.name), first.name);
+                let (name, here, first, there) = (shown(&limited.name), limited.bounds, first.name, known.bounds);
                 let message =
-                    format!("the limit `{name}` has other bounds here than in the task `{first}`: expected the same");
+                    format!("the limit `{name}` is {here}, and in the task `{first}` {there}: expected the same");
                 return Err(Error::new(Kind::DuplicateTask, message).about_task(task.name));
             }
             known.sharers.extend(limited.sharers);
