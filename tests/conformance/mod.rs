@@ -35,6 +35,7 @@ mod transaction;
 mod transactional;
 mod turns;
 mod unique;
+mod unknown_limits;
 mod unrest;
 mod versions;
 mod waits;
@@ -235,10 +236,15 @@ facts! {
         what_is_set_of_a_value_outlives_its_limits_declaration
         what_began_while_a_limit_was_lifted_counts
         limits_are_listed_with_who_has_what
-        an_unknown_limit_is_told_with_the_nearest_one
-        a_limit_is_set_once_a_worker_has_declared_it
         an_odd_bound_is_refused
         whatever_is_set_and_cleared_no_job_is_left_behind;
+    unknown_limits:
+        a_wrong_key_is_told_with_what_else_the_same_task_has
+        a_wrong_key_is_told_with_what_else_the_same_shared_limit_has
+        a_shared_limit_is_told_from_a_tasks_own
+        a_wrong_name_is_told_with_the_nearest_one
+        a_value_wants_a_key
+        a_limit_is_set_once_a_worker_has_declared_it;
     transaction:
         a_job_exists_once_its_transaction_is_committed
         a_job_of_a_rolled_back_transaction_never_existed

@@ -343,35 +343,6 @@ pub(crate) async fn limits_are_listed_with_who_has_what(world: World) -> Result<
     Ok(())
 }
 
-pub(crate) async fn an_unknown_limit_is_told_with_the_nearest_one(world: World) -> Result<()> {
-    let _worker = worker(&world, &Door::new()).await?;
-    for (limit, said) in [
-        (LimitRef::task("dail"), "did you mean `dial`"),
-        (LimitRef::shared("strip"), "did you mean `stripe`"),
-        (LimitRef::of::<meter>().key("tenants"), "did you mean `meter[tenant]`"),
-        (LimitRef::of::<meter>().key("month"), "those with a key are `meter[tenant]`"),
-        (LimitRef::shared("dial"), "there is one of a task's own, which is `LimitRef::task`"),
-        (LimitRef::task("stripe"), "there is one that tasks share, which is `LimitRef::shared`"),
-        (LimitRef::of::<meter>().value("acme"), "expected a key beside the value"),
-        (LimitRef::of::<roam>().key("region"), "`Client::limits` lists"),
-        (LimitRef::task("di\0al"), "expected a name of 1 to 128"),
-        (LimitRef::of::<meter>().key("ten\0ant"), "did you mean `meter[tenant]`"),
-    ] {
-        let refused = world.client.set_limit(limit.clone(), Allow::at_once(1)).await.unwrap_err();
-        assert!(refused.is_invalid() && refused.to_string().contains(said), "{refused}");
-        let refused = world.client.clear_limit(limit).await.unwrap_err();
-        assert!(refused.is_invalid() && refused.to_string().contains(said), "{refused}");
-    }
-    Ok(())
-}
-
-pub(crate) async fn a_limit_is_set_once_a_worker_has_declared_it(world: World) -> Result<()> {
-    let refused = world.client.set_limit(LimitRef::of::<dial>(), Allow::at_once(1)).await.unwrap_err().to_string();
-    assert!(refused.contains("no worker has declared any yet"), "{refused}");
-    let _worker = worker(&world, &Door::new()).await?;
-    world.client.set_limit(LimitRef::of::<dial>(), Allow::at_once(1)).await
-}
-
 pub(crate) async fn an_odd_bound_is_refused(world: World) -> Result<()> {
     let _worker = worker(&world, &Door::new()).await?;
     for (allow, said) in [

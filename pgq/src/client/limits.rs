@@ -1,12 +1,14 @@
 //! The operator's side: limits.
 
+mod hint;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pgq_core::limit::{MAX_UNITS, gate_name};
-use pgq_core::suggest::nearest;
 use pgq_core::{Bounds, Rate, literal};
 
+use self::hint::{Known, hint};
 use super::Client;
 use crate::backend::{LimitInfo, LimitName, full_name};
 use crate::error::{Error, Result};
@@ -59,8 +61,8 @@ impl LimitRef {
 
     /// As in [`LimitInfo::name`].
     fn shown(&self) -> String {
-        let (Owner::Task(name) | Owner::Tasks(name)) = &self.owner;
-        self.key.as_ref().map_or(name.clone(), |key| format!("{name}[{key}]"))
+        let name = self.owner.name();
+        self.key.as_ref().map_or(name.to_owned(), |key| format!("{name}[{key}]"))
     }
 
     fn full_name(&self) -> String {
@@ -215,11 +217,10 @@ impl Client {
 
     /// The limit that is meant, and those of the task's other names, whose jobs or workers there may be.
     async fn limits_named(&self, limit: &LimitRef) -> Result<Vec<LimitName>> {
-        let (Owner::Task(name) | Owner::Tasks(name)) = &limit.owner;
-        literal::name(name).map_err(|error| Error::invalid(format!("the name of a limit: {error}")))?;
+        literal::name(limit.owner.name()).map_err(|error| Error::invalid(format!("the name of a limit: {error}")))?;
         let kept = self.inner.backend.limits().await?;
         if limit.value.is_some() && limit.key.is_none() {
-            return Err(Error::invalid(format!("expected a key beside the value: `.key(…)` of `{}`", limit.shown())));
+            return Err(self.unknown_limit(limit, &kept).await?);
         }
         let declared = match &limit.owner {
             Owner::Task(task) => self.inner.backend.declarations(Some(task.clone())).await?,
@@ -245,34 +246,13 @@ impl Client {
     }
 
     async fn unknown_limit(&self, limit: &LimitRef, kept: &[LimitInfo]) -> Result<Error> {
-        let is_tasks = matches!(limit.owner, Owner::Task(_));
         let tasks = self.inner.backend.declarations(None).await?;
-        let tasks = tasks.iter().filter(|_| is_tasks && limit.key.is_none()).map(|task| task.name.as_str());
-        let alike = kept.iter().filter(|known| known.task.is_some() == is_tasks).map(|known| known.name.as_str());
-        let known: Vec<&str> = alike.chain(tasks).collect();
-        let name = limit.shown();
-        let whose = if is_tasks { "of a task's own" } else { "that tasks share" };
-        let hint = hint(limit, kept).or_else(|| nearest(&name, &known).map(|meant| format!("did you mean `{meant}`?")));
-        let hint = hint.or_else(|| own_keys(limit, kept)).unwrap_or_else(|| {
-            let nobody = "no worker has declared any yet, and one has to before it can be set";
-            (if kept.is_empty() { nobody } else { "`Client::limits` lists those that there are" }).to_owned()
-        });
-        Ok(Error::invalid(format!("there is no limit `{name}` {whose}: {hint}")))
+        let hint = hint(limit, &Known::all(kept, &tasks));
+        let whose = if matches!(limit.owner, Owner::Task(_)) { "of a task's own" } else { "that tasks share" };
+        let said = match (&limit.key, &limit.value) {
+            (None, Some(_)) => "expected a key beside the value".to_owned(),
+            _ => format!("there is no limit `{}` {whose}", limit.shown()),
+        };
+        Ok(Error::invalid(format!("{said}: {hint}")))
     }
-}
-
-/// Where it is a task's own instead of one that tasks share, or the other way round.
-fn hint(limit: &LimitRef, kept: &[LimitInfo]) -> Option<String> {
-    let (is_tasks, name) = (matches!(limit.owner, Owner::Task(_)), limit.shown());
-    let other = kept.iter().any(|known| known.task.is_some() != is_tasks && known.name == name);
-    let (whose, written) = if is_tasks { ("that tasks share", "shared") } else { ("of a task's own", "task") };
-    other.then(|| format!("there is one {whose}, which is `LimitRef::{written}`"))
-}
-
-/// What else the task is limited by with a key.
-fn own_keys(limit: &LimitRef, kept: &[LimitInfo]) -> Option<String> {
-    let (Owner::Task(task), Some(_)) = (&limit.owner, &limit.key) else { return None };
-    let own = kept.iter().filter(|known| known.task.as_ref() == Some(task) && known.key.is_some());
-    let own: Vec<String> = own.map(|known| format!("`{}`", known.name)).collect();
-    (!own.is_empty()).then(|| format!("those with a key are {}", own.join(", ")))
 }
