@@ -53,8 +53,6 @@ const SETTLED: Duration = Duration::from_millis(100);
 const BUSY: Duration = Duration::from_millis(100);
 /// How long to let freed slots add up while there is a backlog, so that a claim wins more than one job.
 const LINGER: Duration = Duration::from_millis(2);
-/// When to look again whether ends that hold up claims are written; the database may refuse them for long.
-const HELD_UP: Duration = Duration::from_millis(20);
 /// The most jobs of one claim: beyond it the statement grows and the rate doesn't.
 const MOST: usize = 500;
 
@@ -175,8 +173,8 @@ impl Claimer {
             slots.alarm_at(1);
             return Some(Next::OnSignal);
         }
-        if self.engine.outbox.is_full() {
-            return Some(Next::After(HELD_UP));
+        if self.engine.outbox.holds_up() {
+            return Some(Next::OnSignal);
         }
         if self.backlog && free < enough && !self.lingered {
             self.lingered = true;
@@ -245,7 +243,7 @@ impl Service for Claimer {
             self.settle_doubts().await?;
         }
         if let Some(wait) = self.wait_for_room() {
-            if self.engine.slots.free() == 0 {
+            if wait == Next::OnSignal {
                 // A full worker would sleep through what it is woken for.
                 self.wake_up().await?;
             }

@@ -39,6 +39,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(super) struct Outbox {
     ends: Mutex<Ends>,
     signal: Signal,
+    claimer: Signal,
     /// Claims whose end was in a write that got no answer: it may stand already.
     unanswered: Mutex<HashSet<(JobId, u32)>>,
 }
@@ -50,11 +51,19 @@ struct Ends {
     taken: usize,
     /// What the database refuses, and since when.
     aside: Vec<(Ended, Mark)>,
+    /// They hold up the claimer.
+    hold_up: bool,
+}
+
+impl Ends {
+    fn is_full(&self) -> bool {
+        self.waiting.len() + self.taken + self.aside.len() >= FULL
+    }
 }
 
 impl Outbox {
-    pub(super) fn new() -> Self {
-        Self { ends: Mutex::default(), signal: Signal::new(), unanswered: Mutex::default() }
+    pub(super) fn new(claimer: Signal) -> Self {
+        Self { ends: Mutex::default(), signal: Signal::new(), claimer, unanswered: Mutex::default() }
     }
 
     pub(super) fn push(&self, ended: Ended) {
@@ -80,8 +89,19 @@ impl Outbox {
         self.with(|ends| ends.waiting.len())
     }
 
-    pub(super) fn is_full(&self) -> bool {
-        self.with(|ends| ends.waiting.len() + ends.taken + ends.aside.len() >= FULL)
+    /// Whether the claimer has to wait until some are written: then it is called.
+    pub(super) fn holds_up(&self) -> bool {
+        self.with(|ends| {
+            ends.hold_up = ends.is_full();
+            ends.hold_up
+        })
+    }
+
+    /// Some were written.
+    fn let_on(&self) {
+        if self.with(|ends| !ends.is_full() && std::mem::take(&mut ends.hold_up)) {
+            self.claimer.raise();
+        }
     }
 
     /// Whether the database refuses ends that are still here.
@@ -144,6 +164,7 @@ impl Drop for Taken<'_> {
             self.outbox.unanswered().extend(self.ended.iter().map(|ended| (ended.id, ended.epoch)));
             self.outbox.put_back(std::mem::take(&mut self.ended));
         }
+        self.outbox.let_on();
     }
 }
 
@@ -291,9 +312,10 @@ mod tests {
     #[test]
     fn ends_that_are_refused_hold_up_the_claimer_until_they_are_written() {
         let time = ManualClock::at(pgq_core::Timestamp::EPOCH);
-        let (outbox, clock) = (Outbox::new(), Clock::Manual(time.clone()));
+        let claimer = Signal::new();
+        let (outbox, clock) = (Outbox::new(claimer.clone()), Clock::Manual(time.clone()));
         outbox.set_aside(vec![ended(); FULL], &clock.mark());
-        assert!(outbox.is_full() && outbox.len() == 0, "none waits to be written");
+        assert!(outbox.holds_up() && outbox.len() == 0, "none waits to be written");
         outbox.take_back(ASIDE);
         assert_eq!(outbox.len(), 0, "it isn't time yet");
         time.advance(ASIDE);
@@ -302,10 +324,12 @@ mod tests {
         let mut batches = Vec::new();
         while outbox.len() > 0 {
             let taken = outbox.take();
-            assert!(outbox.is_full(), "they aren't written yet");
+            assert!(outbox.holds_up(), "they aren't written yet");
             batches.push(taken);
         }
+        assert_eq!(claimer.count(), 0);
         batches.into_iter().for_each(Taken::answered);
-        assert!(!outbox.is_full());
+        assert_eq!(claimer.count(), 1, "it is called once");
+        assert!(!outbox.holds_up());
     }
 }

@@ -35,7 +35,7 @@ pub(super) struct Engine {
     pub(super) platform: Platform,
     pub(super) client: Client,
     /// By name and alias.
-    pub(super) tasks: HashMap<&'static str, BoundTask>,
+    pub(super) tasks: HashMap<&'static str, Arc<BoundTask>>,
     pub(super) wants: Arc<[Want]>,
     pub(super) slots: Slots,
     pub(super) limits: Arc<Limits>,
@@ -120,7 +120,7 @@ impl Engine {
             at_work: plan.at_work.clone(),
             held: Held::default(),
             handed: Handed::default(),
-            outbox: Outbox::new(),
+            outbox: Outbox::new(stir.clone()),
             discards: Discards::told_to(&plan.resources),
             lookout: Lookout::default(),
             stir: stir.clone(),

@@ -34,8 +34,8 @@ pub(super) fn start(engine: &Arc<Engine>, jobs: Vec<Claimed>) -> usize {
     let mut started = 0;
     for job in jobs {
         let (id, task, epoch) = (job.id, job.task.clone(), job.epoch);
-        if let Some(running) = Running::new(engine, job) {
-            platform::spawn(running.finish());
+        if let Some(mut running) = Running::new(engine, job) {
+            platform::spawn(async move { running.finish().await });
             started += 1;
         } else {
             tracing::warn!(job = %id, task, epoch, "this claim was won before and isn't run twice");
@@ -48,7 +48,7 @@ pub(super) fn start(engine: &Arc<Engine>, jobs: Vec<Claimed>) -> usize {
 struct Running {
     engine: Arc<Engine>,
     job: Claimed,
-    task: Option<BoundTask>,
+    task: Option<Arc<BoundTask>>,
     /// For a blocking handler, where there was one when the job was claimed.
     place: Option<Place>,
     grip: Grip,
@@ -83,7 +83,7 @@ impl Running {
         })
     }
 
-    async fn finish(mut self) {
+    async fn finish(&mut self) {
         let outcome = match self.task.clone() {
             // The process may have been stopped since the claim, or the worker declared gone.
             _ if self.engine.tenure.is_doubtful() || self.engine.halt.lost.is_cancelled() => Outcome::Released,
@@ -95,7 +95,7 @@ impl Running {
         };
         self.grip.end();
         let outcome = match self.kept.take() {
-            Some(tx) if outcome == Outcome::Completed => match self.conclude(tx).await {
+            Some(tx) if outcome == Outcome::Completed => match Box::pin(self.conclude(tx)).await {
                 Ok(()) => return self.leave(),
                 Err(outcome) => outcome,
             },
@@ -143,7 +143,7 @@ impl Running {
     }
 
     /// After an end that is written.
-    fn leave(self) {
+    fn leave(&self) {
         self.engine.let_go([(self.job.id, self.job.epoch)]);
         self.engine.make_room(&self.job.task);
     }
@@ -153,7 +153,7 @@ impl Running {
         Outcome::Hopeless(Failure::new(FailureKind::Decode, &format!("the job can't be read: {what}")))
     }
 
-    async fn perform(&mut self, task: &BoundTask) -> Outcome {
+    async fn perform(&mut self, task: &Arc<BoundTask>) -> Outcome {
         let attempt = self.introduce(task);
         let (codec, payload) = (self.job.codec, std::mem::take(&mut self.job.payload));
         let span = attempt.span.clone();
@@ -304,7 +304,7 @@ impl Running {
     }
 
     /// The slot is free before the end is written, so that the next job needn't wait for the flush.
-    fn report(self, ended: Ended) {
+    fn report(&self, ended: Ended) {
         if !self.may_stand {
             log(&self.job, &ended.transition, ended.ran);
         }

@@ -22,7 +22,7 @@ pub(super) struct Plan<R> {
     pub(super) entries: Vec<TaskEntry>,
     /// All tasks of the program, whichever are run: it is the program that declares them.
     pub(super) program: Vec<TaskEntry>,
-    pub(super) tasks: HashMap<&'static str, BoundTask>,
+    pub(super) tasks: HashMap<&'static str, Arc<BoundTask>>,
     pub(super) wants: Arc<[Want]>,
     pub(super) slots: usize,
     /// Outlives a session, as do the handlers that are left behind in it.

@@ -107,7 +107,7 @@ impl<R: 'static> Layer for Equipped<R> {
 #[must_use = "the handler runs only when this does"]
 pub struct Next {
     passed: usize,
-    task: BoundTask,
+    task: Arc<BoundTask>,
     attempt: Arc<Attempt>,
     codec: i16,
     payload: Vec<u8>,
@@ -136,9 +136,9 @@ impl std::fmt::Debug for Next {
 }
 
 /// Runs an attempt of a task within its layers.
-pub(crate) fn run_within(task: &BoundTask, attempt: Arc<Attempt>, codec: i16, payload: Vec<u8>) -> Run {
+pub(crate) fn run_within(task: &Arc<BoundTask>, attempt: Arc<Attempt>, codec: i16, payload: Vec<u8>) -> Run {
     if task.layers.is_empty() {
         return task.runnable.run(attempt, codec, &payload);
     }
-    Next { passed: 0, task: task.clone(), attempt, codec, payload }.begin()
+    Next { passed: 0, task: Arc::clone(task), attempt, codec, payload }.begin()
 }

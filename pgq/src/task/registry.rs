@@ -131,7 +131,6 @@ struct Listed<R> {
 }
 
 /// A task that a worker runs.
-#[derive(Clone)]
 pub(crate) struct BoundTask {
     pub(crate) entry: TaskEntry,
     pub(crate) runnable: Arc<dyn Runnable>,
@@ -217,15 +216,15 @@ impl<R: Provider> Tasks<R> {
     }
 
     /// The tasks with their resources, within these layers, by name and alias.
-    pub(crate) fn bind(&self, resources: &Arc<R>, outer: &[Arc<dyn Layer>]) -> HashMap<&'static str, BoundTask> {
+    pub(crate) fn bind(&self, resources: &Arc<R>, outer: &[Arc<dyn Layer>]) -> HashMap<&'static str, Arc<BoundTask>> {
         let mut bound = HashMap::new();
         for Listed { entry, share } in &self.listed {
             // `with` and `registered` took the share of the very type that the entry wants, so there is always one.
             let Some(Bound { runnable, layers }) = (entry.bind)(share(resources)) else { continue };
             let layers = outer.iter().cloned().chain(layers).collect();
-            let task = BoundTask { entry: *entry, runnable, layers };
+            let task = Arc::new(BoundTask { entry: *entry, runnable, layers });
             for alias in entry.aliases {
-                bound.insert(*alias, task.clone());
+                bound.insert(*alias, Arc::clone(&task));
             }
             bound.insert(entry.name, task);
         }

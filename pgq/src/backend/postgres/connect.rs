@@ -124,7 +124,7 @@ const FORGETFUL_BEGIN: &str = concat!(
 pub(super) fn engine_link(like: &Link, lease: Lease, synchronous_commit: bool) -> Link {
     let (settings, begin) =
         if synchronous_commit { (ENGINE_SETTINGS, ENGINE_BEGIN) } else { (FORGETFUL_SETTINGS, FORGETFUL_BEGIN) };
-    own_link(like, lease, 2, settings, begin)
+    own_link(like, lease, 2, settings, begin).kept()
 }
 
 /// A connection that lives as long as the worker, with this lease, does, and whose statements may take so long.

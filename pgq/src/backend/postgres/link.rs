@@ -23,6 +23,7 @@ use super::begin::begin_with;
 use super::connect::{IN_USE, acquire, unconnected};
 use super::convert::database;
 use super::namespace::Statements;
+use super::shelf::Shelf;
 use super::wake::{Call, wake};
 use crate::error::{Error, Result};
 use crate::platform::Clock;
@@ -35,22 +36,29 @@ pub(super) struct Link {
     around: Option<&'static str>,
     /// What it means that none of its connections is free.
     in_use: &'static str,
+    /// Where connections stay between two statements.
+    shelf: Option<Shelf>,
 }
 
 impl Link {
     /// Over connections to the server itself.
     pub(super) fn direct(pool: PgPool) -> Self {
-        Self { pool, around: None, in_use: IN_USE }
+        Self { pool, around: None, in_use: IN_USE, shelf: None }
     }
 
     /// Over connections to a pooler, perhaps. Every transaction begins by this.
     pub(super) fn poll_only(pool: PgPool, begin: &'static str) -> Self {
-        Self { pool, around: Some(begin), in_use: IN_USE }
+        Self { pool, around: Some(begin), in_use: IN_USE, shelf: None }
     }
 
     /// What it means that none of its connections is free, where they aren't a client's.
     pub(super) fn where_busy(self, in_use: &'static str) -> Self {
         Self { in_use, ..self }
+    }
+
+    /// Whose connections stay at hand between two statements: nobody else takes any from its pool.
+    pub(super) fn kept(self) -> Self {
+        Self { shelf: Some(Shelf::default()), ..self }
     }
 
     pub(super) fn is_poll_only(&self) -> bool {
@@ -104,9 +112,19 @@ impl Link {
     /// A connection for a few statements: over a direct link each stands by itself, over a poll-only one all or none.
     pub(super) async fn visit(&self) -> Result<Visit> {
         match self.around {
-            None => acquire(&self.pool, self.in_use).await.map(Visit::Direct),
+            None => Ok(Visit::Direct(self.connection().await?, self.shelf.clone())),
             Some(_) => Ok(Visit::Around(self.begin().await?)),
         }
+    }
+
+    /// One that is at hand, or one of the pool.
+    pub(super) async fn connection(&self) -> Result<PoolConnection<Postgres>> {
+        let _waits = match self.shelf.as_ref().map(Shelf::take) {
+            Some(Ok(connection)) => return Ok(connection),
+            Some(Err(waits)) => Some(waits),
+            None => None,
+        };
+        acquire(&self.pool, self.in_use).await
     }
 
     /// Why its pool had no connection for somebody who takes them without us.
@@ -115,16 +133,19 @@ impl Link {
     }
 
     pub(super) async fn begin(&self) -> Result<Transaction<'static, Postgres>> {
-        begin_with(&self.pool, self.in_use, self.around.unwrap_or("begin")).await
+        begin_with(self, self.around.unwrap_or("begin")).await
     }
 
     /// A transaction for which something else is set.
     pub(super) async fn begin_with(&self, settings: &str) -> Result<Transaction<'static, Postgres>> {
         let begin = self.around.unwrap_or("begin");
-        begin_with(&self.pool, self.in_use, AssertSqlSafe(format!("{begin}; {settings}"))).await
+        begin_with(self, AssertSqlSafe(format!("{begin}; {settings}"))).await
     }
 
     pub(super) async fn close(&self) {
+        if let Some(shelf) = &self.shelf {
+            shelf.clear();
+        }
         self.pool.close().await;
     }
 }
@@ -140,14 +161,19 @@ pub(super) async fn undone(transaction: Transaction<'static, Postgres>, error: s
 /// A connection for a few statements. What they did stands once it has [ended](Visit::end).
 #[must_use = "over a pooler nothing stands before it has ended"]
 pub(super) enum Visit {
-    Direct(PoolConnection<Postgres>),
+    Direct(PoolConnection<Postgres>, Option<Shelf>),
     Around(Transaction<'static, Postgres>),
 }
 
 impl Visit {
     pub(super) async fn end(self) -> Result<()> {
         match self {
-            Self::Direct(_) => Ok(()),
+            Self::Direct(connection, shelf) => {
+                if let Some(shelf) = shelf {
+                    shelf.put(connection);
+                }
+                Ok(())
+            }
             Self::Around(transaction) => transaction.commit().await.map_err(database),
         }
     }
@@ -155,12 +181,12 @@ impl Visit {
     /// Waits until nothing is left of a statement that was refused: the server says so before it lets go of the rows.
     async fn undo(self, error: sqlx::Error) -> Error {
         match self {
-            Self::Direct(mut connection) if error.as_database_error().is_some() => {
+            Self::Direct(mut connection, _) if error.as_database_error().is_some() => {
                 // An error of this one is told by the next statement.
                 let _ = connection.ping().await;
                 database(error)
             }
-            Self::Direct(_) => database(error),
+            Self::Direct(..) => database(error),
             Self::Around(transaction) => undone(transaction, error).await,
         }
     }
@@ -171,7 +197,7 @@ impl Deref for Visit {
 
     fn deref(&self) -> &PgConnection {
         match self {
-            Self::Direct(connection) => connection,
+            Self::Direct(connection, _) => connection,
             Self::Around(transaction) => transaction,
         }
     }
@@ -180,7 +206,7 @@ impl Deref for Visit {
 impl DerefMut for Visit {
     fn deref_mut(&mut self) -> &mut PgConnection {
         match self {
-            Self::Direct(connection) => connection,
+            Self::Direct(connection, _) => connection,
             Self::Around(transaction) => transaction,
         }
     }

@@ -33,6 +33,7 @@ mod refused;
 mod schedule;
 mod search;
 mod session;
+mod shelf;
 mod sight;
 mod stuck_gates;
 mod tx;
