@@ -1,5 +1,6 @@
 //! The executor: one attempt is one value that walks through named steps, from a claimed job to what becomes of it.
 
+use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,12 +15,13 @@ use super::engine::Engine;
 use super::guard::Guarded;
 use super::held::Grip;
 use super::pace::Paced;
+use super::relay::{self, Run};
 use super::service::{LEAST, longest};
+use crate::Tx;
 use crate::backend::{Ended, Verdict};
 use crate::error::{Error, Kind, one_line};
 use crate::platform::within;
 use crate::task::{Attempt, BoundTask, FollowUps, Kept, Place, Stint, Token, run_within};
-use crate::{Tx, platform};
 
 /// How long a handler has to end by itself once it is to end.
 const GRACE: Duration = Duration::from_secs(1);
@@ -31,17 +33,19 @@ const LOST: &str = "attempt ended early: its job is somebody else's";
 
 /// Starts the jobs that a claim won, each in the slot that was taken for it; how many.
 pub(super) fn start(engine: &Arc<Engine>, jobs: Vec<Claimed>) -> usize {
-    let mut started = 0;
+    let mut attempts = VecDeque::with_capacity(jobs.len());
     for job in jobs {
-        let (id, task, epoch) = (job.id, job.task.clone(), job.epoch);
-        if let Some(mut running) = Running::new(engine, job) {
-            platform::spawn(async move { running.finish().await });
-            started += 1;
-        } else {
-            tracing::warn!(job = %id, task, epoch, "this claim was won before and isn't run twice");
-            engine.make_room(&task);
+        match Running::new(engine, job) {
+            Ok(running) => attempts.push_back(running),
+            Err(job) => {
+                let Claimed { id, task, epoch, .. } = &*job;
+                tracing::warn!(job = %id, task, epoch, "this claim was won before and isn't run twice");
+                engine.make_room(task);
+            }
         }
     }
+    let started = attempts.len();
+    relay::run(attempts);
     started
 }
 
@@ -61,15 +65,15 @@ struct Running {
 }
 
 impl Running {
-    /// `None` where this claim of the job runs already.
-    fn new(engine: &Arc<Engine>, job: Claimed) -> Option<Self> {
+    /// Gives the job back where this claim of it runs already.
+    fn new(engine: &Arc<Engine>, job: Claimed) -> Result<Self, Box<Claimed>> {
         let task = engine.tasks.get(job.task.as_str()).cloned();
         let (name, blocks) = task.as_ref().map_or(("", false), |task| (task.entry.name, task.entry.blocking));
         let started = engine.platform.clock.now();
-        let grip = engine.held.add(&job, name, started)?;
+        let Some(grip) = engine.held.add(&job, name, started) else { return Err(Box::new(job)) };
         let is_counted = task.as_ref().is_some_and(|task| is_counted(&task.entry.options));
         grip.alone().store(is_counted || engine.limits.counts(&job.task), Ordering::SeqCst);
-        Some(Self {
+        Ok(Self {
             place: if blocks { engine.blocking.reserve() } else { None },
             grip,
             started,
@@ -84,6 +88,7 @@ impl Running {
     }
 
     async fn finish(&mut self) {
+        self.started = self.engine.platform.clock.now();
         let outcome = match self.task.clone() {
             // The process may have been stopped since the claim, or the worker declared gone.
             _ if self.engine.tenure.is_doubtful() || self.engine.halt.lost.is_cancelled() => Outcome::Released,
@@ -313,6 +318,12 @@ impl Running {
         }
         self.engine.outbox.push(ended);
         self.engine.make_room(&self.job.task);
+    }
+}
+
+impl Run for Running {
+    async fn run(&mut self) {
+        self.finish().await;
     }
 }
 

@@ -37,6 +37,7 @@ mod patience;
 mod plan;
 mod pool;
 mod registration;
+mod relay;
 mod run;
 mod service;
 mod sharer;
