@@ -248,6 +248,10 @@ async fn an_end_in_the_attempts_transaction_waits_for_no_other_connection() {
     assert_eq!(worker.drain().await.unwrap(), 1);
     let id = hand_over::enqueue(client, ()).await.unwrap().id();
     limited.may_have(1).await;
+    // Otherwise it is still on its way back, and another one isn't to be had.
+    while client.pool().unwrap().num_idle() == 0 {
+        tokio::task::yield_now().await;
+    }
     let began = Instant::now();
     assert_eq!(worker.drain().await.unwrap(), 1);
     assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
