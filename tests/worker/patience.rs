@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 
 use super::faults::{Fault, Faults, greet, plan, wayward, wayward_by};
 use super::said::Said;
+use crate::log::Log;
 
 fn refuse(faults: &Faults, codes: &[&'static str]) {
     faults.register.lock().unwrap().extend(codes);
@@ -48,6 +49,28 @@ async fn what_does_not_pass_ends_a_beginning_at_once() -> Result<()> {
         assert_eq!(left(&faults), 1, "it was asked once each time");
     }
     Ok(())
+}
+
+#[tokio::test]
+async fn a_right_that_is_denied_to_a_worker_that_registers_anew_is_told_of_by_one_voice() -> Result<()> {
+    let log = Log::default();
+    let _listening = log.listen();
+    let (client, faults) = wayward()?;
+    let worker = builder(&client).spawn().await?;
+    refuse(&faults, &["42501"; 5]);
+    plan(&faults.renew, &[Fault::Gone]);
+    let registered = async {
+        while log.about("this worker has registered anew").is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon("it registers anew", registered).await;
+    for (words, times) in
+        [("can't register anew yet", 0), ("the database denies a right: ", 1), ("denies no right any more", 1)]
+    {
+        assert_eq!(log.about(words).len(), times, "{words}");
+    }
+    worker.stop().await
 }
 
 /// Moves the clock until a worker has begun, or has given up.

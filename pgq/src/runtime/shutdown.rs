@@ -32,7 +32,7 @@ use super::heartbeat::Heartbeat;
 use super::lapses::Watcher;
 use super::limits::parting::part;
 use super::maintenance::{Promoter, Pruner, Rescuer, Sweeper};
-use super::outage::Voice;
+use super::outage::{Voice, is_told};
 use super::plan::{Duties, Plan};
 use super::registration::name;
 use super::service::{Service, backoff, drive};
@@ -293,7 +293,7 @@ async fn again<R: Resources>(plan: &Plan<R>, stop: &Stopper) -> Option<Life> {
                 tracing::warn!("this worker has registered anew");
                 return Some(life);
             }
-            Err(error) if error.is_away() || error.is_short() => voice.lost(&error),
+            Err(error) if is_told(&error) => voice.lost(&error),
             Err(error) => tracing::warn!(error = error.in_line(), "this worker can't register anew yet"),
         }
         tokio::select! {
