@@ -171,11 +171,25 @@ impl Error {
         self.kind() == Kind::Overtaxed && self.code().is_some_and(|code| code.starts_with("53"))
     }
 
-    /// Whether the server said something that passes by itself, also to who made the resources.
+    /// Whether somebody was there who ended the connection, as a server does where a transaction was silent for long: why he says,
+    /// and who finds it broken when he writes doesn't hear it.
+    fn was_broken_off(&self) -> bool {
+        use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+        let broken = |error: &sqlx::Error| match error {
+            sqlx::Error::Io(error) => {
+                matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
+            }
+            _ => false,
+        };
+        self.source().and_then(|error| error.downcast_ref::<sqlx::Error>()).is_some_and(broken)
+    }
+
+    /// Whether the server said something that passes by itself, or ended the connection, also to who made the resources.
     pub(crate) fn is_passing(&self) -> bool {
         let cause = || self.source().and_then(|cause| cause.downcast_ref::<Self>());
         match self.kind() {
             Kind::Overtaxed | Kind::Crowded => true,
+            Kind::Unreachable => self.was_broken_off(),
             Kind::Init => cause().is_some_and(Self::is_passing),
             _ => false,
         }

@@ -3,13 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pgq::sqlx::postgres::PgConnectOptions;
 use pgq::sqlx::{self, Connection, Executor, PgConnection, PgPool};
 use pgq::{Client, Context, JobId, Result, State, Worker};
 use pgq_testdb::{Database, Options, Server};
+use tokio::io::copy_bidirectional;
 use tokio::sync::{Notify, mpsc};
 
+use super::locks::until_waits;
 use crate::program::{Running, WORKER, program, put_in};
-use crate::proxy::Proxy;
+use crate::proxy::{Proxy, connect, listen};
+use crate::world::World;
 
 /// Short, as an outage has to be longer; long enough to get a beat through on a machine that is busy.
 const LEASE: Duration = Duration::from_secs(3);
@@ -183,6 +187,39 @@ async fn a_worker_whose_links_are_dead_but_open_comes_back_by_itself() {
     }
     assert_eq!(direct.get(held).await.unwrap().unwrap().epoch, 1, "it kept its lease meanwhile");
     scene.worker.stop().await.unwrap();
+}
+
+/// How to reach a server by connections that break when a test says so.
+async fn breakable(server: PgConnectOptions) -> (PgConnectOptions, Arc<Notify>) {
+    let (listener, options) = listen(&server).await.unwrap();
+    let broken = Arc::new(Notify::new());
+    let breaks = Arc::clone(&broken);
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            let (mut far, breaks) = (connect(&server).await.unwrap(), Arc::clone(&breaks));
+            tokio::spawn(async move {
+                tokio::select! {
+                    _ = copy_bidirectional(&mut near, &mut far) => {}
+                    () = breaks.notified() => {}
+                }
+            });
+        }
+    });
+    (options, broken)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_whose_connection_breaks_while_it_begins_begins_all_the_same() {
+    let world = World::postgres().await;
+    let (options, broken) = breakable(world.database.as_ref().unwrap().options()).await;
+    let through = Client::from_pool(PgPool::connect_with(options).await.unwrap()).unwrap();
+    let mut held = world.client.pool().unwrap().begin().await.unwrap();
+    held.execute("lock table pgq.worker in access exclusive mode").await.unwrap();
+    let beginning = tokio::spawn(Worker::<()>::builder().client(through).tasks(pgq::tasks![rest]).spawn());
+    until_waits(&world, "").await;
+    broken.notify_waiters();
+    held.rollback().await.unwrap();
+    beginning.await.unwrap().unwrap().stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -198,8 +198,8 @@ impl<R: Resources> WorkerBuilder<R> {
         self
     }
 
-    /// Starts it. Everything that can be wrong is found before the first claim. A server that is full, starts up, or has to
-    /// undo what was asked of it for somebody else's sake is asked again for up to 30 s.
+    /// Starts it. Everything that can be wrong is found before the first claim. A server that is full, starts up, has to undo
+    /// what was asked of it for somebody else's sake, or ends the connection, is asked again for up to 30 s.
     ///
     /// # Errors
     /// No task, two of one name, a resource that a task misses, a queue's or task's name that isn't valid, a schema

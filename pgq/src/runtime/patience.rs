@@ -1,5 +1,6 @@
-//! A worker that can't begin. What passes by itself, as a server that is full or starts up, is waited for: for half a minute,
-//! or for as long as it takes where the worker restarts, which then waits for a server that is away too, and for its resources.
+//! A worker that can't begin. What passes by itself, as a server that is full or starts up, or a connection that was ended, is waited
+//! for: for half a minute, or for as long as it takes where the worker restarts, which then waits for a server that is away too, and
+//! for its resources.
 //!
 //! What doesn't pass ends it at once in any case: a setting that isn't valid, a password that is wrong, tables that are absent.
 

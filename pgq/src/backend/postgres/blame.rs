@@ -191,6 +191,14 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_connection_that_was_broken_off_passes_and_one_that_nobody_takes_does_not() {
+        use std::io::ErrorKind::{BrokenPipe, ConnectionRefused, ConnectionReset, NotFound, UnexpectedEof};
+        let passes = |kind| database(sqlx::Error::Io(std::io::Error::from(kind))).is_passing();
+        assert_eq!([BrokenPipe, ConnectionReset, UnexpectedEof].map(passes), [true; 3]);
+        assert_eq!([ConnectionRefused, NotFound].map(passes), [false; 2]);
+    }
+
     /// What a statement says by which one is refused.
     async fn said(connection: &mut PgConnection, statement: &str) -> Error {
         database(connection.execute(AssertSqlSafe(statement)).await.unwrap_err())
