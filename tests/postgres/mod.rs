@@ -11,6 +11,7 @@ mod damage;
 mod evidence;
 mod frozen;
 mod heard;
+mod leaving;
 mod locks;
 mod names;
 mod namespace;

@@ -29,7 +29,7 @@ use crate::backend::{
     Advance, Answer, Ask, Batch, Claim, Declaration, Ended, Group, PoolName, PoolView, Portion, Pulse, Reconciled,
     Registration, Verdict, Want, Work,
 };
-use crate::platform::Clock;
+use crate::platform::{Clock, within};
 
 pub(super) struct PgSession {
     pub(super) lease: Lease,
@@ -53,6 +53,9 @@ pub(super) struct PgSession {
     /// How often doubts were settled about what the lease holds.
     pub(super) doubts: AtomicI32,
 }
+
+/// How long a worker that has left stays for what it had.
+const AFTERWARDS: Duration = Duration::from_secs(1);
 
 /// The most bytes of payload of one claim, whatever it asks for; a single job may have more.
 const MOST_BYTES: i64 = 4 << 20;
@@ -231,12 +234,24 @@ impl PgSession {
         let query = self.statements.deregister.query().bind(self.lease.0).bind(self.now());
         query.execute(&mut *transaction).await.map_err(database)?;
         transaction.commit().await.map_err(database)?;
-        self.call(&call_for(&freed)?).await?;
+        // It has left, whatever becomes of this: others who look for those that are gone do the same, within about a second.
+        match within(AFTERWARDS, self.leave_nothing(&freed)).await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => {
+                tracing::debug!(error = error.in_line(), "what a worker had that has left isn't free yet");
+            }
+            None => tracing::debug!("what a worker had that has left isn't free in time"),
+        }
+        let _ = within(AFTERWARDS, self.engine().close()).await;
+        Ok(())
+    }
+
+    /// What it had is others'.
+    async fn leave_nothing(&self, freed: &[PgRow]) -> Result<()> {
+        self.call(&call_for(freed)?).await?;
         self.leave_lost(false).await?;
         self.look_again().await?;
-        self.reclaim_shares().await?;
-        self.engine().close().await;
-        Ok(())
+        self.reclaim_shares().await
     }
 }
 

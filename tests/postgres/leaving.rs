@@ -1,0 +1,38 @@
+//! What a worker that leaves waits for, and what it doesn't.
+
+use std::time::Duration;
+
+use pgq::{BoxError, Worker, sqlx};
+use tokio::time::Instant;
+
+use super::locks::until;
+use crate::log::Log;
+use crate::world::World;
+
+#[pgq::task(concurrency = 1)]
+async fn moor() -> Result<(), BoxError> {
+    Ok(())
+}
+
+/// Whoever is stopped may have a limit locked of which somebody has something who leaves.
+#[tokio::test]
+async fn who_has_left_waits_for_no_limit_that_somebody_has_locked() {
+    let log = Log::default();
+    let _listening = log.listen();
+    let world = World::postgres().await;
+    let builder = Worker::<()>::builder().client(world.client.clone()).tasks(pgq::tasks![moor]);
+    let worker = builder.lease(Duration::from_hours(1)).spawn().await.unwrap();
+    moor::enqueue(&world.client, ()).await.unwrap();
+    until(&world, "select count(*) from pgq.share where units > 0").await;
+    let mut tx = world.client.pool().unwrap().begin().await.unwrap();
+    sqlx::query("select from pgq.limit where name = 'task:moor' for update").execute(&mut *tx).await.unwrap();
+    let asked = Instant::now();
+    worker.stop().await.unwrap();
+    assert_eq!(log.about("couldn't say that it leaves"), [""; 0], "{:?}", asked.elapsed());
+    until(&world, "select count(*) from pgq.worker where gone is not null").await;
+    tx.rollback().await.unwrap();
+    let next = world.session(&["moor"]).await.unwrap();
+    next.rescue(9).await.unwrap();
+    let shares = "select count(*) from pgq.share where units > 0";
+    assert_eq!(sqlx::query_scalar::<_, i64>(shares).fetch_one(world.client.pool().unwrap()).await.unwrap(), 0);
+}
