@@ -17,6 +17,7 @@ mod places;
 mod refusal;
 mod running;
 mod said;
+mod shares;
 mod shut;
 mod slow;
 mod spans;

@@ -28,7 +28,8 @@
 //! Of a rate a turn is 20 ms with a token that nobody takes and else five seconds, and what a claim found nothing for counts as open.
 //! What nothing was started with for a second goes back in any case, unless it is needed or is a rate that fills. A worker waits for
 //! one pool of a task at a time, for rates first; what is held up asks for nothing. A pool is needed only while an answer is awaited
-//! that may bring what is missing, so nobody keeps one thing for ever while another keeps the other.
+//! that may bring what is missing, so nobody keeps one thing for ever while another keeps the other. Who leaves keeps what runs, and
+//! nothing else ([`parting`]).
 //!
 //! Wants whose pool is used up aren't claimed at all, so a backlog that is blocked costs a claim nothing. One whose pool has
 //! no units here, and isn't waited for, is only looked for ("is there something?").
@@ -93,6 +94,8 @@ struct State {
     foreign: Vec<(PoolName, Ask)>,
     /// How often something has come to be bounded that wasn't.
     era: u64,
+    /// Nothing is started any more.
+    leaving: bool,
 }
 
 impl Limits {
@@ -278,7 +281,7 @@ impl State {
     fn pool(&mut self, name: &PoolName, clock: &Clock) -> usize {
         self.place(name).unwrap_or_else(|| {
             // Until the backend has said what there is, there is nothing.
-            self.pools.push(Pool::new(Some(name.clone()), Some(0), clock));
+            self.pools.push(Pool { leaving: self.leaving, ..Pool::new(Some(name.clone()), Some(0), clock) });
             self.pools.len() - 1
         })
     }

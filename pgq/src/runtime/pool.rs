@@ -53,6 +53,8 @@ pub(super) struct Pool {
     pub(super) begun: u64,
     /// How often something of this worker had come to be bounded when this did, or came to bound another task.
     pub(super) era: u64,
+    /// Nothing is started with it any more: what isn't held is others'.
+    pub(super) leaving: bool,
 }
 
 /// What a worker could do with its units of a pool that aren't held.
@@ -98,6 +100,7 @@ impl Pool {
             since: clock.mark(),
             begun: 0,
             era: 0,
+            leaving: false,
         }
     }
 
@@ -131,6 +134,9 @@ impl Pool {
 
     /// How many units may be used: what the worker holds beyond them is others' as it comes free.
     fn bound(&self) -> u32 {
+        if self.leaving {
+            return 0;
+        }
         match (self.owed, &self.prospect) {
             (Owed::Excess, _) => 0,
             (Owed::Nothing, _) | (Owed::Spare | Owed::Beyond(0), Prospect::Needed) => self.units,
@@ -187,12 +193,12 @@ impl Pool {
 
     /// Something of what isn't in use is others', now or soon.
     pub(super) fn owes(&self) -> bool {
-        self.units > self.held
-            && match self.owed {
-                Owed::Nothing => false,
-                Owed::Spare => self.idles().is_some(),
-                Owed::Beyond(_) | Owed::Excess => true,
-            }
+        let owes = match self.owed {
+            Owed::Nothing => self.leaving,
+            Owed::Spare => self.leaving || self.idles().is_some(),
+            Owed::Beyond(_) | Owed::Excess => true,
+        };
+        self.units > self.held && owes
     }
 
     pub(super) fn room(&self) -> Room {
@@ -229,7 +235,7 @@ impl Pool {
     /// What to say to the backend, where there is something to say.
     pub(super) fn ask(&mut self, slots: u32) -> Option<Ask> {
         let cap = self.cap?;
-        if self.used.elapsed() >= IDLE && self.units > self.held {
+        if self.leaving || self.used.elapsed() >= IDLE && self.units > self.held {
             self.blocked = false;
         }
         let keep = self.keep();
@@ -289,6 +295,7 @@ impl Pool {
         let idle = fills.map_or_else(|| IDLE.saturating_sub(self.used.elapsed()), |fills| IDLE.saturating_add(fills));
         let idles = self.idles().filter(|_| self.owed != Owed::Nothing);
         let others = match self.owed {
+            _ if self.leaving => Some(Duration::ZERO),
             Owed::Beyond(0) if !matches!(self.prospect, Prospect::Needed) => Some(self.turn()),
             _ if self.bound() < self.units => Some(Duration::ZERO),
             _ => None,
@@ -336,6 +343,19 @@ mod tests {
     }
 
     #[test]
+    fn who_leaves_keeps_what_runs_and_asks_for_nothing() {
+        let clock = Clock::Manual(ManualClock::at(pgq_core::Timestamp::EPOCH));
+        for (owed, prospect) in OWED.into_iter().flat_map(|owed| prospects(&clock).map(|prospect| (owed, prospect))) {
+            let mut pool = pool(&clock, Measure::Concurrency, owed, prospect);
+            (pool.leaving, pool.blocked, pool.wished) = (true, true, 9);
+            assert!(pool.owes() && pool.due() == Some(Duration::ZERO), "{pool:?}");
+            let asked = pool.ask(9).map(|ask| (ask.keep, ask.wish, ask.held));
+            assert_eq!(asked, Some((1, 0, 1)), "{pool:?}");
+            assert!(!pool.owes() && pool.due().is_none(), "{pool:?}");
+        }
+    }
+
+    #[test]
     fn where_it_is_time_there_is_something_to_say() {
         let all = || OWED.into_iter().flat_map(|owed| [0, 1, 2, 3].map(|prospect| (owed, prospect)));
         for (measure, (owed, prospect)) in
@@ -344,13 +364,15 @@ mod tests {
             for (held, millis) in
                 [0, 1, 4].into_iter().flat_map(|held| [0, 20, 50, 100, 999, 1_000, 9_000].map(|it| (held, it)))
             {
-                let manual = ManualClock::at(pgq_core::Timestamp::EPOCH);
-                let clock = Clock::Manual(manual.clone());
-                let mut pool = pool(&clock, measure, owed, prospects(&clock)[prospect].clone());
-                pool.held = held;
-                manual.advance(Duration::from_millis(millis));
-                let is_due = pool.due().is_some_and(|due| due.is_zero());
-                assert!(!is_due || pool.ask(9).is_some(), "{pool:?} after {millis} ms");
+                for leaving in [false, true] {
+                    let manual = ManualClock::at(pgq_core::Timestamp::EPOCH);
+                    let clock = Clock::Manual(manual.clone());
+                    let mut pool = pool(&clock, measure, owed, prospects(&clock)[prospect].clone());
+                    (pool.held, pool.leaving) = (held, leaving);
+                    manual.advance(Duration::from_millis(millis));
+                    let is_due = pool.due().is_some_and(|due| due.is_zero());
+                    assert!(!is_due || pool.ask(9).is_some(), "{pool:?} after {millis} ms");
+                }
             }
         }
     }

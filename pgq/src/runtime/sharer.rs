@@ -1,4 +1,5 @@
-//! The sharer: gets this worker its part of limits without a key, and gives back what it doesn't need (`limits.rs`).
+//! The sharer: gets this worker its part of limits without a key, and gives back what it doesn't need (`limits.rs`), also while the
+//! worker leaves (`limits/parting.rs`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +9,7 @@ use super::engine::Engine;
 use super::service::{Next, Service, Signal};
 use crate::Result;
 use crate::backend::PoolView;
-use crate::platform::Mark;
+use crate::platform::{Mark, pause};
 
 /// The time between two looks at the pools, where notices don't reach this worker.
 const LOOK: Duration = Duration::from_secs(1);
@@ -17,6 +18,8 @@ const BACKSTOP: Duration = Duration::from_mins(1);
 /// The time between two looks where this worker knows of no limit, and notices don't reach it. Also between two attempts to put in
 /// what its code says, where something else stands.
 const RARELY: Duration = Duration::from_secs(10);
+/// For how long what falls free while this worker leaves adds up: where many attempts end at once it is told of together.
+const TOGETHER: Duration = Duration::from_millis(50);
 
 pub(super) struct Sharer {
     engine: Arc<Engine>,
@@ -48,7 +51,8 @@ impl Sharer {
         let views = self.see().await?;
         let Engine { session, declared, platform, .. } = &*self.engine;
         let insisted = self.insisted.as_ref().is_some_and(|mark| mark.elapsed() < RARELY);
-        self.overruled = declared.is_overruled_by(&views);
+        // Whose code says otherwise and stays has the last word.
+        self.overruled = !self.engine.limits.is_leaving() && declared.is_overruled_by(&views);
         if self.overruled && !insisted {
             self.insisted = Some(platform.clock.mark());
             declared.declare(&**session).await?;
@@ -114,6 +118,9 @@ impl Service for Sharer {
 
     async fn turn(&mut self) -> Result<Next> {
         let seen = self.engine.limits.ask.count();
+        if self.engine.limits.is_leaving() {
+            pause(TOGETHER).await;
+        }
         if self.is_look_due() {
             self.look().await?;
         }

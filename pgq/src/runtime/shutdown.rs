@@ -3,6 +3,7 @@
 //! ```text
 //! asked ──▶ nothing more is claimed ──▶ handlers end by themselves ──▶ tokens fire ──▶ handlers are dropped
 //!                                        (the drain period)             (a moment)      (handed back)
+//!                                        what each had of limits is others' (`limits/parting.rs`)
 //!       ──▶ what is known is written ──▶ the worker is known no longer ──▶ who asked is told what was discarded
 //!       ──▶ resources are closed
 //! ```
@@ -30,7 +31,7 @@ use super::engine::{Engine, Halt};
 use super::handed::NAMED;
 use super::heartbeat::Heartbeat;
 use super::lapses::Watcher;
-use super::limits::parting::part;
+use super::limits::parting::{give, part};
 use super::maintenance::{Promoter, Pruner, Rescuer, Sweeper};
 use super::outage::{Voice, is_told};
 use super::plan::{Duties, Plan};
@@ -185,8 +186,16 @@ impl Life {
             service.abort();
         }
         // Who drains isn't worth waking, and starts nothing more. If it can't be said, the flag runs out, and rates begin anew.
-        let _ = within(GRACE, async { tokio::join!(engine.session.doze(None), part(&engine)) }).await;
-        wind_down(&engine, drain.saturating_sub(asked.elapsed()), stop).await;
+        let said = within(GRACE, async { tokio::join!(engine.session.doze(None), part(&engine)) }).await;
+        if said.is_none() {
+            // Somebody may have a limit locked: the connection that waits for him isn't there for ends that are to be written.
+            engine.session.reconnect();
+        }
+        tokio::select! {
+            () = wind_down(&engine, drain.saturating_sub(asked.elapsed()), stop) => {}
+            // It ends with that: what it hasn't given back is others' once this worker has left.
+            () = give(&engine) => {}
+        }
         stop.left_handlers.fetch_or(halt.abort.is_cancelled(), Ordering::SeqCst);
         let away = engine.outage.is_on();
         halt.close.cancel();

@@ -1,0 +1,171 @@
+//! What a worker says of limits while it comes to an end, by a clock that stands still.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pgq::testing::ManualClock;
+use pgq::{Allow, Client, Context, Env, Error, LimitRef, Resources, Result, Tasks, Timestamp, Worker};
+use tokio::sync::{Semaphore, mpsc};
+
+use super::faults::wayward_by;
+use crate::world::World;
+
+/// Where handlers say that they run, and stay until they are let go.
+#[derive(Clone, pgq::Provide)]
+struct Quay {
+    told: mpsc::UnboundedSender<u32>,
+    gate: Arc<Semaphore>,
+}
+
+impl Resources for Quay {
+    async fn init(_: &Env) -> Result<Self> {
+        Err(Error::init("these tests hand theirs over"))
+    }
+}
+
+impl Quay {
+    async fn stay(&self, number: u32) -> std::result::Result<(), pgq::BoxError> {
+        self.told.send(number)?;
+        self.gate.acquire().await?.forget();
+        Ok(())
+    }
+
+    /// The same with a gate of its own.
+    fn beside(&self) -> Self {
+        Self { told: self.told.clone(), gate: Arc::new(Semaphore::new(0)) }
+    }
+
+    async fn worker(&self, client: &Client, tasks: Tasks<Self>) -> Worker<Self> {
+        let builder = Worker::builder().client(client.clone()).tasks(tasks).resources(self.clone()).slots(100);
+        builder.drain_timeout(Duration::from_hours(1)).lease(Duration::from_hours(1)).spawn().await.unwrap()
+    }
+}
+
+fn quay() -> (Quay, mpsc::UnboundedReceiver<u32>) {
+    let (told, reports) = mpsc::unbounded_channel();
+    (Quay { told, gate: Arc::new(Semaphore::new(0)) }, reports)
+}
+
+async fn soon<F: Future>(what: &str, future: F) -> F::Output {
+    tokio::time::timeout(Duration::from_secs(20), future).await.unwrap_or_else(|_| panic!("{what}"))
+}
+
+/// Until workers have so many units of a limit. Polled, as nobody is told of that.
+async fn until_units(client: &Client, of: &str, units: u32) {
+    let are = async || {
+        let limits = client.limits().await.unwrap();
+        limits
+            .iter()
+            .filter(|limit| limit.name == of)
+            .flat_map(|limit| &limit.shares)
+            .map(|share| share.units)
+            .sum::<u32>()
+    };
+    let reached = async {
+        while are().await != units {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    soon(&format!("{units} units of {of}"), reached).await;
+}
+
+#[pgq::task(concurrency = 3)]
+async fn berth(ctx: Context<Quay>, number: u32) -> std::result::Result<(), pgq::BoxError> {
+    ctx.stay(number).await
+}
+
+/// What nothing runs with goes at once, and the rest when an attempt has ended.
+async fn what_a_draining_worker_does_not_run_is_others(world: World) {
+    let (here, mut reports) = quay();
+    let first = here.worker(&world.client, pgq::tasks![berth]).await;
+    berth::enqueue_many(&world.client, 0..3).await.unwrap();
+    for _ in 0..3 {
+        soon("all may run", reports.recv()).await;
+    }
+    here.gate.add_permits(1);
+    first.stopper().ask();
+    let stopped = tokio::spawn(first.stop());
+    until_units(&world.client, "berth", 2).await;
+    let there = here.beside();
+    let second = there.worker(&world.client, pgq::tasks![berth]).await;
+    berth::enqueue_many(&world.client, 3..5).await.unwrap();
+    assert_eq!(soon("one is free", reports.recv()).await, Some(3));
+    here.gate.add_permits(1);
+    assert_eq!(soon("one falls free", reports.recv()).await, Some(4));
+    assert!(!stopped.is_finished(), "one still runs");
+    here.gate.add_permits(1);
+    there.gate.add_permits(2);
+    soon("it ends", stopped).await.unwrap().unwrap();
+    second.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_draining_worker_does_not_run_is_others_in_memory() {
+    what_a_draining_worker_does_not_run_is_others(World::memory()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_draining_worker_does_not_run_is_others_in_postgres() {
+    what_a_draining_worker_does_not_run_is_others(World::postgres().await).await;
+}
+
+#[pgq::task]
+async fn anchor(ctx: Context<Quay>, number: u32) -> std::result::Result<(), pgq::BoxError> {
+    ctx.stay(number).await
+}
+
+/// Others wait for what it says.
+async fn a_draining_worker_says_what_it_runs_of_a_limit_that_is_set(world: World) {
+    let (here, mut reports) = quay();
+    let first = here.worker(&world.client, pgq::tasks![anchor]).await;
+    anchor::enqueue(&world.client, 0).await.unwrap();
+    soon("it runs", reports.recv()).await;
+    first.stopper().ask();
+    let stopped = tokio::spawn(first.stop());
+    let there = here.beside();
+    world.client.set_limit(LimitRef::of::<anchor>(), Allow::at_once(2)).await.unwrap();
+    until_units(&world.client, "anchor", 1).await;
+    let second = there.worker(&world.client, pgq::tasks![anchor]).await;
+    anchor::enqueue(&world.client, 1).await.unwrap();
+    assert_eq!(soon("there is room for another one", reports.recv()).await, Some(1));
+    here.gate.add_permits(1);
+    there.gate.add_permits(1);
+    soon("it ends", stopped).await.unwrap().unwrap();
+    second.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_draining_worker_says_what_it_runs_of_a_limit_that_is_set_in_memory() {
+    a_draining_worker_says_what_it_runs_of_a_limit_that_is_set(World::memory()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_draining_worker_says_what_it_runs_of_a_limit_that_is_set_in_postgres() {
+    a_draining_worker_says_what_it_runs_of_a_limit_that_is_set(World::postgres().await).await;
+}
+
+#[pgq::task(concurrency = 90)]
+async fn raft(ctx: Context<Quay>, number: u32) -> std::result::Result<(), pgq::BoxError> {
+    ctx.stay(number).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_falls_free_together_while_a_worker_drains_is_given_back_together() {
+    let (client, faults) = wayward_by(&ManualClock::at(Timestamp::EPOCH)).unwrap();
+    let (here, mut reports) = quay();
+    let worker = here.worker(&client, pgq::tasks![raft]).await;
+    raft::enqueue_many(&client, 0..90).await.unwrap();
+    for _ in 0..90 {
+        soon("all may run", reports.recv()).await;
+    }
+    worker.stopper().ask();
+    let stopped = tokio::spawn(worker.stop());
+    until_units(&client, "raft", 90).await;
+    let before = *faults.shared.borrow();
+    here.gate.add_permits(89);
+    until_units(&client, "raft", 1).await;
+    let times = *faults.shared.borrow() - before;
+    assert!(times <= 9, "{times} times for 89 attempts");
+    here.gate.add_permits(1);
+    soon("it ends", stopped).await.unwrap().unwrap();
+}
