@@ -78,6 +78,9 @@ pub(super) struct Faults {
     /// Told when an answer is held, and by the test when it may be heard.
     pub(super) held: Notify,
     pub(super) heard: Notify,
+    /// Of looks at limits, and of what is said of them.
+    pub(super) look: Coming,
+    pub(super) share: Coming,
     /// How often workers have said what they have of limits.
     pub(super) shared: watch::Sender<usize>,
     /// How often they have looked at them.
@@ -365,6 +368,9 @@ impl Work for Unsteady {
 
     fn pools(&self) -> Answer<'_, Vec<PoolView>> {
         Box::pin(async move {
+            if self.faults.look.next().is_some() {
+                return Err(away());
+            }
             let views = self.ask().pools().await?;
             self.faults.looked.send_modify(|times| *times += 1);
             Ok(views)
@@ -374,6 +380,10 @@ impl Work for Unsteady {
     fn share(&self, asks: Vec<(PoolName, Ask)>) -> Answer<'_, Vec<(PoolName, Portion)>> {
         Box::pin(async move {
             let portions = self.ask().share(asks).await?;
+            if self.faults.share.next() == Some(Fault::Held) {
+                self.faults.held.notify_one();
+                self.faults.heard.notified().await;
+            }
             self.faults.shared.send_modify(|times| *times += 1);
             Ok(portions)
         })

@@ -1,4 +1,4 @@
-//! What a worker says of limits while it comes to an end, by a clock that stands still.
+//! What a worker says of limits while it comes to an end, and while a look at them fails, by a clock that stands still.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use pgq::testing::ManualClock;
 use pgq::{Allow, Client, Context, Env, Error, LimitRef, Resources, Result, Tasks, Timestamp, Worker};
 use tokio::sync::{Semaphore, mpsc};
 
-use super::faults::wayward_by;
+use super::faults::{Fault, plan, wayward_by};
 use crate::world::World;
 
 /// Where handlers say that they run, and stay until they are let go.
@@ -168,4 +168,33 @@ async fn what_falls_free_together_while_a_worker_drains_is_given_back_together()
     assert!(times <= 9, "{times} times for 89 attempts");
     here.gate.add_permits(1);
     soon("it ends", stopped).await.unwrap().unwrap();
+}
+
+#[pgq::task(concurrency = 1)]
+async fn sound(ctx: Context<Quay>, number: u32) -> std::result::Result<(), pgq::BoxError> {
+    ctx.stay(number).await
+}
+
+#[pgq::task(concurrency = 1)]
+async fn plumb(ctx: Context<Quay>, number: u32) -> std::result::Result<(), pgq::BoxError> {
+    ctx.stay(number).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_look_that_fails_ends_nothing_of_what_is_being_said() {
+    let (client, faults) = wayward_by(&ManualClock::at(Timestamp::EPOCH)).unwrap();
+    let (here, mut reports) = quay();
+    let worker = here.worker(&client, pgq::tasks![sound, plumb]).await;
+    sound::enqueue(&client, 0).await.unwrap();
+    soon("its worker has said what there is to say", reports.recv()).await;
+    plan(&faults.share, &[Fault::Held]);
+    plumb::enqueue(&client, 1).await.unwrap();
+    faults.is_held().await;
+    plan(&faults.look, &[Fault::Refused]);
+    client.set_limit(LimitRef::of::<sound>(), Allow::at_once(9)).await.unwrap();
+    faults.look.taken().await;
+    faults.heard.notify_one();
+    assert_eq!(soon("the answer is heard", reports.recv()).await, Some(1));
+    here.gate.add_permits(2);
+    worker.stop().await.unwrap();
 }

@@ -1,6 +1,7 @@
 //! The sharer: gets this worker its part of limits without a key, and gives back what it doesn't need (`limits.rs`), also while the
 //! worker leaves (`limits/parting.rs`).
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -69,7 +70,8 @@ impl Sharer {
     }
 
     /// Whoever is stopped may have a limit locked for seconds: what is set of others meanwhile is heard all the same. Nothing is
-    /// declared beside what is said, as either may have locked what the other one waits for.
+    /// declared beside what is said, as either may have locked what the other one waits for. A look that fails ends nothing of
+    /// what is being said, and is taken again.
     async fn say(&mut self, mut seen: u64) -> Result<()> {
         let (engine, is_older) = (Arc::clone(&self.engine), AtomicBool::new(false));
         let listen = async {
@@ -81,14 +83,17 @@ impl Sharer {
                 seen = engine.limits.ask.count();
                 if self.is_look_due() {
                     is_older.store(true, Ordering::SeqCst);
-                    self.see().await?;
+                    if let Err(error) = self.see().await {
+                        break error;
+                    }
                 }
             }
         };
+        let mut say = pin!(say(&engine));
         let said = tokio::select! {
             biased;
-            said = say(&engine) => said,
-            failed = listen => failed,
+            said = &mut say => said,
+            failed = listen => say.await.and(Err(failed)),
         };
         if is_older.load(Ordering::SeqCst) {
             // The answer may be older than what was seen.
