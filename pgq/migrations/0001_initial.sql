@@ -120,6 +120,7 @@ create table @share (
   wish int not null,                      -- how many it would like to have in all
   since timestamptz not null,             -- since when it has waited, if it waits
   tokens bigint not null,                 -- millionths of one that it was given and hasn't fetched
+  next timestamptz,                       -- when it has its next one with its units, where it has said so
   awaited boolean not null,               -- whether it is waited for what he says that he runs
   primary key ("limit", measure, worker)
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);

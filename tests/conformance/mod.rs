@@ -182,6 +182,7 @@ facts! {
         what_a_worker_had_that_leaves_is_others
         a_worker_that_is_gone_gets_nothing
         tokens_come_back_with_their_units
+        a_token_that_is_told_of_other_units_or_another_rate_is_not_known
         tokens_of_a_worker_that_leaves_are_not_there_again
         tokens_of_a_worker_that_dies_are_not_there_again
         a_rate_that_bounds_again_begins_with_nothing
@@ -210,6 +211,9 @@ facts! {
         a_job_waits_for_those_that_have_passed_its_gate
         a_job_waits_for_the_next_start_of_its_gates_rate
         a_job_is_told_when_a_rate_lets_it_start_at_the_latest
+        when_a_slow_rate_lets_a_job_start_is_one_instant_whenever_it_is_asked
+        of_several_workers_the_first_to_have_a_token_of_a_slow_rate_is_told
+        when_a_job_starts_under_another_slow_rate_is_told_by_that
         a_job_waits_for_the_workers_that_have_all_units
         a_job_waits_for_a_token_and_not_for_units_that_nothing_runs_with
         a_job_waits_for_the_limit_that_holds_it_up_of_several

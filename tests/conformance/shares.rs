@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgq::backend::{Ask, Bounds, Claim, Declared, Group, Limited, Measure, Owed, PoolName, Portion, Rate, Session};
+use pgq::backend::{
+    Ask, Bounds, Claim, Declared, Group, Limited, Measure, NextToken, Owed, PoolName, Portion, Rate, Session,
+};
 use pgq::{Allow, LimitRef, Result};
 
 use crate::world::{SPAN, World, ids, job, notice, want};
@@ -140,6 +142,28 @@ pub(crate) async fn tokens_come_back_with_their_units(world: World) -> Result<()
     ask(&one, Measure::Rate, Ask { keep: 1, micros: TOKEN, wish: 0, held: 0, begun: 0 }).await?;
     let rest = ask(&two, Measure::Rate, Ask { keep: u32::MAX, micros: 0, wish: 3, held: 0, begun: 0 }).await?;
     assert_eq!((rest.units, rest.micros), (3, TOKEN));
+    Ok(())
+}
+
+pub(crate) async fn a_token_that_is_told_of_other_units_or_another_rate_is_not_known(world: World) -> Result<()> {
+    let one = worker(&world, &one_a_second(4)).await?;
+    ask(&one, Measure::Rate, Ask { keep: u32::MAX, wish: 3, ..Ask::default() }).await?;
+    let next = async || world.client.limits().await.map(|limits| limits[0].shares[0].next);
+    let tell = async |units, burst| {
+        let (wait, rate) = (SECOND * 9, Rate::every(SECOND, burst).expect("it is one"));
+        let name = PoolName { limit: "task:send".into(), measure: Measure::Rate };
+        one.foretell(vec![(name, NextToken { wait, units, rate })]).await?;
+        next().await
+    };
+    assert_eq!((tell(2, 4).await?, tell(3, 5).await?), (None, None));
+    assert!(tell(3, 4).await?.is_some());
+    world.clock.advance(SECOND * 8);
+    assert!(next().await?.is_some());
+    world.clock.advance(SECOND);
+    assert_eq!(next().await?, None, "it is there");
+    assert!(tell(3, 4).await?.is_some());
+    let _another = worker(&world, &one_a_second(5)).await?;
+    assert_eq!(next().await?, None);
     Ok(())
 }
 

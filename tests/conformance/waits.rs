@@ -41,6 +41,11 @@ async fn descend(ctx: Context<Door>) -> std::result::Result<(), BoxError> {
     ctx.pass().await
 }
 
+#[pgq::task(rps = 2, per = "1m", burst = 2)]
+async fn ford(ctx: Context<Door>, _number: u32) -> std::result::Result<(), BoxError> {
+    ctx.pass().await
+}
+
 async fn worker(world: &World, door: &Door) -> Result<Stepper> {
     world.worker(pgq::tasks![knock, ring, climb, toll, ascend, descend], door.clone()).await
 }
@@ -146,14 +151,98 @@ pub(crate) async fn a_job_waits_for_the_next_start_of_its_gates_rate(world: Worl
 pub(crate) async fn a_job_is_told_when_a_rate_lets_it_start_at_the_latest(world: World) -> Result<()> {
     let door = Door::new();
     let mut worker = worker(&world, &door).await?;
-    let rate = Allow::everything().starts(1.0, SECOND * 3).burst(1);
-    world.client.set_limit(LimitRef::of::<knock>(), rate).await?;
+    // Less than what is told of each start.
+    let apart = SECOND * 19 / 10;
+    world.client.set_limit(LimitRef::of::<knock>(), Allow::everything().starts(1.0, apart).burst(1)).await?;
     // Nobody knows what started before it was set, so it begins with nothing.
-    world.clock.advance(SECOND * 3);
+    world.clock.advance(apart);
     let jobs = knock::enqueue_many(&world.client, 0..2).await?;
     assert_eq!(start(&mut worker).await?, 1);
-    let waits = limit(&world, jobs[1].id()).await?;
-    assert_eq!(waits.next, Some(world.job(jobs[0].id()).await?.run_at.saturating_add(SECOND * 3)));
+    let began = world.job(jobs[0].id()).await?.run_at;
+    assert_eq!(limit(&world, jobs[1].id()).await?.next, Some(began.saturating_add(apart)));
+    world.clock.advance(SECOND);
+    worker.share().await?;
+    assert_eq!(limit(&world, jobs[1].id()).await?.next, Some(began.saturating_add(apart + SECOND)));
+    Ok(())
+}
+
+pub(crate) async fn when_a_slow_rate_lets_a_job_start_is_one_instant_whenever_it_is_asked(world: World) -> Result<()> {
+    let door = Door::new();
+    door.open(9);
+    let mut worker = worker(&world, &door).await?;
+    let jobs = toll::enqueue_many(&world.client, [(), (), ()]).await?;
+    assert_eq!(start_all(&mut worker).await?, 1);
+    worker.settle().await?;
+    let began = world.job(jobs[0].id()).await?.run_at;
+    for _ in 0..4 {
+        assert_eq!(limit(&world, jobs[1].id()).await?.next, Some(began.saturating_add(SECOND * 60)));
+        world.clock.advance(SECOND * 15);
+        worker.share().await?;
+    }
+    assert_eq!(start_all(&mut worker).await?, 1);
+    world.clock.advance(SECOND * 7);
+    assert_eq!(limit(&world, jobs[2].id()).await?.next, Some(began.saturating_add(SECOND * 120)));
+    Ok(())
+}
+
+pub(crate) async fn of_several_workers_the_first_to_have_a_token_of_a_slow_rate_is_told(world: World) -> Result<()> {
+    let door = Door::new();
+    door.open(9);
+    let mut one = world.worker(pgq::tasks![ford], door.clone()).await?;
+    let mut two = world.worker(pgq::tasks![ford], door.clone()).await?;
+    let jobs = ford::enqueue_many(&world.client, 0..9).await?;
+    let (last, begin) = (jobs[8].id(), world.job(jobs[8].id()).await?.run_at);
+    let next = async |seconds: u32| -> Result<()> {
+        assert_eq!(limit(&world, last).await?.next, Some(begin.saturating_add(SECOND * seconds)));
+        Ok(())
+    };
+    assert_eq!((start(&mut one).await?, start(&mut two).await?), (2, 0));
+    next(30).await?;
+    one.share().await?;
+    two.share().await?;
+    next(60).await?;
+    world.clock.advance(SECOND * 60);
+    assert_eq!(start(&mut one).await?, 1);
+    world.clock.advance(SECOND * 10);
+    assert_eq!(start(&mut two).await?, 1);
+    next(120).await?;
+    world.clock.advance(SECOND * 36);
+    next(120).await?;
+    two.beat().await?;
+    two.rescue().await?;
+    // At the latest, until it has said when with the unit that the other one had.
+    next(136).await?;
+    two.share().await?;
+    next(118).await
+}
+
+pub(crate) async fn when_a_job_starts_under_another_slow_rate_is_told_by_that(world: World) -> Result<()> {
+    let door = Door::new();
+    door.open(9);
+    let mut worker = worker(&world, &door).await?;
+    let jobs = toll::enqueue_many(&world.client, [(), (), ()]).await?;
+    assert_eq!(start_all(&mut worker).await?, 1);
+    let began = world.job(jobs[0].id()).await?.run_at;
+    let next = async |seconds: u32| -> Result<()> {
+        assert_eq!(limit(&world, jobs[1].id()).await?.next, Some(began.saturating_add(SECOND * seconds)));
+        Ok(())
+    };
+    world.clock.advance(SECOND * 15);
+    let rate = |apart| Allow::everything().starts(1.0, apart).burst(1);
+    world.client.set_limit(LimitRef::of::<toll>(), rate(SECOND * 20)).await?;
+    // At the latest: what was told is of another rate.
+    next(35).await?;
+    worker.share().await?;
+    // A quarter of it is there.
+    next(30).await?;
+    world.clock.advance(SECOND * 5);
+    worker.share().await?;
+    next(30).await?;
+    world.client.clear_limit(LimitRef::of::<toll>()).await?;
+    worker.share().await?;
+    next(50).await?;
+    world.clock.advance(SECOND * 30);
+    assert_eq!(start_all(&mut worker).await?, 1);
     Ok(())
 }
 

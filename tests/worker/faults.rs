@@ -8,8 +8,8 @@ use std::time::Duration;
 use pgq::backend::{
     Advance, Agenda, Answer, Ask, Backend, Batch, Bounds, Cancellation, Change, Claim, Declaration, Declared, Deletion,
     Discarded, Edited, Ended, Enqueued, Firing, Found, JobInfo, Lease, LimitInfo, LimitName, LookFor, Maintain,
-    Migrated, NewJob, Notice, Operate, Outlook, Pausable, Pause, PoolName, PoolView, Portion, Produce, Promoted,
-    Pruned, Pulse, Reconciled, Registration, Renewal, Rescued, Retrial, Scheduled, Search, Session, Ticked,
+    Migrated, NewJob, NextToken, Notice, Operate, Outlook, Pausable, Pause, PoolName, PoolView, Portion, Produce,
+    Promoted, Pruned, Pulse, Reconciled, Registration, Renewal, Rescued, Retrial, Scheduled, Search, Session, Ticked,
     Transaction, Verdict, Want, Watched, Whereabouts, Work,
 };
 use pgq::testing::{ManualClock, stepper};
@@ -62,6 +62,7 @@ pub(super) struct Faults {
     pub(super) finish: Coming,
     /// Of which jobs the ends are refused, whatever they are.
     pub(super) accursed: Mutex<HashSet<JobId>>,
+    pub(super) foretell: Coming,
     conclude: Coming,
     pub(super) renew: Coming,
     fire: Coming,
@@ -387,6 +388,13 @@ impl Work for Unsteady {
             self.faults.shared.send_modify(|times| *times += 1);
             Ok(portions)
         })
+    }
+
+    fn foretell(&self, tokens: Vec<(PoolName, NextToken)>) -> Answer<'_, ()> {
+        match self.faults.foretell.next() {
+            Some(_) => Box::pin(async { Err(away()) }),
+            None => self.ask().foretell(tokens),
+        }
     }
 
     fn doze(&self, asleep: Option<Duration>) -> Answer<'_, ()> {

@@ -22,6 +22,7 @@ mod shut;
 mod slow;
 mod spans;
 mod stopping;
+mod tokens;
 mod told;
 mod twice;
 mod units;

@@ -27,14 +27,16 @@ impl Paces {
         Self { number, rate: None, past }
     }
 
-    /// Another rate from now on. Where none is in force, gates are counted as by the one before.
-    pub fn change(&mut self, rate: Option<Rate>, now: Timestamp) {
-        let Some(rate) = rate else { return };
-        if let Some(old) = self.rate.replace(rate).filter(|old| *old != rate) {
+    /// Another rate from now on, if it is another one than before. Where none is in force, gates are counted as by the one before.
+    pub fn change(&mut self, rate: Option<Rate>, now: Timestamp) -> bool {
+        let Some(rate) = rate else { return false };
+        let old = self.rate.replace(rate).filter(|old| *old != rate);
+        if let Some(old) = old {
             self.number += 1;
             self.past.push((old.interval(), now));
             self.past.drain(..self.past.len().saturating_sub(MAX_PACES));
         }
+        old.is_some()
     }
 
     /// Which one is in force.

@@ -97,6 +97,11 @@ impl Pool {
         if !self.awaits() {
             self.distribute(free.as_mut());
         }
+        for share in &mut self.shares {
+            // With other units it comes at another time.
+            let units = before.iter().find(|told| told.lease == share.lease).map(|told| told.units);
+            share.next = share.next.filter(|_| units == Some(share.stake.units));
+        }
         self.rate = free.map(|free| (free.rate(), free.micros(), now));
         let news = |share: &&Share| {
             let told = before.iter().find(|told| told.lease == share.lease);
@@ -119,7 +124,7 @@ impl Pool {
 
     fn take(&mut self, lease: Lease, now: Timestamp) -> Share {
         let place = self.shares.iter().position(|share| share.lease == lease);
-        let none = Share { lease, stake: Stake { units: 0, wish: 0 }, since: now, micros: 0, awaited: None };
+        let none = Share { lease, stake: Stake::default(), since: now, micros: 0, next: None, awaited: None };
         place.map_or(none, |place| self.shares.remove(place))
     }
 
@@ -312,7 +317,7 @@ mod tests {
     fn awaited(lease: Lease) -> Share {
         let span = Duration::from_secs(if lease == A { 1 } else { 60 });
         let awaited = Some(Awaited { beat: NOW, span });
-        Share { lease, stake: Stake { units: 0, wish: 0 }, since: NOW, micros: 0, awaited }
+        Share { lease, stake: Stake::default(), since: NOW, micros: 0, next: None, awaited }
     }
 
     #[test]
@@ -417,5 +422,16 @@ mod tests {
         let fetched = back.pool.balance(B, wish(1), NOW);
         assert_eq!((fetched.portion.units, fetched.portion.micros), (1, MICROS / 2));
         assert_eq!(fetched.pool.balance(B, wish(1), NOW).portion.micros, 0);
+    }
+
+    #[test]
+    fn what_a_worker_said_of_its_next_token_holds_for_the_units_that_it_has() {
+        let mut pool = rate(4).balance(A, wish(3), NOW).pool;
+        pool.shares[0].next = Some(after(9_000));
+        let next = |pool: &Pool| pool.shares.iter().find(|share| share.lease == A).and_then(|share| share.next);
+        let beside = pool.balance(B, wish(2), NOW).pool.balance(A, wish(4), after(1)).pool.redivide(after(2)).pool;
+        assert_eq!(next(&beside), Some(after(9_000)));
+        assert_eq!(next(&beside.clone().balance(A, Ask { keep: 2, ..wish(2) }, after(3)).pool), None);
+        assert_eq!(next(&beside.balance(B, Ask { keep: 0, ..wish(0) }, after(3)).pool), None, "it has all four");
     }
 }

@@ -17,6 +17,8 @@ pub struct Share {
     pub since: Timestamp,
     /// Millionths of a token that it was given and hasn't fetched.
     pub micros: u64,
+    /// When it has its next token with the units that it has, where it has said so.
+    pub next: Option<Timestamp>,
     /// Where it hasn't said yet what it runs since nothing bounded that: while there are such, nothing is given.
     pub awaited: Option<Awaited>,
 }

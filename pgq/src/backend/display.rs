@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Display, Formatter, Write as _};
 
+use pgq_core::Timestamp;
+
 use super::{LimitInfo, LimitShare, LimitWait, Measure, Pause, WaitsFor};
 
 /// `send[tenant]: 2 at once, set in place of 4 at once; 3 values busy, 12 blocking`.
@@ -74,7 +76,7 @@ impl Display for LimitWait {
         write!(f, ": {}", self.bounds)?;
         self.fmt_running(f)?;
         match self.next {
-            Some(next) if self.value.is_some() => write!(f, ", next at {next}"),
+            Some(next) if self.value.is_some() || self.is_told(next) => write!(f, ", next at {next}"),
             Some(next) => write!(f, ", next at {next} at the latest"),
             None if self.has_room() => self.fmt_shares(f),
             None => Ok(()),
@@ -83,6 +85,11 @@ impl Display for LimitWait {
 }
 
 impl LimitWait {
+    /// Whether a worker has said that its next token comes then.
+    fn is_told(&self, next: Timestamp) -> bool {
+        self.shares.iter().any(|share| share.next == Some(next))
+    }
+
     /// How many jobs, and how many workers, are named in a line.
     const SHOWN: usize = 5;
 
@@ -165,7 +172,7 @@ impl Display for Line<'_> {
 mod tests {
     use std::time::Duration;
 
-    use pgq_core::{JobId, State, Timestamp};
+    use pgq_core::{JobId, State};
 
     use super::super::{Bounds, Pausable, Rate};
     use super::*;
@@ -183,7 +190,7 @@ mod tests {
     }
 
     fn share(worker: &str, measure: Measure, units: u32, waits_for: u32) -> LimitShare {
-        LimitShare { worker: worker.to_owned(), measure, units, waits_for }
+        LimitShare { worker: worker.to_owned(), measure, units, waits_for, next: None }
     }
 
     #[test]
@@ -262,6 +269,7 @@ mod tests {
         let jobs = |count: i64| (41..41 + count).map(JobId).collect::<Vec<_>>();
         let rate = Bounds { concurrency: None, rate: five_a_second() };
         let set_apart = vec![share("db1:1", Measure::Concurrency, 2, 0), share("db1:2", Measure::Concurrency, 2, 1)];
+        let told = vec![LimitShare { next: Some(NOON), ..share("db1:1", Measure::Rate, 1, 0) }];
         let (seven, elm) = (Some("seven".to_owned()), Some("el\nm".to_owned()));
         for (wait, text) in [
             (
@@ -280,6 +288,10 @@ mod tests {
             (
                 LimitWait { next: Some(NOON), ..wait(rate) },
                 "send: 5 starts a second, next at 2026-02-28T12:00:00Z at the latest",
+            ),
+            (
+                LimitWait { next: Some(NOON), shares: told, ..wait(rate) },
+                "send: 5 starts a second, next at 2026-02-28T12:00:00Z",
             ),
             (
                 LimitWait { running: 1, jobs: jobs(1), shares: set_apart, ..wait(FOUR) },

@@ -30,6 +30,17 @@ pub struct PoolName {
     pub measure: Measure,
 }
 
+/// When a worker has its next token of a rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NextToken {
+    /// In how long.
+    pub wait: Duration,
+    /// With so many units.
+    pub units: u32,
+    /// Of this rate.
+    pub rate: Rate,
+}
+
 /// A limit that a worker's tasks declare.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limited {

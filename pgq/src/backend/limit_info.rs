@@ -1,5 +1,6 @@
 //! Limits as operators see and set them.
 
+use pgq_core::Timestamp;
 use pgq_core::limit::{of_task, shared};
 
 use super::{Bounds, Measure};
@@ -55,6 +56,8 @@ pub struct LimitShare {
     pub units: u32,
     /// For how many more it waits.
     pub waits_for: u32,
+    /// When it has its next token of a rate, where it has said so, which it does where it has to wait for two seconds or longer.
+    pub next: Option<Timestamp>,
 }
 
 impl LimitInfo {

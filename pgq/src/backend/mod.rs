@@ -22,7 +22,7 @@ mod vigil;
 mod waits;
 mod worker;
 
-pub use limit::{Ask, Bounds, Limited, Measure, Owed, PoolName, PoolView, Portion, Rate};
+pub use limit::{Ask, Bounds, Limited, Measure, NextToken, Owed, PoolName, PoolView, Portion, Rate};
 pub(crate) use limit::{GATE_AGE, PARKED};
 pub use limit_info::{LimitInfo, LimitName, LimitShare};
 pub(crate) use limit_info::{full_name, parts_of_gate, shown};
@@ -138,6 +138,10 @@ pub trait Work: Send + Sync {
     /// Says what it keeps of pools and would like to have, and is told what it has then. Others who have to know are told too.
     /// A pool that there is none of bounds nothing.
     fn share(&self, asks: Vec<(PoolName, Ask)>) -> Answer<'_, Vec<(PoolName, Portion)>>;
+
+    /// Says when the worker has its next tokens of rates, for operators. Of a pool of which it has other units by now, or whose rate
+    /// is another, nothing is written.
+    fn foretell(&self, tokens: Vec<(PoolName, NextToken)>) -> Answer<'_, ()>;
 
     /// Says for how long producers shall wake this worker, or with `None` that it is awake. The answer comes once every
     /// later enqueue can see it, so that a claim which begins afterwards misses nothing.

@@ -44,8 +44,8 @@ pub struct LimitWait {
     /// Which workers have set how much of it apart for what they start, where it has no key: places to run in, or, where `next` is
     /// known, parts of its rate.
     pub shares: Vec<LimitShare>,
-    /// When its rate lets the next one start, where only that is against it. Where it has no key workers count by themselves, and
-    /// this is when one of them can at the latest.
+    /// When its rate lets the next one start, where only that is against it. Where it has no key workers count by themselves: one that
+    /// has to wait for its next token for two seconds or longer says until when, and of another this is when it has one at the latest.
     pub next: Option<Timestamp>,
 }
 
@@ -96,10 +96,10 @@ impl Bar {
     }
 }
 
-/// When one of those who have units of a rate has a token again, at the latest: who has most of them is the first.
+/// When the first of those who have units of a rate has a token again: as he has said, else at the latest.
 fn next_token(rate: Rate, shares: &[LimitShare], now: Timestamp) -> Option<Timestamp> {
-    let most = shares.iter().map(|share| share.units).max()?;
-    Some(now.saturating_add((rate.interval() * rate.burst()).checked_div(most)?))
+    let at_the_latest = |units| Some(now.saturating_add((rate.interval() * rate.burst()).checked_div(units)?));
+    shares.iter().filter_map(|share| share.next.or_else(|| at_the_latest(share.units))).min()
 }
 
 /// Where a job stands by itself: whatever holds up its whole task or queue is apart.

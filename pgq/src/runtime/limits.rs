@@ -34,6 +34,10 @@
 //! Wants whose pool is used up aren't claimed at all, so a backlog that is blocked costs a claim nothing. One whose pool has
 //! no units here, and isn't waited for, is only looked for ("is there something?").
 //!
+//! When the next token of a rate comes is known only to who has units of it. Whoever has to wait for it for two seconds or longer tells
+//! (`Work::foretell`), for operators: once for each start, and where its units or the rate have changed. It is one statement, beside
+//! which nothing waits; of a rate that is faster for its holder there is none. What was told of other units or another rate is forgotten.
+//!
 //! A limit says which tasks share it, so that a worker whose code doesn't name it is bound by it too. Where something comes to be
 //! bounded that wasn't, each worker says what it runs of it (`Portion::awaits`). What a claim wins that is on its way then, or when
 //! more comes to be out than may be, isn't started, but handed back.
@@ -59,7 +63,7 @@ use std::time::Duration;
 
 use super::pool::{IDLE, Pool};
 use super::service::Signal;
-use crate::backend::{Ask, Measure, PoolName, PoolView, Portion};
+use crate::backend::{Ask, Measure, NextToken, PoolName, PoolView, Portion};
 use crate::platform::Clock;
 use crate::task::TaskEntry;
 
@@ -197,6 +201,24 @@ impl Limits {
         self.stir.raise();
     }
 
+    /// When the next tokens of slow rates come, as far as that isn't told yet.
+    pub(super) fn foreseen(&self) -> Vec<(PoolName, NextToken)> {
+        self.with(|state| {
+            let tokens = state.pools.iter_mut().filter_map(|pool| {
+                pool.fill(&self.clock);
+                let token = pool.foresees()?;
+                pool.untold = false;
+                Some((pool.name.clone()?, token))
+            });
+            tokens.collect()
+        })
+    }
+
+    /// It is open what of that was heard.
+    pub(super) fn unsay(&self) {
+        self.with(|state| state.pools.iter_mut().for_each(|pool| pool.untold = true));
+    }
+
     /// What a look at the pools shows.
     pub(super) fn see(&self, views: &[PoolView]) {
         let room = self.with(|state| {
@@ -226,6 +248,7 @@ impl Limits {
                 let is_other = rate.is_some_and(|rate| Some(rate) != portion.rate);
                 pool.stale |= portion.awaits || is_other || pool.units != portion.units;
                 pool.outdated |= pool.is_rate() && (is_other || pool.units > portion.units);
+                pool.untold |= is_other;
                 (pool.cap, pool.owed, pool.begun) = (portion.cap, portion.owed, portion.begun);
                 if portion.cap.is_none() {
                     pool.lift();

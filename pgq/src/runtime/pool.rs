@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pgq_core::limit::Bucket;
 
-use crate::backend::{Ask, Measure, Owed, PoolName, Portion};
+use crate::backend::{Ask, Measure, NextToken, Owed, PoolName, Portion};
 use crate::platform::{Clock, Mark};
 
 /// Units of which nothing was started for so long go back.
@@ -16,6 +16,8 @@ const SLICE: Duration = Duration::from_millis(20);
 const HOLD: Duration = Duration::from_millis(100);
 /// The same of a unit of a rate that is used up: it would go round with nothing in it, and whoever has it starts jobs for all.
 const TURN: Duration = Duration::from_secs(5);
+/// A wait for a token of at least so much is told of.
+const LONG: Duration = Duration::from_secs(2);
 
 /// A part of a pool.
 #[derive(Debug)]
@@ -45,6 +47,8 @@ pub(super) struct Pool {
     pub(super) tight: bool,
     /// How many were started with the units of a rate that it has.
     pub(super) served: u32,
+    /// Of a rate: when the next token comes has changed since it was told.
+    pub(super) untold: bool,
     /// The last use of it.
     pub(super) used: Mark,
     /// Since when it has had the units that it has.
@@ -96,6 +100,7 @@ impl Pool {
             outdated: false,
             tight: false,
             served: 0,
+            untold: false,
             used: clock.mark(),
             since: clock.mark(),
             begun: 0,
@@ -201,6 +206,13 @@ impl Pool {
         self.units > self.held && owes
     }
 
+    /// When the next token of a slow rate comes, where that is to be told.
+    pub(super) fn foresees(&self) -> Option<NextToken> {
+        let (bucket, _) = self.bucket.as_ref().filter(|_| self.untold)?;
+        let wait = bucket.next().filter(|wait| *wait >= LONG)?;
+        Some(NextToken { wait, units: bucket.units(), rate: bucket.rate() })
+    }
+
     pub(super) fn room(&self) -> Room {
         let Some(cap) = self.cap else { return Room::Some(u32::MAX) };
         let none = || if self.blocked || self.units >= cap || cap == 0 { Room::Later(None) } else { Room::Elsewhere };
@@ -248,6 +260,7 @@ impl Pool {
             let micros = self.bucket.as_mut().map_or(0, |(bucket, _)| bucket.give(self.units - keep));
             // What others have given meanwhile isn't known here yet: it is kept, unless something is given back.
             let kept = if keep < self.units { keep } else { u32::MAX };
+            self.untold |= keep < self.units;
             // Until there is an answer it is open what was heard.
             (self.units, self.wished, self.stale) = (keep, wish, true);
             Ask { keep: kept, micros, wish, held, begun: self.begun }
@@ -271,8 +284,10 @@ impl Pool {
             self.reopen();
         }
         self.blocked &= self.wished > portion.units;
+        self.untold |= portion.units != self.units || portion.micros > 0;
         if let Some(rate) = portion.rate {
             let (bucket, _) = self.bucket.get_or_insert_with(|| (Bucket::new(rate, 0, 0), clock.mark()));
+            self.untold |= bucket.rate() != rate;
             bucket.retune(rate);
             let missing = portion.units.saturating_sub(bucket.units());
             bucket.give(bucket.units().saturating_sub(portion.units));

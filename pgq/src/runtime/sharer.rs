@@ -95,6 +95,9 @@ impl Sharer {
             said = &mut say => said,
             failed = listen => say.await.and(Err(failed)),
         };
+        if said.is_err() {
+            engine.limits.unsay();
+        }
         if is_older.load(Ordering::SeqCst) {
             // The answer may be older than what was seen.
             engine.limits.call();
@@ -105,12 +108,15 @@ impl Sharer {
 
 /// Without an answer it is open what was heard: then the next one tells.
 async fn say(engine: &Engine) -> Result<()> {
-    let asks = engine.limits.asks();
-    if asks.is_empty() {
-        return Ok(());
+    let Engine { session, limits, .. } = engine;
+    let asks = limits.asks();
+    if !asks.is_empty() {
+        limits.take(session.share(asks).await?);
     }
-    let portions = engine.session.share(asks).await?;
-    engine.limits.take(portions);
+    let tokens = limits.foreseen();
+    if !tokens.is_empty() {
+        session.foretell(tokens).await?;
+    }
     Ok(())
 }
 

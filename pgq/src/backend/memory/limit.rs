@@ -11,7 +11,7 @@ use pgq_core::{Bounds, Lease, Rate, Timestamp};
 
 use super::store::Store;
 use super::wake::Worker;
-use crate::backend::{Ask, Declared, Limited, Measure, PoolName, PoolView, Portion};
+use crate::backend::{Ask, Declared, Limited, Measure, NextToken, PoolName, PoolView, Portion};
 
 /// A limit's row.
 pub(super) struct Entry {
@@ -77,7 +77,7 @@ impl Entry {
     /// all live workers say that they run.
     fn begin(&mut self, live: &[(Lease, Awaited)], number: u64, now: Timestamp) {
         let bounds = self.bounds();
-        self.paces.change(bounds.rate, now);
+        self.change_rate(now);
         self.tokens = bounds.rate.map(|_| self.tokens.unwrap_or((0, now)));
         let counted = bounds.concurrency.is_some() && !self.keyed;
         if counted && !self.counted {
@@ -86,12 +86,22 @@ impl Entry {
                 stake: Stake::default(),
                 since: now,
                 micros: 0,
+                next: None,
                 awaited: Some(*awaited),
             };
             self.begun = number;
             self.shares.insert(Measure::Concurrency, live.iter().map(awaited).collect());
         }
         self.counted = counted;
+    }
+
+    /// When the next tokens come under another rate its holders say anew.
+    fn change_rate(&mut self, now: Timestamp) {
+        if self.paces.change(self.bounds().rate, now) {
+            for share in self.shares.values_mut().flatten() {
+                share.next = None;
+            }
+        }
     }
 
     /// When those who are awaited have last given a sign of life.
@@ -124,7 +134,7 @@ impl Store {
                 entry.counted &= limited.sharers.iter().all(|task| entry.sharers.contains(task));
                 entry.sharers.clone_from(&limited.sharers);
                 entry.declared = Some((number, limited.bounds));
-                entry.paces.change(entry.bounds().rate, now);
+                entry.change_rate(now);
                 self.open_all(&limited.name);
             }
         }
@@ -234,6 +244,17 @@ impl Store {
         entry.put(pool.measure, balanced);
         self.ring(&tell);
         portion
+    }
+
+    pub(super) fn foretell(&mut self, lease: Lease, tokens: Vec<(PoolName, NextToken)>) {
+        let now = self.now;
+        for (PoolName { limit, measure }, NextToken { wait, units, rate }) in tokens {
+            let entry = self.limits.get_mut(&*limit).filter(|entry| measure.rate(entry.bounds()) == Some(rate));
+            let mut shares = entry.into_iter().filter_map(|entry| entry.shares.get_mut(&measure)).flatten();
+            if let Some(share) = shares.find(|share| share.lease == lease && share.stake.units == units) {
+                share.next = Some(now.saturating_add(wait));
+            }
+        }
     }
 
     /// What workers that are gone had is others'.

@@ -19,7 +19,8 @@ impl Store {
             let Some(worker) = self.workers.get(&share.lease) else { continue };
             let waits_for = share.stake.wish.saturating_sub(share.stake.units);
             let (worker, units) = (worker.name.to_string(), share.stake.units);
-            info.add_share(LimitShare { worker, measure, units, waits_for });
+            let next = share.next.filter(|next| *next > self.now);
+            info.add_share(LimitShare { worker, measure, units, waits_for, next });
         }
         if entry.keyed {
             (info.busy, info.blocking) = self.gates.counts(name);

@@ -12,7 +12,7 @@ use super::row::{Lane, Place, Row};
 use super::store::Store;
 use crate::backend::vigil::Vigil;
 use crate::backend::{
-    Advance, Answer, Ask, Batch, Claim, Ended, LookFor, Notice, Outlook, PoolName, PoolView, Portion, Pulse,
+    Advance, Answer, Ask, Batch, Claim, Ended, LookFor, NextToken, Notice, Outlook, PoolName, PoolView, Portion, Pulse,
     Reconciled, Renewal, Verdict, Want, Watched, Work,
 };
 
@@ -39,6 +39,10 @@ impl Work for Session {
 
     fn share(&self, asks: Vec<(PoolName, Ask)>) -> Answer<'_, Vec<(PoolName, Portion)>> {
         self.memory.answer(move |store| store.share(self.lease, asks))
+    }
+
+    fn foretell(&self, tokens: Vec<(PoolName, NextToken)>) -> Answer<'_, ()> {
+        self.memory.answer(move |store| store.foretell(self.lease, tokens))
     }
 
     fn doze(&self, asleep: Option<Duration>) -> Answer<'_, ()> {

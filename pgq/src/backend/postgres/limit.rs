@@ -15,11 +15,11 @@ use pgq_core::{Bounds, Lease, Rate, Timestamp};
 use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 
-use super::convert::{Instant, column, database, instant, unsigned};
+use super::convert::{Instant, column, database, instant, micros, unsigned};
 use super::namespace::Statements;
 use super::session::PgSession;
 use crate::Result;
-use crate::backend::{Ask, Declared, Measure, PoolName, PoolView, Portion};
+use crate::backend::{Ask, Declared, Measure, NextToken, PoolName, PoolView, Portion};
 
 /// A limit's pools, as they stand.
 struct Standing {
@@ -109,6 +109,22 @@ impl PgSession {
         books.write(&mut transaction, changes).await?;
         transaction.commit().await.map_err(database)?;
         Ok(portions)
+    }
+
+    /// One statement, as there may be one for each start.
+    pub(super) async fn foretell_tokens(&self, tokens: Vec<(PoolName, NextToken)>) -> Result<()> {
+        let (mut limits, mut units, mut waits) = (vec![], vec![], vec![]);
+        let (mut intervals, mut bursts) = (vec![], vec![]);
+        for (name, token) in tokens {
+            let (_, interval, burst) = columns(Bounds { concurrency: None, rate: Some(token.rate) });
+            limits.push(name.limit.to_string());
+            units.push(token.units.cast_signed());
+            waits.push(micros(token.wait));
+            intervals.push(interval);
+            bursts.push(burst);
+        }
+        let query = self.statements.foretell.query().bind(self.lease.0).bind(limits).bind(units).bind(waits);
+        self.engine().run(query.bind(intervals).bind(bursts).bind(self.now())).await.map(drop)
     }
 
     /// What workers that are gone had is others'.
@@ -207,7 +223,7 @@ impl Books<'_> {
             .bind(tokens)
             .bind(changes.now.map(Instant));
         let (mut of, mut measures, mut workers, mut units) = (vec![], vec![], vec![], vec![]);
-        let (mut wishes, mut since, mut tokens, mut awaited) = (vec![], vec![], vec![], vec![]);
+        let (mut wishes, mut since, mut tokens, mut awaited, mut next) = (vec![], vec![], vec![], vec![], vec![]);
         for (limit, measure, share) in changes.shares {
             of.push(limit);
             measures.push(measure);
@@ -217,6 +233,7 @@ impl Books<'_> {
             since.push(Instant(share.since));
             tokens.push(share.micros.cast_signed());
             awaited.push(share.awaited.is_some());
+            next.push(share.next.map(Instant));
         }
         let told: Vec<i64> = changes.told.into_iter().collect();
         let query = query
@@ -228,7 +245,8 @@ impl Books<'_> {
             .bind(since)
             .bind(tokens)
             .bind(told)
-            .bind(awaited);
+            .bind(awaited)
+            .bind(next);
         query.execute(connection).await.map(drop).map_err(database)
     }
 }
@@ -307,5 +325,6 @@ fn read_share(row: &PgRow) -> Result<Option<(Measure, Share)>> {
     let (lease, micros) = (Lease(column(row, 8)?), unsigned(column::<i64, _>(row, 12)?));
     let awaited = column::<Option<i64>, _>(row, 16)?.map(|micros| Duration::from_micros(unsigned(micros)));
     let awaited = awaited.map(|span| instant(row, 19).map(|beat| Awaited { beat, span })).transpose()?;
-    Ok(Some((measure, Share { lease, stake, since: instant(row, 11)?, micros, awaited })))
+    let next = column::<Option<Instant>, _>(row, 21)?.map(|Instant(next)| next);
+    Ok(Some((measure, Share { lease, stake, since: instant(row, 11)?, micros, next, awaited })))
 }

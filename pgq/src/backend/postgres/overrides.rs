@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 
 use super::Postgres;
-use super::convert::{column, database, unsigned};
+use super::convert::{Instant, column, database, unsigned};
 use super::finish::Holder;
 use super::gates::{CUT_OFF, WAITING, look_patiently, read_post};
 use super::limit::{Books, columns, read_bounds, read_measure};
@@ -23,7 +23,7 @@ impl Postgres {
             let info = read_limit(&row)?;
             limits.insert(info.full_name.clone(), info);
         }
-        for row in self.link.rows(self.statements.limit_shares.query()).await? {
+        for row in self.link.rows(self.statements.limit_shares.query().bind(self.now())).await? {
             if let Some(info) = limits.get_mut(column::<&str, _>(&row, 0)?) {
                 info.add_share(read_share(&row)?);
             }
@@ -134,5 +134,6 @@ fn read_limit(row: &PgRow) -> Result<LimitInfo> {
 
 fn read_share(row: &PgRow) -> Result<LimitShare> {
     let (units, waits_for) = (unsigned(column::<i32, _>(row, 3)?), unsigned(column::<i32, _>(row, 4)?));
-    Ok(LimitShare { worker: column(row, 2)?, measure: read_measure(column(row, 1)?), units, waits_for })
+    let next = column::<Option<Instant>, _>(row, 5)?.map(|Instant(next)| next);
+    Ok(LimitShare { worker: column(row, 2)?, measure: read_measure(column(row, 1)?), units, waits_for, next })
 }

@@ -26,8 +26,8 @@ use super::witness::Witness;
 use crate::Result;
 use crate::backend::vigil::Vigil;
 use crate::backend::{
-    Advance, Answer, Ask, Batch, Claim, Declaration, Ended, Group, PoolName, PoolView, Portion, Pulse, Reconciled,
-    Registration, Verdict, Want, Work,
+    Advance, Answer, Ask, Batch, Claim, Declaration, Ended, Group, NextToken, PoolName, PoolView, Portion, Pulse,
+    Reconciled, Registration, Verdict, Want, Work,
 };
 use crate::platform::{Clock, within};
 
@@ -270,6 +270,10 @@ impl Work for PgSession {
 
     fn share(&self, asks: Vec<(PoolName, Ask)>) -> Answer<'_, Vec<(PoolName, Portion)>> {
         Box::pin(self.share_pools(asks))
+    }
+
+    fn foretell(&self, tokens: Vec<(PoolName, NextToken)>) -> Answer<'_, ()> {
+        Box::pin(self.foretell_tokens(tokens))
     }
 
     fn doze(&self, asleep: Option<Duration>) -> Answer<'_, ()> {

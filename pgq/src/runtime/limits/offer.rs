@@ -159,6 +159,8 @@ impl Offer {
                         Some((bucket, _)) => {
                             bucket.take();
                             pool.served = pool.served.saturating_add(1);
+                            pool.untold = true;
+                            ask |= pool.foresees().is_some();
                             ask |= pool.owed == Owed::Beyond(0) && pool.turn().is_zero();
                         }
                         // A start is past at once, and nothing ends it.

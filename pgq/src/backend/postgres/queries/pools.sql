@@ -22,7 +22,7 @@ select known.name,
          join @edition as live on live.number = worker.edition
          join @edition as past on past.tasks && live.tasks
          where worker.gone is null and known.name = any (past.limits)) as outlived,
-       known.sharers, held.beat, known.begun
+       known.sharers, held.beat, known.begun, held.next
 from @limit as known
 left join (
   select share.*, worker.id is not null as alive, worker.beat,
