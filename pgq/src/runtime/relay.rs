@@ -121,7 +121,9 @@ mod tests {
         let together = Arc::new(Barrier::new(101));
         run(legs(100, |_| {
             let together = Arc::clone(&together);
-            Box::pin(async move { drop(together.wait().await) })
+            Box::pin(async move {
+                together.wait().await;
+            })
         }));
         together.wait().await;
     }
@@ -156,7 +158,7 @@ mod tests {
             let (begun, others) = (begun.clone(), Arc::clone(&others));
             Box::pin(async move { begun.send((number, others.load(Ordering::SeqCst))).unwrap() })
         }));
-        tokio::spawn(async move { other.store(1, Ordering::SeqCst) });
+        spawn(async move { other.store(1, Ordering::SeqCst) });
         drop(begun);
         let mut seen = Vec::new();
         while let Some(one) = all.recv().await {

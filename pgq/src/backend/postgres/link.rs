@@ -168,8 +168,8 @@ pub(super) enum Visit {
 impl Visit {
     pub(super) async fn end(self) -> Result<()> {
         match self {
-            Self::Direct(connection, shelf) => {
-                if let Some(shelf) = shelf {
+            Self::Direct(connection, kept) => {
+                if let Some(shelf) = kept {
                     shelf.put(connection);
                 }
                 Ok(())

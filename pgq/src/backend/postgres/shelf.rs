@@ -82,6 +82,7 @@ mod tests {
 
     use super::super::link::Link;
     use super::super::namespace::once;
+    use crate::platform::spawn;
 
     /// Over so many connections, which stay at hand.
     fn link(database: &Database, connections: u32) -> Link {
@@ -104,14 +105,14 @@ mod tests {
         let database = Database::create().await.unwrap();
         let link = link(&database, 1);
         let (first, later) = (link.visit().await.unwrap(), link.clone());
-        let mut waits = tokio::spawn(async move { later.rows(once("select 1")).await.map(drop) });
+        let mut waits = spawn(async move { later.rows(once("select 1")).await.map(drop) });
         tokio::task::yield_now().await;
         assert!(!waits.is_finished());
         first.end().await.unwrap();
         (&mut waits).await.unwrap().unwrap();
         // Who has given up waiting doesn't count.
         let (second, later) = (link.visit().await.unwrap(), link.clone());
-        let waits = tokio::spawn(async move { later.visit().await.map(drop) });
+        let waits = spawn(async move { later.visit().await.map(drop) });
         tokio::task::yield_now().await;
         waits.abort();
         assert!(waits.await.is_err());
