@@ -18,7 +18,7 @@ mod idle_gates;
 mod layers;
 mod life;
 mod limit_keys;
-mod limits;
+pub(crate) mod limits;
 mod look;
 mod operate;
 mod order;

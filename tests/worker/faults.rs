@@ -21,7 +21,7 @@ use crate::log::Log;
 
 /// What goes wrong, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// Nothing of it is done.
     Refused,
     /// It is done, and nobody hears.
@@ -42,18 +42,22 @@ pub(super) enum Fault {
     Twice,
     /// It is done, and nobody hears until the test says so; of a claim, where it has won something.
     Held,
+    /// It is done only when the test says so.
+    Delayed,
 }
 
 /// The faults to come, by verb.
 #[derive(Debug, Default)]
-pub(super) struct Faults {
+pub(crate) struct Faults {
     /// What a late answer moves on.
     clock: Option<ManualClock>,
     /// By the database's code of an error.
     pub(super) register: Mutex<VecDeque<&'static str>>,
+    /// The next session has these.
+    pub(crate) of_next: Mutex<Option<Arc<Faults>>>,
     /// Told of each session that couldn't be opened.
     pub(super) refused: Notify,
-    pub(super) claim: Coming,
+    pub(crate) claim: Coming,
     /// What the last claim won.
     won: Mutex<Batch>,
     pub(super) doze: Coming,
@@ -77,20 +81,23 @@ pub(super) struct Faults {
     /// How many signs of life were accepted.
     pub(super) renewed: watch::Sender<usize>,
     /// Told when an answer is held, and by the test when it may be heard.
-    pub(super) held: Notify,
-    pub(super) heard: Notify,
+    pub(crate) held: Notify,
+    pub(crate) heard: Notify,
     /// Of looks at limits, and of what is said of them.
     pub(super) look: Coming,
-    pub(super) share: Coming,
+    pub(crate) share: Coming,
+    /// As `held` and `heard`, of what is said of limits.
+    pub(crate) share_held: Notify,
+    pub(crate) share_heard: Notify,
     /// How often workers have said what they have of limits.
     pub(super) shared: watch::Sender<usize>,
     /// How often they have looked at them.
-    pub(super) looked: watch::Sender<usize>,
+    pub(crate) looked: watch::Sender<usize>,
 }
 
 /// The faults of a verb that are to come, in turn.
 #[derive(Debug, Default)]
-pub(super) struct Coming(watch::Sender<VecDeque<Fault>>);
+pub(crate) struct Coming(watch::Sender<VecDeque<Fault>>);
 
 impl Faults {
     /// Waits until an answer is held. The limit only bounds how long a failing test takes.
@@ -114,7 +121,7 @@ impl Coming {
     }
 
     /// None of them happens.
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         self.0.send_modify(VecDeque::clear);
     }
 
@@ -126,7 +133,7 @@ impl Coming {
     }
 }
 
-pub(super) fn plan(faults: &Coming, coming: &[Fault]) {
+pub(crate) fn plan(faults: &Coming, coming: &[Fault]) {
     faults.0.send_modify(|planned| planned.extend(coming));
 }
 
@@ -156,7 +163,7 @@ pub(super) fn wayward_by(clock: &ManualClock) -> Result<(Client, Arc<Faults>)> {
 }
 
 /// A client on another's backend, to which this happens.
-pub(super) fn wayward_over(inner: &Client, clock: &ManualClock, faults: &Arc<Faults>) -> Result<Client> {
+pub(crate) fn wayward_over(inner: &Client, clock: &ManualClock, faults: &Arc<Faults>) -> Result<Client> {
     let backend = Wayward { inner: Arc::clone(inner.backend()), faults: Arc::clone(faults) };
     Ok(Client::builder()?.clock(clock.clone()).backend(Arc::new(backend)))
 }
@@ -171,7 +178,8 @@ impl Backend for Wayward {
             }
             let inner = self.inner.register(worker).await?;
             self.faults.sessions.fetch_add(1, Ordering::SeqCst);
-            Ok(Arc::new(Unsteady { inner, faults: Arc::clone(&self.faults) }) as Arc<dyn Session>)
+            let faults = self.faults.of_next.lock().unwrap().take().unwrap_or_else(|| Arc::clone(&self.faults));
+            Ok(Arc::new(Unsteady { inner, faults }) as Arc<dyn Session>)
         })
     }
 }
@@ -357,6 +365,11 @@ impl Work for Unsteady {
                     self.faults.heard.notified().await;
                     batch
                 }
+                Some(Fault::Delayed) => {
+                    self.faults.held.notify_one();
+                    self.faults.heard.notified().await;
+                    self.ask().claim(claim).await
+                }
                 Some(_) => self.ask().claim(claim).await.and(Err(away())),
                 None => {
                     let batch = self.ask().claim(claim).await?;
@@ -380,12 +393,24 @@ impl Work for Unsteady {
 
     fn share(&self, asks: Vec<(PoolName, Ask)>) -> Answer<'_, Vec<(PoolName, Portion)>> {
         Box::pin(async move {
-            let portions = self.ask().share(asks).await?;
-            if self.faults.share.next() == Some(Fault::Held) {
-                self.faults.held.notify_one();
-                self.faults.heard.notified().await;
+            let fault = self.faults.share.next();
+            if fault == Some(Fault::Refused) {
+                return Err(away());
             }
+            if fault == Some(Fault::Delayed) {
+                self.faults.share_held.notify_one();
+                self.faults.share_heard.notified().await;
+            }
+            let portions = self.ask().share(asks).await?;
             self.faults.shared.send_modify(|times| *times += 1);
+            match fault {
+                Some(Fault::Unanswered) => return Err(away()),
+                Some(Fault::Held) => {
+                    self.faults.share_held.notify_one();
+                    self.faults.share_heard.notified().await;
+                }
+                _ => {}
+            }
             Ok(portions)
         })
     }

@@ -6,7 +6,7 @@ mod desks;
 mod discards;
 mod doubt;
 mod ends;
-mod faults;
+pub(crate) mod faults;
 mod idle;
 mod late_claims;
 mod leases;

@@ -189,11 +189,11 @@ async fn a_look_that_fails_ends_nothing_of_what_is_being_said() {
     soon("its worker has said what there is to say", reports.recv()).await;
     plan(&faults.share, &[Fault::Held]);
     plumb::enqueue(&client, 1).await.unwrap();
-    faults.is_held().await;
+    soon("what is said is held", faults.share_held.notified()).await;
     plan(&faults.look, &[Fault::Refused]);
     client.set_limit(LimitRef::of::<sound>(), Allow::at_once(9)).await.unwrap();
     faults.look.taken().await;
-    faults.heard.notify_one();
+    faults.share_heard.notify_one();
     assert_eq!(soon("the answer is heard", reports.recv()).await, Some(1));
     here.gate.add_permits(2);
     worker.stop().await.unwrap();

@@ -40,7 +40,8 @@
 //!
 //! A limit says which tasks share it, so that a worker whose code doesn't name it is bound by it too. Where something comes to be
 //! bounded that wasn't, each worker says what it runs of it (`Portion::awaits`). What a claim wins that is on its way then, or when
-//! more comes to be out than may be, isn't started, but handed back.
+//! more comes to be out than may be, or a rate is lowered, isn't started, but handed back. A worker that has looked at a pool since it
+//! asked for some of it goes by what it has seen, whatever the answer says: that may be older.
 //!
 //! | Who dies | What follows |
 //! |---|---|
@@ -249,7 +250,7 @@ impl Limits {
                 pool.stale |= portion.awaits || is_other || pool.units != portion.units;
                 pool.outdated |= pool.is_rate() && (is_other || pool.units > portion.units);
                 pool.untold |= is_other;
-                (pool.cap, pool.owed, pool.begun) = (portion.cap, portion.owed, portion.begun);
+                (pool.cap, pool.owed, pool.begun, pool.seen) = (portion.cap, portion.owed, portion.begun, true);
                 if portion.cap.is_none() {
                     pool.lift();
                 } else if portion.awaits {

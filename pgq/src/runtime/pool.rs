@@ -41,6 +41,8 @@ pub(super) struct Pool {
     pub(super) wished: u32,
     /// What the backend has isn't what was last heard of it.
     pub(super) stale: bool,
+    /// It was looked at since the backend was last asked: what that answers may be older.
+    pub(super) seen: bool,
     /// It is of another rate by now, or of fewer units, and what that leaves this worker hasn't been heard: nothing starts.
     pub(super) outdated: bool,
     /// Somebody was turned away for want of room here.
@@ -97,6 +99,7 @@ impl Pool {
             blocked: false,
             wished: 0,
             stale: false,
+            seen: false,
             outdated: false,
             tight: false,
             served: 0,
@@ -213,6 +216,11 @@ impl Pool {
         Some(NextToken { wait, units: bucket.units(), rate: bucket.rate() })
     }
 
+    /// Whether fewer may start with what it has of a rate.
+    pub(super) fn lacks(&self, count: u32) -> bool {
+        self.bucket.as_ref().is_some_and(|(bucket, _)| bucket.tokens() < count)
+    }
+
     pub(super) fn room(&self) -> Room {
         let Some(cap) = self.cap else { return Room::Some(u32::MAX) };
         let none = || if self.blocked || self.units >= cap || cap == 0 { Room::Later(None) } else { Room::Elsewhere };
@@ -262,7 +270,7 @@ impl Pool {
             let kept = if keep < self.units { keep } else { u32::MAX };
             self.untold |= keep < self.units;
             // Until there is an answer it is open what was heard.
-            (self.units, self.wished, self.stale) = (keep, wish, true);
+            (self.units, self.wished, self.stale, self.seen) = (keep, wish, true, false);
             Ask { keep: kept, micros, wish, held, begun: self.begun }
         })
     }
@@ -271,14 +279,19 @@ impl Pool {
     pub(super) fn lift(&mut self) {
         (self.cap, self.units, self.bucket, self.wished) = (None, 0, None, 0);
         (self.owed, self.prospect) = (Owed::Nothing, Prospect::Open);
-        (self.blocked, self.stale, self.outdated) = (false, false, false);
+        (self.blocked, self.stale, self.outdated, self.seen) = (false, false, false, true);
     }
 
-    /// What the backend says. Units that came are used from now on.
+    /// What the backend says. Units that came are used from now on. Where it was looked at meanwhile, that says how it is bounded, until
+    /// there is an answer that can't be older.
     pub(super) fn take(&mut self, portion: Portion, clock: &Clock) {
-        self.cap = portion.cap;
-        self.owed = portion.owed;
-        (self.stale, self.outdated) = (false, false);
+        if self.seen && self.cap.is_none() {
+            return;
+        }
+        self.stale = self.seen;
+        if !self.seen {
+            (self.cap, self.owed, self.outdated) = (portion.cap, portion.owed, false);
+        }
         if portion.units > self.units {
             (self.used, self.since, self.served) = (clock.mark(), clock.mark(), 0);
             self.reopen();

@@ -16,7 +16,7 @@ use super::teller::Teller;
 use super::tenure::Keeper;
 use super::ticker::Ticker;
 use crate::Timestamp;
-use crate::backend::{Renewal, Session};
+use crate::backend::{Batch, Renewal, Session};
 use crate::error::{Error, Result};
 use crate::platform::Clock;
 
@@ -133,11 +133,37 @@ impl Stepper {
             self.share().await?;
             batch = self.claimer.claim().await?.unwrap_or_default();
         }
+        Ok(self.launch(batch).await)
+    }
+
+    /// Claims once by what the worker has of limits, without a word about these, and starts what was won; how many attempts were
+    /// started. What it knows of its lease is what [`beat`](Stepper::beat) has told it.
+    ///
+    /// # Errors
+    /// The database can't be reached.
+    pub async fn claim(&mut self) -> Result<usize> {
+        let batch = self.claimer.claim().await?.unwrap_or_default();
+        Ok(self.launch(batch).await)
+    }
+
+    async fn launch(&self, batch: Batch) -> usize {
         self.engine.slots.take(batch.jobs.len());
         let started = executor::start(&self.engine, batch.jobs);
         // So that on a runtime of one thread each has run up to its first wait, and its timeout counts from now.
         tokio::task::yield_now().await;
-        Ok(started)
+        started
+    }
+
+    /// Another hand on the same worker, to take a turn while one of this hand's is on its way: a worker that runs by itself claims,
+    /// gives signs of life and says what it has of limits at one time.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        Self::new(Arc::clone(&self.engine))
+    }
+
+    /// Tells it that limits have changed, as whoever changes them does: it looks at them even while it says what it has of them.
+    pub fn call(&self) {
+        self.engine.limits.call();
     }
 
     /// Takes and gives what the limits of tasks allow, as [`step`](Stepper::step) does.

@@ -126,20 +126,29 @@ impl State {
         ask
     }
 
-    /// Whether something of this task has come to be bounded since, or to be bounded to less than is out.
-    fn may_not_start(&self, task: &str, era: u64) -> bool {
-        let mut pools = self.of_task.get(task).into_iter().flatten().map(|pool| &self.pools[*pool]);
-        pools.any(|pool| pool.era > era || pool.owed == Owed::Excess)
+    /// Whether something of these tasks has come to be bounded since, or to be bounded to less than is out, or than was won.
+    fn may_not_start<'t>(&mut self, tasks: impl Iterator<Item = &'t str>, era: u64, clock: &Clock) -> bool {
+        let mut won = HashMap::<usize, u32>::new();
+        for pool in tasks.filter_map(|task| self.of_task.get(task)).flatten() {
+            *won.entry(*pool).or_default() += 1;
+        }
+        won.into_iter().any(|(pool, count)| {
+            let pool = &mut self.pools[pool];
+            // A bucket that was full while the claim was on its way has gained nothing meanwhile.
+            pool.fill(clock);
+            pool.era > era || pool.owed == Owed::Excess || pool.outdated || pool.lacks(count)
+        })
     }
 }
 
 impl Offer {
     /// A claim has won jobs of these tasks, and found others blocked. Not where one of the tasks has come to be bounded, or more is out
-    /// than may be by now, while the claim was on its way: this worker may have said that it runs none, so none is to be started.
+    /// than may be by now, or a rate was lowered, while the claim was on its way: this worker may have said that it runs none, so none is
+    /// to be started.
     #[must_use]
     pub(in crate::runtime) fn won<'t>(self, tasks: impl Iterator<Item = &'t str> + Clone, blocked: &[usize]) -> bool {
         let (won, ask) = self.limits.with(|state| {
-            if tasks.clone().any(|task| state.may_not_start(task, self.era)) {
+            if state.may_not_start(tasks.clone(), self.era, &self.limits.clock) {
                 return (false, false);
             }
             let State { pools, of_task, tasks: names, running, .. } = state;
@@ -153,8 +162,6 @@ impl Offer {
                     pool.used = self.limits.clock.mark();
                     pool.reopen();
                     let is_rate = pool.is_rate();
-                    // A bucket that was full while the claim was on its way has gained nothing meanwhile.
-                    pool.fill(&self.limits.clock);
                     match &mut pool.bucket {
                         Some((bucket, _)) => {
                             bucket.take();
