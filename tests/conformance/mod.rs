@@ -5,6 +5,7 @@ mod blocking;
 mod by_name;
 mod cancel;
 mod claim;
+mod crew;
 mod deferral;
 mod discards;
 mod editions;
@@ -31,12 +32,14 @@ mod retention;
 mod retry;
 mod schedules;
 mod shares;
+mod terms;
 mod transaction;
 mod transactional;
 mod turns;
 mod unique;
 mod unknown_limits;
 mod unrest;
+mod upheaval;
 mod versions;
 mod waits;
 mod wake;
@@ -365,6 +368,8 @@ facts! {
         nothing_starts_while_more_run_than_may_since_a_bound_was_lowered;
     unrest:
         whatever_is_set_no_more_start_than_may_and_all_have_their_turn;
+    upheaval:
+        whoever_dies_and_whatever_is_late_no_more_start_than_may_and_all_have_their_turn;
     unique:
         a_second_job_with_a_key_is_refused_and_told_of_the_first
         a_key_is_taken_until_its_job_has_ended
