@@ -289,7 +289,10 @@ impl Pool {
             return;
         }
         self.stale = self.seen;
-        if !self.seen {
+        if self.seen {
+            // Of a rate it may have fewer units by now.
+            self.outdated |= self.is_rate();
+        } else {
             (self.cap, self.owed, self.outdated) = (portion.cap, portion.owed, false);
         }
         if portion.units > self.units {
