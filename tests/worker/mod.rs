@@ -2,6 +2,7 @@
 
 mod beside;
 mod bursts;
+mod crowds;
 mod desks;
 mod discards;
 mod doubt;

@@ -63,7 +63,9 @@ impl LimitWait {
     pub(crate) fn for_units(info: LimitInfo, running: u32, jobs: Vec<JobId>, now: Timestamp) -> Option<(Bar, Self)> {
         let bar = Bar::of(&info, running)?;
         let measure = if bar == Bar::Rate { Measure::Rate } else { Measure::Concurrency };
-        let shares: Vec<_> = info.shares.into_iter().filter(|share| share.measure == measure).collect();
+        let mut shares: Vec<_> = info.shares.into_iter().filter(|share| share.measure == measure).collect();
+        // Those who have something come first.
+        shares.sort_by_key(|share| std::cmp::Reverse(share.units));
         let next = measure.rate(info.bounds).and_then(|rate| next_token(rate, &shares, now));
         Some((bar, Self { limit: info.name, value: None, bounds: info.bounds, running, jobs, shares, next }))
     }

@@ -41,7 +41,7 @@ use super::executor;
 use super::service::{Next, Service, Signal};
 use crate::Result;
 use crate::backend::{Batch, Claim};
-use crate::platform::Mark;
+use crate::platform::{Mark, within};
 
 /// The longest time between two looks of an idle worker while no beat looks for it.
 const POLL: Duration = Duration::from_secs(1);
@@ -53,6 +53,9 @@ const SETTLED: Duration = Duration::from_millis(100);
 const BUSY: Duration = Duration::from_millis(100);
 /// How long to let freed slots add up while there is a backlog, so that a claim wins more than one job.
 const LINGER: Duration = Duration::from_millis(2);
+/// How long a worker that was full keeps a free slot for what it has to ask others for, and how often it does.
+const ASKING: Duration = Duration::from_millis(50);
+const ASKS: Duration = Duration::from_secs(1);
 /// The most jobs of one claim: beyond it the statement grows and the rate doesn't.
 const MOST: usize = 500;
 
@@ -70,6 +73,8 @@ pub(super) struct Claimer {
     lingered: bool,
     /// When there is more to claim, where only a rate is against it.
     due: Option<Duration>,
+    /// When a free slot was kept last for what was asked for.
+    asked: Option<Mark>,
     /// What was won and has slots, and starts while the next claim is on its way.
     won: Vec<Claimed>,
 }
@@ -84,6 +89,7 @@ impl Claimer {
             backlog: false,
             lingered: false,
             due: None,
+            asked: None,
             won: Vec::new(),
         }
     }
@@ -126,7 +132,8 @@ impl Claimer {
         if batch.jobs.is_empty() && !batch.again {
             offer.found_nothing();
         }
-        if !offer.won(batch.jobs.iter().map(|job| &*job.task), &batch.blocked) {
+        let full = batch.jobs.len() >= self.engine.slots.free();
+        if !offer.won(batch.jobs.iter().map(|job| &*job.task), &batch.blocked, full) {
             // Handed back before the next claim too.
             return Ok(Some(Batch { again: true, ..Batch::default() }));
         }
@@ -162,7 +169,7 @@ impl Claimer {
 
     /// Starts what was won and hasn't yet.
     fn start(&mut self) {
-        executor::start(&self.engine, std::mem::take(&mut self.won));
+        let _ = executor::start(&self.engine, std::mem::take(&mut self.won));
     }
 
     /// How to wait for room, or `None` where there is enough.
@@ -182,6 +189,17 @@ impl Claimer {
             return Some(Next::After(LINGER));
         }
         None
+    }
+
+    /// Where a limit held up what should come first while all slots were taken, what there is of it may be at hand now: asked for only
+    /// beside the claim, it would come when something else has taken the slot. So that where it is in use nothing else is held up,
+    /// this isn't waited for often.
+    async fn ask_first(&mut self) {
+        if self.asked.as_ref().is_none_or(|mark| mark.elapsed() >= ASKS) && self.engine.limits.ask_again() {
+            self.start();
+            let _ = within(ASKING, self.engine.limits.granted()).await;
+            self.asked = Some(self.engine.platform.clock.mark());
+        }
     }
 
     async fn after_work(&mut self) -> Result<Next> {
@@ -243,12 +261,16 @@ impl Service for Claimer {
             self.settle_doubts().await?;
         }
         if let Some(wait) = self.wait_for_room() {
+            if self.engine.slots.free() == 0 {
+                self.engine.limits.crowd_out();
+            }
             if wait == Next::OnSignal {
                 // A full worker would sleep through what it is woken for.
                 self.wake_up().await?;
             }
             return Ok(wait);
         }
+        self.ask_first().await;
         self.engine.lookout.claims(Arc::default(), false);
         self.settling.take_if(|fell| fell.elapsed() >= SETTLED);
         let Some(batch) = self.claim().await? else { return Ok(Next::After(POLL)) };

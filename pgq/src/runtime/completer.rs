@@ -233,9 +233,10 @@ impl Completer {
             self.engine.due.raise();
         }
         let (mut busy, mut done) = (Vec::new(), Vec::with_capacity(answered.len()));
+        let mut doubtful = self.engine.outbox.unanswered();
         for (ended, verdict) in answered {
             let claim = (ended.id, ended.epoch);
-            let unanswered = verdict != Verdict::Busy && self.engine.outbox.unanswered().remove(&claim);
+            let unanswered = verdict != Verdict::Busy && doubtful.remove(&claim);
             if verdict != Verdict::Busy {
                 done.push(claim);
             }
@@ -258,6 +259,7 @@ impl Completer {
                 }
             }
         }
+        drop(doubtful);
         self.engine.let_go(done);
         let count = busy.len();
         self.engine.outbox.put_back(busy);

@@ -115,7 +115,7 @@ impl Engine {
             wants: Arc::clone(wants),
             has_blocking,
             slots: Slots::new(*slots, stir.clone()),
-            limits: Arc::new(Limits::of(entries, *slots, client.platform().clock.clone(), stir.clone())),
+            limits: Arc::new(Limits::of(entries, *slots, client.platform(), stir.clone())),
             blocking: Arc::clone(blocking),
             at_work: plan.at_work.clone(),
             held: Held::default(),

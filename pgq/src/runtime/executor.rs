@@ -15,7 +15,7 @@ use super::engine::Engine;
 use super::guard::Guarded;
 use super::held::Grip;
 use super::pace::Paced;
-use super::relay::{self, Run};
+use super::relay::{self, Line, Run};
 use super::service::{LEAST, longest};
 use crate::Tx;
 use crate::backend::{Ended, Verdict};
@@ -31,8 +31,8 @@ const MAY_STAND: &str =
 const DOUBTED: &str = "attempt ended early: its job is handed back unless the lease turns out to be lost";
 const LOST: &str = "attempt ended early: its job is somebody else's";
 
-/// Starts the jobs that a claim won, each in the slot that was taken for it; how many.
-pub(super) fn start(engine: &Arc<Engine>, jobs: Vec<Claimed>) -> usize {
+/// Starts the jobs that a claim won, each in the slot that was taken for it; how many, and those of them that haven't begun.
+pub(super) fn start(engine: &Arc<Engine>, jobs: Vec<Claimed>) -> (usize, Arc<Line<Running>>) {
     let mut attempts = VecDeque::with_capacity(jobs.len());
     for job in jobs {
         match Running::new(engine, job) {
@@ -44,12 +44,10 @@ pub(super) fn start(engine: &Arc<Engine>, jobs: Vec<Claimed>) -> usize {
             }
         }
     }
-    let started = attempts.len();
-    relay::run(attempts);
-    started
+    (attempts.len(), relay::run(attempts))
 }
 
-struct Running {
+pub(super) struct Running {
     engine: Arc<Engine>,
     job: Claimed,
     task: Option<Arc<BoundTask>>,

@@ -26,6 +26,9 @@
 //! | excess: more are out than may be, or nobody knows yet | given | given | given | given |
 //!
 //! Of a rate a turn is 20 ms with a token that nobody takes and else five seconds, and what a claim found nothing for counts as open.
+//! A worker all of whose slots are taken is held up by that for 20 ms; then it gives what it has to others, and asks for nothing. As soon
+//! as a slot is free it asks for what it had to do without, and keeps the slot for that for 50 ms; once a second at most, as the units
+//! may run something elsewhere. Where notices don't reach workers a turn is five seconds, as it takes up to one to be heard.
 //! What nothing was started with for a second goes back in any case, unless it is needed or is a rate that fills. A worker waits for
 //! one pool of a task at a time, for rates first; what is held up asks for nothing. A pool is needed only while an answer is awaited
 //! that may bring what is missing, so nobody keeps one thing for ever while another keeps the other. Who leaves keeps what runs, and
@@ -62,18 +65,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::pool::{IDLE, Pool};
+use super::pool::{IDLE, Pool, SLICE, TURN};
 use super::service::Signal;
 use crate::backend::{Ask, Measure, NextToken, PoolName, PoolView, Portion};
-use crate::platform::Clock;
+use crate::platform::{Clock, Platform};
 use crate::task::TaskEntry;
 
 #[derive(Debug)]
 pub(super) struct Limits {
     state: Mutex<State>,
     clock: Clock,
+    platform: Platform,
     /// There is something to ask the backend for.
     pub(super) ask: Signal,
+    /// It has answered.
+    pub(super) answered: Signal,
     /// Somebody has called: a look is due.
     news: AtomicBool,
     /// There is room that there wasn't.
@@ -101,12 +107,15 @@ struct State {
     era: u64,
     /// Nothing is started any more.
     leaving: bool,
+    /// For how long one unit that others wait for stays here.
+    slice: Duration,
 }
 
 impl Limits {
     /// Those that the tasks declare; others are heard of from the backend.
-    pub(super) fn of(tasks: &[TaskEntry], slots: usize, clock: Clock, stir: Signal) -> Self {
-        let mut state = State { slots: u32::try_from(slots).unwrap_or(u32::MAX), ..State::default() };
+    pub(super) fn of(tasks: &[TaskEntry], slots: usize, platform: &Platform, stir: Signal) -> Self {
+        let clock = platform.clock.clone();
+        let mut state = State { slots: u32::try_from(slots).unwrap_or(u32::MAX), slice: SLICE, ..State::default() };
         for task in tasks {
             for name in task.aliases.iter().chain([&task.name]) {
                 state.tasks.insert(name, task.name);
@@ -128,7 +137,8 @@ impl Limits {
             }
         }
         state.sort();
-        Self { state: Mutex::new(state), clock, ask: Signal::new(), news: AtomicBool::new(false), stir }
+        let (ask, answered, news) = (Signal::new(), Signal::new(), AtomicBool::new(false));
+        Self { state: Mutex::new(state), clock, platform: platform.clone(), ask, answered, news, stir }
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
@@ -199,7 +209,52 @@ impl Limits {
                 state.pools[pool].take(portion, &self.clock);
             }
         });
+        self.answered.raise();
         self.stir.raise();
+    }
+
+    /// All slots are taken.
+    pub(super) fn crowd_out(&self) {
+        let ask = self.with(|state| {
+            let mut ask = false;
+            for pool in state.pools.iter_mut().filter(|pool| pool.name.is_some()) {
+                pool.crowd_out(&self.clock);
+                ask |= pool.blocked || pool.owes();
+            }
+            ask
+        });
+        if ask {
+            self.ask.raise();
+        }
+    }
+
+    /// A slot is free; whether something is asked for anew that had to be done without while none was.
+    pub(super) fn ask_again(&self) -> bool {
+        let ask = self.with(|state| state.pools.iter_mut().fold(false, |ask, pool| pool.ask_again() || ask));
+        if ask {
+            self.ask.raise();
+        }
+        ask
+    }
+
+    /// Waits until there is something of all that was asked for.
+    pub(super) async fn granted(&self) {
+        loop {
+            let seen = self.answered.count();
+            if !self.with(|state| state.pools.iter().any(|pool| pool.blocked && pool.units <= pool.held)) {
+                return;
+            }
+            self.answered.raised(seen).await;
+        }
+    }
+
+    /// Whether notices reach this worker and those to whom it hands on.
+    pub(super) fn hear_by(&self, hears: bool) {
+        self.with(|state| {
+            let slice = if hears { SLICE } else { TURN };
+            state.slice = slice;
+            state.pools.iter_mut().for_each(|pool| pool.slice = slice);
+        });
     }
 
     /// When the next tokens of slow rates come, as far as that isn't told yet.
@@ -305,7 +360,8 @@ impl State {
     fn pool(&mut self, name: &PoolName, clock: &Clock) -> usize {
         self.place(name).unwrap_or_else(|| {
             // Until the backend has said what there is, there is nothing.
-            self.pools.push(Pool { leaving: self.leaving, ..Pool::new(Some(name.clone()), Some(0), clock) });
+            let (leaving, slice) = (self.leaving, self.slice);
+            self.pools.push(Pool { leaving, slice, ..Pool::new(Some(name.clone()), Some(0), clock) });
             self.pools.len() - 1
         })
     }

@@ -9,13 +9,15 @@ use crate::platform::{Clock, Mark};
 
 /// Units of which nothing was started for so long go back.
 pub(super) const IDLE: Duration = Duration::from_secs(1);
-/// For how long one unit that others wait for stays where it is, so that short jobs don't pay a statement each.
-const SLICE: Duration = Duration::from_millis(20);
+/// For how long one unit that others wait for stays where it is, so that short jobs don't pay a statement each; and with a worker all
+/// of whose slots are taken, which it can't do anything with.
+pub(super) const SLICE: Duration = Duration::from_millis(20);
 /// The same of what is held up by another limit, of which something may come just now: where each gave back at once what it has,
-/// none would ever have both.
+/// none would ever have both. At most: workers that kept step would pass what they have to and fro for ever.
 const HOLD: Duration = Duration::from_millis(100);
-/// The same of a unit of a rate that is used up: it would go round with nothing in it, and whoever has it starts jobs for all.
-const TURN: Duration = Duration::from_secs(5);
+/// The same of a unit of a rate that is used up: it would go round with nothing in it, and whoever has it starts jobs for all. Also of
+/// any unit where notices don't reach workers: to hand it on costs up to a second then.
+pub(super) const TURN: Duration = Duration::from_secs(5);
 /// A wait for a token of at least so much is told of.
 const LONG: Duration = Duration::from_secs(2);
 
@@ -37,6 +39,10 @@ pub(super) struct Pool {
     pub(super) prospect: Prospect,
     /// There was a job, and no room for it.
     pub(super) blocked: bool,
+    /// There was a job, and no room for it here, when all slots were taken for long.
+    pub(super) missed: bool,
+    /// For how long one unit that others wait for stays here.
+    pub(super) slice: Duration,
     /// What the backend was last asked for.
     pub(super) wished: u32,
     /// What the backend has isn't what was last heard of it.
@@ -70,8 +76,8 @@ pub(super) enum Prospect {
     Open,
     /// Start a job once something else is there that was asked for, and that there is no answer about.
     Needed,
-    /// Nothing, since each of the tasks that the pool bounds is held up by something else.
-    HeldUp(Mark),
+    /// Nothing, since each of the tasks that the pool bounds is held up by something else; since when, and how long that is borne.
+    HeldUp(Mark, Duration),
     /// Nothing: the last claim found no job for them.
     Spare,
 }
@@ -97,6 +103,8 @@ impl Pool {
             owed: Owed::Nothing,
             prospect: Prospect::Open,
             blocked: false,
+            missed: false,
+            slice: SLICE,
             wished: 0,
             stale: false,
             seen: false,
@@ -131,7 +139,7 @@ impl Pool {
     /// For how much longer units stay of which others have none, as there are fewer than those who wait.
     pub(super) fn turn(&self) -> Duration {
         let Some((bucket, _)) = &self.bucket else {
-            return self.idles().unwrap_or_else(|| SLICE.saturating_sub(self.since.elapsed()));
+            return self.idles().unwrap_or_else(|| self.slice.saturating_sub(self.since.elapsed()));
         };
         // `used` says since when there has been a token that nobody takes.
         let untaken = if bucket.tokens() > 0 { SLICE.saturating_sub(self.used.elapsed()) } else { TURN };
@@ -158,7 +166,7 @@ impl Pool {
     /// Where the worker has no use for what it has, for how much longer it keeps that from those who wait.
     fn idles(&self) -> Option<Duration> {
         match &self.prospect {
-            Prospect::HeldUp(since) => Some(HOLD.saturating_sub(since.elapsed())),
+            Prospect::HeldUp(since, hold) => Some(hold.saturating_sub(since.elapsed())),
             Prospect::Spare if !self.is_rate() => Some(Duration::ZERO),
             Prospect::Open | Prospect::Needed | Prospect::Spare => None,
         }
@@ -177,12 +185,37 @@ impl Pool {
         }
     }
 
-    /// Nothing can be started with it just now, whatever there is of it: nothing more is asked for.
-    pub(super) fn hold_up(&mut self, clock: &Clock) {
+    /// Nothing can be started with it just now, whatever there is of it: nothing more is asked for. Of how long that is borne chance
+    /// draws a part.
+    pub(super) fn hold_up(&mut self, clock: &Clock, chance: f64) {
         self.blocked = false;
+        self.bear(clock, HOLD.mul_f64(1.0 - chance / 4.0));
+    }
+
+    /// All slots are taken: nothing can be started with it. If that lasts, it goes to others, and what was asked for isn't any more.
+    pub(super) fn crowd_out(&mut self, clock: &Clock) {
+        self.bear(clock, SLICE);
+    }
+
+    fn bear(&mut self, clock: &Clock, hold: Duration) {
         if matches!(self.prospect, Prospect::Open | Prospect::Needed) {
-            self.prospect = Prospect::HeldUp(clock.mark());
+            self.prospect = Prospect::HeldUp(clock.mark(), hold);
         }
+    }
+
+    /// What was asked for can't be used by now, and others could.
+    fn waits_in_vain(&self) -> bool {
+        self.blocked && matches!(self.prospect, Prospect::HeldUp(..)) && self.idles().is_some_and(|rest| rest.is_zero())
+    }
+
+    /// A slot is free again: what had to be done without is asked for anew, if there was such.
+    pub(super) fn ask_again(&mut self) -> bool {
+        let missed = std::mem::take(&mut self.missed) && self.cap.is_some_and(|cap| self.units < cap);
+        if missed {
+            self.blocked = true;
+            self.open();
+        }
+        missed
     }
 
     /// There was something to start with it, or there is more of it now.
@@ -255,6 +288,9 @@ impl Pool {
     /// What to say to the backend, where there is something to say.
     pub(super) fn ask(&mut self, slots: u32) -> Option<Ask> {
         let cap = self.cap?;
+        if self.waits_in_vain() {
+            (self.blocked, self.missed) = (false, true);
+        }
         if self.leaving || self.used.elapsed() >= IDLE && self.units > self.held {
             self.blocked = false;
         }
@@ -280,6 +316,7 @@ impl Pool {
         (self.cap, self.units, self.bucket, self.wished) = (None, 0, None, 0);
         (self.owed, self.prospect) = (Owed::Nothing, Prospect::Open);
         (self.blocked, self.stale, self.outdated, self.seen) = (false, false, false, true);
+        self.missed = false;
     }
 
     /// What the backend says. Units that came are used from now on. Where it was looked at meanwhile, that says how it is bounded, until
@@ -317,8 +354,9 @@ impl Pool {
     /// How long until there may be something to say without anybody having called.
     pub(super) fn due(&self) -> Option<Duration> {
         self.name.as_ref()?;
+        let vain = self.idles().filter(|_| self.blocked && matches!(self.prospect, Prospect::HeldUp(..)));
         if self.units <= self.held || self.is_rate() && self.held > 0 {
-            return None;
+            return vain;
         }
         // A rate isn't idle while it fills.
         let fills =
@@ -331,7 +369,7 @@ impl Pool {
             _ if self.bound() < self.units => Some(Duration::ZERO),
             _ => None,
         };
-        idles.into_iter().chain(others).chain([idle]).min()
+        idles.into_iter().chain(vain).chain(others).chain([idle]).min()
     }
 }
 
@@ -350,7 +388,7 @@ mod tests {
     }
 
     fn prospects(clock: &Clock) -> [Prospect; 4] {
-        [Prospect::Open, Prospect::Needed, Prospect::HeldUp(clock.mark()), Prospect::Spare]
+        [Prospect::Open, Prospect::Needed, Prospect::HeldUp(clock.mark(), HOLD), Prospect::Spare]
     }
 
     /// How many units stay, by what is owed and what may come of them, so much later.
@@ -371,6 +409,34 @@ mod tests {
         assert_eq!(kept(millis(20)), [at_once[0], at_once[1], at_once[2], [1, 4, 4, 1], at_once[4]]);
         assert_eq!(kept(millis(100)), [[4, 4, 4, 4], [4, 4, 1, 1], [2, 2, 1, 1], [1, 4, 1, 1], [1, 1, 1, 1]]);
         assert_eq!(kept(IDLE), [[1; 4]; 5]);
+    }
+
+    #[test]
+    fn a_full_worker_asks_for_nothing_more_after_a_while_and_again_when_a_slot_is_free() {
+        let manual = ManualClock::at(pgq_core::Timestamp::EPOCH);
+        let clock = Clock::Manual(manual.clone());
+        let mut pool = pool(&clock, Measure::Concurrency, Owed::Beyond(0), Prospect::Open);
+        (pool.blocked, pool.wished) = (true, 9);
+        pool.crowd_out(&clock);
+        assert_eq!((pool.due(), pool.keep()), (Some(SLICE), 4));
+        manual.advance(SLICE);
+        assert_eq!(pool.due(), Some(Duration::ZERO));
+        assert_eq!(pool.ask(9).map(|ask| (ask.keep, ask.wish)), Some((1, 0)));
+        assert!(pool.due().is_none() && pool.ask_again() && !pool.ask_again());
+        assert_eq!(pool.ask(9).map(|ask| ask.wish), Some(9));
+    }
+
+    #[test]
+    fn where_notices_reach_nobody_a_unit_that_is_used_stays_for_seconds() {
+        let manual = ManualClock::at(pgq_core::Timestamp::EPOCH);
+        let clock = Clock::Manual(manual.clone());
+        let mut pool = pool(&clock, Measure::Concurrency, Owed::Beyond(0), Prospect::Open);
+        pool.slice = TURN;
+        for (millis, kept) in [(1_000, 4), (3_900, 4), (100, 1)] {
+            manual.advance(Duration::from_millis(millis));
+            pool.used = clock.mark();
+            assert_eq!(pool.keep(), kept);
+        }
     }
 
     #[test]

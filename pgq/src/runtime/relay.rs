@@ -20,18 +20,19 @@ pub(super) trait Run: Send + 'static {
 }
 
 /// Those who haven't begun.
-struct Line<R>(Mutex<VecDeque<R>>);
+pub(super) struct Line<R>(Mutex<VecDeque<R>>);
 
 /// A task that takes one after another.
 struct Runner<R: Run>(Arc<Line<R>>);
 
-/// Runs all of them, in this order as far as there are threads.
-pub(super) fn run<R: Run>(all: VecDeque<R>) {
+/// Runs all of them, in this order as far as there are threads. Returns who hasn't begun.
+pub(super) fn run<R: Run>(all: VecDeque<R>) -> Arc<Line<R>> {
     let runners = all.len().min(threads());
     let line = Arc::new(Line(Mutex::new(all)));
     for _ in 0..runners {
         go(Runner(Arc::clone(&line)));
     }
+    line
 }
 
 fn go<R: Run>(runner: Runner<R>) {
@@ -90,7 +91,7 @@ impl<R> Line<R> {
         next
     }
 
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 }

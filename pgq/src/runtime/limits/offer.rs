@@ -63,7 +63,7 @@ impl Limits {
                     offer.groups.push(Group { wants, room });
                 }
             }
-            if state.judge(&useful, &self.clock) {
+            if state.judge(&useful, &self.clock, self.platform.random()) {
                 self.ask.raise();
             }
             offer.wants = offered.into();
@@ -111,14 +111,14 @@ impl State {
     }
 
     /// What may come of each pool; whether something of one is others' by that.
-    fn judge(&mut self, useful: &HashMap<usize, bool>, clock: &Clock) -> bool {
+    fn judge(&mut self, useful: &HashMap<usize, bool>, clock: &Clock, chance: f64) -> bool {
         let mut ask = false;
         for (place, pool) in self.pools.iter_mut().enumerate().filter(|(_, pool)| pool.name.is_some()) {
             match useful.get(&place) {
                 Some(true) => pool.need(clock),
                 Some(false) => pool.open(),
                 None => {
-                    pool.hold_up(clock);
+                    pool.hold_up(clock, chance);
                     ask |= pool.owes();
                 }
             }
@@ -144,9 +144,14 @@ impl State {
 impl Offer {
     /// A claim has won jobs of these tasks, and found others blocked. Not where one of the tasks has come to be bounded, or more is out
     /// than may be by now, or a rate was lowered, while the claim was on its way: this worker may have said that it runs none, so none is
-    /// to be started.
+    /// to be started. What was blocked is asked for, unless the worker is full now and could do nothing with it.
     #[must_use]
-    pub(in crate::runtime) fn won<'t>(self, tasks: impl Iterator<Item = &'t str> + Clone, blocked: &[usize]) -> bool {
+    pub(in crate::runtime) fn won<'t>(
+        self,
+        tasks: impl Iterator<Item = &'t str> + Clone,
+        blocked: &[usize],
+        full: bool,
+    ) -> bool {
         let (won, ask) = self.limits.with(|state| {
             if state.may_not_start(tasks.clone(), self.era, &self.limits.clock) {
                 return (false, false);
@@ -180,7 +185,9 @@ impl Offer {
                 // One after the other, in one order everywhere: nobody waits with what another one waits for.
                 let mut all = of_task.get(&*want.task).into_iter().flatten();
                 if let Some(first) = all.find(|pool| matches!(pools[**pool].room(), Room::Elsewhere)) {
-                    (pools[*first].blocked, ask) = (true, true);
+                    let pool = &mut pools[*first];
+                    (pool.blocked, pool.missed) = (!full, full);
+                    ask |= !full;
                 }
             }
             (true, ask)

@@ -1,0 +1,99 @@
+//! Workers all of whose slots are taken, and limits without a key.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pgq::{Client, Context, Env, Error, Resources, Result, Worker};
+use tokio::sync::{Semaphore, mpsc};
+
+use crate::world::installed;
+
+/// Where handlers say that they run, and stay until they are let go.
+#[derive(Clone, pgq::Provide)]
+struct Yard {
+    told: mpsc::UnboundedSender<&'static str>,
+    gate: Arc<Semaphore>,
+}
+
+impl Resources for Yard {
+    async fn init(_: &Env) -> Result<Self> {
+        Err(Error::init("these tests hand theirs over"))
+    }
+}
+
+impl Yard {
+    async fn stay(&self, what: &'static str) -> std::result::Result<(), pgq::BoxError> {
+        self.told.send(what)?;
+        self.gate.acquire().await?.forget();
+        Ok(())
+    }
+}
+
+#[pgq::task]
+async fn lug(ctx: Context<Yard>) -> std::result::Result<(), pgq::BoxError> {
+    ctx.stay("lug").await
+}
+
+#[pgq::task(concurrency = 1, priority = 10)]
+async fn crane(ctx: Context<Yard>) -> std::result::Result<(), pgq::BoxError> {
+    ctx.stay("crane").await
+}
+
+async fn soon<F: Future>(what: &str, future: F) -> F::Output {
+    tokio::time::timeout(Duration::from_secs(20), future).await.unwrap_or_else(|_| panic!("{what}"))
+}
+
+/// Until no worker waits for a limit. Polled, as nobody is told of that.
+async fn until_nobody_waits(client: &Client) {
+    while client.limits().await.unwrap().iter().flat_map(|limit| &limit.shares).any(|share| share.waits_for > 0) {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// Units would go round among those who can start nothing, and be elsewhere whenever one could.
+async fn what_full_workers_can_not_start_is_there_for_the_first_slot_that_is_free(client: Client) {
+    let (told, mut begun) = mpsc::unbounded_channel();
+    let yard = Yard { told, gate: Arc::new(Semaphore::new(0)) };
+    let mut workers = Vec::new();
+    for _ in 0..3 {
+        let builder = Worker::builder().client(client.clone()).tasks(pgq::tasks![lug, crane]);
+        let builder = builder.resources(yard.clone()).slots(1).drain_timeout(Duration::ZERO);
+        workers.push(builder.spawn().await.unwrap());
+    }
+    lug::enqueue_many(&client, [(); 3]).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(soon("all are full", begun.recv()).await, Some("lug"));
+    }
+    lug::enqueue_many(&client, [(); 100]).await.unwrap();
+    crane::enqueue(&client, ()).await.unwrap();
+    // Each has seen it now, and could only ask for what it takes.
+    yard.gate.add_permits(3);
+    let mut cranes = 0;
+    for _ in 0..3 {
+        cranes += usize::from(soon("each takes another one", begun.recv()).await == Some("crane"));
+    }
+    let mut lugs = 0;
+    while cranes == 0 {
+        soon("who can start nothing waits for nothing", until_nobody_waits(&client)).await;
+        yard.gate.add_permits(1);
+        cranes += usize::from(soon("another one begins", begun.recv()).await == Some("crane"));
+        lugs += 1;
+        assert!(lugs < 20, "it never comes first");
+    }
+    yard.gate.add_permits(1_000);
+    for worker in workers {
+        worker.stop().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_full_workers_can_not_start_is_there_for_the_first_slot_that_is_free_in_memory() {
+    what_full_workers_can_not_start_is_there_for_the_first_slot_that_is_free(Client::memory()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_full_workers_can_not_start_is_there_for_the_first_slot_that_is_free_in_postgres() {
+    let database = installed().await;
+    let client = Client::from_pool(database.pool().await.unwrap()).unwrap();
+    what_full_workers_can_not_start_is_there_for_the_first_slot_that_is_free(client).await;
+}
