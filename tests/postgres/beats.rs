@@ -70,7 +70,8 @@ async fn a_look_that_takes_too_long_is_ended_and_costs_no_connection() {
     };
     tokio::time::timeout(Duration::from_secs(30), twice).await.expect("it looks again, some time later");
     let beating = "select count(*), min(backend_start) < (select started from pgq.worker) + interval '1 s'
-                   from pg_stat_activity where query like 'with beat as (%' and pid <> pg_backend_pid()";
+                   from pg_stat_activity
+                   where datname = current_database() and query like 'with beat as (%' and pid <> pg_backend_pid()";
     let (connections, first): (i64, bool) = sqlx::query_as(beating).fetch_one(&pool).await.unwrap();
     assert_eq!((connections, first), (1, true), "the first connection is the only one");
     let doubts: i32 = sqlx::query_scalar("select doubts from pgq.worker").fetch_one(&pool).await.unwrap();

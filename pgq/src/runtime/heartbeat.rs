@@ -60,6 +60,7 @@ impl Heartbeat {
     async fn open(&mut self) -> Result<()> {
         let pulse = self.engine.session.attend().await?;
         self.engine.hears.store(pulse.hears(), Ordering::SeqCst);
+        self.engine.limits.hear_by(pulse.hears());
         self.pulse = Some(pulse);
         if self.last.is_some() {
             // We had been connected: perhaps the server has crashed meanwhile, and forgotten what it didn't have on disk.

@@ -230,7 +230,8 @@ impl Limits {
 
     /// A slot is free; whether something is asked for anew that had to be done without while none was.
     pub(super) fn ask_again(&self) -> bool {
-        let ask = self.with(|state| state.pools.iter_mut().fold(false, |ask, pool| pool.ask_again() || ask));
+        let ask =
+            self.with(|state| state.pools.iter_mut().filter_map(|pool| pool.ask_again().then_some(())).count() > 0);
         if ask {
             self.ask.raise();
         }
@@ -361,7 +362,7 @@ impl State {
         self.place(name).unwrap_or_else(|| {
             // Until the backend has said what there is, there is nothing.
             let (leaving, slice) = (self.leaving, self.slice);
-            self.pools.push(Pool { leaving, slice, ..Pool::new(Some(name.clone()), Some(0), clock) });
+            self.pools.push(Pool { slice, leaving, ..Pool::new(Some(name.clone()), Some(0), clock) });
             self.pools.len() - 1
         })
     }

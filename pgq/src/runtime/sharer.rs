@@ -129,7 +129,6 @@ impl Service for Sharer {
 
     async fn turn(&mut self) -> Result<Next> {
         let seen = self.engine.limits.ask.count();
-        self.engine.limits.hear_by(self.engine.hears());
         if self.engine.limits.is_leaving() {
             pause(TOGETHER).await;
         }
