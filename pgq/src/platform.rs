@@ -196,11 +196,6 @@ where
     tokio::spawn(future)
 }
 
-/// How many threads the runtime of the caller has.
-pub(crate) fn threads() -> usize {
-    Handle::current().metrics().num_workers()
-}
-
 /// Threads for functions that block, so many at most, apart from those of the runtime. Dropped, it waits for none of them.
 #[derive(Debug)]
 pub(crate) struct Threads(Option<Runtime>);

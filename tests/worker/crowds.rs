@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgq::{Client, Context, Env, Error, Resources, Result, Worker};
+use pgq::{Client, Context, Env, Error, JobBuilder, Resources, Result, Task, Worker};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::world::installed;
@@ -39,6 +39,11 @@ async fn crane(ctx: Context<Yard>) -> std::result::Result<(), pgq::BoxError> {
     ctx.stay("crane").await
 }
 
+#[pgq::task(concurrency = 1, limit(name = "crowded-yard", concurrency = 1), priority = 10)]
+async fn hoist(ctx: Context<Yard>) -> std::result::Result<(), pgq::BoxError> {
+    ctx.stay("hoist").await
+}
+
 async fn soon<F: Future>(what: &str, future: F) -> F::Output {
     tokio::time::timeout(Duration::from_secs(20), future).await.unwrap_or_else(|_| panic!("{what}"))
 }
@@ -51,12 +56,12 @@ async fn until_nobody_waits(client: &Client) {
 }
 
 /// Units would go round among those who can start nothing, and be elsewhere whenever one could.
-async fn what_full_workers_can_not_start_is_there_for_the_first_slot_that_is_free(client: Client) {
+async fn what_full_workers_can_not_start_is_there_for_the_first_slot_that_is_free<T: Task<Args = ()>>(client: Client) {
     let (told, mut begun) = mpsc::unbounded_channel();
     let yard = Yard { told, gate: Arc::new(Semaphore::new(0)) };
     let mut workers = Vec::new();
     for _ in 0..3 {
-        let builder = Worker::builder().client(client.clone()).tasks(pgq::tasks![lug, crane]);
+        let builder = Worker::builder().client(client.clone()).tasks(pgq::tasks![lug, crane, hoist]);
         let builder = builder.resources(yard.clone()).slots(1).drain_timeout(Duration::ZERO);
         workers.push(builder.spawn().await.unwrap());
     }
@@ -65,18 +70,18 @@ async fn what_full_workers_can_not_start_is_there_for_the_first_slot_that_is_fre
         assert_eq!(soon("all are full", begun.recv()).await, Some("lug"));
     }
     lug::enqueue_many(&client, [(); 100]).await.unwrap();
-    crane::enqueue(&client, ()).await.unwrap();
+    JobBuilder::<T>::new(()).enqueue(&client).await.unwrap();
     // Each has seen it now, and could only ask for what it takes.
     yard.gate.add_permits(3);
-    let mut cranes = 0;
+    let mut limited = 0;
     for _ in 0..3 {
-        cranes += usize::from(soon("each takes another one", begun.recv()).await == Some("crane"));
+        limited += usize::from(soon("each takes another one", begun.recv()).await == Some(T::NAME));
     }
     let mut lugs = 0;
-    while cranes == 0 {
+    while limited == 0 {
         soon("who can start nothing waits for nothing", until_nobody_waits(&client)).await;
         yard.gate.add_permits(1);
-        cranes += usize::from(soon("another one begins", begun.recv()).await == Some("crane"));
+        limited += usize::from(soon("another one begins", begun.recv()).await == Some(T::NAME));
         lugs += 1;
         assert!(lugs < 20, "it never comes first");
     }
@@ -88,12 +93,16 @@ async fn what_full_workers_can_not_start_is_there_for_the_first_slot_that_is_fre
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_full_workers_can_not_start_is_there_for_the_first_slot_that_is_free_in_memory() {
-    what_full_workers_can_not_start_is_there_for_the_first_slot_that_is_free(Client::memory()).await;
+    what_full_workers_can_not_start_is_there_for_the_first_slot_that_is_free::<crane>(Client::memory()).await;
+    what_full_workers_can_not_start_is_there_for_the_first_slot_that_is_free::<hoist>(Client::memory()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_full_workers_can_not_start_is_there_for_the_first_slot_that_is_free_in_postgres() {
-    let database = installed().await;
-    let client = Client::from_pool(database.pool().await.unwrap()).unwrap();
-    what_full_workers_can_not_start_is_there_for_the_first_slot_that_is_free(client).await;
+    let databases = [installed().await, installed().await];
+    let [one, other] = &databases;
+    let client = Client::from_pool(one.pool().await.unwrap()).unwrap();
+    what_full_workers_can_not_start_is_there_for_the_first_slot_that_is_free::<crane>(client).await;
+    let client = Client::from_pool(other.pool().await.unwrap()).unwrap();
+    what_full_workers_can_not_start_is_there_for_the_first_slot_that_is_free::<hoist>(client).await;
 }

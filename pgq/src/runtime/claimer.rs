@@ -53,9 +53,12 @@ const SETTLED: Duration = Duration::from_millis(100);
 const BUSY: Duration = Duration::from_millis(100);
 /// How long to let freed slots add up while there is a backlog, so that a claim wins more than one job.
 const LINGER: Duration = Duration::from_millis(2);
-/// How long a worker that was full keeps a free slot for what it has to ask others for, and how often it does.
+/// How long a worker that was full keeps a free slot for what it has to ask others for.
 const ASKING: Duration = Duration::from_millis(50);
-const ASKS: Duration = Duration::from_secs(1);
+/// The time until it does so again, and after it was in vain, which doubles each time.
+const SOON: Duration = Duration::from_millis(100);
+const LATER: Duration = Duration::from_secs(1);
+const LATEST: Duration = Duration::from_secs(8);
 /// The most jobs of one claim: beyond it the statement grows and the rate doesn't.
 const MOST: usize = 500;
 
@@ -73,8 +76,8 @@ pub(super) struct Claimer {
     lingered: bool,
     /// When there is more to claim, where only a rate is against it.
     due: Option<Duration>,
-    /// When a free slot was kept last for what was asked for.
-    asked: Option<Mark>,
+    /// When a free slot was kept last for what was asked for, and for how long none is.
+    asked: Option<(Mark, Duration)>,
     /// What was won and has slots, and starts while the next claim is on its way.
     won: Vec<Claimed>,
 }
@@ -169,7 +172,7 @@ impl Claimer {
 
     /// Starts what was won and hasn't yet.
     fn start(&mut self) {
-        let _ = executor::start(&self.engine, std::mem::take(&mut self.won));
+        executor::start(&self.engine, std::mem::take(&mut self.won));
     }
 
     /// How to wait for room, or `None` where there is enough.
@@ -195,11 +198,18 @@ impl Claimer {
     /// beside the claim, it would come when something else has taken the slot. So that where it is in use nothing else is held up,
     /// this isn't waited for often.
     async fn ask_first(&mut self) {
-        if self.asked.as_ref().is_none_or(|mark| mark.elapsed() >= ASKS) && self.engine.limits.ask_again() {
-            self.start();
-            let _ = within(ASKING, self.engine.limits.granted()).await;
-            self.asked = Some(self.engine.platform.clock.mark());
+        if self.asked.as_ref().is_some_and(|(asked, pause)| asked.elapsed() < *pause) {
+            return;
         }
+        let asked = self.engine.limits.ask_again();
+        if asked.is_empty() {
+            return;
+        }
+        self.start();
+        let granted = within(ASKING, self.engine.limits.granted(&asked)).await.is_some();
+        let before = self.asked.take().map_or(Duration::ZERO, |(_, pause)| pause);
+        let pause = if granted { SOON } else { (before * 2).clamp(LATER, LATEST) };
+        self.asked = Some((self.engine.platform.clock.mark(), pause));
     }
 
     async fn after_work(&mut self) -> Result<Next> {

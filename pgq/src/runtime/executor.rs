@@ -1,6 +1,5 @@
 //! The executor: one attempt is one value that walks through named steps, from a claimed job to what becomes of it.
 
-use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,13 +14,12 @@ use super::engine::Engine;
 use super::guard::Guarded;
 use super::held::Grip;
 use super::pace::Paced;
-use super::relay::{self, Line, Run};
 use super::service::{LEAST, longest};
-use crate::Tx;
 use crate::backend::{Ended, Verdict};
 use crate::error::{Error, Kind, one_line};
 use crate::platform::within;
 use crate::task::{Attempt, BoundTask, FollowUps, Kept, Place, Stint, Token, run_within};
+use crate::{Tx, platform};
 
 /// How long a handler has to end by itself once it is to end.
 const GRACE: Duration = Duration::from_secs(1);
@@ -31,12 +29,15 @@ const MAY_STAND: &str =
 const DOUBTED: &str = "attempt ended early: its job is handed back unless the lease turns out to be lost";
 const LOST: &str = "attempt ended early: its job is somebody else's";
 
-/// Starts the jobs that a claim won, each in the slot that was taken for it; how many, and those of them that haven't begun.
-pub(super) fn start(engine: &Arc<Engine>, jobs: Vec<Claimed>) -> (usize, Arc<Line<Running>>) {
-    let mut attempts = VecDeque::with_capacity(jobs.len());
+/// Starts the jobs that a claim won, each in the slot that was taken for it; how many.
+pub(super) fn start(engine: &Arc<Engine>, jobs: Vec<Claimed>) -> usize {
+    let mut started = 0;
     for job in jobs {
         match Running::new(engine, job) {
-            Ok(running) => attempts.push_back(running),
+            Ok(mut running) => {
+                platform::spawn(async move { running.finish().await });
+                started += 1;
+            }
             Err(job) => {
                 let Claimed { id, task, epoch, .. } = &*job;
                 tracing::warn!(job = %id, task, epoch, "this claim was won before and isn't run twice");
@@ -44,10 +45,10 @@ pub(super) fn start(engine: &Arc<Engine>, jobs: Vec<Claimed>) -> (usize, Arc<Lin
             }
         }
     }
-    (attempts.len(), relay::run(attempts))
+    started
 }
 
-pub(super) struct Running {
+struct Running {
     engine: Arc<Engine>,
     job: Claimed,
     task: Option<Arc<BoundTask>>,
@@ -86,10 +87,11 @@ impl Running {
     }
 
     async fn finish(&mut self) {
-        self.started = self.engine.platform.clock.now();
         let outcome = match self.task.clone() {
             // The process may have been stopped since the claim, or the worker declared gone.
             _ if self.engine.tenure.is_doubtful() || self.engine.halt.lost.is_cancelled() => Outcome::Released,
+            // What hasn't begun when handlers are told to end doesn't begin.
+            _ if self.engine.halt.hurry.is_cancelled() => Outcome::Released,
             Some(_) if self.job.expired => Outcome::Hopeless(Failure::expired()),
             Some(_) if self.job.damage.is_some() => self.damaged(),
             Some(task) => self.perform(&task).await,
@@ -316,12 +318,6 @@ impl Running {
         }
         self.engine.outbox.push(ended);
         self.engine.make_room(&self.job.task);
-    }
-}
-
-impl Run for Running {
-    async fn run(&mut self) {
-        self.finish().await;
     }
 }
 

@@ -27,8 +27,8 @@
 //!
 //! Of a rate a turn is 20 ms with a token that nobody takes and else five seconds, and what a claim found nothing for counts as open.
 //! A worker all of whose slots are taken is held up by that for 20 ms; then it gives what it has to others, and asks for nothing. As soon
-//! as a slot is free it asks for what it had to do without, and keeps the slot for that for 50 ms; once a second at most, as the units
-//! may run something elsewhere. Where notices don't reach workers a turn is five seconds, as it takes up to one to be heard.
+//! as a slot is free it asks for what it had to do without, and keeps the slot for that for 50 ms; less often each time that this
+//! was in vain, as the units may run something elsewhere. Where notices don't reach workers a turn is five seconds, as it takes up to one to be heard.
 //! What nothing was started with for a second goes back in any case, unless it is needed or is a rate that fills. A worker waits for
 //! one pool of a task at a time, for rates first; what is held up asks for nothing. A pool is needed only while an answer is awaited
 //! that may bring what is missing, so nobody keeps one thing for ever while another keeps the other. Who leaves keeps what runs, and
@@ -38,8 +38,8 @@
 //! no units here, and isn't waited for, is only looked for ("is there something?").
 //!
 //! When the next token of a rate comes is known only to who has units of it. Whoever has to wait for it for two seconds or longer tells
-//! (`Work::foretell`), for operators: once for each start, and where its units or the rate have changed. It is one statement, beside
-//! which nothing waits; of a rate that is faster for its holder there is none. What was told of other units or another rate is forgotten.
+//! (`Work::foretell`), for operators: once for each start, and where its units or the rate have changed. It is one statement; of
+//! a rate that is faster for its holder there is none. What was told of other units or another rate is forgotten.
 //!
 //! A limit says which tasks share it, so that a worker whose code doesn't name it is bound by it too. Where something comes to be
 //! bounded that wasn't, each worker says what it runs of it (`Portion::awaits`). What a claim wins that is on its way then, or when
@@ -65,7 +65,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::pool::{IDLE, Pool, SLICE, TURN};
+use super::pool::{IDLE, Pool, Room, SLICE, TURN};
 use super::service::Signal;
 use crate::backend::{Ask, Measure, NextToken, PoolName, PoolView, Portion};
 use crate::platform::{Clock, Platform};
@@ -228,21 +228,30 @@ impl Limits {
         }
     }
 
-    /// A slot is free; whether something is asked for anew that had to be done without while none was.
-    pub(super) fn ask_again(&self) -> bool {
-        let ask =
-            self.with(|state| state.pools.iter_mut().filter_map(|pool| pool.ask_again().then_some(())).count() > 0);
-        if ask {
+    /// A slot is free: which pools are asked for something anew that had to be done without while none was. With all that is elsewhere of
+    /// what bounds their tasks, as none waits with one thing for the other.
+    pub(super) fn ask_again(&self) -> Vec<usize> {
+        let asked = self.with(|state| {
+            let State { pools, of_task, slots, .. } = state;
+            let missed: BTreeSet<usize> =
+                (0..pools.len()).filter(|pool| std::mem::take(&mut pools[*pool].missed)).collect();
+            let beside = of_task.values().filter(|all| all.iter().any(|pool| missed.contains(pool))).flatten();
+            let beside = beside.copied().filter(|pool| matches!(pools[*pool].room(), Room::Elsewhere));
+            let all: BTreeSet<usize> = beside.chain(missed.iter().copied()).collect();
+            all.into_iter().filter(|pool| pools[*pool].ask_again(*slots)).collect::<Vec<_>>()
+        });
+        if !asked.is_empty() {
             self.ask.raise();
         }
-        ask
+        asked
     }
 
     /// Waits until there is something of all that was asked for.
-    pub(super) async fn granted(&self) {
+    pub(super) async fn granted(&self, asked: &[usize]) {
         loop {
             let seen = self.answered.count();
-            if !self.with(|state| state.pools.iter().any(|pool| pool.blocked && pool.units <= pool.held)) {
+            let waits = |pool: &Pool| pool.blocked && !matches!(pool.room(), Room::Some(_));
+            if !self.with(|state| asked.iter().any(|pool| waits(&state.pools[*pool]))) {
                 return;
             }
             self.answered.raised(seen).await;

@@ -37,7 +37,6 @@ mod patience;
 mod plan;
 mod pool;
 mod registration;
-mod relay;
 mod run;
 mod service;
 mod sharer;

@@ -208,14 +208,19 @@ impl Pool {
         self.blocked && matches!(self.prospect, Prospect::HeldUp(..)) && self.idles().is_some_and(|rest| rest.is_zero())
     }
 
-    /// A slot is free again: what had to be done without is asked for anew, if there was such.
-    pub(super) fn ask_again(&mut self) -> bool {
-        let missed = std::mem::take(&mut self.missed) && self.cap.is_some_and(|cap| self.units < cap);
-        if missed {
+    /// A slot is free again, and there is a job for it: more is asked for, if it could be used.
+    pub(super) fn ask_again(&mut self, slots: u32) -> bool {
+        let could = self.cap.is_some_and(|cap| self.units < self.most(cap, slots));
+        if could {
             self.blocked = true;
             self.open();
         }
-        missed
+        could
+    }
+
+    /// How many units the worker could use. Of a rate it could use any part.
+    fn most(&self, cap: u32, slots: u32) -> u32 {
+        if self.is_rate() { cap } else { slots.min(cap) }
     }
 
     /// There was something to start with it, or there is more of it now.
@@ -295,9 +300,7 @@ impl Pool {
             self.blocked = false;
         }
         let keep = self.keep();
-        // Of a rate it could use any part.
-        let most = if self.is_rate() { cap } else { slots.min(cap) };
-        let wish = if self.blocked { most } else { 0 };
+        let wish = if self.blocked { self.most(cap, slots) } else { 0 };
         let another = wish != self.wished && wish.max(self.wished) > keep;
         let held = if self.is_rate() { 0 } else { self.held };
         (keep < self.units || another || self.stale || held > self.units).then(|| {
@@ -331,6 +334,9 @@ impl Pool {
             self.outdated |= self.is_rate();
         } else {
             (self.cap, self.owed, self.outdated) = (portion.cap, portion.owed, false);
+        }
+        if self.cap.is_none() {
+            return self.lift();
         }
         if portion.units > self.units {
             (self.used, self.since, self.served) = (clock.mark(), clock.mark(), 0);
@@ -422,8 +428,20 @@ mod tests {
         manual.advance(SLICE);
         assert_eq!(pool.due(), Some(Duration::ZERO));
         assert_eq!(pool.ask(9).map(|ask| (ask.keep, ask.wish)), Some((1, 0)));
-        assert!(pool.due().is_none() && pool.ask_again() && !pool.ask_again());
+        assert!(pool.due().is_none() && pool.missed && pool.ask_again(9) && !pool.ask_again(1));
         assert_eq!(pool.ask(9).map(|ask| ask.wish), Some(9));
+    }
+
+    #[test]
+    fn what_bounds_nothing_any_more_is_asked_for_no_more() {
+        let manual = ManualClock::at(pgq_core::Timestamp::EPOCH);
+        let clock = Clock::Manual(manual.clone());
+        let mut pool = pool(&clock, Measure::Concurrency, Owed::Nothing, Prospect::Open);
+        (pool.blocked, pool.wished) = (true, 9);
+        pool.take(Portion::default(), &clock);
+        pool.crowd_out(&clock);
+        manual.advance(IDLE);
+        assert!(pool.due().is_none() && pool.ask(9).is_none() && matches!(pool.room(), Room::Some(u32::MAX)));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! The pool knows nothing of the shelf, and wakes those who wait for what comes back to it. So while somebody waits everything goes
 //! back, and nobody begins to wait while something lies here: both are decided under one lock.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sqlx::Postgres;
@@ -20,7 +21,8 @@ struct Laid(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    connections: Vec<PoolConnection<Postgres>>,
+    /// They take turns, as one that lies for long may be cut off on its way without a word.
+    connections: VecDeque<PoolConnection<Postgres>>,
     /// How many wait for the pool.
     waiting: usize,
     /// Nothing is laid here any more.
@@ -35,7 +37,7 @@ impl Shelf {
     /// A connection, or leave to wait for the pool.
     pub(super) fn take(&self) -> Result<PoolConnection<Postgres>, Waits<'_>> {
         let mut state = self.state();
-        state.connections.pop().ok_or_else(|| {
+        state.connections.pop_front().ok_or_else(|| {
             state.waiting += 1;
             Waits(self)
         })
@@ -45,7 +47,7 @@ impl Shelf {
     pub(super) fn put(&self, connection: PoolConnection<Postgres>) {
         let mut state = self.state();
         if state.waiting == 0 && !state.closed {
-            state.connections.push(connection);
+            state.connections.push_back(connection);
         }
     }
 

@@ -181,6 +181,11 @@ impl Offer {
                     }
                 }
             }
+            let looked_for = self.wants.iter().enumerate().filter(|(_, want)| want.cap == 0);
+            for (_, want) in looked_for.filter(|(place, _)| !blocked.contains(place)) {
+                // There is no job of it any more.
+                of_task.get(&*want.task).into_iter().flatten().for_each(|pool| pools[*pool].missed = false);
+            }
             for want in blocked.iter().filter_map(|place| self.wants.get(*place)) {
                 // One after the other, in one order everywhere: nobody waits with what another one waits for.
                 let mut all = of_task.get(&*want.task).into_iter().flatten();
