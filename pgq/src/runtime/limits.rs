@@ -29,7 +29,8 @@
 //! A worker all of whose slots are taken is held up by that for 20 ms; then it gives what it has to others, and asks for nothing. As soon
 //! as a slot is free it asks for what it had to do without, and keeps the slot for that for 50 ms; less often each time that this
 //! was in vain, as the units may run something elsewhere. Where notices don't reach workers a turn is five seconds, as it takes up to one to be heard.
-//! What nothing was started with for a second goes back in any case, unless it is needed or is a rate that fills. A worker waits for
+//! What nothing was started with for a second goes back in any case, unless it is needed or is a rate that fills. The 100 ms are at most: chance takes up to a quarter off, as workers that keep step
+//! would pass units to and fro for ever. A worker waits for
 //! one pool of a task at a time, for rates first; what is held up asks for nothing. A pool is needed only while an answer is awaited
 //! that may bring what is missing, so nobody keeps one thing for ever while another keeps the other. Who leaves keeps what runs, and
 //! nothing else ([`parting`]).
@@ -54,7 +55,7 @@
 //! | the database | what is counted stands, and is asked for again |
 //!
 //! **Which declaration counts** where the code of workers disagrees is as with schedules (`ticker.rs`): of the sets that live workers
-//! have and that speak of a limit, the one that was seen last. A worker that finds anything else of its tasks, also a limit that
+//! have and that speak of a limit, the one whose first worker came last. A worker that finds anything else of its tasks, also a limit that
 //! it doesn't know of, puts in what its code says every ten seconds, which counts once the newer ones have left.
 
 mod offer;
