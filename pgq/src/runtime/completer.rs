@@ -6,7 +6,7 @@
 //! runs once more: delivery is at least once.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -46,7 +46,8 @@ pub(super) struct Outbox {
 
 #[derive(Debug, Default)]
 struct Ends {
-    waiting: Vec<Ended>,
+    /// In batches as they will be written, as an end is large: none is empty, and all but the last hold all they may.
+    waiting: VecDeque<Vec<Ended>>,
     /// How many are being written.
     taken: usize,
     /// What the database refuses, and since when.
@@ -57,7 +58,24 @@ struct Ends {
 
 impl Ends {
     fn is_full(&self) -> bool {
-        self.waiting.len() + self.taken + self.aside.len() >= FULL
+        self.waiting() + self.taken + self.aside.len() >= FULL
+    }
+
+    fn waiting(&self) -> usize {
+        self.waiting.back().map_or(0, |last| (self.waiting.len() - 1) * MOST + last.len())
+    }
+
+    fn push(&mut self, ended: Ended) {
+        match self.waiting.back_mut() {
+            Some(last) if last.len() < MOST => last.push(ended),
+            _ => self.waiting.push_back(vec![ended]),
+        }
+    }
+
+    fn extend(&mut self, ended: impl IntoIterator<Item = Ended>) {
+        for ended in ended {
+            self.push(ended);
+        }
     }
 }
 
@@ -68,8 +86,8 @@ impl Outbox {
 
     pub(super) fn push(&self, ended: Ended) {
         let waiting = self.with(|ends| {
-            ends.waiting.push(ended);
-            ends.waiting.len()
+            ends.push(ended);
+            ends.waiting()
         });
         if waiting == 1 || waiting == MOST {
             self.signal.raise();
@@ -86,7 +104,7 @@ impl Outbox {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.with(|ends| ends.waiting.len())
+        self.with(|ends| ends.waiting())
     }
 
     /// Whether the claimer has to wait until some are written: then it is called.
@@ -116,7 +134,7 @@ impl Outbox {
                 std::mem::take(&mut ends.aside).into_iter().partition(|(_, since)| since.elapsed() >= ago);
             ends.aside = aside;
             let due: Vec<(Ended, Mark)> = due;
-            ends.waiting.extend(due.into_iter().map(|(ended, _)| ended));
+            ends.extend(due.into_iter().map(|(ended, _)| ended));
         });
     }
 
@@ -126,17 +144,14 @@ impl Outbox {
 
     fn take(&self) -> Taken<'_> {
         self.with(|ends| {
-            let ended: Vec<Ended> = match ends.waiting.len() {
-                0..=MOST => std::mem::take(&mut ends.waiting),
-                _ => ends.waiting.drain(..MOST).collect(),
-            };
+            let ended = ends.waiting.pop_front().unwrap_or_default();
             ends.taken += ended.len();
             Taken { count: ended.len(), ended, outbox: self }
         })
     }
 
     fn put_back(&self, ended: impl IntoIterator<Item = Ended>) {
-        self.with(|ends| ends.waiting.extend(ended));
+        self.with(|ends| ends.extend(ended));
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut Ends) -> T) -> T {
@@ -173,21 +188,32 @@ pub(super) struct Completer {
     lingered: bool,
     /// How many writes in a row have failed by what passes by itself, and may be the doing of a single end.
     stuck: u32,
+    /// Claims that are let go of while the next write is on its way.
+    answered: Vec<(JobId, u32)>,
 }
 
 impl Completer {
     pub(super) fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, lingered: false, stuck: 0 }
+        Self { engine, lingered: false, stuck: 0, answered: Vec::new() }
     }
 
-    /// Writes what waits; how many stay because somebody had them locked.
+    /// Writes what waits, and lets go of it; how many stay because somebody had them locked.
     pub(super) async fn flush(&mut self) -> Result<usize> {
-        let mut taken = self.engine.outbox.take();
+        let busy = self.write().await;
+        self.let_go();
+        busy
+    }
+
+    /// Writes what waits, and lets go of what was written before; how many stay because somebody had them locked.
+    async fn write(&mut self) -> Result<usize> {
+        let engine = Arc::clone(&self.engine);
+        let mut taken = engine.outbox.take();
         if taken.ended.is_empty() {
             return Ok(0);
         }
-        self.engine.held.date(&mut taken.ended);
-        let written = write(&*self.engine.session, &taken.ended, self.stuck >= STUCK).await;
+        engine.held.date(&mut taken.ended);
+        let written = write(&*engine.session, &taken.ended, self.stuck >= STUCK);
+        let (written, ()) = tokio::join!(biased; written, async { self.let_go() });
         let may_be_one = written.as_ref().is_err_and(Error::may_be_one_rows);
         self.stuck = if may_be_one { self.stuck.saturating_add(1) } else { 0 };
         let Written { mut answered, refused, .. } = written?;
@@ -195,9 +221,13 @@ impl Completer {
         // Not after an error: who lingers then forgets how often it failed, and doesn't back off.
         self.lingered = false;
         let count = self.sort_out(answered);
-        self.engine.outbox.set_aside(refused.into_iter().cloned(), &self.engine.platform.clock.mark());
+        engine.outbox.set_aside(refused.into_iter().cloned(), &engine.platform.clock.mark());
         taken.answered();
         Ok(count)
+    }
+
+    fn let_go(&mut self) {
+        self.engine.let_go(std::mem::take(&mut self.answered));
     }
 
     /// What was written without an answer is refused the second time. Of a discarded job the program is to be told all the same,
@@ -227,7 +257,7 @@ impl Completer {
         }
     }
 
-    fn sort_out(&self, answered: Vec<(Cow<'_, Ended>, Verdict)>) -> usize {
+    fn sort_out(&mut self, answered: Vec<(Cow<'_, Ended>, Verdict)>) -> usize {
         if answered.iter().any(|(ended, _)| ended.transition.delay().is_some()) {
             // The promoter may mean to sleep past the moment at which one of these is due.
             self.engine.due.raise();
@@ -260,7 +290,7 @@ impl Completer {
             }
         }
         drop(doubtful);
-        self.engine.let_go(done);
+        self.answered.append(&mut done);
         let count = busy.len();
         self.engine.outbox.put_back(busy);
         count
@@ -286,8 +316,12 @@ impl Service for Completer {
             self.lingered = true;
             return Ok(Next::After(LINGER));
         }
-        let busy = self.flush().await?;
+        let busy = self.write().await?;
         Ok(if busy > 0 { Next::After(BUSY) } else { Next::Again })
+    }
+
+    fn pause(&mut self) {
+        self.let_go();
     }
 }
 

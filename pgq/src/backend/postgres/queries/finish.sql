@@ -4,8 +4,9 @@
 -- that are shorter are filled up with nulls; $16 how long ago the failures were, in µs. After a lost answer two ends of one job
 -- may stand in a batch, hence the epoch in every join.
 with ended as materialized (
-  select * from unnest($2::bigint[], $3::int[], $4::smallint[], $5::bigint[], $14::bigint[], $15::bigint[])
-                  as ended (id, epoch, state, keep, progress, progress_total)),
+  select *, coalesce($6::timestamptz, statement_timestamp()) as now
+  from unnest($2::bigint[], $3::int[], $4::smallint[], $5::bigint[], $14::bigint[], $15::bigint[])
+         as ended (id, epoch, state, keep, progress, progress_total)),
 -- Never waits for a lock: a claim in flight holds stray ones, and what isn't returned is looked at again.
 -- A look-up for each: a join that was planned while the table was empty walks all of it.
 held as materialized (
@@ -28,16 +29,14 @@ kept as (
          gone.queue, gone.task, gone.unique_key, gone.headers, gone.extra, gone.payload,
          coalesce(ended.progress, gone.progress), coalesce(ended.progress_total, gone.progress_total),
          case when ended.progress is null then gone.progress_at else now end
-  from gone join ended on ended.id = gone.id and ended.epoch = gone.epoch,
-       coalesce($6::timestamptz, statement_timestamp()) as now
+  from gone join ended on ended.id = gone.id and ended.epoch = gone.epoch
   where ended.keep > 0),
 -- A key that stays taken: a tombstone with the id of the job that had it. What was cancelled frees its key.
 tombs as (
   insert into @job (id, queue, task, rank, run_at, created, lane, max_attempts, codec, payload, unique_key)
   select gone.id, queue, task, rank, now + (extra ->> 'unique_for')::bigint * interval '1 microsecond', now, 3, 1, codec,
          '', unique_key
-  from gone join ended on ended.id = gone.id and ended.epoch = gone.epoch,
-       coalesce($6, statement_timestamp()) as now
+  from gone join ended on ended.id = gone.id and ended.epoch = gone.epoch
   where unique_key is not null and extra ? 'unique_for' and ended.state <> 5),
 forgotten as (
   delete from @failure
