@@ -46,18 +46,30 @@ impl Bench {
         rate: impl Fn(&T) -> f64,
     ) -> Result<[Vec<T>; N]> {
         let mut found = [const { Vec::new() }; N];
+        self.take_turns(&names, &mut found, measure, rate).await?;
+        Ok(found)
+    }
+
+    /// The same where it isn't known before how many there are.
+    pub(crate) async fn take_turns<T>(
+        &self,
+        names: &[&str],
+        found: &mut [Vec<T>],
+        measure: impl AsyncFn(usize) -> Result<T>,
+        rate: impl Fn(&T) -> f64,
+    ) -> Result<()> {
         for round in 1..=self.rounds {
-            for turn in 0..N {
-                let which = if round % 2 == 1 { turn } else { N - 1 - turn };
+            for turn in 0..names.len() {
+                let which = if round % 2 == 1 { turn } else { names.len() - 1 - turn };
                 found[which].push(measure(which).await?);
             }
             let mut line = format!("  round {round}:");
-            for (name, found) in names.iter().zip(&found) {
+            for (name, found) in names.iter().zip(&*found) {
                 // Writing to a string can't fail.
                 let _ = write!(line, " {name} {:.0}/s", found.last().map(&rate).unwrap_or_default());
             }
             eprintln!("{line}");
         }
-        Ok(found)
+        Ok(())
     }
 }

@@ -135,3 +135,33 @@ async fn an_answer_that_is_older_than_a_look_lets_nothing_start_that_the_look_fo
     assert_eq!(ran, 8);
     Ok(())
 }
+
+#[tokio::test]
+async fn an_answer_that_is_older_than_a_look_starts_nothing_at_the_rate_of_before() -> Result<()> {
+    let clock = ManualClock::at(Timestamp::EPOCH);
+    let (client, faults) = wayward_by(&clock)?;
+    let builder = Worker::<()>::builder().client(client.clone()).tasks(pgq::tasks![trickle]).resources(());
+    let mut worker = builder.lease(Duration::from_mins(1)).stepper().await?;
+    worker.share().await?;
+    trickle::enqueue_many(&client, vec![(); 20]).await?;
+    assert_eq!(worker.claim().await?, 0, "it has nothing of the bucket yet");
+    plan(&faults.share, &[Fault::Held]);
+    let mut hand = worker.beside();
+    let mut share = pin!(hand.share());
+    held(&mut share, &faults.share_held).await;
+    client.set_limit(LimitRef::of::<trickle>(), one_each_tenth()).await?;
+    let mut looked = faults.looked.subscribe();
+    worker.call();
+    tokio::select! {
+        biased;
+        _ = &mut share => panic!("the answer is held"),
+        looked = looked.changed() => looked.expect("it looks"),
+    }
+    faults.share_heard.notify_one();
+    share.await?;
+    assert_eq!(worker.claim().await?, 0, "how much is left to it hasn't been said");
+    assert!(worker.drain().await? <= 1);
+    clock.advance(Duration::from_millis(200));
+    assert_eq!(worker.drain().await?, 1);
+    Ok(())
+}

@@ -15,20 +15,34 @@ use crate::database::client;
 use crate::figures::{Section, median, per_second, section};
 use crate::load::{self, App, noop};
 
-pub(super) const ABOUT: &str = "1 to 16 worker processes empty one queue";
+pub(super) const ABOUT: &str = "1 to 64 worker processes empty one queue";
 
 /// What a worker process is told: where the queue is, and its slots.
 pub(crate) const URL: &str = "PGQ_BENCH_WORKER_URL";
 const SLOTS: &str = "PGQ_BENCH_WORKER_SLOTS";
 
-const FLEETS: [u32; 5] = [1, 2, 4, 8, 16];
-const NAMES: [&str; 5] = ["per_s_1", "per_s_2", "per_s_4", "per_s_8", "per_s_16"];
+const FLEETS: [u32; 6] = [1, 2, 4, 8, 16, 64];
+const NAMES: [&str; 6] = ["per_s_1", "per_s_2", "per_s_4", "per_s_8", "per_s_16", "per_s_64"];
+/// A worker's three, and its client's pool.
+const CONNECTIONS: u32 = 3 + POOL;
+const POOL: u32 = 2;
+/// Those that look on, and those that the server keeps for its owner.
+const OTHERS: u32 = 10;
 const LOOK: Duration = Duration::from_millis(2);
 
 pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
-    let measure = async |which: usize| drain(bench, FLEETS[which]).await;
-    let found = bench.in_turns(["1", "2", "4", "8", "16"], measure, |rate| *rate).await?;
-    Ok(vec![section("workers", NAMES.into_iter().zip(found.map(|rates| median(&rates))))])
+    let most: u32 = bench.server.setting("max_connections").await?.parse()?;
+    let fits = |workers: &u32| workers * CONNECTIONS + OTHERS <= most;
+    let fleets: Vec<u32> = FLEETS.into_iter().filter(fits).collect();
+    if let Some(out) = FLEETS.get(fleets.len()) {
+        eprintln!("  the server allows {most} connections: fleets of {out} workers and more are left out");
+    }
+    let labels: Vec<String> = fleets.iter().map(ToString::to_string).collect();
+    let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+    let measure = async |which: usize| drain(bench, fleets[which]).await;
+    let mut found = vec![Vec::new(); fleets.len()];
+    bench.take_turns(&labels, &mut found, measure, |rate| *rate).await?;
+    Ok(vec![section("workers", NAMES.into_iter().zip(found.iter().map(|rates| median(rates))))])
 }
 
 async fn drain(bench: &Bench, workers: u32) -> Result<f64> {
@@ -72,7 +86,7 @@ async fn until(pool: &PgPool, query: &'static str, id: i64, count: i64) -> Resul
 
 /// The worker process: runs until its input ends.
 pub(crate) async fn work(url: &str) -> Result<()> {
-    let pool = sqlx::postgres::PgPoolOptions::new().max_connections(2).connect(url).await?;
+    let pool = sqlx::postgres::PgPoolOptions::new().max_connections(POOL).connect(url).await?;
     let slots = std::env::var(SLOTS).ok().and_then(|slots| slots.parse().ok()).unwrap_or(1_000);
     let client: Client = client(&pool)?;
     let builder = Worker::builder().client(client).only([noop::NAME]).tasks_only().slots(slots);

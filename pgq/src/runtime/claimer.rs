@@ -38,6 +38,7 @@ use pgq_core::Claimed;
 
 use super::engine::Engine;
 use super::executor;
+use super::limits::crowd::{Asking, KEPT};
 use super::service::{Next, Service, Signal};
 use crate::Result;
 use crate::backend::{Batch, Claim};
@@ -53,12 +54,6 @@ const SETTLED: Duration = Duration::from_millis(100);
 const BUSY: Duration = Duration::from_millis(100);
 /// How long to let freed slots add up while there is a backlog, so that a claim wins more than one job.
 const LINGER: Duration = Duration::from_millis(2);
-/// How long a worker that was full keeps a free slot for what it has to ask others for.
-const ASKING: Duration = Duration::from_millis(50);
-/// The time until it does so again, and after it was in vain, which doubles each time.
-const SOON: Duration = Duration::from_millis(100);
-const LATER: Duration = Duration::from_secs(1);
-const LATEST: Duration = Duration::from_secs(8);
 /// The most jobs of one claim: beyond it the statement grows and the rate doesn't.
 const MOST: usize = 500;
 
@@ -76,8 +71,7 @@ pub(super) struct Claimer {
     lingered: bool,
     /// When there is more to claim, where only a rate is against it.
     due: Option<Duration>,
-    /// When a free slot was kept last for what was asked for, and for how long none is.
-    asked: Option<(Mark, Duration)>,
+    asking: Asking,
     /// What was won and has slots, and starts while the next claim is on its way.
     won: Vec<Claimed>,
 }
@@ -92,7 +86,7 @@ impl Claimer {
             backlog: false,
             lingered: false,
             due: None,
-            asked: None,
+            asking: Asking::default(),
             won: Vec::new(),
         }
     }
@@ -194,11 +188,9 @@ impl Claimer {
         None
     }
 
-    /// Where a limit held up what should come first while all slots were taken, what there is of it may be at hand now: asked for only
-    /// beside the claim, it would come when something else has taken the slot. So that where it is in use nothing else is held up,
-    /// this isn't waited for often.
+    /// What had to be done without while all slots were taken may be at hand now: a free one is kept for that.
     async fn ask_first(&mut self) {
-        if self.asked.as_ref().is_some_and(|(asked, pause)| asked.elapsed() < *pause) {
+        if !self.asking.is_due() {
             return;
         }
         let asked = self.engine.limits.ask_again();
@@ -206,10 +198,8 @@ impl Claimer {
             return;
         }
         self.start();
-        let granted = within(ASKING, self.engine.limits.granted(&asked)).await.is_some();
-        let before = self.asked.take().map_or(Duration::ZERO, |(_, pause)| pause);
-        let pause = if granted { SOON } else { (before * 2).clamp(LATER, LATEST) };
-        self.asked = Some((self.engine.platform.clock.mark(), pause));
+        let granted = within(KEPT, self.engine.limits.granted(&asked)).await.is_some();
+        self.asking.was(granted, self.engine.platform.clock.mark());
     }
 
     async fn after_work(&mut self) -> Result<Next> {

@@ -26,14 +26,12 @@
 //! | excess: more are out than may be, or nobody knows yet | given | given | given | given |
 //!
 //! Of a rate a turn is 20 ms with a token that nobody takes and else five seconds, and what a claim found nothing for counts as open.
-//! A worker all of whose slots are taken is held up by that for 20 ms; then it gives what it has to others, and asks for nothing. As soon
-//! as a slot is free it asks for what it had to do without, and keeps the slot for that for 50 ms; less often each time that this
-//! was in vain, as the units may run something elsewhere. Where notices don't reach workers a turn is five seconds, as it takes up to one to be heard.
-//! What nothing was started with for a second goes back in any case, unless it is needed or is a rate that fills. The 100 ms are at most: chance takes up to a quarter off, as workers that keep step
-//! would pass units to and fro for ever. A worker waits for
-//! one pool of a task at a time, for rates first; what is held up asks for nothing. A pool is needed only while an answer is awaited
-//! that may bring what is missing, so nobody keeps one thing for ever while another keeps the other. Who leaves keeps what runs, and
-//! nothing else ([`parting`]).
+//! Where notices don't reach workers a turn is five seconds, as it takes up to one to be heard. What nothing was started with for a
+//! second goes back in any case, unless it is needed or is a rate that fills. The 100 ms are at most: chance takes up to a quarter
+//! off, as workers that keep step would pass units to and fro for ever. A worker waits for one pool of a task at a time, for rates
+//! first; what is held up asks for nothing. A pool is needed only while an answer is awaited that may bring what is missing, so nobody
+//! keeps one thing for ever while another keeps the other. A worker all of whose slots are taken keeps nothing that it could only
+//! start later ([`crowd`]), who leaves nothing that doesn't run ([`parting`]).
 //!
 //! Wants whose pool is used up aren't claimed at all, so a backlog that is blocked costs a claim nothing. One whose pool has
 //! no units here, and isn't waited for, is only looked for ("is there something?").
@@ -58,6 +56,7 @@
 //! have and that speak of a limit, the one whose first worker came last. A worker that finds anything else of its tasks, also a limit that
 //! it doesn't know of, puts in what its code says every ten seconds, which counts once the newer ones have left.
 
+pub(super) mod crowd;
 mod offer;
 pub(super) mod parting;
 
@@ -66,7 +65,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::pool::{IDLE, Pool, Room, SLICE, TURN};
+use super::pool::{IDLE, Pool, SLICE, TURN};
 use super::service::Signal;
 use crate::backend::{Ask, Measure, NextToken, PoolName, PoolView, Portion};
 use crate::platform::{Clock, Platform};
@@ -212,51 +211,6 @@ impl Limits {
         });
         self.answered.raise();
         self.stir.raise();
-    }
-
-    /// All slots are taken.
-    pub(super) fn crowd_out(&self) {
-        let ask = self.with(|state| {
-            let mut ask = false;
-            for pool in state.pools.iter_mut().filter(|pool| pool.name.is_some()) {
-                pool.crowd_out(&self.clock);
-                ask |= pool.blocked || pool.owes();
-            }
-            ask
-        });
-        if ask {
-            self.ask.raise();
-        }
-    }
-
-    /// A slot is free: which pools are asked for something anew that had to be done without while none was. With all that is elsewhere of
-    /// what bounds their tasks, as none waits with one thing for the other.
-    pub(super) fn ask_again(&self) -> Vec<usize> {
-        let asked = self.with(|state| {
-            let State { pools, of_task, slots, .. } = state;
-            let missed: BTreeSet<usize> =
-                (0..pools.len()).filter(|pool| std::mem::take(&mut pools[*pool].missed)).collect();
-            let beside = of_task.values().filter(|all| all.iter().any(|pool| missed.contains(pool))).flatten();
-            let beside = beside.copied().filter(|pool| matches!(pools[*pool].room(), Room::Elsewhere));
-            let all: BTreeSet<usize> = beside.chain(missed.iter().copied()).collect();
-            all.into_iter().filter(|pool| pools[*pool].ask_again(*slots)).collect::<Vec<_>>()
-        });
-        if !asked.is_empty() {
-            self.ask.raise();
-        }
-        asked
-    }
-
-    /// Waits until there is something of all that was asked for.
-    pub(super) async fn granted(&self, asked: &[usize]) {
-        loop {
-            let seen = self.answered.count();
-            let waits = |pool: &Pool| pool.blocked && !matches!(pool.room(), Room::Some(_));
-            if !self.with(|state| asked.iter().any(|pool| waits(&state.pools[*pool]))) {
-                return;
-            }
-            self.answered.raised(seen).await;
-        }
     }
 
     /// Whether notices reach this worker and those to whom it hands on.
