@@ -13,6 +13,7 @@ mod late_claims;
 mod leases;
 mod outage;
 pub(crate) mod overtaken;
+mod passes;
 mod patience;
 mod places;
 mod refusal;

@@ -98,7 +98,8 @@ pub trait Transaction: Send + Sync {
     fn commit(self: Box<Self>) -> Answer<'static, ()>;
 
     /// Writes how an attempt ended, fenced, and commits that and all else in one: it stands whole, or nothing of it does. After
-    /// an error the commit may stand or not; writing the end once more tells, as its fence lets only one of the two be.
+    /// an error the commit may stand or not; writing the end once more tells, as its fence lets only one of the two be. What the
+    /// attempt holds of limits by key may stay until then.
     fn conclude(self: Box<Self>, lease: Lease, ended: Ended) -> Answer<'static, Verdict>;
 
     /// As if nothing had been.

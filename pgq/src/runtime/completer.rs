@@ -42,6 +42,8 @@ pub(super) struct Outbox {
     claimer: Signal,
     /// Claims whose end was in a write that got no answer: it may stand already.
     unanswered: Mutex<HashSet<(JobId, u32)>>,
+    /// Claims that were completed in their attempt's transaction: of these only what counted them is to be told.
+    concluded: Mutex<HashSet<(JobId, u32)>>,
 }
 
 #[derive(Debug, Default)]
@@ -81,7 +83,13 @@ impl Ends {
 
 impl Outbox {
     pub(super) fn new(claimer: Signal) -> Self {
-        Self { ends: Mutex::default(), signal: Signal::new(), claimer, unanswered: Mutex::default() }
+        Self {
+            ends: Mutex::default(),
+            signal: Signal::new(),
+            claimer,
+            unanswered: Mutex::default(),
+            concluded: Mutex::default(),
+        }
     }
 
     pub(super) fn push(&self, ended: Ended) {
@@ -92,6 +100,17 @@ impl Outbox {
         if waiting == 1 || waiting == MOST {
             self.signal.raise();
         }
+    }
+
+    /// This claim was completed in the attempt's transaction, and holds places still that limits have by key: those go with the ends of
+    /// others, as the handlers' pool may have no connection for it.
+    pub(super) fn push_concluded(&self, ended: Ended) {
+        self.concluded().insert((ended.id, ended.epoch));
+        self.push(ended);
+    }
+
+    fn concluded(&self) -> MutexGuard<'_, HashSet<(JobId, u32)>> {
+        self.concluded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The end of this claim will be written here, and what was written of it before got no answer.
@@ -263,7 +282,7 @@ impl Completer {
             self.engine.due.raise();
         }
         let (mut busy, mut done) = (Vec::new(), Vec::with_capacity(answered.len()));
-        let mut doubtful = self.engine.outbox.unanswered();
+        let (mut doubtful, mut concluded) = (self.engine.outbox.unanswered(), self.engine.outbox.concluded());
         for (ended, verdict) in answered {
             let claim = (ended.id, ended.epoch);
             let unanswered = verdict != Verdict::Busy && doubtful.remove(&claim);
@@ -277,6 +296,7 @@ impl Completer {
             }
             match verdict {
                 Verdict::Written => {}
+                Verdict::Lost if concluded.remove(&claim) => {}
                 Verdict::Busy => busy.push(ended.into_owned()),
                 Verdict::Lost => {
                     let Ended { id, epoch, ran, .. } = *ended;
@@ -289,7 +309,7 @@ impl Completer {
                 }
             }
         }
-        drop(doubtful);
+        drop((doubtful, concluded));
         self.answered.append(&mut done);
         let count = busy.len();
         self.engine.outbox.put_back(busy);

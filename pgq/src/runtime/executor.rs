@@ -125,7 +125,12 @@ impl Running {
         };
         let silent = || Err(Error::new(Kind::Unreachable, "the commit of the attempt's transaction got no answer"));
         match concluded.unwrap_or_else(silent) {
-            Ok(Verdict::Written) => log(&self.job, &Transition::Complete, ran),
+            Ok(Verdict::Written) => {
+                log(&self.job, &Transition::Complete, ran);
+                if !self.job.limit_keys.is_empty() {
+                    self.engine.outbox.push_concluded(self.concluded());
+                }
+            }
             Ok(Verdict::Lost) => {
                 let Claimed { id, task, attempt, epoch, .. } = &self.job;
                 tracing::warn!(job = %id, task, attempt, epoch, ?ran, "this end came too late and is undone: the lease was lost");
@@ -145,6 +150,14 @@ impl Running {
             }
         }
         Ok(())
+    }
+
+    /// An end that is written, for what it leaves.
+    fn concluded(&self) -> Ended {
+        let Claimed { id, epoch, limit_keys, .. } = &self.job;
+        let (ran, ago, keep) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+        let (transition, steps, follow_ups, limit_keys) = (Transition::Complete, None, Vec::new(), limit_keys.clone());
+        Ended { id: *id, epoch: *epoch, ran, ago, transition, keep, steps, follow_ups, limit_keys }
     }
 
     /// After an end that is written.

@@ -89,11 +89,6 @@ impl Grip {
         self.0.over.store(true, Ordering::SeqCst);
     }
 
-    /// Whether it runs, and it matters that no other attempt does beside it.
-    fn runs_alone(&self) -> bool {
-        self.0.alone.load(Ordering::SeqCst) && !self.0.over.load(Ordering::SeqCst)
-    }
-
     /// Set once it matters that no other attempt runs beside it.
     pub(super) fn alone(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.0.alone)
@@ -162,10 +157,12 @@ impl Held {
         }
     }
 
-    /// The lease is in doubt; how many that run were told that hadn't been.
-    pub(super) fn doubt(&self) -> usize {
-        let told = |grip: &&Grip| grip.runs_alone() && !grip.0.doubted.is_up();
-        self.with(|held| held.values().filter(told).map(|grip| grip.0.doubted.raise()).count())
+    /// The lease is in doubt; how many that run were told that hadn't been. Also those of tasks that are counted by now.
+    pub(super) fn doubt(&self, counts: impl Fn(&str) -> bool) -> usize {
+        let runs = |grip: &&Grip| !grip.0.over.load(Ordering::SeqCst) && !grip.0.doubted.is_up();
+        let run: Vec<Grip> = self.with(|held| held.values().filter(runs).cloned().collect());
+        let told = run.iter().filter(|grip| grip.0.alone.load(Ordering::SeqCst) || counts(grip.pace().whose().0));
+        told.map(|grip| grip.0.doubted.raise()).count()
     }
 
     /// How far those have come of which something else is written.

@@ -70,7 +70,7 @@ impl Service for Keeper {
     async fn turn(&mut self) -> Result<Next> {
         let left = self.0.tenure.left();
         if left.is_zero() {
-            let told = self.0.held.doubt();
+            let told = self.0.held.doubt(|task| self.0.limits.counts(task));
             if told > 0 {
                 tracing::warn!(
                     attempts = told,

@@ -11,6 +11,9 @@
 //!   locked, so that it is looked at again.
 //! - The worker was declared gone: the row is free or another's, the fence fails, all is rolled back. Rescue can't free a row
 //!   between the end and the commit, since that holds its lock.
+//!
+//! What the job has passed of limits by key goes with the ends of others (`completer.rs`): the handlers' pool may have no connection
+//! for it.
 
 use std::time::Duration;
 

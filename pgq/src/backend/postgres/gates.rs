@@ -291,12 +291,6 @@ impl PgSession {
     }
 }
 
-/// These claims run no longer, whatever has become of their jobs; who is to be woken for those that are ready by that.
-pub(super) async fn leave(link: &Link, holder: &Holder<'_>, left: Vec<Passed>) -> Result<Call> {
-    let left = take_away(link, holder, left).await?;
-    look_patiently(link, holder, &left).await
-}
-
 async fn take_away(link: &Link, holder: &Holder<'_>, left: Vec<Passed>) -> Result<Vec<String>> {
     let (ids, epochs, gates) = columns(left);
     let query = holder.statements.leave.query().bind(holder.lease.0).bind(ids).bind(epochs).bind(gates);

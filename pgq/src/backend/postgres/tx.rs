@@ -10,17 +10,13 @@ use sqlx::PgConnection;
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::conclude::conclude;
-use super::convert::{Instant, database};
-use super::finish::{Holder, Passed, passed};
-use super::gates::leave;
+use super::convert::database;
 use super::wake::{Call, commit_and_wake};
 use super::{Postgres, enqueue};
 use crate::backend::{Answer, Ended, Enqueued, Transaction, Verdict};
 use crate::error::{Error, Result};
-use crate::platform::{spawn, within};
+use crate::platform::within;
 
-/// How long an end that stands is held up by those who wait for the limit keys of its job.
-const MOMENT: Duration = Duration::from_secs(1);
 /// How long to wait for a connection that is lent.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The mark is gone when the transaction is: so its end knows whether it is still the one that was begun.
@@ -81,7 +77,6 @@ impl Transaction for PgTx {
             let Self { backend, transaction, call } = *self;
             let (mut transaction, mut call) =
                 (transaction.into_inner(), call.into_inner().unwrap_or_else(PoisonError::into_inner));
-            let left: Vec<Passed> = passed(&ended).collect();
             let (verdict, more) = conclude(&backend, &mut transaction, lease, ended).await?;
             if verdict != Verdict::Written {
                 transaction.rollback().await.map_err(database)?;
@@ -89,25 +84,12 @@ impl Transaction for PgTx {
             }
             call.merge(&more);
             commit_and_wake(transaction, &backend.statements, &backend.clock, &call).await?;
-            if !left.is_empty() {
-                // Goes on by itself where the pool has no connection for it.
-                let _ = within(MOMENT, spawn(async move { leave_after(&backend, lease, left).await })).await;
-            }
             Ok(verdict)
         })
     }
 
     fn rollback(self: Box<Self>) -> Answer<'static, ()> {
         Box::pin(async move { self.transaction.into_inner().rollback().await.map_err(database) })
-    }
-}
-
-/// The transaction stands, so a failure here only delays those who wait for the gates that the job had passed.
-async fn leave_after(backend: &Postgres, lease: Lease, left: Vec<Passed>) {
-    let holder = Holder { statements: &backend.statements, lease, now: backend.clock.fixed().map(Instant) };
-    match leave(&backend.link, &holder, left).await {
-        Ok(call) => backend.wake(&call).await,
-        Err(error) => tracing::warn!(?error, "what waits for the limit keys of a job isn't ready yet"),
     }
 }
 
