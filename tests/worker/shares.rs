@@ -8,7 +8,7 @@ use pgq::{Allow, Client, Context, Env, Error, LimitRef, Resources, Result, Tasks
 use tokio::sync::{Semaphore, mpsc};
 
 use super::faults::{Fault, plan, wayward_by};
-use crate::world::World;
+use crate::world::{SPAN, World};
 
 /// Where handlers say that they run, and stay until they are let go.
 #[derive(Clone, pgq::Provide)]
@@ -69,6 +69,21 @@ async fn until_units(client: &Client, of: &str, units: u32) {
     soon(&format!("{units} units of {of}"), reached).await;
 }
 
+/// Until somebody waits for units of a limit. Polled, as nobody is told of that.
+async fn until_one_wishes(client: &Client, of: &str) {
+    let reached = async {
+        loop {
+            let limits = client.limits().await.unwrap();
+            let mut shares = limits.iter().filter(|limit| limit.name == of).flat_map(|limit| &limit.shares);
+            if shares.any(|share| share.waits_for > 0) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    soon(&format!("somebody wants {of}"), reached).await;
+}
+
 #[pgq::task(concurrency = 3)]
 async fn berth(ctx: Context<Quay>, number: u32) -> std::result::Result<(), pgq::BoxError> {
     ctx.stay(number).await
@@ -112,6 +127,70 @@ async fn what_a_draining_worker_does_not_run_is_others_in_postgres() {
 #[pgq::task]
 async fn anchor(ctx: Context<Quay>, number: u32) -> std::result::Result<(), pgq::BoxError> {
     ctx.stay(number).await
+}
+
+#[pgq::task]
+async fn mole(ctx: Context<Quay>, number: u32) -> std::result::Result<(), pgq::BoxError> {
+    ctx.stay(number).await
+}
+
+/// It runs nothing, and says so.
+async fn a_worker_for_schedules_only_holds_up_no_limit_that_is_set(world: World) {
+    let (here, mut reports) = quay();
+    let builder = Worker::builder().client(world.client.clone()).tasks(pgq::tasks![mole]).resources(here.clone());
+    let maker = builder.schedules_only().spawn().await.unwrap();
+    let runner = here.worker(&world.client, pgq::tasks![mole]).await;
+    world.client.set_limit(LimitRef::of::<mole>(), Allow::at_once(1)).await.unwrap();
+    mole::enqueue(&world.client, 0).await.unwrap();
+    assert_eq!(soon("nobody runs any of it", reports.recv()).await, Some(0));
+    here.gate.add_permits(1);
+    runner.stop().await.unwrap();
+    maker.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_for_schedules_only_holds_up_no_limit_that_is_set_in_memory() {
+    a_worker_for_schedules_only_holds_up_no_limit_that_is_set(World::memory()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_for_schedules_only_holds_up_no_limit_that_is_set_in_postgres() {
+    a_worker_for_schedules_only_holds_up_no_limit_that_is_set(World::postgres().await).await;
+}
+
+#[pgq::task]
+async fn groyne(ctx: Context<Quay>, number: u32) -> std::result::Result<(), pgq::BoxError> {
+    ctx.stay(number).await
+}
+
+/// Who waits asks again by himself: nobody tells him that another one has said nothing for as long as its lease lasts.
+async fn who_waits_for_one_who_says_nothing_starts_when_that_ones_lease_is_over(world: World) {
+    let (here, mut reports) = quay();
+    let mute = world.session(&["groyne"]).await.unwrap();
+    let mut pulse = mute.attend().await.unwrap();
+    pulse.renew().await.unwrap();
+    let runner = here.worker(&world.client, pgq::tasks![groyne]).await;
+    world.client.set_limit(LimitRef::of::<groyne>(), Allow::at_once(1)).await.unwrap();
+    groyne::enqueue(&world.client, 0).await.unwrap();
+    until_one_wishes(&world.client, "groyne").await;
+    for _ in 0..3 {
+        assert!(reports.is_empty());
+        world.clock.advance(SPAN / 2);
+        pulse.renew().await.unwrap();
+    }
+    assert_eq!(soon("it asks again", reports.recv()).await, Some(0));
+    here.gate.add_permits(1);
+    runner.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_for_one_who_says_nothing_starts_when_that_ones_lease_is_over_in_memory() {
+    who_waits_for_one_who_says_nothing_starts_when_that_ones_lease_is_over(World::memory()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_for_one_who_says_nothing_starts_when_that_ones_lease_is_over_in_postgres() {
+    who_waits_for_one_who_says_nothing_starts_when_that_ones_lease_is_over(World::postgres().await).await;
 }
 
 /// Others wait for what it says.

@@ -111,7 +111,7 @@ impl Pool {
         let others = self.shares.iter().filter(|share| Some(share.lease) != asker);
         let tell = others.filter(news).map(|share| share.lease).collect();
         let micros = asker.map_or(0, |lease| self.fetch(lease));
-        let portion = asker.map(|lease| Portion { micros, ..self.portion(lease) }).unwrap_or_default();
+        let portion = asker.map(|lease| Portion { micros, ..self.portion(lease, now) }).unwrap_or_default();
         let counts = |share: &Share| share.stake.units > 0 || share.stake.waits() || share.awaited.is_some();
         self.shares.retain(|share| self.cap.is_some() && counts(share));
         self.orphaned = 0;
@@ -163,13 +163,14 @@ impl Pool {
         }
     }
 
-    /// What a worker has. Its tokens stay where they are.
+    /// What a worker has now. Its tokens stay where they are.
     #[must_use]
-    pub fn portion(&self, lease: Lease) -> Portion {
+    pub fn portion(&self, lease: Lease, now: Timestamp) -> Portion {
         let (cap, rate) = (self.cap, self.rate.map(|(rate, ..)| rate));
         let share = self.shares.iter().find(|share| share.lease == lease);
         let units = share.map_or(0, |share| share.stake.units);
-        Portion { units, micros: 0, cap, rate, owed: self.owed(lease), awaits: self.awaits(), begun: self.begun }
+        let rests = self.shares.iter().filter_map(|share| share.awaited.map(|awaited| awaited.rest(share.since, now)));
+        Portion { units, micros: 0, cap, rate, owed: self.owed(lease), awaits: rests.max(), begun: self.begun }
     }
 
     /// The tokens that wait for a worker.
@@ -266,13 +267,13 @@ mod tests {
         }
         // The first one had both, and comes down.
         let gives = Ask { keep: 0, micros: 0, wish: 2, held: 0, begun: 0 };
-        let units = |pool: &Pool| [A, B, C].map(|lease| pool.portion(lease).units);
+        let units = |pool: &Pool| [A, B, C].map(|lease| pool.portion(lease, NOW).units);
         assert_eq!(units(&pool), [2, 0, 0]);
         let mut has_had = [0; 3];
         for millis in 1..=12 {
             let lease = [A, B, C]
                 .into_iter()
-                .filter(|lease| pool.portion(*lease).units > 0)
+                .filter(|lease| pool.portion(*lease, NOW).units > 0)
                 .min_by_key(|lease| pool.shares.iter().find(|share| share.lease == *lease).map(|share| share.since));
             pool = pool.balance(lease.unwrap(), gives, after(20 * millis)).pool;
             for (had, units) in has_had.iter_mut().zip(units(&pool)) {
@@ -324,11 +325,11 @@ mod tests {
     fn nothing_is_given_until_all_have_said_what_they_run() {
         let pool = Pool { shares: vec![awaited(A), awaited(B)], ..slots(4) };
         let first = pool.balance(A, wish(9), NOW);
-        assert_eq!((first.portion.units, first.portion.awaits, first.tell), (0, true, vec![]));
+        assert_eq!((first.portion.units, first.portion.awaits, first.tell), (0, Some(Duration::from_mins(1)), vec![]));
         assert_eq!(first.portion.owed, Owed::Excess, "nor used");
         let second = first.pool.balance(B, Ask { held: 3, ..wish(0) }, after(5));
-        assert_eq!((second.portion.units, second.portion.awaits, second.tell), (3, false, vec![A]));
-        assert_eq!(second.pool.portion(A).units, 1);
+        assert_eq!((second.portion.units, second.portion.awaits, second.tell), (3, None, vec![A]));
+        assert_eq!(second.pool.portion(A, NOW).units, 1);
     }
 
     /// What A gets where B, who is awaited, has given a sign of life then.
@@ -344,7 +345,7 @@ mod tests {
     fn who_lives_and_says_nothing_is_awaited_for_as_long_as_his_lease_lasts() {
         let pool = Pool { shares: vec![awaited(A), awaited(B)], ..slots(4) };
         let early = beside_one_who_beats(pool, after(59_999), after(60_500));
-        assert_eq!(early.portion.units, 0);
+        assert_eq!((early.portion.units, early.portion.awaits), (0, Some(Duration::ZERO)));
         assert_eq!(beside_one_who_beats(early.pool, after(60_000), after(61_000)).portion.units, 4);
     }
 
@@ -352,9 +353,9 @@ mod tests {
     fn what_was_said_before_it_began_does_not_count() {
         let pool = Pool { shares: vec![awaited(A)], begun: 2, ..slots(4) };
         let early = pool.balance(A, Ask { held: 1, begun: 1, ..wish(4) }, NOW);
-        assert_eq!((early.portion.units, early.portion.awaits), (1, true));
+        assert_eq!((early.portion.units, early.portion.awaits.is_some()), (1, true));
         let said = early.pool.balance(A, Ask { held: 3, begun: 2, ..wish(4) }, after(1));
-        assert_eq!((said.portion.units, said.portion.awaits), (4, false));
+        assert_eq!((said.portion.units, said.portion.awaits), (4, None));
     }
 
     #[test]
@@ -363,7 +364,7 @@ mod tests {
         let mut late = pool.balance(A, wish(9), after(600_000));
         assert_eq!(late.portion.units, 0);
         late.pool.shares.retain(|share| share.lease != B);
-        assert_eq!(late.pool.redivide(after(600_001)).pool.portion(A).units, 4);
+        assert_eq!(late.pool.redivide(after(600_001)).pool.portion(A, NOW).units, 4);
     }
 
     #[test]
@@ -409,7 +410,7 @@ mod tests {
         let lower = Rate::every(Duration::from_secs(9), 1).unwrap();
         (pool.cap, pool.rate) = (Some(1), Some((lower, 0, NOW)));
         let told = pool.redivide(NOW).pool;
-        assert_eq!((told.portion(A).units, told.portion(B).units), (1, 0));
+        assert_eq!((told.portion(A, NOW).units, told.portion(B, NOW).units), (1, 0));
         let late = told.balance(B, Ask { keep: 0, micros: MICROS, ..wish(0) }, after(1));
         assert_eq!((late.portion.units, late.pool.rate), (0, Some((lower, 0, after(1)))));
     }

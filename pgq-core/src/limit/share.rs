@@ -34,6 +34,11 @@ pub struct Awaited {
 }
 
 impl Awaited {
+    /// For how much longer it is, if it goes on giving signs of life, having been so since that instant.
+    pub(super) fn rest(self, since: Timestamp, now: Timestamp) -> Duration {
+        since.saturating_add(self.span).since(now)
+    }
+
     /// Whether it still is, having been so since that instant.
     pub(super) fn is_so(self, since: Timestamp, now: Timestamp) -> bool {
         self.beat.min(now).since(since) < self.span
@@ -68,8 +73,8 @@ pub struct Portion {
     pub rate: Option<Rate>,
     /// Which of its units are others'.
     pub owed: Owed,
-    /// Whether nothing is given until all have said what they run.
-    pub awaits: bool,
+    /// Nothing is given until all have said what they run: for so much longer at most, unless one of them gives no sign of life.
+    pub awaits: Option<Duration>,
     /// The number of the last time that it came to be bounded, or to bound other tasks.
     pub begun: u64,
 }

@@ -41,7 +41,8 @@
 //! a rate that is faster for its holder there is none. What was told of other units or another rate is forgotten.
 //!
 //! A limit says which tasks share it, so that a worker whose code doesn't name it is bound by it too. Where something comes to be
-//! bounded that wasn't, each worker says what it runs of it (`Portion::awaits`). What a claim wins that is on its way then, or when
+//! bounded that wasn't, each worker says what it runs of it (`Portion::awaits`): who waits for that
+//! asks again when those who live are awaited no longer, which nobody is told of. What a claim wins that is on its way then, or when
 //! more comes to be out than may be, or a rate is lowered, isn't started, but handed back. A worker that has looked at a pool since it
 //! asked for some of it goes by what it has seen, whatever the answer says: that may be older.
 //!
@@ -251,7 +252,7 @@ impl Limits {
             state.counted = views.iter().filter(bounds_attempts).map(|view| Arc::clone(&view.pool.limit)).collect();
             for view in views.iter().filter(|view| !view.keyed) {
                 let Some(pool) = state.known(view, &self.clock) else {
-                    if view.portion.awaits {
+                    if view.portion.awaits.is_some() {
                         let nothing = Ask { keep: u32::MAX, begun: view.portion.begun, ..Ask::default() };
                         state.foreign.push((view.pool.clone(), nothing));
                     }
@@ -267,13 +268,13 @@ impl Limits {
                 let rate = pool.bucket.as_ref().map(|(bucket, _)| bucket.rate());
                 // What it has of it is told, with its tokens, when it asks.
                 let is_other = rate.is_some_and(|rate| Some(rate) != portion.rate);
-                pool.stale |= portion.awaits || is_other || pool.units != portion.units;
+                pool.stale |= portion.awaits.is_some() || is_other || pool.units != portion.units;
                 pool.outdated |= pool.is_rate() && (is_other || pool.units > portion.units);
                 pool.untold |= is_other;
                 (pool.cap, pool.owed, pool.begun, pool.seen) = (portion.cap, portion.owed, portion.begun, true);
                 if portion.cap.is_none() {
                     pool.lift();
-                } else if portion.awaits {
+                } else if portion.awaits.is_some() {
                     // What it had before nothing bounded it isn't its any more.
                     pool.units = pool.units.min(portion.units);
                 }

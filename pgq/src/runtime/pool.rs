@@ -51,6 +51,8 @@ pub(super) struct Pool {
     pub(super) seen: bool,
     /// It is of another rate by now, or of fewer units, and what that leaves this worker hasn't been heard: nothing starts.
     pub(super) outdated: bool,
+    /// Nothing is given until others have said what they run: for so long from then at most, while they give signs of life.
+    pub(super) awaits: Option<(Mark, Duration)>,
     /// Somebody was turned away for want of room here.
     pub(super) tight: bool,
     /// How many were started with the units of a rate that it has.
@@ -109,6 +111,7 @@ impl Pool {
             stale: false,
             seen: false,
             outdated: false,
+            awaits: None,
             tight: false,
             served: 0,
             untold: false,
@@ -303,7 +306,7 @@ impl Pool {
         let wish = if self.blocked { self.most(cap, slots) } else { 0 };
         let another = wish != self.wished && wish.max(self.wished) > keep;
         let held = if self.is_rate() { 0 } else { self.held };
-        (keep < self.units || another || self.stale || held > self.units).then(|| {
+        (keep < self.units || another || self.stale || self.has_awaited() || held > self.units).then(|| {
             let micros = self.bucket.as_mut().map_or(0, |(bucket, _)| bucket.give(self.units - keep));
             // What others have given meanwhile isn't known here yet: it is kept, unless something is given back.
             let kept = if keep < self.units { keep } else { u32::MAX };
@@ -314,12 +317,17 @@ impl Pool {
         })
     }
 
+    /// Whether there may be something to be had by now, as others who live needn't say any longer what they run.
+    fn has_awaited(&self) -> bool {
+        self.blocked && self.awaits.as_ref().is_some_and(|(since, span)| since.elapsed() >= *span)
+    }
+
     /// It bounds nothing any more.
     pub(super) fn lift(&mut self) {
         (self.cap, self.units, self.bucket, self.wished) = (None, 0, None, 0);
         (self.owed, self.prospect) = (Owed::Nothing, Prospect::Open);
         (self.blocked, self.stale, self.outdated, self.seen) = (false, false, false, true);
-        self.missed = false;
+        (self.missed, self.awaits) = (false, None);
     }
 
     /// What the backend says. Units that came are used from now on. Where it was looked at meanwhile, that says how it is bounded, until
@@ -338,6 +346,8 @@ impl Pool {
         if self.cap.is_none() {
             return self.lift();
         }
+        // One who is awaited for longer gives no sign of life, and may be declared gone any time.
+        self.awaits = portion.awaits.map(|span| (clock.mark(), span.max(IDLE)));
         if portion.units > self.units {
             (self.used, self.since, self.served) = (clock.mark(), clock.mark(), 0);
             self.reopen();

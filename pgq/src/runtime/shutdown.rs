@@ -133,10 +133,11 @@ impl Life {
             start(Rescuer(Arc::clone(&engine)), &engine, &drain),
             start(Sweeper(Arc::clone(&engine)), &engine, &drain),
             start(Pruner::new(Arc::clone(&engine)), &engine, &drain),
+            // Also where it claims nothing, as others wait for it to say that it runs nothing.
+            start(Sharer::new(Arc::clone(&engine)), &engine, &drain),
         ];
         if plan.duties != Duties::Schedules {
             claiming.push(start(Claimer::new(Arc::clone(&engine)), &engine, &drain));
-            claiming.push(start(Sharer::new(Arc::clone(&engine)), &engine, &drain));
         }
         if plan.duties != Duties::Tasks || engine.declared.has_schedules() {
             claiming.push(start(Ticker::new(Arc::clone(&engine)), &engine, &drain));

@@ -211,7 +211,7 @@ impl Store {
 
     pub(super) fn pools(&self, lease: Lease) -> Vec<PoolView> {
         let view = |name: &str, entry: &Entry, measure: Measure| {
-            let mut portion = entry.pool(measure).portion(lease);
+            let mut portion = entry.pool(measure).portion(lease, self.now);
             let own = || self.gates.own_of(name).filter_map(|(_, bounds)| measure.cap(*bounds)).min();
             portion.cap = portion.cap.or_else(|| if entry.keyed { own() } else { None });
             let edition = entry.declared.map(|(number, _)| number);

@@ -77,10 +77,10 @@ impl PgSession {
         let standings = self.books().read(&mut visit, None, true).await?;
         visit.end().await?;
         for (limit, standing) in standings {
-            let Standing { sharers, keyed, edition, outlived, pools, .. } = standing;
+            let Standing { sharers, keyed, edition, outlived, now, pools } = standing;
             for (measure, pool) in pools {
                 let pool_name = PoolName { limit: limit.as_str().into(), measure };
-                let portion = pool.portion(self.lease);
+                let portion = pool.portion(self.lease, now);
                 let sharers = sharers.clone();
                 views.push(PoolView { pool: pool_name, sharers, keyed, portion, edition, outlived });
             }
