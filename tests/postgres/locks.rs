@@ -354,6 +354,19 @@ async fn a_gate_that_somebody_holds_keeps_nobody_before_the_others() {
 }
 
 #[tokio::test]
+async fn a_gate_that_somebody_looks_at_as_it_opens_keeps_no_other_awake() {
+    let world = World::postgres().await;
+    let (session, _) = one_at_a_time(&world, &["1", "1"]).await;
+    claim(&session, &["a"], 9).await.unwrap();
+    world.clock.advance(Duration::from_secs(11));
+    let held = lock_gate(&world, "task:a[key]=1").await;
+    let next = session.promote(1_000).await.unwrap().next.unwrap();
+    assert!(next >= Duration::from_millis(100), "{next:?}: it is locked");
+    held.rollback().await.unwrap();
+    assert_eq!(session.promote(1_000).await.unwrap().next, Some(Duration::from_mins(1)), "nobody else has looked");
+}
+
+#[tokio::test]
 async fn who_stood_before_its_gates_when_its_worker_died_bears_no_blame() {
     let world = World::postgres().await;
     let (doomed, put) = one_at_a_time(&world, &["1", "2"]).await;

@@ -59,6 +59,9 @@ pub(super) const PATIENCE: &str =
 /// The same for who passes: a pass that a crash of the server took back would let another one beside it.
 const PASSING: &str = "set local synchronous_commit = on; set local idle_in_transaction_session_timeout = '3s'; \
     set local lock_timeout = '200ms'";
+/// How soon a gate that opens is looked at again which somebody has locked, nearly always for milliseconds: whoever asked at once would go
+/// on asking for as long as that lasts.
+const LOCKED: Duration = Duration::from_millis(100);
 /// The most gates that a worker remembers to exist.
 const KNOWN: usize = 100_000;
 
@@ -264,8 +267,8 @@ impl PgSession {
         }
         let mut transaction = self.engine().begin_with(CUT_OFF).await?;
         let query = self.statements.due_gates.query().bind(i64::from(step)).bind(self.now());
-        let due = query.fetch_all(&mut *transaction).await.map_err(database)?;
-        let due = gate_names(&due)?;
+        let rows = query.fetch_all(&mut *transaction).await.map_err(database)?;
+        let (due, by) = read_due(&rows)?;
         let opened =
             if due.is_empty() { Ok(Call::nobody()) } else { unpark(&self.holder(), &mut transaction, &due).await };
         let call = match opened {
@@ -279,16 +282,27 @@ impl PgSession {
         };
         transaction.commit().await.map_err(database)?;
         self.tell_of_ready(&call).await?;
-        let next = self.next_gate().await?;
+        let is_more = due.len() >= step as usize;
+        let next = if is_more { Some(Duration::ZERO) } else { self.next_gate(by).await? };
         Ok((unsigned(call.jobs()), next.into_iter().chain(again).min()))
     }
 
-    /// How long until the next gate opens.
-    async fn next_gate(&self) -> Result<Option<Duration>> {
-        let rows = self.engine().rows(self.statements.next_gate.query().bind(self.now())).await?;
-        let micros: Option<i64> = rows.first().map(|row| column(row, 0)).transpose()?;
-        Ok(micros.map(|micros| Duration::from_micros(unsigned(micros.max(0)))))
+    /// How long until the next gate opens, or until one is looked at again that was due by then and that somebody had locked.
+    async fn next_gate(&self, by: Timestamp) -> Result<Option<Duration>> {
+        let rows = self.engine().rows(self.statements.next_gate.query().bind(self.now()).bind(Instant(by))).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let micros: Option<i64> = column(row, 0)?;
+        let next = micros.map(|micros| Duration::from_micros(unsigned(micros.max(0))));
+        let locked = column::<bool, _>(row, 1)?.then_some(LOCKED);
+        Ok(next.into_iter().chain(locked).min())
     }
+}
+
+/// The gates that are due, and by what time.
+fn read_due(rows: &[PgRow]) -> Result<(Vec<String>, Timestamp)> {
+    let mut due: Vec<String> = rows.iter().filter_map(|row| column(row, 0).transpose()).collect::<Result<_>>()?;
+    due.sort();
+    Ok((due, rows.first().map_or(Ok(Timestamp::EPOCH), |row| instant(row, 1))?))
 }
 
 async fn take_away(link: &Link, holder: &Holder<'_>, left: Vec<Passed>) -> Result<Vec<String>> {

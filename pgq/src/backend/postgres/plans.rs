@@ -67,6 +67,7 @@ const ENGINE: &[Expected] = &[
     expected!("leave", "Index Scan using pass_pkey"),
     expected!("unpark", "Index Scan using gate_pkey", "Index Scan using job_parked", "Tid Scan"),
     expected!("due_gates", "Index Scan using gate_opens"),
+    expected!("next_gate", "Index Only Scan using gate_opens"),
     expected!("far_gates", "Index Scan using gate_opens", "Index Scan using limit_pkey", "Tid Scan"),
     expected!(
         "idle_gates",
