@@ -25,11 +25,11 @@ pub(crate) async fn a_deferred_job_waits_for_its_time(world: World) -> Result<()
 
 pub(crate) async fn promotion_tells_how_long_until_the_next(world: World) -> Result<()> {
     let session = world.session(&["a"]).await?;
-    assert_eq!(session.promote(10).await?, Promoted { moved: 0, next: None });
+    assert_eq!(session.promote(10).await?, Promoted { moved: 0, next: None, ..Promoted::default() });
     world.put(vec![after("a", MINUTE), after("b", MINUTE * 3)]).await?;
-    assert_eq!(session.promote(10).await?, Promoted { moved: 0, next: Some(MINUTE) });
+    assert_eq!(session.promote(10).await?, Promoted { moved: 0, next: Some(MINUTE), ..Promoted::default() });
     world.clock.advance(MINUTE);
-    assert_eq!(session.promote(10).await?, Promoted { moved: 1, next: Some(MINUTE * 2) });
+    assert_eq!(session.promote(10).await?, Promoted { moved: 1, next: Some(MINUTE * 2), ..Promoted::default() });
     Ok(())
 }
 

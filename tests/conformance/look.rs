@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgq::backend::{Declared, LookFor, Outlook, Pulse, Renewal, Session, Transition, Want};
+use pgq::backend::{
+    Bounds, Claim, Declared, Limited, LookFor, NewJob, Outlook, Pulse, Rate, Renewal, Session, Transition, Want,
+};
 use pgq::{Missed, Overlap, Pausable, Priority, Result, State};
 
 use crate::world::{SPAN, World, after, claim, end, in_queue, job, want};
@@ -100,6 +102,37 @@ pub(crate) async fn a_beat_sees_when_the_next_job_is_due(world: World) -> Result
     assert_eq!(due(&mut pulse).await?, Some(Duration::ZERO), "nobody has promoted it");
     session.promote(10).await?;
     assert_eq!(due(&mut pulse).await?, Some(MINUTE / 2 - MINUTE / 3));
+    Ok(())
+}
+
+pub(crate) async fn a_beat_sees_a_gate_that_nobody_has_looked_at_in_time(world: World) -> Result<()> {
+    let (session, other) = (world.session(&["a"]).await?, world.session(&["a"]).await?);
+    let bounds = Bounds { concurrency: None, rate: Rate::every(MINUTE, 1) };
+    let (name, task) = ("task:a[key]".to_owned(), Some("a".to_owned()));
+    let limits = vec![Limited { name, task, sharers: Vec::new(), keyed: true, bounds }];
+    session.declare(Declared { tasks: vec!["a".to_owned()], schedules: Vec::new(), limits }).await?;
+    let gated = || NewJob { limit_keys: vec!["task:a[key]=1".to_owned()], ..job("a") };
+    world.put((0..4).map(|_| gated()).collect()).await?;
+    let claim = || Claim {
+        wants: [want("default", "a", 9)].into(),
+        groups: Vec::new(),
+        limit: 9,
+        thorough: true,
+        suspect: true,
+    };
+    assert_eq!(session.claim(claim()).await?.opens, Some(MINUTE), "it is the first that is held up there");
+    world.put_one(gated()).await?;
+    assert_eq!(other.claim(claim()).await?.opens, None);
+    let mut pulse = other.attend().await?;
+    world.clock.advance(MINUTE + Duration::from_millis(99));
+    assert_eq!(due(&mut pulse).await?, None, "somebody does, most likely");
+    world.clock.advance(Duration::from_millis(1));
+    assert_eq!(due(&mut pulse).await?, Some(Duration::ZERO));
+    let opened = session.promote(9).await?;
+    assert!(opened.opened && opened.opens > Some(Duration::ZERO), "{opened:?}");
+    assert_eq!(due(&mut pulse).await?, None);
+    let late = other.promote(9).await?;
+    assert_eq!((late.opened, late.opens), (false, opened.opens));
     Ok(())
 }
 

@@ -511,6 +511,7 @@ facts! {
         a_beat_sees_nothing_to_claim_of_what_is_paused
         a_beat_sees_suspects_where_one_may_be_claimed
         a_beat_sees_when_the_next_job_is_due
+        a_beat_sees_a_gate_that_nobody_has_looked_at_in_time
         a_beat_sees_that_schedules_have_changed
         a_beat_sees_a_tick_that_waits_for_nothing_any_more
         a_beat_sees_who_is_silent_and_who_is_gone

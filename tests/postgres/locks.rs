@@ -360,10 +360,10 @@ async fn a_gate_that_somebody_looks_at_as_it_opens_keeps_no_other_awake() {
     claim(&session, &["a"], 9).await.unwrap();
     world.clock.advance(Duration::from_secs(11));
     let held = lock_gate(&world, "task:a[key]=1").await;
-    let next = session.promote(1_000).await.unwrap().next.unwrap();
-    assert!(next >= Duration::from_millis(100), "{next:?}: it is locked");
+    let opens = session.promote(1_000).await.unwrap().opens.unwrap();
+    assert!(opens >= Duration::from_millis(100), "{opens:?}: it is locked");
     held.rollback().await.unwrap();
-    assert_eq!(session.promote(1_000).await.unwrap().next, Some(Duration::from_mins(1)), "nobody else has looked");
+    assert_eq!(session.promote(1_000).await.unwrap().opens, Some(Duration::from_mins(1)), "nobody else has looked");
 }
 
 #[tokio::test]

@@ -74,6 +74,8 @@ pub(crate) struct Faults {
     pub(super) sessions: AtomicUsize,
     /// How often a connection to beat on was asked for.
     pub(super) attended: AtomicUsize,
+    /// How often one was asked to promote.
+    pub(super) promoted: AtomicUsize,
     /// How often sessions were asked for something.
     pub(super) asked: AtomicUsize,
     /// Notices are lost.
@@ -483,6 +485,7 @@ impl Work for Unsteady {
 
 impl Maintain for Unsteady {
     fn promote(&self, step: u32) -> Answer<'_, Promoted> {
+        self.faults.promoted.fetch_add(1, Ordering::SeqCst);
         self.ask().promote(step)
     }
 

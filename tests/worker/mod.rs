@@ -5,6 +5,7 @@ mod bursts;
 mod crowds;
 mod desks;
 mod discards;
+mod doors;
 mod doubt;
 mod ends;
 pub(crate) mod faults;

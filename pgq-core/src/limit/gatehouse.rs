@@ -36,6 +36,8 @@ pub struct Post {
     pub ahead: u32,
     /// Whether somebody has passed.
     pub used: bool,
+    /// When it opens, where somebody is held up until then, and nobody before was.
+    pub first_opens: Option<Timestamp>,
 }
 
 impl Post {
@@ -60,6 +62,8 @@ impl Post {
         let due = self.gate.room(self.bounds, now).1;
         let noted = self.opens.filter(|opens| *opens > now);
         let alone = self.stands_open().then(|| soon(noted, now, LOOK));
+        let is_first = |due: &Timestamp| self.opens.is_none_or(|opens| *due < opens);
+        self.first_opens = self.first_opens.or_else(|| due.filter(is_first));
         self.opens = due.or(alone).or(noted).or_else(|| Some(now.saturating_add(self.backstop())));
     }
 
@@ -123,6 +127,12 @@ impl Gatehouse {
             }
         }
         Ok(())
+    }
+
+    /// When the first of the gates opens that hold somebody up for a time, and held up nobody before.
+    #[must_use]
+    pub fn first_opens(&self) -> Option<Timestamp> {
+        self.0.values().filter_map(|post| post.first_opens).min()
     }
 
     /// Whether somebody who has passed has to leave first.
@@ -194,7 +204,15 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
 
     fn post(bounds: Bounds, running: u32) -> Post {
-        Post { bounds, gate: Gate { running, ..Gate::default() }, first: None, opens: None, ahead: 0, used: false }
+        Post {
+            bounds,
+            gate: Gate { running, ..Gate::default() },
+            first: None,
+            opens: None,
+            ahead: 0,
+            used: false,
+            first_opens: None,
+        }
     }
 
     fn most(concurrency: u32) -> Bounds {

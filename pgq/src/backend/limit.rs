@@ -9,6 +9,9 @@ pub use pgq_core::{Bounds, Rate};
 /// How old the gate of a limit key has to be that is forgotten once it is at rest.
 pub(crate) const GATE_AGE: Duration = Duration::from_hours(1);
 
+/// How long after a gate opens a beat sees that nobody has looked at it: whoever does so takes some milliseconds.
+pub(crate) const GATE_LATE: Duration = Duration::from_millis(100);
+
 /// How many jobs that come behind one that a closed gate holds up are parked with it, at most.
 pub(crate) const PARKED: usize = 500;
 

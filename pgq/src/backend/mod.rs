@@ -23,7 +23,7 @@ mod waits;
 mod worker;
 
 pub use limit::{Ask, Bounds, Limited, Measure, NextToken, Owed, PoolName, PoolView, Portion, Rate};
-pub(crate) use limit::{GATE_AGE, PARKED};
+pub(crate) use limit::{GATE_AGE, GATE_LATE, PARKED};
 pub use limit_info::{LimitInfo, LimitName, LimitShare};
 pub(crate) use limit_info::{full_name, parts_of_gate, shown};
 pub use operator::{

@@ -118,6 +118,8 @@ pub struct Batch {
     pub again: bool,
     /// The wants, by their place, of which nothing was wanted and there is something.
     pub blocked: Vec<usize>,
+    /// How soon a gate opens that has held one of them up, where nobody else is known to look at it then.
+    pub opens: Option<Duration>,
     /// Nothing could be won: the backend may have forgotten claims of this lease, so what it holds and what its worker knows
     /// of have to be brought together first.
     pub forgetful: bool,
@@ -191,7 +193,7 @@ pub struct LookFor {
 pub struct Outlook {
     /// There may be something to claim. Of what is paused nothing is.
     pub ready: bool,
-    /// How long until a deferred job is due or a gate opens; nothing, where that is past.
+    /// How long until a deferred job is due; nothing, where that is past, or where nobody has looked at a gate as it opened.
     pub due: Option<Duration>,
     /// When that was, by the backend's clock.
     pub now: Timestamp,
@@ -282,6 +284,10 @@ pub struct Promoted {
     pub moved: u32,
     /// How long until the next one is due, where one waits.
     pub next: Option<Duration>,
+    /// It has looked at gates that were due, before anybody else.
+    pub opened: bool,
+    /// How long until the next gate is due, where one holds somebody up.
+    pub opens: Option<Duration>,
 }
 
 /// What a lease holds and what a worker knows of, brought together.

@@ -134,6 +134,12 @@ impl Claimer {
             // Handed back before the next claim too.
             return Ok(Some(Batch { again: true, ..Batch::default() }));
         }
+        if let Some(opens) = batch.opens {
+            self.engine.doorkeeper.begin(self.engine.platform.clock.mark(), opens);
+            if self.engine.lookout.is_sooner(opens) {
+                self.engine.due.raise();
+            }
+        }
         self.engine.doubts.settle(1);
         self.backlog = batch.jobs.len() == limit;
         self.lingered = false;

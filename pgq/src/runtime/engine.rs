@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::at_work::AtWork;
 use super::completer::Outbox;
 use super::discards::Discards;
+use super::doorkeeper::Doorkeeper;
 use super::handed::Handed;
 use super::held::Held;
 use super::lapses::Lapses;
@@ -48,6 +49,7 @@ pub(super) struct Engine {
     pub(super) outbox: Outbox,
     pub(super) discards: Discards,
     pub(super) lookout: Lookout,
+    pub(super) doorkeeper: Doorkeeper,
     /// There may be something to claim, or room for it.
     pub(super) stir: Signal,
     /// Something is due soon.
@@ -123,6 +125,7 @@ impl Engine {
             outbox: Outbox::new(stir.clone()),
             discards: Discards::told_to(&plan.resources),
             lookout: Lookout::default(),
+            doorkeeper: Doorkeeper::default(),
             stir: stir.clone(),
             due: Signal::new(),
             ticks: Signal::new(),

@@ -1,6 +1,6 @@
 //! What any worker does for all: promote what is due, rescue what was lost, prune what is old. There is no leader, and
 //! none is needed: whoever comes first does the step, and the others find nothing left of it. What there is to promote and to
-//! rescue is seen by beats (`lookout.rs`).
+//! rescue is seen by beats (`lookout.rs`); gates that open are one worker's (`doorkeeper.rs`).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,7 +31,10 @@ impl Service for Promoter {
     }
 
     async fn turn(&mut self) -> Result<Next> {
+        let watch = self.0.doorkeeper.looks();
         let promoted = self.0.session.promote(STEP).await?;
+        let now = self.0.platform.clock.mark();
+        let opens = self.0.doorkeeper.has_looked(watch, now.clone(), &promoted);
         if promoted.moved > 0 {
             self.0.stir.raise();
         }
@@ -39,8 +42,8 @@ impl Service for Promoter {
             return Ok(Next::Again);
         }
         let rest = self.0.rest(PROMOTE);
-        let rest = promoted.next.map_or(rest, |next| next.min(rest));
-        self.0.lookout.promotes_in(self.0.platform.clock.mark(), rest);
+        let rest = promoted.next.into_iter().chain(opens).fold(rest, Duration::min);
+        self.0.lookout.promotes_in(now, rest);
         Ok(Next::After(rest))
     }
 }

@@ -16,6 +16,7 @@ mod builder;
 mod claimer;
 mod completer;
 mod discards;
+mod doorkeeper;
 mod drainer;
 mod engine;
 mod executor;

@@ -16,7 +16,7 @@ use super::teller::Teller;
 use super::tenure::Keeper;
 use super::ticker::Ticker;
 use crate::Timestamp;
-use crate::backend::{Batch, Renewal, Session};
+use crate::backend::{Batch, Promoted, Renewal, Session};
 use crate::error::{Error, Result};
 use crate::platform::Clock;
 
@@ -97,8 +97,8 @@ impl Stepper {
         let end = clock.now().saturating_add(span);
         let mut total = self.drain().await?;
         while clock.now() < end {
-            let due = self.engine.session.promote(0).await?.next;
-            let spans = due.into_iter().chain(self.claimer.next()).chain(self.engine.limits.next());
+            let Promoted { next, opens, .. } = self.engine.session.promote(0).await?;
+            let spans = next.into_iter().chain(opens).chain(self.claimer.next()).chain(self.engine.limits.next());
             let stops = spans.map(|span| clock.now().saturating_add(in_micros(span)));
             let stops = self.ticker.next().into_iter().chain(stops).filter(|stop| *stop > clock.now());
             clock.advance(stops.fold(end, Timestamp::min).since(clock.now()));

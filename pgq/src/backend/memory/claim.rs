@@ -48,7 +48,7 @@ impl Store {
         let has_room = |head: &Head| head.cap.min(rooms.share(head.place, &[])) > 0;
         let left = |head: &Head| has_room(head) && self.first(&head.lane, suspect).is_some();
         let again = parked || jobs.len() < limit && heads.iter().any(left);
-        Batch { jobs, again, blocked, forgetful: false }
+        Batch { jobs, again, blocked, opens: self.take_first_opens(), forgetful: false }
     }
 
     pub(super) fn heads(&self, wants: &[Want], suspect: bool) -> Vec<Head> {

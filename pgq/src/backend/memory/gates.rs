@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::mem;
+use std::time::Duration;
 
 use pgq_core::limit::gate::Gate;
 use pgq_core::limit::gatehouse::{Gatehouse, Post, is_far, release};
@@ -29,6 +30,8 @@ pub(super) struct Gates {
     ready: HashMap<String, BTreeSet<Key>>,
     /// Gates that somebody has left within the verb that runs.
     left: BTreeSet<String>,
+    /// When the first of the gates opens that have held somebody up within the claim that runs, and nobody before.
+    first_opens: Option<Timestamp>,
 }
 
 impl Gates {
@@ -164,7 +167,7 @@ impl Store {
         let first = parked.into_iter().chain(ready).min();
         let first = first.map(|key| (key.rank, key.run_at, key.id));
         let opens = self.gates.opens.get(name).copied();
-        Post { bounds, gate: self.gate(name), first, opens, ahead: 0, used: false }
+        Post { bounds, gate: self.gate(name), first, opens, ahead: 0, used: false, first_opens: None }
     }
 
     /// Lets a ready job through its gates, or parks it; whether it may run.
@@ -191,6 +194,7 @@ impl Store {
                 self.gates.opens.insert(name.to_owned(), opens);
             }
         }
+        self.gates.first_opens = self.gates.first_opens.into_iter().chain(house.first_opens()).min();
         let Some(gate) = held_up.and_then(|gate| names.iter().position(|name| name == gate)) else { return true };
         // Whoever left one of its other gates to it may have been the last to look there.
         self.gates.left.extend(names.iter().enumerate().filter(|(at, _)| *at != gate).map(|(_, name)| name.clone()));
@@ -234,11 +238,16 @@ impl Store {
         }
     }
 
-    /// Looks at the gates that open by now; how many jobs are ready by that.
-    pub(super) fn open_due(&mut self) -> u32 {
+    /// Looks at the gates that open by now; how many jobs are ready by that, where there are any such gates.
+    pub(super) fn open_due(&mut self) -> Option<u32> {
         let due = self.gates.opens.iter().filter(|(_, opens)| **opens <= self.now).map(|(name, _)| name.clone());
         let due: Vec<String> = due.collect();
-        due.iter().map(|name| self.unpark(name)).sum()
+        (!due.is_empty()).then(|| due.iter().map(|name| self.unpark(name)).sum())
+    }
+
+    /// How soon the first gate opens at which a claim has been held up that has ended, and nobody before.
+    pub(super) fn take_first_opens(&mut self) -> Option<Duration> {
+        self.gates.first_opens.take().map(|opens| opens.since(self.now))
     }
 
     /// When the next gate opens.
@@ -267,7 +276,7 @@ impl Store {
         let bounds = self.gate_bounds(name);
         let (gate, opens) = (self.gate(name).under(bounds, self.now), self.gates.opens.remove(name));
         self.gates.counted.insert(name.to_owned(), gate);
-        let post = Post { bounds, gate, first: None, opens, ahead: self.ahead(name), used: false };
+        let post = Post { bounds, gate, first: None, opens, ahead: self.ahead(name), used: false, first_opens: None };
         let (free, opens) = release(&post, waiting, self.now);
         if let Some(opens) = opens {
             self.gates.opens.insert(name.to_owned(), opens);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::store::Store;
-use crate::backend::{LookFor, Outlook};
+use crate::backend::{GATE_LATE, LookFor, Outlook};
 
 impl Store {
     /// But whose lease ends next, which who asks has seen.
@@ -24,9 +24,10 @@ impl Store {
         !self.untold.is_empty() || self.held.keys().any(|holder| !self.workers.contains_key(holder))
     }
 
-    /// How long until the first job is due or the first gate opens.
+    /// How long until the first job is due; or a gate is, at which nobody has looked in time.
     fn first_due(&self) -> Option<Duration> {
         let job = self.deferred.first().map(|first| first.0);
-        job.into_iter().chain(self.next_open()).min().map(|first| first.since(self.now))
+        let gate = self.next_open().filter(|opens| self.now.since(*opens) >= GATE_LATE);
+        job.into_iter().chain(gate).min().map(|first| first.since(self.now))
     }
 }

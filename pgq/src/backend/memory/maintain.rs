@@ -70,9 +70,10 @@ impl Store {
             self.change(id, |row| row.place = Place::Ready);
             moved += 1;
         }
-        moved += self.open_due();
+        let opened = self.open_due();
+        moved += opened.unwrap_or(0);
         let opens = self.next_open().map(|opens| opens.since(self.now));
-        Promoted { moved, next: self.next_due().into_iter().chain(opens).min() }
+        Promoted { moved, next: self.next_due(), opened: opened.is_some(), opens }
     }
 
     fn next_due(&self) -> Option<Duration> {

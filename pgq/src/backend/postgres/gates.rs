@@ -45,6 +45,7 @@ use super::paces::{Counts, read_gate};
 use super::session::PgSession;
 use super::unseen::AGAIN;
 use super::wake::Call;
+use crate::backend::Promoted;
 use crate::error::{Error, Kind, Result};
 
 /// So many of those who wait at a gate without bounds are counted, and go at once.
@@ -66,8 +67,9 @@ const LOCKED: Duration = Duration::from_millis(100);
 const KNOWN: usize = 100_000;
 
 impl PgSession {
-    /// Those of a claim's jobs that all their gates let through; whether others were parked.
-    pub(super) async fn pass_gates(&self, jobs: Vec<Claimed>) -> Result<(Vec<Claimed>, bool)> {
+    /// Those of a claim's jobs that all their gates let through; whether others were parked, and how soon a gate opens at which nobody
+    /// was before.
+    pub(super) async fn pass_gates(&self, jobs: Vec<Claimed>) -> Result<(Vec<Claimed>, bool, Option<Duration>)> {
         // Whoever comes behind those who pass by has waited for their turn.
         let late = jobs.iter().filter(|job| never_begins(job));
         let mut seen: BTreeSet<String> = late.flat_map(|job| &job.limit_keys).cloned().collect();
@@ -75,7 +77,7 @@ impl PgSession {
         let names: HashSet<&str> = names.map(String::as_str).collect();
         if names.is_empty() {
             self.look_at(&Vec::from_iter(seen)).await?;
-            return Ok((jobs, false));
+            return Ok((jobs, false, None));
         }
         let mut names: Vec<String> = names.into_iter().map(ToOwned::to_owned).collect();
         names.sort();
@@ -129,7 +131,7 @@ impl PgSession {
             self.passed().mark_behind();
         }
         self.look_at(&Vec::from_iter(seen)).await?;
-        Ok((through, parked))
+        Ok((through, parked, house.first_opens().map(|opens| opens.since(now))))
     }
 
     /// A transaction in which these gates are locked, and which of them: those that somebody holds for long are left out.
@@ -259,11 +261,11 @@ impl PgSession {
         self.call(call).await
     }
 
-    /// Lets those go who wait at gates that open, the first so soon; how many, and how long until the next gate opens.
-    pub(super) async fn open_gates(&self, step: u32, first: Option<Duration>) -> Result<(u32, Option<Duration>)> {
+    /// Lets those go who wait at gates that open, the first so soon.
+    pub(super) async fn open_gates(&self, step: u32, first: Option<Duration>) -> Result<Promoted> {
         let again = self.look_again().await?;
         if first.is_none_or(|first| !first.is_zero()) {
-            return Ok((0, first.into_iter().chain(again).min()));
+            return Ok(Promoted { opens: first, next: again, ..Promoted::default() });
         }
         let mut transaction = self.engine().begin_with(CUT_OFF).await?;
         let query = self.statements.due_gates.query().bind(i64::from(step)).bind(self.now());
@@ -276,15 +278,15 @@ impl PgSession {
                 transaction.rollback().await.map_err(database)?;
                 self.look_apart(&due).await?;
                 // One that nobody can be let go from stays due.
-                return Ok((0, Some(AGAIN)));
+                return Ok(Promoted { opened: true, opens: Some(AGAIN), ..Promoted::default() });
             }
             opened => opened?,
         };
         transaction.commit().await.map_err(database)?;
         self.tell_of_ready(&call).await?;
         let is_more = due.len() >= step as usize;
-        let next = if is_more { Some(Duration::ZERO) } else { self.next_gate(by).await? };
-        Ok((unsigned(call.jobs()), next.into_iter().chain(again).min()))
+        let opens = if is_more { Some(Duration::ZERO) } else { self.next_gate(by).await? };
+        Ok(Promoted { moved: unsigned(call.jobs()), next: again, opened: !due.is_empty(), opens })
     }
 
     /// How long until the next gate opens, or until one is looked at again that was due by then and that somebody had locked.
@@ -417,7 +419,11 @@ pub(super) fn read_post(row: &PgRow) -> Result<(String, Post, Timestamp)> {
     let bounds = read_bounds(row, 1)?;
     let gate = read_gate(row, bounds.rate)?;
     let opens = column::<Option<Instant>, _>(row, 6)?.map(|opens| opens.0);
-    Ok((column(row, 0)?, Post { bounds, gate, first: None, opens, ahead: 0, used: false }, instant(row, 7)?))
+    Ok((
+        column(row, 0)?,
+        Post { bounds, gate, first: None, opens, ahead: 0, used: false, first_opens: None },
+        instant(row, 7)?,
+    ))
 }
 
 pub(super) fn lease_lost() -> Error {

@@ -43,9 +43,8 @@ impl PgSession {
             self.passed().mark_behind();
         }
         self.call(&call).await?;
-        let (opened, opens) = self.open_gates(step, opens).await?;
-        (moved, next) = (moved + opened, next.into_iter().chain(opens).min());
-        Ok(Promoted { moved, next })
+        let gates = self.open_gates(step, opens).await?;
+        Ok(Promoted { moved: moved + gates.moved, next: next.into_iter().chain(gates.next).min(), ..gates })
     }
 
     /// Makes due jobs available. One that the database refuses to change holds up no other.

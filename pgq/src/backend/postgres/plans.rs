@@ -258,7 +258,7 @@ async fn assert_pages(connection: &mut PgConnection) {
     let claim = "7, '{default}', '{a}', '{100}', 100, 4000000, '{32768}', '{-infinity}', '{0}', null, false, false, 2, '{}', '{}', '{}', 0";
     assert_few(connection, 10_000, "claim", claim).await;
     assert_few(connection, 10_000, "promote", "100, null, 1, null, '{}'").await;
-    assert_few(connection, 500, "renew", "7, null, '{default}', '{a}', false, 2, true, true, true").await;
+    assert_few(connection, 500, "renew", "7, null, '{default}', '{a}', false, 2, true, true, true, 100000").await;
     assert_few(connection, 10_000, "prune", "100, null, null, null, '{}'").await;
     let gates = (1..=100).map(|n| format!("task:a[b]={n}")).collect::<Vec<_>>().join(",");
     assert_few(connection, 20_000, "gates", &format!("'{{{gates}}}', true, null")).await;

@@ -9,7 +9,7 @@ use sqlx::postgres::{PgArguments, PgListener, PgRow};
 use sqlx::query::Query;
 
 use super::connect::{at_most, pulse_link};
-use super::convert::{Instant, column, database, instant, unsigned};
+use super::convert::{Instant, column, database, instant, micros, unsigned};
 use super::link::Link;
 use super::namespace::Statements;
 use super::session::PgSession;
@@ -17,7 +17,7 @@ use super::sight::{Sight, Sighting};
 use super::unseen::Unseen;
 use super::witness::Witness;
 use crate::backend::vigil::{Beat, Look, Vigil};
-use crate::backend::{Answer, Cancelled, LookFor, Notice, Outlook, Pulse, Renewal, Watched};
+use crate::backend::{Answer, Cancelled, GATE_LATE, LookFor, Notice, Outlook, Pulse, Renewal, Watched};
 use crate::error::{Error, Kind, Result};
 use crate::platform::{Clock, Mark};
 
@@ -90,7 +90,7 @@ impl PgPulse {
         let (queues, tasks): (Vec<&str>, Vec<&str>) = wants.iter().map(|want| (&*want.queue, &*want.task)).unzip();
         let query = self.statements.renew.query().bind(self.lease.0).bind(self.clock.fixed().map(Instant));
         let query = query.bind(queues).bind(tasks).bind(suspect).bind(i32::from(crash::SUSPECT));
-        let query = query.bind(due).bind(schedules).bind(lost);
+        let query = query.bind(due).bind(schedules).bind(lost).bind(micros(GATE_LATE));
         let rows = self.rows(query).await?;
         sent.accepted();
         self.keep_vigil(asked, &rows)?;

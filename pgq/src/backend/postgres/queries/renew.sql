@@ -3,7 +3,8 @@
 -- their connections is there: each of these holds the advisory lock of its worker's lease, and the server lets go of it when the
 -- connection ends. Also whose eyes these are, the time, and since when the server has been there.
 -- And what there is to do for who rests: of the queues $3 and tasks $4 whether there is something to claim, with $5 also where that is a
--- suspect, a job of $6 crashes or more; with $7 when something is due, with $8 whether the schedules have changed or a tick waits
+-- suspect, a job of $6 crashes or more; with $7 when a job is due, or whether a gate has
+-- been for $10 µs, with $8 whether the schedules have changed or a tick waits
 -- for nothing any more, with $9 whether somebody is gone and what he held isn't free, or a wish to cancel has found nothing that
 -- runs. What isn't asked for isn't read. Also whether the server may have forgotten claims of this worker.
 with beat as (
@@ -41,7 +42,10 @@ outlook as materialized (
          case when $7::boolean then (
            select ceil(extract(epoch from least(
              (select run_at from @job where lane = 1 and run_at > '-infinity' order by run_at, id limit 1),
-             (select opens from @gate where opens > '-infinity' order by opens limit 1)) - now) * 1000000)::bigint
+             (select opens from @gate
+              where opens <= now - $10::bigint * interval '1 microsecond'
+              order by opens
+              limit 1)) - now) * 1000000)::bigint
            from given) end as due,
          case when $8::boolean then (
            select coalesce(hashtextextended(

@@ -1,0 +1,126 @@
+//! Who looks at the gates of limit keys as they open: one worker of a fleet, and not all of them at each token of a rate.
+//!
+//! ```text
+//!         ┌── a claim of its own was the first to be held up, or it has looked at a gate that was due ──┐
+//!         │                                                                                             ▼
+//!   leaves it to others                                                              looks as the next gate opens
+//!         ▲                                                                                             │
+//!         └──────────────────── others were there before it, several times in a row ────────────────────┘
+//! ```
+//!
+//! Whoever leaves it to others sees with its beats whether a gate is due that nobody has looked at, and is the one who does from then on.
+//!
+//! | Who dies | What follows |
+//! |---|---|
+//! | the one who looks | the first beat that sees a gate that is due: within about a second |
+//! | nobody, and two look | one of them is late, and leaves it to the other |
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::backend::Promoted;
+use crate::platform::Mark;
+
+/// Who was late so often in a row leaves it to others. Once may be anything: somebody who left a gate has looked at it, or a claim stood
+/// before it.
+const LATE: u32 = 3;
+
+/// When this worker looks at the next gate, if it does.
+#[derive(Debug, Default)]
+pub(super) struct Doorkeeper(Mutex<Option<Watch>>);
+
+#[derive(Debug)]
+pub(super) struct Watch {
+    since: Mark,
+    opens: Duration,
+    late: u32,
+}
+
+impl Watch {
+    fn is_due(&self) -> bool {
+        self.since.elapsed() >= self.opens
+    }
+}
+
+impl Doorkeeper {
+    fn with<T>(&self, look: impl FnOnce(&mut Option<Watch>) -> T) -> T {
+        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A claim has been held up at a gate that opens so soon, and nobody else is known to look at it then.
+    pub(super) fn begin(&self, now: Mark, opens: Duration) {
+        self.with(|watch| *watch = Some(Watch { since: now, opens, late: 0 }));
+    }
+
+    /// This worker looks at what is due.
+    pub(super) fn looks(&self) -> Option<Watch> {
+        self.with(Option::take)
+    }
+
+    /// It has; when it looks at gates again, if that isn't left to others.
+    pub(super) fn has_looked(&self, before: Option<Watch>, now: Mark, promoted: &Promoted) -> Option<Duration> {
+        let late = match before {
+            _ if promoted.opened => Some(0),
+            before => before.map(|watch| watch.late + u32::from(watch.is_due())),
+        };
+        self.with(|watch| {
+            // A claim may have been held up meanwhile, of which the answer doesn't know.
+            if watch.is_none()
+                && let (Some(late @ ..LATE), Some(opens)) = (late, promoted.opens)
+            {
+                *watch = Some(Watch { since: now, opens, late });
+            }
+            watch.as_ref().map(|watch| watch.opens.saturating_sub(watch.since.elapsed()))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pgq_core::Timestamp;
+
+    use super::*;
+    use crate::platform::{Clock, ManualClock};
+
+    const SPAN: Duration = Duration::from_millis(200);
+
+    fn looked(opened: bool, opens: Option<Duration>) -> Promoted {
+        Promoted { opened, opens, ..Promoted::default() }
+    }
+
+    #[test]
+    fn whoever_comes_late_several_times_in_a_row_leaves_it_to_others() {
+        let (hand, keeper) = (ManualClock::at(Timestamp::EPOCH), Doorkeeper::default());
+        let clock = Clock::Manual(hand.clone());
+        let look = |opened| keeper.has_looked(keeper.looks(), clock.mark(), &looked(opened, Some(SPAN)));
+        assert_eq!(look(false), None, "somebody else does");
+        assert_eq!(look(true), Some(SPAN));
+        for _ in 0..9 {
+            assert_eq!(look(false), Some(SPAN), "it was called for something else");
+        }
+        for opened in [false, false, true, false, false] {
+            hand.advance(SPAN);
+            assert_eq!(look(opened), Some(SPAN));
+        }
+        hand.advance(SPAN);
+        assert_eq!(look(false), None);
+        keeper.begin(clock.mark(), SPAN);
+        assert_eq!(look(false), Some(SPAN), "its claim was held up");
+    }
+
+    #[test]
+    fn where_nobody_waits_at_a_gate_nobody_looks() {
+        let (keeper, clock) = (Doorkeeper::default(), Clock::Manual(ManualClock::at(Timestamp::EPOCH)));
+        let look = |opened, opens| keeper.has_looked(keeper.looks(), clock.mark(), &looked(opened, opens));
+        assert_eq!(look(true, None), None);
+        assert_eq!(look(false, Some(SPAN)), None);
+    }
+
+    #[test]
+    fn a_claim_that_is_held_up_during_a_look_is_not_forgotten() {
+        let (keeper, clock) = (Doorkeeper::default(), Clock::Manual(ManualClock::at(Timestamp::EPOCH)));
+        let before = keeper.looks();
+        keeper.begin(clock.mark(), SPAN);
+        assert_eq!(keeper.has_looked(before, clock.mark(), &looked(false, None)), Some(SPAN));
+    }
+}
