@@ -37,8 +37,8 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    fn is_due(&self) -> bool {
-        self.since.elapsed() >= self.opens
+    fn left(&self) -> Duration {
+        self.opens.saturating_sub(self.since.elapsed())
     }
 }
 
@@ -49,7 +49,16 @@ impl Doorkeeper {
 
     /// A claim has been held up at a gate that opens so soon, and nobody else is known to look at it then.
     pub(super) fn begin(&self, now: Mark, opens: Duration) {
-        self.with(|watch| *watch = Some(Watch { since: now, opens, late: 0 }));
+        self.add(Watch { since: now, opens, late: 0 });
+    }
+
+    /// Looks at the first of both.
+    fn add(&self, other: Watch) {
+        self.with(|watch| {
+            if watch.as_ref().is_none_or(|known| other.left() < known.left()) {
+                *watch = Some(other);
+            }
+        });
     }
 
     /// This worker looks at what is due.
@@ -61,17 +70,13 @@ impl Doorkeeper {
     pub(super) fn has_looked(&self, before: Option<Watch>, now: Mark, promoted: &Promoted) -> Option<Duration> {
         let late = match before {
             _ if promoted.opened => Some(0),
-            before => before.map(|watch| watch.late + u32::from(watch.is_due())),
+            before => before.map(|watch| watch.late + u32::from(watch.left().is_zero())),
         };
-        self.with(|watch| {
-            // A claim may have been held up meanwhile, of which the answer doesn't know.
-            if watch.is_none()
-                && let (Some(late @ ..LATE), Some(opens)) = (late, promoted.opens)
-            {
-                *watch = Some(Watch { since: now, opens, late });
-            }
-            watch.as_ref().map(|watch| watch.opens.saturating_sub(watch.since.elapsed()))
-        })
+        // Beside that for a claim that was held up meanwhile, of which the answer doesn't know.
+        if let (Some(late @ ..LATE), Some(opens)) = (late, promoted.opens) {
+            self.add(Watch { since: now, opens, late });
+        }
+        self.with(|watch| watch.as_ref().map(Watch::left))
     }
 }
 
@@ -122,5 +127,17 @@ mod tests {
         let before = keeper.looks();
         keeper.begin(clock.mark(), SPAN);
         assert_eq!(keeper.has_looked(before, clock.mark(), &looked(false, None)), Some(SPAN));
+    }
+
+    #[test]
+    fn the_first_gate_that_opens_is_looked_at_whichever_was_heard_of_first() {
+        let (keeper, clock) = (Doorkeeper::default(), Clock::Manual(ManualClock::at(Timestamp::EPOCH)));
+        let before = keeper.looks();
+        keeper.begin(clock.mark(), 2 * SPAN);
+        keeper.begin(clock.mark(), 3 * SPAN);
+        assert_eq!(keeper.has_looked(before, clock.mark(), &looked(true, Some(SPAN))), Some(SPAN));
+        let before = keeper.looks();
+        keeper.begin(clock.mark(), SPAN / 2);
+        assert_eq!(keeper.has_looked(before, clock.mark(), &looked(true, Some(SPAN))), Some(SPAN / 2));
     }
 }
