@@ -145,6 +145,8 @@ create table @gate (
 create index @@gate_opens on @gate (opens) where opens is not null;
 create index @@gate_idle on @gate (since) where opens is null and not overridden;
 create index @@gate_overridden on @gate ("limit", name) where overridden;
+-- Each look at limits asks for the least of them, where most values may have nothing but a rate of their own.
+create index @@gate_bounded on @gate ("limit", own_concurrency) where own_concurrency is not null;
 
 -- Running attempts that have passed a gate. One that was left behind counts beside that of the job's next claim until it is taken away:
 -- whoever inserted one in its place would write half as much again.
@@ -195,7 +197,7 @@ create table @job (
   queue text collate "C" not null,
   task text collate "C" not null,
   unique_key text collate "C",
-  limit_key text collate "C",             -- the gate that it waits at, or the first that it has to pass
+  limit_key text collate "C",             -- the gate that it waits at, or has left to pass it; else the first that it has to pass
   expires_at timestamptz,
   headers jsonb,
   extra jsonb,

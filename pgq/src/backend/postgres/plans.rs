@@ -68,6 +68,7 @@ const ENGINE: &[Expected] = &[
     expected!("unpark", "Index Scan using gate_pkey", "Index Scan using job_parked", "Tid Scan"),
     expected!("due_gates", "Index Scan using gate_opens"),
     expected!("next_gate", "Index Only Scan using gate_opens"),
+    expected!("pools", "Index Only Scan using gate_bounded"),
     expected!("far_gates", "Index Scan using gate_opens", "Index Scan using limit_pkey", "Tid Scan"),
     expected!(
         "idle_gates",
@@ -277,6 +278,22 @@ async fn assert_pages(connection: &mut PgConnection) {
 async fn assert_few(connection: &mut PgConnection, most: u64, name: &str, parameters: &str) {
     let pages = pages(connection, name, parameters).await;
     assert!((1..most).contains(&pages), "{name}({parameters}) touches {pages} pages");
+}
+
+#[tokio::test]
+async fn a_look_at_a_limit_reads_few_of_the_values_that_have_a_rate_of_their_own() {
+    let database = Database::create().await.unwrap();
+    let mut connection = connection(&database).await;
+    let fill = "
+        insert into pgq.\"limit\" (name, keyed, interval_ns, burst, tokens) values ('task:a[b]', true, 1000000, 1, 0);
+        insert into pgq.gate (name, \"limit\", since, overridden, own_interval_ns, own_burst)
+          select 'task:a[b]=' || n, 'task:a[b]', now(), true, 2000000, 1 from generate_series(1, 50000) as n";
+    connection.execute(fill).await.unwrap();
+    for when in ["before", "after"] {
+        let looked = pages(&mut connection, "pools", "null, null, true").await;
+        assert!(looked < 1_000, "{looked} pages {when} it is analysed");
+        connection.execute("analyze").await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -5,8 +5,10 @@
 -- limit bounds what runs.
 select known.name,
        coalesce(case when overridden then own_concurrency else concurrency end,
-                (select min(gate.own_concurrency) from @gate as gate
-                 where known.keyed and gate."limit" = known.name and gate.overridden)) as concurrency,
+                (select gate.own_concurrency from @gate as gate
+                 where known.keyed and gate."limit" = known.name and gate.own_concurrency is not null
+                 order by gate.own_concurrency
+                 limit 1)) as concurrency,
        case when overridden then own_interval_ns else interval_ns end as interval_ns,
        case when overridden then own_burst else burst end as burst, known.edition, known.tokens,
        coalesce(known.filled, $2, statement_timestamp()) as filled,
