@@ -269,19 +269,24 @@ async fn a_row_of_another_version_is_parked_and_harms_no_other() {
     assert_eq!(end(&session, &won[2], Transition::Complete).await.unwrap(), Verdict::Written);
 }
 
-/// Of `a`, one at a time for each key, with these jobs.
-async fn one_at_a_time(world: &World, keys: &[&str]) -> (Arc<dyn Session>, Vec<JobId>) {
+/// Declares that of `a` one at a time runs for each value of these keys.
+async fn serial(world: &World, keys: &[&str]) -> Arc<dyn Session> {
     let session = session(world).await;
-    let bounds = Bounds { concurrency: Some(1), rate: None };
-    let limit = Limited {
-        name: "task:a[key]".to_owned(),
+    let limit = |key: &&str| Limited {
+        name: format!("task:a[{key}]"),
         task: Some("a".to_owned()),
         sharers: Vec::new(),
         keyed: true,
-        bounds,
+        bounds: Bounds { concurrency: Some(1), rate: None },
     };
-    let declared = Declared { tasks: vec!["a".to_owned()], limits: vec![limit], ..Declared::default() };
-    session.declare(declared).await.unwrap();
+    let limits = keys.iter().map(limit).collect();
+    session.declare(Declared { tasks: vec!["a".to_owned()], limits, ..Declared::default() }).await.unwrap();
+    session
+}
+
+/// Of `a`, one at a time for each key, with these jobs.
+async fn one_at_a_time(world: &World, keys: &[&str]) -> (Arc<dyn Session>, Vec<JobId>) {
+    let session = serial(world, &["key"]).await;
     let gated = |key: &&str| NewJob { limit_keys: vec![format!("task:a[key]={key}")], ..job("a") };
     let put = world.put(keys.iter().map(gated).collect()).await.unwrap();
     (session, put)
@@ -364,6 +369,26 @@ async fn a_gate_that_somebody_looks_at_as_it_opens_keeps_no_other_awake() {
     assert!(opens >= Duration::from_millis(100), "{opens:?}: it is locked");
     held.rollback().await.unwrap();
     assert_eq!(session.promote(1_000).await.unwrap().opens, Some(Duration::from_mins(1)), "nobody else has looked");
+}
+
+#[tokio::test]
+async fn who_waited_at_another_gate_before_and_is_handed_back_is_not_overtaken() {
+    let world = World::postgres().await;
+    let session = serial(&world, &["from", "to"]).await;
+    let gated =
+        |gates: &[&str]| NewJob { limit_keys: gates.iter().map(|gate| format!("task:a[{gate}")).collect(), ..job("a") };
+    let put = world.put(vec![gated(&["to]=2"]), gated(&["from]=1", "to]=2"])]).await.unwrap();
+    let won = claim(&session, &["a"], 9).await.unwrap();
+    assert_eq!(ids(&won), put[..1]);
+    end(&session, &won[0], Transition::Complete).await.unwrap();
+    let won = claim(&session, &["a"], 9).await.unwrap();
+    assert_eq!(ids(&won), put[1..]);
+    let next = world.put_one(gated(&["from]=1"])).await.unwrap();
+    end(&session, &won[0], Transition::Release).await.unwrap();
+    let claimed_elsewhere = lock_job(&world, put[1]).await;
+    assert!(claim(&session, &["a"], 9).await.unwrap().is_empty(), "{next} waits for its turn");
+    claimed_elsewhere.rollback().await.unwrap();
+    assert_eq!(ids(&claim(&session, &["a"], 9).await.unwrap()), put[1..]);
 }
 
 #[tokio::test]

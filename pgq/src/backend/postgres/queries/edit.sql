@@ -13,7 +13,10 @@ changed as (
                   -- Other limit keys have other gates.
                   when given.run_at is null and ($9::text[] is null or job.lane <> 2) then job.lane
                   else 0 end,
-      limit_key = case when $9 is null then job.limit_key else $9[1] end,
+      limit_key = case when $9 is not null then $9[1]
+                       -- Another place: it stands before its first gate again.
+                       when given.run_at is not null then job.extra #>> '{limit_keys,0}'
+                       else job.limit_key end,
       -- It has as long to begin as it had, from when on it may run.
       expires_at = case when given.run_at is null then job.expires_at
                         else job.expires_at + (greatest(given.run_at, given.now) - greatest(job.run_at, job.created)) end,

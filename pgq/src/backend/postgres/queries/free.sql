@@ -28,6 +28,7 @@ freed as (
   set lease = null, attempt = job.attempt - (not found.begun)::int, crashes = job.crashes + found.begun::int,
       retrying = found.pause > 0,
       lane = case when found.pause > 0 then 1 else 0 end,
+      limit_key = job.extra #>> '{limit_keys,0}',
       -- Nobody is to blame the first time, so it keeps its place.
       run_at = case when found.pause > 0 then now + found.pause * interval '1 microsecond' else job.run_at end
   from found, given

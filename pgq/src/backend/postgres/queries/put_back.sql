@@ -23,6 +23,8 @@ back as (
       -- Whoever ended by himself killed nobody; what is handed back did neither.
       crashes = case when held.delay is null then job.crashes else 0 end,
       lane = case when held.delay > 0 then 1 else 0 end,
+      -- It may have waited at another gate than the first, which holds it up no longer.
+      limit_key = job.extra #>> '{limit_keys,0}',
       progress = coalesce(held.progress, job.progress),
       progress_total = coalesce(held.progress_total, job.progress_total),
       progress_at = case when held.progress is null then job.progress_at
