@@ -73,6 +73,16 @@ pub(crate) async fn drip(_ctx: Context<Meter>, _payload: String) -> Result<(), B
     Ok(())
 }
 
+/// Five a second of the one value that there is.
+#[pgq::task(keep = none, limit(rps = 5, key = any))]
+pub(crate) async fn drip_keyed(_ctx: Context<Meter>, _payload: String) -> Result<(), BoxError> {
+    Ok(())
+}
+
+fn any(_payload: &str) -> &'static str {
+    "any"
+}
+
 /// One at a time over the fleet; tells when it started.
 #[pgq::task(keep = none, concurrency = 1)]
 pub(crate) async fn baton(ctx: Context<Starts>, _payload: String) -> Result<(), BoxError> {

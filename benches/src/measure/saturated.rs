@@ -31,7 +31,15 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
         tokio::try_join!(idle_statements(bench), statements::<load::hog>(bench, BACKLOG))?;
     let (rate, with_key) =
         tokio::try_join!(statements::<load::drip>(bench, BACKLOG), statements::<load::hog_keyed>(bench, BACKLOG))?;
-    let figures = [("idle", idle), ("concurrency", concurrency), ("rate", rate), ("with_key", with_key)];
+    // Five starts a second, each of which somebody has to see to.
+    let keyed_rate = statements::<load::drip_keyed>(bench, BACKLOG).await?;
+    let figures = [
+        ("idle", idle),
+        ("concurrency", concurrency),
+        ("rate", rate),
+        ("with_key", with_key),
+        ("keyed_rate", keyed_rate),
+    ];
     Ok(vec![section("saturated", figures)])
 }
 
