@@ -78,7 +78,9 @@ create table @edition (
   fingerprint bigint not null unique,
   names text[] not null,                  -- of schedules
   tasks text[] not null,
-  limits text[] not null
+  limits text[] not null,
+  shared text[] not null,                 -- those of the limits that tasks share, once for each
+  sharers text[] not null                 -- task that does
 );
 
 -- How many attempts run at once, and how many start in how long. What is null isn't bounded.

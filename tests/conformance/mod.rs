@@ -26,6 +26,7 @@ mod order;
 mod overrides;
 mod paces;
 mod pause;
+mod programs;
 mod progress;
 mod rescue;
 mod retention;
@@ -434,6 +435,10 @@ facts! {
         a_second_pause_takes_the_place_of_the_first
         resuming_wakes_a_sleeper
         an_odd_reason_is_refused;
+    programs:
+        a_job_waits_for_what_another_program_runs_of_their_limit
+        nobody_is_awaited_who_runs_no_task_that_joins_a_limit
+        a_task_that_a_later_version_takes_out_of_a_limit_shares_it_no_more;
     progress:
         progress_is_seen_while_an_attempt_runs
         the_last_progress_is_written_with_the_end

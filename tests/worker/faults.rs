@@ -95,6 +95,8 @@ pub(crate) struct Faults {
     pub(super) shared: watch::Sender<usize>,
     /// How often they have looked at them.
     pub(crate) looked: watch::Sender<usize>,
+    /// How often they have put in what their code says.
+    pub(super) declared: AtomicUsize,
 }
 
 /// The faults of a verb that are to come, in turn.
@@ -510,6 +512,7 @@ impl Maintain for Unsteady {
     }
 
     fn declare(&self, declared: Declared) -> Answer<'_, i64> {
+        self.faults.declared.fetch_add(1, Ordering::SeqCst);
         self.ask().declare(declared)
     }
 

@@ -13,6 +13,7 @@ mod idle;
 mod late_claims;
 mod leases;
 mod outage;
+mod overruled;
 pub(crate) mod overtaken;
 mod passes;
 mod patience;

@@ -64,7 +64,7 @@ pub struct Limited {
 pub struct PoolView {
     /// Which one.
     pub pool: PoolName,
-    /// The tasks that share it, by what is declared last.
+    /// The tasks that share it, by what live workers have declared.
     pub sharers: Vec<String>,
     /// Whether each value of a key is counted by itself.
     pub keyed: bool,
@@ -73,6 +73,8 @@ pub struct PoolView {
     pub portion: Portion,
     /// The number of the set of declarations that bounds it; `None` where nobody declares it any more.
     pub edition: Option<i64>,
+    /// Whether a live worker has that set.
+    pub upheld: bool,
     /// Whether no live worker declares it, and a program goes on that did.
     pub outlived: bool,
 }

@@ -64,6 +64,11 @@ impl Declared {
         self.limits.sort_by(|a, b| a.name.cmp(&b.name));
         self
     }
+
+    /// Of the limits that tasks share the name, once for each task that does, and the task.
+    pub(crate) fn shared(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.limits.iter().flat_map(|limited| limited.sharers.iter().map(|task| (&*limited.name, &**task)))
+    }
 }
 
 /// Schedules, and nothing else.

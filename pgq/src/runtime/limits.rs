@@ -55,7 +55,8 @@
 //!
 //! **Which declaration counts** where the code of workers disagrees is as with schedules (`ticker.rs`): of the sets that live workers
 //! have and that speak of a limit, the one whose first worker came last. A worker that finds anything else of its tasks, also a limit that
-//! it doesn't know of, puts in what its code says every ten seconds, which counts once the newer ones have left.
+//! it doesn't know of, looks again every ten seconds, and puts in what its code says once the newer ones have left. Which tasks share a
+//! limit say all these sets together, as they may be of several programs; of a task the last one that has it and the limit.
 
 pub(super) mod crowd;
 mod offer;

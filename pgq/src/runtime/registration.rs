@@ -131,6 +131,15 @@ pub(super) fn declared(tasks: &[TaskEntry]) -> Result<backend::Declared> {
     Ok(backend::Declared { tasks: names, schedules: scheduled(tasks)?, limits: limited(tasks)? })
 }
 
+/// How limits are otherwise than a worker says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Overruled {
+    /// A live worker has the last word.
+    Still,
+    /// Whoever had it has left, or nobody says anything of them any more.
+    Once,
+}
+
 /// What a worker declares, and the number that this set has.
 pub(super) struct Declared {
     declared: backend::Declared,
@@ -148,14 +157,24 @@ impl Declared {
         session.declare(self.declared.clone()).await.map(drop)
     }
 
-    /// Whether limits aren't as this worker says: another one has the last word, or had it; or whether some are left that nobody
-    /// says anything of any more.
-    pub(super) fn is_overruled_by(&self, views: &[PoolView]) -> bool {
-        let stands = |limited: &Limited| {
-            let view = views.iter().find(|view| *view.pool.limit == *limited.name);
-            view.is_some_and(|view| view.edition == Some(self.edition))
+    /// Whether limits aren't as this worker says, or some are left that nobody says anything of any more.
+    pub(super) fn overruled_by(&self, views: &[PoolView]) -> Option<Overruled> {
+        let of = |limited: &Limited| match views.iter().find(|view| *view.pool.limit == *limited.name) {
+            Some(view) => self.overruled(view),
+            None => Some(Overruled::Once),
         };
-        !self.declared.limits.iter().all(stands) || views.iter().any(|view| view.outlived || self.has_no(view))
+        let own = self.declared.limits.iter().map(of);
+        let others = views.iter().filter(|view| self.has_no(view)).map(|view| self.overruled(view));
+        let outlived = views.iter().any(|view| view.outlived).then_some(Overruled::Once);
+        own.chain(others).chain([outlived]).flatten().max()
+    }
+
+    fn overruled(&self, view: &PoolView) -> Option<Overruled> {
+        match view.edition {
+            Some(edition) if edition == self.edition => None,
+            Some(edition) if edition > self.edition && view.upheld => Some(Overruled::Still),
+            _ => Some(Overruled::Once),
+        }
     }
 
     /// Whether somebody else declares a limit of a task of ours that we know nothing of: a later version, which may be gone.

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::engine::Engine;
+use super::registration::Overruled;
 use super::service::{Next, Service, Signal};
 use crate::Result;
 use crate::backend::PoolView;
@@ -53,8 +54,9 @@ impl Sharer {
         let Engine { session, declared, platform, .. } = &*self.engine;
         let insisted = self.insisted.as_ref().is_some_and(|mark| mark.elapsed() < RARELY);
         // Whose code says otherwise and stays has the last word.
-        self.overruled = !self.engine.limits.is_leaving() && declared.is_overruled_by(&views);
-        if self.overruled && !insisted {
+        let overruled = declared.overruled_by(&views).filter(|_| !self.engine.limits.is_leaving());
+        self.overruled = overruled.is_some();
+        if overruled == Some(Overruled::Once) && !insisted {
             self.insisted = Some(platform.clock.mark());
             declared.declare(&**session).await?;
         }

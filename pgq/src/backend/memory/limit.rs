@@ -1,6 +1,6 @@
 //! Limits: what is declared, and how much of it each worker has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pgq_core::limit::divide::Stake;
 use pgq_core::limit::pace::Paces;
@@ -125,29 +125,48 @@ impl Store {
     pub(super) fn declare_limits(&mut self, lease: Lease, number: i64, declared: &Declared) {
         let now = self.now;
         self.inherit_limits(&declared.tasks);
+        let elsewhere = self.tasks_elsewhere(lease);
         for limited in &declared.limits {
+            let sharers = self.sharers(&limited.name);
             if self.last_word(limited.task.as_deref(), &limited.name) == Some(number) {
-                let ran = self.runs_elsewhere(lease, limited);
+                let ran = limited.task.iter().chain(&sharers).any(|task| elsewhere.contains(task));
                 let entry = self.limits.entry(limited.name.clone()).or_insert_with(|| Entry::first(limited, ran, now));
                 (entry.task, entry.keyed) = (limited.task.clone(), limited.keyed);
-                // What runs of a task that shares it only now is to be said.
-                entry.counted &= limited.sharers.iter().all(|task| entry.sharers.contains(task));
-                entry.sharers.clone_from(&limited.sharers);
                 entry.declared = Some((number, limited.bounds));
                 entry.change_rate(now);
                 self.open_all(&limited.name);
+            }
+            if let Some(entry) = self.limits.get_mut(&limited.name) {
+                // What runs elsewhere of a task that shares it only now is to be said.
+                let unknown = |task: &String| elsewhere.contains(task) && !entry.sharers.contains(task);
+                entry.counted &= !sharers.iter().any(unknown);
+                entry.sharers = sharers.into_iter().collect();
             }
         }
         self.drop_limits(number, declared);
         self.redivide_all();
     }
 
-    /// Whether another live worker has a task of the limit.
-    fn runs_elsewhere(&self, lease: Lease, limited: &Limited) -> bool {
+    /// What other live workers have.
+    fn tasks_elsewhere(&self, lease: Lease) -> BTreeSet<String> {
         let others = self.workers.iter().filter(|(other, _)| **other != lease);
-        let mut tasks =
-            others.filter_map(|(_, worker)| worker.edition).flat_map(|number| &self.editions[&number].tasks);
-        tasks.any(|task| limited.task.as_ref() == Some(task) || limited.sharers.contains(task))
+        others
+            .filter_map(|(_, worker)| worker.edition)
+            .flat_map(|number| self.editions[&number].tasks.clone())
+            .collect()
+    }
+
+    /// The tasks that share a limit by the sets of live workers, each by the last one that has it and the limit.
+    fn sharers(&self, name: &str) -> BTreeSet<String> {
+        let names = |edition: &Declared| edition.limits.iter().any(|limited| limited.name == name);
+        let numbers: BTreeSet<i64> = self.workers.values().filter_map(|worker| worker.edition).collect();
+        let mut sharers = BTreeSet::new();
+        for edition in numbers.iter().map(|number| &self.editions[number]).filter(|edition| names(edition)) {
+            sharers.retain(|task| !edition.tasks.contains(task));
+            let shared = edition.shared().filter(|(limit, _)| *limit == name);
+            sharers.extend(shared.map(|(_, task)| task.to_owned()));
+        }
+        sharers
     }
 
     /// What is set of the limits of a task holds under its next name, too.
@@ -196,6 +215,10 @@ impl Store {
         !live().any(|live| declares(&live)) && self.editions.values().filter(declares).any(goes_on)
     }
 
+    fn is_live(&self, number: i64) -> bool {
+        self.workers.values().any(|worker| worker.edition == Some(number))
+    }
+
     /// The highest number among the sets of live workers that have the task, or a limit of this name that tasks share.
     fn last_word(&self, task: Option<&str>, name: &str) -> Option<i64> {
         let live = self.workers.values().filter_map(|worker| worker.edition);
@@ -217,7 +240,8 @@ impl Store {
             let edition = entry.declared.map(|(number, _)| number);
             let (pool, keyed) = (PoolName { limit: name.into(), measure }, entry.keyed);
             let outlived = entry.declared.is_some() && self.is_outlived(name);
-            PoolView { pool, sharers: entry.sharers.clone(), keyed, portion, edition, outlived }
+            let upheld = edition.is_some_and(|number| self.is_live(number));
+            PoolView { pool, sharers: entry.sharers.clone(), keyed, portion, edition, upheld, outlived }
         };
         self.limits.iter().flat_map(|(name, entry)| Measure::ALL.map(|measure| view(name, entry, measure))).collect()
     }

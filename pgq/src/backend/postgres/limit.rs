@@ -26,6 +26,7 @@ struct Standing {
     sharers: Vec<String>,
     keyed: bool,
     edition: Option<i64>,
+    upheld: bool,
     outlived: bool,
     now: Timestamp,
     pools: BTreeMap<Measure, Pool>,
@@ -43,10 +44,7 @@ impl PgSession {
         let inherited = inherited.fetch_all(&mut *connection).await.map_err(database)?;
         let (mut names, mut tasks, mut keyed) = (vec![], vec![], vec![]);
         let (mut most, mut intervals, mut bursts) = (vec![], vec![], vec![]);
-        let (mut shared, mut sharers) = (vec![], vec![]);
         for limited in &declared.limits {
-            shared.extend(limited.sharers.iter().map(|_| &*limited.name));
-            sharers.extend(limited.sharers.iter().map(String::as_str));
             let (concurrency, interval, burst) = columns(limited.bounds);
             names.push(&*limited.name);
             tasks.push(limited.task.as_deref());
@@ -57,8 +55,7 @@ impl PgSession {
         }
         let query =
             self.statements.declare_limits.query().bind(names).bind(tasks).bind(keyed).bind(most).bind(intervals);
-        let query = query.bind(bursts).bind(number).bind(&declared.tasks).bind(self.now());
-        let query = query.bind(shared).bind(sharers).bind(self.lease.0);
+        let query = query.bind(bursts).bind(number).bind(&declared.tasks).bind(self.now()).bind(self.lease.0);
         let changed = query.fetch_all(&mut *connection).await.map_err(database)?;
         if changed.is_empty() && inherited.is_empty() {
             return Ok(());
@@ -77,12 +74,12 @@ impl PgSession {
         let standings = self.books().read(&mut visit, None, true).await?;
         visit.end().await?;
         for (limit, standing) in standings {
-            let Standing { sharers, keyed, edition, outlived, now, pools } = standing;
+            let Standing { sharers, keyed, edition, upheld, outlived, now, pools } = standing;
             for (measure, pool) in pools {
                 let pool_name = PoolName { limit: limit.as_str().into(), measure };
                 let portion = pool.portion(self.lease, now);
                 let sharers = sharers.clone();
-                views.push(PoolView { pool: pool_name, sharers, keyed, portion, edition, outlived });
+                views.push(PoolView { pool: pool_name, sharers, keyed, portion, edition, upheld, outlived });
             }
         }
         Ok(views)
@@ -300,7 +297,8 @@ fn read_standing(row: &PgRow) -> Result<Standing> {
     };
     let pools = Measure::ALL.into_iter().map(|measure| (measure, pool(measure))).collect();
     let (keyed, outlived, sharers) = (column(row, 14)?, column(row, 17)?, column(row, 18)?);
-    Ok(Standing { sharers, keyed, edition: column(row, 4)?, outlived, now: instant(row, 13)?, pools })
+    let (edition, upheld, now) = (column(row, 4)?, column(row, 22)?, instant(row, 13)?);
+    Ok(Standing { sharers, keyed, edition, upheld, outlived, now, pools })
 }
 
 /// Bounds as their three columns say them.

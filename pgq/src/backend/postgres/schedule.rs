@@ -42,7 +42,8 @@ impl PgSession {
         let limits: Vec<String> = declared.limits.iter().map(|limited| limited.name.clone()).collect();
         let mut transaction = self.begin_declaring().await?;
         let query = self.statements.edition.query().bind(fingerprint(&declared)).bind(&names).bind(self.lease.0);
-        let query = query.bind(&declared.tasks).bind(limits);
+        let (shared, sharers): (Vec<&str>, Vec<&str>) = declared.shared().unzip();
+        let query = query.bind(&declared.tasks).bind(limits).bind(shared).bind(sharers);
         let row = query.fetch_one(&mut *transaction).await.map_err(database)?;
         let (number, live): (i64, bool) = (column(&row, 0)?, column(&row, 1)?);
         // A worker that was declared gone has nothing to say until it is back.

@@ -1,8 +1,8 @@
 -- The limits without a key, $1 or all of them where it is null, with what workers have of them, and what those that are gone had; $2
 -- the time. If $3, also those with a key, which nobody has shares of: how many attempts at once they allow says only whether they
--- bound that, for all values or for one. Who is awaited has as many µs of beats for that as his lease lasts. Also whether
--- programs that declared the limit go on without it; when the worker last gave a sign of life; the number of the time since which the
--- limit bounds what runs.
+-- bound that, for all values or for one, and whether a live worker has the set that declares it, or programs that did go on without
+-- it. Who is awaited has as many µs of beats for that as his lease lasts. Also when the worker last gave a sign of life; the number of
+-- the time since which the limit bounds what runs.
 select known.name,
        coalesce(case when overridden then own_concurrency else concurrency end,
                 (select gate.own_concurrency from @gate as gate
@@ -24,7 +24,8 @@ select known.name,
          join @edition as live on live.number = worker.edition
          join @edition as past on past.tasks && live.tasks
          where worker.gone is null and known.name = any (past.limits)) as outlived,
-       known.sharers, held.beat, known.begun, held.next
+       known.sharers, held.beat, known.begun, held.next,
+       $3 and exists (select from @worker where edition = known.edition and gone is null) as upheld
 from @limit as known
 left join (
   select share.*, worker.id is not null as alive, worker.beat,
