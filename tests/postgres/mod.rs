@@ -8,6 +8,7 @@ mod crash;
 mod crowded;
 mod culprits;
 mod damage;
+mod declaring;
 mod evidence;
 mod frozen;
 mod heard;

@@ -49,16 +49,16 @@ impl Sharer {
         }
     }
 
-    async fn look(&mut self) -> Result<()> {
+    async fn look(&mut self, seen: u64) -> Result<()> {
         let views = self.see().await?;
-        let Engine { session, declared, platform, .. } = &*self.engine;
+        let engine = Arc::clone(&self.engine);
         let insisted = self.insisted.as_ref().is_some_and(|mark| mark.elapsed() < RARELY);
         // Whose code says otherwise and stays has the last word.
-        let overruled = declared.overruled_by(&views).filter(|_| !self.engine.limits.is_leaving());
+        let overruled = engine.declared.overruled_by(&views).filter(|_| !engine.limits.is_leaving());
         self.overruled = overruled.is_some();
         if overruled == Some(Overruled::Once) && !insisted {
-            self.insisted = Some(platform.clock.mark());
-            declared.declare(&**session).await?;
+            self.insisted = Some(engine.platform.clock.mark());
+            return self.beside(seen, engine.declared.declare(&*engine.session)).await;
         }
         Ok(())
     }
@@ -71,10 +71,19 @@ impl Sharer {
         Ok(views)
     }
 
-    /// Whoever is stopped may have a limit locked for seconds: what is set of others meanwhile is heard all the same. Nothing is
-    /// declared beside what is said, as either may have locked what the other one waits for. A look that fails ends nothing of
+    async fn say(&mut self, seen: u64) -> Result<()> {
+        let engine = Arc::clone(&self.engine);
+        let said = self.beside(seen, say(&engine)).await;
+        if said.is_err() {
+            engine.limits.unsay();
+        }
+        said
+    }
+
+    /// Whoever is stopped may have a limit locked for seconds: what is set of others is heard all the same, while this worker says or
+    /// declares something. Not both at once, as either may have locked what the other one waits for. A look that fails ends nothing of
     /// what is being said, and is taken again.
-    async fn say(&mut self, mut seen: u64) -> Result<()> {
+    async fn beside(&mut self, mut seen: u64, work: impl Future<Output = Result<()>> + Send) -> Result<()> {
         let (engine, is_older) = (Arc::clone(&self.engine), AtomicBool::new(false));
         let listen = async {
             loop {
@@ -91,20 +100,17 @@ impl Sharer {
                 }
             }
         };
-        let mut say = pin!(say(&engine));
-        let said = tokio::select! {
+        let mut work = pin!(work);
+        let done = tokio::select! {
             biased;
-            said = &mut say => said,
-            failed = listen => say.await.and(Err(failed)),
+            done = &mut work => done,
+            failed = listen => work.await.and(Err(failed)),
         };
-        if said.is_err() {
-            engine.limits.unsay();
-        }
         if is_older.load(Ordering::SeqCst) {
             // The answer may be older than what was seen.
             engine.limits.call();
         }
-        said
+        done
     }
 }
 
@@ -135,7 +141,7 @@ impl Service for Sharer {
             pause(TOGETHER).await;
         }
         if self.is_look_due() {
-            self.look().await?;
+            self.look(seen).await?;
         }
         self.say(seen).await?;
         Ok(match self.engine.limits.due() {

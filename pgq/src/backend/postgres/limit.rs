@@ -33,13 +33,13 @@ struct Standing {
 }
 
 impl PgSession {
+    /// After the locks of all limits.
     pub(super) async fn declare_limits(
         &self,
         connection: &mut PgConnection,
         number: i64,
         declared: &Declared,
     ) -> Result<()> {
-        self.books().lock(connection, Some(self.lease), None).await?;
         let inherited = self.statements.inherit_limits.query().bind(&declared.tasks);
         let inherited = inherited.fetch_all(&mut *connection).await.map_err(database)?;
         let (mut names, mut tasks, mut keyed) = (vec![], vec![], vec![]);
@@ -64,7 +64,7 @@ impl PgSession {
         self.books().enforce(connection, &changed).await
     }
 
-    fn books(&self) -> Books<'_> {
+    pub(super) fn books(&self) -> Books<'_> {
         Books { statements: &self.statements, now: self.now() }
     }
 

@@ -41,13 +41,16 @@ impl PgSession {
         let names: Vec<String> = declared.schedules.iter().map(|scheduled| scheduled.name.clone()).collect();
         let limits: Vec<String> = declared.limits.iter().map(|limited| limited.name.clone()).collect();
         let mut transaction = self.begin_declaring().await?;
-        let query = self.statements.edition.query().bind(fingerprint(&declared)).bind(&names).bind(self.lease.0);
+        let query = self.statements.edition.query().bind(fingerprint(&declared)).bind(&names);
         let (shared, sharers): (Vec<&str>, Vec<&str>) = declared.shared().unzip();
         let query = query.bind(&declared.tasks).bind(limits).bind(shared).bind(sharers);
         let row = query.fetch_one(&mut *transaction).await.map_err(database)?;
-        let (number, live): (i64, bool) = (column(&row, 0)?, column(&row, 1)?);
-        // A worker that was declared gone has nothing to say until it is back.
-        if live {
+        let number: i64 = column(&row, 0)?;
+        // Before the worker's own row is written: a limit that somebody has locked must not hold up its sign of life. One that was
+        // declared gone has nothing to say until it is back.
+        if self.books().lock(&mut transaction, Some(self.lease), None).await? {
+            let query = self.statements.note_edition.query().bind(self.lease.0).bind(number);
+            query.execute(&mut *transaction).await.map_err(database)?;
             let query = self.statements.rename_schedules.query().bind(names).bind(number);
             query.execute(&mut *transaction).await.map_err(database)?;
             self.declare_limits(&mut transaction, number, &declared).await?;

@@ -1,0 +1,88 @@
+//! What a worker declares while somebody has a limit locked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pgq::backend::{Bounds, Declared, Limited, Session};
+use pgq::{Allow, BoxError, Context, Env, Error, LimitRef, Resources, Result, Worker, sqlx};
+use tokio::sync::mpsc;
+
+use super::locks::until_waits;
+use crate::world::World;
+
+#[pgq::task(concurrency = 1)]
+async fn furl() -> std::result::Result<(), BoxError> {
+    Ok(())
+}
+
+#[pgq::task]
+async fn sail(ctx: Context<Roads>) -> std::result::Result<(), BoxError> {
+    ctx.told.send(()).map_err(Into::into)
+}
+
+/// Where `sail` says that it runs.
+#[derive(pgq::Provide)]
+struct Roads {
+    told: mpsc::UnboundedSender<()>,
+}
+
+impl Resources for Roads {
+    async fn init(_: &Env) -> Result<Self> {
+        Err(Error::init("these tests hand theirs over"))
+    }
+}
+
+/// What another version says of `furl`.
+fn three_at_once() -> Declared {
+    let (tasks, bounds) = (vec!["furl".to_owned()], Bounds { concurrency: Some(3), rate: None });
+    let (name, task) = ("task:furl".to_owned(), Some("furl".to_owned()));
+    let limit = Limited { name, task, sharers: Vec::new(), keyed: false, bounds };
+    Declared { tasks, schedules: Vec::new(), limits: vec![limit] }
+}
+
+async fn other_version(world: &World) -> Arc<dyn Session> {
+    let session = world.session(&["furl"]).await.unwrap();
+    session.declare(three_at_once()).await.unwrap();
+    session
+}
+
+async fn lock_furl(world: &World) -> sqlx::Transaction<'static, sqlx::Postgres> {
+    let mut tx = world.client.pool().unwrap().begin().await.unwrap();
+    sqlx::query("select from pgq.limit where name = 'task:furl' for update").execute(&mut *tx).await.unwrap();
+    tx
+}
+
+#[tokio::test]
+async fn who_waits_to_declare_gives_signs_of_life() {
+    let world = World::postgres().await;
+    let session = other_version(&world).await;
+    let mut pulse = session.attend().await.unwrap();
+    let tx = lock_furl(&world).await;
+    let waiting = Arc::clone(&session);
+    let declaring = tokio::spawn(async move { waiting.declare(three_at_once()).await });
+    until_waits(&world, "and query like '%for update%'").await;
+    let beat = tokio::time::timeout(Duration::from_secs(5), pulse.renew()).await;
+    beat.expect("it waits for no limit").unwrap();
+    tx.rollback().await.unwrap();
+    declaring.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_set_of_a_limit_is_heard_while_its_worker_waits_to_declare() {
+    let world = World::postgres().await;
+    let (told, mut reports) = mpsc::unbounded_channel();
+    let builder = Worker::builder().client(world.client.clone()).tasks(pgq::tasks![furl, sail]);
+    let worker = builder.resources(Roads { told }).lease(Duration::from_hours(1)).spawn().await.unwrap();
+    world.client.set_limit(LimitRef::of::<sail>(), Allow::at_once(0)).await.unwrap();
+    other_version(&world).await.deregister(true).await.unwrap();
+    let tx = lock_furl(&world).await;
+    // What its code says is put in at the next look.
+    world.clock.advance(Duration::from_mins(1));
+    until_waits(&world, "and query like '%for update%'").await;
+    sail::enqueue(&world.client, ()).await.unwrap();
+    world.client.set_limit(LimitRef::of::<sail>(), Allow::everything()).await.unwrap();
+    let report = tokio::time::timeout(Duration::from_secs(20), reports.recv()).await;
+    assert_eq!(report.expect("it runs while the other limit is locked"), Some(()));
+    tx.rollback().await.unwrap();
+    worker.stop().await.unwrap();
+}
