@@ -1,12 +1,14 @@
 //! What a worker hears of one limit while somebody has another one locked.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use pgq::backend::Declared;
 use pgq::{Allow, BoxError, Context, Env, Error, LimitRef, Resources, Result, Worker, sqlx};
 use tokio::sync::mpsc;
 
-use super::locks::until_waits;
-use crate::world::World;
+use super::locks::{until, until_waits};
+use crate::world::{World, declaration};
 
 #[pgq::task(concurrency = 1)]
 async fn ebb() -> std::result::Result<(), BoxError> {
@@ -47,4 +49,42 @@ async fn what_is_set_of_a_limit_is_heard_while_another_one_is_locked() {
     assert_eq!(report.expect("it runs while the other limit is locked"), Some(()));
     tx.rollback().await.unwrap();
     worker.stop().await.unwrap();
+}
+
+/// Lets whoever puts in a limit wait for this lock before his commit.
+const DETAIN: &str = "
+    create function detain() returns trigger language plpgsql as $$
+      begin
+        perform pg_advisory_xact_lock(7);
+        return null;
+      end $$;
+    create constraint trigger detain after insert on pgq.limit
+        deferrable initially deferred for each row execute function detain()";
+
+/// What the operator's transaction tells those who are there it doesn't hear.
+#[tokio::test]
+async fn a_worker_that_begins_while_a_limit_is_set_knows_of_it() {
+    let world = World::postgres().await;
+    let pool = world.client.pool().unwrap();
+    let _known = world.session_declaring(vec![declaration("flow", serde_json::json!({}))]).await.unwrap();
+    sqlx::raw_sql(DETAIN).execute(pool).await.unwrap();
+    let mut tx = pool.begin().await.unwrap();
+    sqlx::query("select pg_advisory_xact_lock(7)").execute(&mut *tx).await.unwrap();
+    let client = world.client.clone();
+    let setting = tokio::spawn(async move { client.set_limit(LimitRef::of::<flow>(), Allow::at_once(1)).await });
+    until_waits(&world, "").await;
+    let session = world.session(&["flow"]).await.unwrap();
+    let declaring = tokio::spawn({
+        let session = Arc::clone(&session);
+        let declared = Declared { tasks: vec!["flow".to_owned()], schedules: Vec::new(), limits: Vec::new() };
+        async move { session.declare(declared).await }
+    });
+    let both = "select count(*) from (select from pg_stat_activity
+                where datname = current_database() and wait_event_type = 'Lock' offset 1) as second";
+    until(&world, both).await;
+    tx.rollback().await.unwrap();
+    setting.await.unwrap().unwrap();
+    declaring.await.unwrap().unwrap();
+    let views = session.pools().await.unwrap();
+    assert!(views.iter().any(|view| &*view.pool.limit == "task:flow" && view.portion.cap == Some(1)), "{views:?}");
 }

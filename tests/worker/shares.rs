@@ -7,8 +7,8 @@ use pgq::testing::ManualClock;
 use pgq::{Allow, Client, Context, Env, Error, LimitRef, Resources, Result, Tasks, Timestamp, Worker};
 use tokio::sync::{Semaphore, mpsc};
 
-use super::faults::{Fault, plan, wayward_by};
-use crate::world::{SPAN, World};
+use super::faults::{Fault, Faults, plan, wayward_by};
+use crate::world::{SPAN, World, declaration};
 
 /// Where handlers say that they run, and stay until they are let go.
 #[derive(Clone, pgq::Provide)]
@@ -139,8 +139,8 @@ async fn a_worker_for_schedules_only_holds_up_no_limit_that_is_set(world: World)
     let (here, mut reports) = quay();
     let builder = Worker::builder().client(world.client.clone()).tasks(pgq::tasks![mole]).resources(here.clone());
     let maker = builder.schedules_only().spawn().await.unwrap();
-    let runner = here.worker(&world.client, pgq::tasks![mole]).await;
     world.client.set_limit(LimitRef::of::<mole>(), Allow::at_once(1)).await.unwrap();
+    let runner = here.worker(&world.client, pgq::tasks![mole]).await;
     mole::enqueue(&world.client, 0).await.unwrap();
     assert_eq!(soon("nobody runs any of it", reports.recv()).await, Some(0));
     here.gate.add_permits(1);
@@ -166,17 +166,19 @@ async fn groyne(ctx: Context<Quay>, number: u32) -> std::result::Result<(), pgq:
 /// Who waits asks again by himself: nobody tells him that another one has said nothing for as long as its lease lasts.
 async fn who_waits_for_one_who_says_nothing_starts_when_that_ones_lease_is_over(world: World) {
     let (here, mut reports) = quay();
-    let mute = world.session(&["groyne"]).await.unwrap();
+    let mute = world.session_declaring(vec![declaration("groyne", serde_json::json!({}))]).await.unwrap();
     let mut pulse = mute.attend().await.unwrap();
     pulse.renew().await.unwrap();
-    let runner = here.worker(&world.client, pgq::tasks![groyne]).await;
     world.client.set_limit(LimitRef::of::<groyne>(), Allow::at_once(1)).await.unwrap();
+    let runner = here.worker(&world.client, pgq::tasks![groyne]).await;
     groyne::enqueue(&world.client, 0).await.unwrap();
     until_one_wishes(&world.client, "groyne").await;
-    for _ in 0..3 {
-        assert!(reports.is_empty());
-        world.clock.advance(SPAN / 2);
+    // Sooner than it looks by itself.
+    for second in 0..50 {
+        assert!(second >= SPAN.as_secs() || reports.is_empty());
+        world.clock.advance(Duration::from_secs(1));
         pulse.renew().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(2)).await;
     }
     assert_eq!(soon("it asks again", reports.recv()).await, Some(0));
     here.gate.add_permits(1);
@@ -275,5 +277,74 @@ async fn a_look_that_fails_ends_nothing_of_what_is_being_said() {
     faults.share_heard.notify_one();
     assert_eq!(soon("the answer is heard", reports.recv()).await, Some(1));
     here.gate.add_permits(2);
+    worker.stop().await.unwrap();
+}
+
+#[pgq::task]
+async fn ford(ctx: Context<Quay>, number: u32) -> std::result::Result<(), pgq::BoxError> {
+    ctx.stay(number).await
+}
+
+/// A worker that knows of no limit, once it has looked when it began and when it began to listen.
+async fn unbounded() -> (ManualClock, Client, Arc<Faults>, Worker<Quay>) {
+    let clock = ManualClock::at(Timestamp::EPOCH);
+    let (client, faults) = wayward_by(&clock).unwrap();
+    let worker = quay().0.worker(&client, pgq::tasks![ford]).await;
+    until_looked(&faults, 2).await;
+    (clock, client, faults, worker)
+}
+
+async fn until_looked(faults: &Faults, times: usize) {
+    let mut looked = faults.looked.subscribe();
+    soon("it looks", looked.wait_for(|looked| *looked >= times)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_knows_of_no_limit_looks_for_some_once_a_minute() {
+    let (clock, _client, faults, worker) = unbounded().await;
+    // It may sleep a little later than it has looked.
+    for times in 3..6 {
+        clock.advance(Duration::from_secs(59));
+        assert!(*faults.looked.borrow() < times, "seldom");
+        let passes = async {
+            loop {
+                clock.advance(Duration::from_millis(100));
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::select! {
+            () = until_looked(&faults, times) => {}
+            () = passes => unreachable!("time goes on"),
+        }
+    }
+    worker.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_hears_no_longer_looks_for_limits_at_once() {
+    let (clock, _client, faults, worker) = unbounded().await;
+    plan(&faults.renew, &[Fault::Refused]);
+    clock.advance(Duration::from_secs(2));
+    faults.renew.taken().await;
+    until_looked(&faults, 3).await;
+    worker.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_look_at_limits_that_fails_is_taken_again() {
+    let (clock, client, faults, worker) = unbounded().await;
+    plan(&faults.look, &[Fault::Refused]);
+    client.set_limit(LimitRef::of::<ford>(), Allow::at_once(9)).await.unwrap();
+    faults.look.taken().await;
+    let passes = async {
+        loop {
+            clock.advance(Duration::from_millis(20));
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        () = until_looked(&faults, 3) => {}
+        () = passes => unreachable!("time goes on"),
+    }
     worker.stop().await.unwrap();
 }

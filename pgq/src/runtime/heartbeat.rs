@@ -77,6 +77,8 @@ impl Heartbeat {
         self.pulse = None;
         self.engine.look_alone();
         self.engine.hears.store(false, Ordering::SeqCst);
+        // Who relied on being told looks by himself from now on.
+        self.engine.limits.ask.raise();
     }
 
     fn pass_on(&self, notice: Notice) {

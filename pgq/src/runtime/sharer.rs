@@ -65,6 +65,8 @@ impl Sharer {
 
     async fn see(&mut self) -> Result<Vec<PoolView>> {
         let Engine { session, limits, platform, .. } = &*self.engine;
+        // One that fails is taken again: whoever has called doesn't call twice.
+        self.looked = None;
         let views = session.pools().await?;
         limits.see(&views);
         self.looked = Some(platform.clock.mark());
@@ -146,8 +148,7 @@ impl Service for Sharer {
         self.say(seen).await?;
         Ok(match self.engine.limits.due() {
             Some(due) => Next::After(due.min(self.apart())),
-            None if self.engine.hears() && !self.overruled => Next::OnSignal,
-            None => Next::After(RARELY),
+            None => Next::After(self.apart().max(RARELY)),
         })
     }
 }

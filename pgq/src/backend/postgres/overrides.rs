@@ -13,6 +13,7 @@ use super::finish::Holder;
 use super::gates::{CUT_OFF, WAITING, look_patiently, read_post};
 use super::limit::{Books, columns, read_bounds, read_measure};
 use super::paces::{read_pace, recount_gates};
+use super::schedule::lock_declarations;
 use crate::Result;
 use crate::backend::{Bounds, LimitInfo, LimitName, LimitShare, parts_of_gate};
 
@@ -37,11 +38,15 @@ impl Postgres {
         Ok(limits.into_values().collect())
     }
 
-    /// Under the lock of the limit, as declarations are put in.
+    /// Under the lock of the limit, as declarations are put in. A worker that begins meanwhile has declared before, and is told and
+    /// awaited, or declares afterwards, and sees what was set.
     pub(super) async fn bound(&self, name: LimitName, bounds: Option<Bounds>) -> Result<bool> {
         let books = Books { statements: &self.statements, now: self.now() };
         let limits = [name.limit];
         let mut transaction = self.link.begin_with(CUT_OFF).await?;
+        if name.gate.is_none() {
+            lock_declarations(&self.statements, &mut transaction).await?;
+        }
         books.lock(&mut transaction, None, Some(&limits)).await?;
         let done = match &name.gate {
             Some(gate) => self.bound_gate(&mut transaction, &limits[0], gate, bounds).await?,

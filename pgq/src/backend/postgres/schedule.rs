@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use pgq_core::schedule::Standing;
 use pgq_core::{Codec, JobId, Missed, Overlap, Priority, Timestamp};
+use sqlx::PgConnection;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::types::Json;
@@ -23,8 +24,7 @@ impl PgSession {
     /// One at a time, so that each sees which sets were declared before it.
     async fn begin_declaring(&self) -> Result<sqlx::Transaction<'static, sqlx::Postgres>> {
         let mut transaction = self.begin_durable().await?;
-        let lock = once("select pg_advisory_xact_lock($1)").bind(self.statements.namespace.lock("declare"));
-        lock.execute(&mut *transaction).await.map_err(database)?;
+        lock_declarations(&self.statements, &mut transaction).await?;
         Ok(transaction)
     }
 
@@ -84,6 +84,12 @@ impl PgSession {
         }
         Ok(fired)
     }
+}
+
+/// Until the transaction's end nobody else declares, or sets a limit.
+pub(super) async fn lock_declarations(statements: &Statements, connection: &mut PgConnection) -> Result<()> {
+    let lock = once("select pg_advisory_xact_lock($1)").bind(statements.namespace.lock("declare"));
+    lock.execute(connection).await.map(drop).map_err(database)
 }
 
 /// The parameters: of each schedule where it was seen and where it stands then, of each job its tick.
