@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgq::backend::Declared;
+use pgq::backend::{Ask, Declared, Measure, PoolName, Portion};
 use pgq::{Allow, BoxError, Context, Env, Error, LimitRef, Resources, Result, Worker, sqlx};
 use tokio::sync::mpsc;
 
@@ -87,4 +87,23 @@ async fn a_worker_that_begins_while_a_limit_is_set_knows_of_it() {
     declaring.await.unwrap().unwrap();
     let views = session.pools().await.unwrap();
     assert!(views.iter().any(|view| &*view.pool.limit == "task:flow" && view.portion.cap == Some(1)), "{views:?}");
+}
+
+/// Who asks for what is gone waits for his own row, and meanwhile it is set again.
+#[tokio::test]
+async fn of_a_limit_that_was_not_there_to_be_locked_nothing_is_read_or_written() {
+    let world = World::postgres().await;
+    let session = world.session_declaring(vec![declaration("flow", serde_json::json!({}))]).await.unwrap();
+    let mut tx = world.client.pool().unwrap().begin().await.unwrap();
+    let mine = sqlx::query("select from pgq.worker where id = $1 for update").bind(session.lease().0);
+    mine.execute(&mut *tx).await.unwrap();
+    let sharing = tokio::spawn(async move {
+        let pool = PoolName { limit: "task:flow".into(), measure: Measure::Concurrency };
+        session.share(vec![(pool, Ask { keep: u32::MAX, wish: 3, ..Ask::default() })]).await
+    });
+    until_waits(&world, "").await;
+    world.client.set_limit(LimitRef::of::<flow>(), Allow::at_once(3)).await.unwrap();
+    tx.rollback().await.unwrap();
+    let portions = sharing.await.unwrap().unwrap();
+    assert_eq!(portions[0].1, Portion::default(), "as it was when it asked: what was set since is told");
 }

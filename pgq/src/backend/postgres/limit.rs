@@ -89,7 +89,7 @@ impl PgSession {
         let limits: Vec<String> = asks.iter().map(|(pool, _)| pool.limit.to_string()).collect();
         let mut transaction = self.begin_durable().await?;
         let books = self.books();
-        let alive = books.lock(&mut transaction, Some(self.lease), Some(&limits)).await?;
+        let (alive, limits) = books.lock(&mut transaction, Some(self.lease), Some(&limits)).await?;
         if !alive {
             let nothing = Portion { cap: Some(0), ..Portion::default() };
             return Ok(asks.into_iter().map(|(pool, _)| (pool, nothing)).collect());
@@ -132,7 +132,7 @@ impl PgSession {
         }
         let limits: Vec<String> = rows.iter().map(|row| column(row, 0)).collect::<Result<_>>()?;
         let mut transaction = self.begin_durable().await?;
-        self.books().lock(&mut transaction, Some(self.lease), Some(&limits)).await?;
+        let (_, limits) = self.books().lock(&mut transaction, Some(self.lease), Some(&limits)).await?;
         self.books().redivide(&mut transaction, &limits).await?;
         transaction.commit().await.map_err(database)
     }
@@ -169,15 +169,17 @@ impl Books<'_> {
         self.write(connection, changes).await
     }
 
-    /// Locks limits, all where none are named; whether the worker lives, if it is for one.
+    /// Locks limits, all where none are named; whether the worker lives, if it is for one, and which it has locked. One that was
+    /// gone, and comes back before it is read, isn't among them: of that nothing is to be written.
     pub(super) async fn lock(
         &self,
         connection: &mut PgConnection,
         worker: Option<Lease>,
         limits: Option<&[String]>,
-    ) -> Result<bool> {
+    ) -> Result<(bool, Vec<String>)> {
         let query = self.statements.lock_limits.query().bind(worker.map(|lease| lease.0)).bind(limits);
-        column(&query.fetch_one(connection).await.map_err(database)?, 0)
+        let row = query.fetch_one(connection).await.map_err(database)?;
+        Ok((column(&row, 0)?, column(&row, 1)?))
     }
 
     async fn read(
