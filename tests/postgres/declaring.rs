@@ -74,8 +74,9 @@ async fn what_is_set_of_a_limit_is_heard_while_its_worker_waits_to_declare() {
     let builder = Worker::builder().client(world.client.clone()).tasks(pgq::tasks![furl, sail]);
     let worker = builder.resources(Roads { told }).lease(Duration::from_hours(1)).spawn().await.unwrap();
     world.client.set_limit(LimitRef::of::<sail>(), Allow::at_once(0)).await.unwrap();
-    other_version(&world).await.deregister(true).await.unwrap();
+    let other = other_version(&world).await;
     let tx = lock_furl(&world).await;
+    other.deregister(true).await.unwrap();
     // What its code says is put in at the next look.
     world.clock.advance(Duration::from_mins(1));
     until_waits(&world, "and query like '%for update%'").await;
