@@ -376,10 +376,14 @@ impl State {
         self.pools.iter().filter_map(Pool::due).min()
     }
 
-    /// The pools of each task in one order everywhere, in which they are waited for: rates first, as they make wait longest.
+    /// The pools of each task in one order everywhere, in which they are waited for: its own first, which nobody else could use
+    /// meanwhile, and rates before others, as they make wait longest.
     fn sort(&mut self) {
         for pools in self.of_task.values_mut() {
-            pools.sort_by_key(|pool| (!self.pools[*pool].is_rate(), self.pools[*pool].name.clone()));
+            pools.sort_by_key(|pool| {
+                let pool = &self.pools[*pool];
+                (!pool.is_own(), !pool.is_rate(), pool.name.clone())
+            });
         }
     }
 

@@ -12,9 +12,13 @@ pub(super) const IDLE: Duration = Duration::from_secs(1);
 /// For how long one unit that others wait for stays where it is, so that short jobs don't pay a statement each; and with a worker all
 /// of whose slots are taken, which it can't do anything with.
 pub(super) const SLICE: Duration = Duration::from_millis(20);
-/// The same of what is held up by another limit, of which something may come just now: where each gave back at once what it has,
-/// none would ever have both. At most: workers that kept step would pass what they have to and fro for ever.
+/// The same of what is held up by another limit that is waited for after it, of which something may come just now: where each gave back
+/// at once what it has, none would ever have both. At most: workers that kept step would pass what they have to and fro for ever.
 const HOLD: Duration = Duration::from_millis(100);
+/// How often in a row that doubles where it was in vain, as what is waited for is in use for longer, or the fleet is slow: of what tasks
+/// share, which others could use meanwhile, and of what is one task's own.
+const DOUBLED: u32 = 2;
+const DOUBLED_OWN: u32 = 5;
 /// The same of a unit of a rate that is used up: it would go round with nothing in it, and whoever has it starts jobs for all. Also of
 /// any unit where notices don't reach workers: to hand it on costs up to a second then.
 pub(super) const TURN: Duration = Duration::from_secs(5);
@@ -43,6 +47,10 @@ pub(super) struct Pool {
     pub(super) missed: bool,
     /// For how long one unit that others wait for stays here.
     pub(super) slice: Duration,
+    /// No claim that was made since units came has been answered: they haven't had their turn, however long that takes.
+    pub(super) fresh: bool,
+    /// How often in a row units were held in vain for something else.
+    pub(super) vain: u32,
     /// What the backend was last asked for.
     pub(super) wished: u32,
     /// What the backend has isn't what was last heard of it.
@@ -107,6 +115,8 @@ impl Pool {
             blocked: false,
             missed: false,
             slice: SLICE,
+            fresh: false,
+            vain: 0,
             wished: 0,
             stale: false,
             seen: false,
@@ -142,7 +152,9 @@ impl Pool {
     /// For how much longer units stay of which others have none, as there are fewer than those who wait.
     pub(super) fn turn(&self) -> Duration {
         let Some((bucket, _)) = &self.bucket else {
-            return self.idles().unwrap_or_else(|| self.slice.saturating_sub(self.since.elapsed()));
+            let had = self.since.elapsed();
+            let unused = if self.fresh { IDLE } else { self.slice };
+            return self.idles().unwrap_or_else(|| unused.saturating_sub(had));
         };
         // `used` says since when there has been a token that nobody takes.
         let untaken = if bucket.tokens() > 0 { SLICE.saturating_sub(self.used.elapsed()) } else { TURN };
@@ -188,11 +200,18 @@ impl Pool {
         }
     }
 
-    /// Nothing can be started with it just now, whatever there is of it: nothing more is asked for. Of how long that is borne chance
-    /// draws a part.
-    pub(super) fn hold_up(&mut self, clock: &Clock, chance: f64) {
+    /// Nothing can be started with it just now, whatever there is of it: nothing more is asked for. If what is missing is waited for
+    /// after it that is borne for a while, of which chance draws a part; else it isn't needed before that is here, and is others' at once.
+    pub(super) fn hold_up(&mut self, clock: &Clock, in_turn: bool, chance: f64) {
         self.blocked = false;
-        self.bear(clock, HOLD.mul_f64(1.0 - chance / 4.0));
+        let doubled = self.vain.min(if self.is_own() { DOUBLED_OWN } else { DOUBLED });
+        let hold = HOLD.mul_f64(1.0 - chance / 4.0) * 2_u32.pow(doubled);
+        self.bear(clock, if in_turn { hold } else { Duration::ZERO });
+    }
+
+    /// Whether no other task than one is bounded by it.
+    pub(super) fn is_own(&self) -> bool {
+        self.name.as_ref().is_none_or(|name| name.limit.starts_with("task:"))
     }
 
     /// All slots are taken: nothing can be started with it. If that lasts, it goes to others, and what was asked for isn't any more.
@@ -201,7 +220,12 @@ impl Pool {
     }
 
     fn bear(&mut self, clock: &Clock, hold: Duration) {
-        if matches!(self.prospect, Prospect::Open | Prospect::Needed) {
+        let goes_on = match &self.prospect {
+            Prospect::Open | Prospect::Needed => false,
+            Prospect::HeldUp(_, before) => before.is_zero() == hold.is_zero(),
+            Prospect::Spare => true,
+        };
+        if !goes_on {
             self.prospect = Prospect::HeldUp(clock.mark(), hold);
         }
     }
@@ -307,6 +331,9 @@ impl Pool {
         let another = wish != self.wished && wish.max(self.wished) > keep;
         let held = if self.is_rate() { 0 } else { self.held };
         (keep < self.units || another || self.stale || self.has_awaited() || held > self.units).then(|| {
+            if keep < self.units && matches!(self.prospect, Prospect::HeldUp(_, hold) if hold > SLICE) {
+                self.vain = self.vain.saturating_add(1);
+            }
             let micros = self.bucket.as_mut().map_or(0, |(bucket, _)| bucket.give(self.units - keep));
             // What others have given meanwhile isn't known here yet: it is kept, unless something is given back.
             let kept = if keep < self.units { keep } else { u32::MAX };
@@ -350,6 +377,7 @@ impl Pool {
         self.awaits = portion.awaits.map(|span| (clock.mark(), span.max(IDLE)));
         if portion.units > self.units {
             (self.used, self.since, self.served) = (clock.mark(), clock.mark(), 0);
+            self.fresh = true;
             self.reopen();
         }
         self.blocked &= self.wished > portion.units;
@@ -440,6 +468,50 @@ mod tests {
         assert_eq!(pool.ask(9).map(|ask| (ask.keep, ask.wish)), Some((1, 0)));
         assert!(pool.due().is_none() && pool.missed && pool.ask_again(9) && !pool.ask_again(1));
         assert_eq!(pool.ask(9).map(|ask| ask.wish), Some(9));
+    }
+
+    #[test]
+    fn what_can_be_used_only_after_something_else_has_come_is_others_at_once() {
+        let clock = Clock::Manual(ManualClock::at(pgq_core::Timestamp::EPOCH));
+        let mut pool = pool(&clock, Measure::Concurrency, Owed::Beyond(0), Prospect::Open);
+        pool.hold_up(&clock, false, 0.0);
+        assert_eq!((pool.keep(), pool.due()), (1, Some(Duration::ZERO)));
+        pool.hold_up(&clock, true, 0.0);
+        assert_eq!((pool.keep(), pool.due()), (4, Some(HOLD)), "it is its turn by now");
+    }
+
+    #[test]
+    fn what_was_held_in_vain_for_something_else_is_held_for_twice_as_long_the_next_time() {
+        for (limit, doubled) in [("task:desk", DOUBLED_OWN), ("shared:desk", DOUBLED)] {
+            let manual = ManualClock::at(pgq_core::Timestamp::EPOCH);
+            let clock = Clock::Manual(manual.clone());
+            let mut pool = pool(&clock, Measure::Concurrency, Owed::Beyond(0), Prospect::Open);
+            pool.name = Some(PoolName { limit: limit.into(), measure: Measure::Concurrency });
+            for times in 0..8 {
+                (pool.units, pool.used) = (4, clock.mark());
+                pool.open();
+                pool.hold_up(&clock, true, 0.0);
+                let hold = HOLD * 2_u32.pow(doubled.min(times));
+                assert_eq!(pool.idles(), Some(hold), "{limit}, the {times}th time");
+                manual.advance(hold);
+                assert_eq!(pool.ask(9).map(|ask| ask.keep), Some(1));
+            }
+        }
+    }
+
+    #[test]
+    fn a_unit_that_came_has_its_turn_once_a_claim_was_answered_however_long_that_takes() {
+        let manual = ManualClock::at(pgq_core::Timestamp::EPOCH);
+        let clock = Clock::Manual(manual.clone());
+        let mut pool = pool(&clock, Measure::Concurrency, Owed::Beyond(0), Prospect::Open);
+        pool.take(Portion { units: 5, cap: Some(9), owed: Owed::Beyond(0), ..Portion::default() }, &clock);
+        manual.advance(IDLE - Duration::from_millis(1));
+        assert_eq!(pool.keep(), 5);
+        (pool.fresh, pool.since) = (false, clock.mark());
+        assert_eq!(pool.keep(), 5);
+        manual.advance(SLICE);
+        pool.used = clock.mark();
+        assert_eq!(pool.keep(), 1);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Limits as operators see and set them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use pgq_core::limit::gatehouse::Post;
 use pgq_core::{Lease, Timestamp};
@@ -13,9 +14,14 @@ use super::finish::Holder;
 use super::gates::{CUT_OFF, WAITING, look_patiently, read_post};
 use super::limit::{Books, columns, read_bounds, read_measure};
 use super::paces::{read_pace, recount_gates};
-use super::schedule::lock_declarations;
+use super::schedule::try_lock_declarations;
 use crate::Result;
 use crate::backend::{Bounds, LimitInfo, LimitName, LimitShare, parts_of_gate};
+use crate::platform::pause;
+
+/// When to look again whether somebody still declares something, and how often.
+const BUSY: Duration = Duration::from_millis(20);
+const LOOKS: u32 = 25;
 
 impl Postgres {
     pub(super) async fn limit_infos(&self) -> Result<Vec<LimitInfo>> {
@@ -39,13 +45,19 @@ impl Postgres {
     }
 
     /// Under the lock of the limit, as declarations are put in. A worker that begins meanwhile has declared before, and is told and
-    /// awaited, or declares afterwards, and sees what was set.
+    /// awaited, or declares afterwards, and sees what was set. Whoever waits to declare, as somebody has a limit locked, isn't waited for
+    /// for long: a worker that begins just then may hear of it only when it looks for limits the next time.
     pub(super) async fn bound(&self, name: LimitName, bounds: Option<Bounds>) -> Result<bool> {
         let books = Books { statements: &self.statements, now: self.now() };
         let limits = [name.limit];
         let mut transaction = self.link.begin_with(CUT_OFF).await?;
         if name.gate.is_none() {
-            lock_declarations(&self.statements, &mut transaction).await?;
+            for _ in 0..LOOKS {
+                if try_lock_declarations(&self.statements, &mut transaction).await? {
+                    break;
+                }
+                pause(BUSY).await;
+            }
         }
         books.lock(&mut transaction, None, Some(&limits)).await?;
         let done = match &name.gate {

@@ -48,7 +48,7 @@ impl PgSession {
         let number: i64 = column(&row, 0)?;
         // Before the worker's own row is written: a limit that somebody has locked must not hold up its sign of life. One that was
         // declared gone has nothing to say until it is back.
-        if self.books().lock(&mut transaction, Some(self.lease), None).await? {
+        if self.books().lock(&mut transaction, Some(self.lease), None).await?.0 {
             let query = self.statements.note_edition.query().bind(self.lease.0).bind(number);
             query.execute(&mut *transaction).await.map_err(database)?;
             let query = self.statements.rename_schedules.query().bind(names).bind(number);
@@ -87,9 +87,15 @@ impl PgSession {
 }
 
 /// Until the transaction's end nobody else declares, or sets a limit.
-pub(super) async fn lock_declarations(statements: &Statements, connection: &mut PgConnection) -> Result<()> {
+async fn lock_declarations(statements: &Statements, connection: &mut PgConnection) -> Result<()> {
     let lock = once("select pg_advisory_xact_lock($1)").bind(statements.namespace.lock("declare"));
     lock.execute(connection).await.map(drop).map_err(database)
+}
+
+/// The same where nobody does just now; whether it is so.
+pub(super) async fn try_lock_declarations(statements: &Statements, connection: &mut PgConnection) -> Result<bool> {
+    let lock = once("select pg_try_advisory_xact_lock($1)").bind(statements.namespace.lock("declare"));
+    column(&lock.fetch_one(connection).await.map_err(database)?, 0)
 }
 
 /// The parameters: of each schedule where it was seen and where it stands then, of each job its tick.

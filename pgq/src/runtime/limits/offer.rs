@@ -40,9 +40,9 @@ impl Limits {
             }
             let mut offer = none(Arc::from([]));
             let (mut offered, mut members) = (Vec::new(), HashMap::<usize, Vec<usize>>::new());
-            let mut useful = HashMap::new();
+            let (mut useful, mut in_turn) = (HashMap::new(), HashSet::new());
             for want in wants.iter() {
-                let cap = state.cap(want, &mut offer.due, &mut useful);
+                let cap = state.cap(want, &mut offer.due, &mut useful, &mut in_turn);
                 if cap == Some(0) {
                     offer.in_part.extend(state.of_task.get(&*want.task).into_iter().flatten());
                 }
@@ -63,7 +63,7 @@ impl Limits {
                     offer.groups.push(Group { wants, room });
                 }
             }
-            if state.judge(&useful, &self.clock, self.platform.random()) {
+            if state.judge(&useful, &in_turn, &self.clock, self.platform.random()) {
                 self.ask.raise();
             }
             offer.wants = offered.into();
@@ -75,16 +75,28 @@ impl Limits {
 impl State {
     /// How many of a want there is room for; of none, to look only; `None` where looking is idle. To the useful pools are added those
     /// whose units could let one start: where something holds it up, that is what it waits for, and nothing else. With each, whether
-    /// it is needed beside what has been asked for.
-    fn cap(&mut self, want: &Want, due: &mut Option<Duration>, useful: &mut HashMap<usize, bool>) -> Option<u32> {
+    /// it is needed beside what has been asked for. In turn are those that have to be there before what is waited for.
+    fn cap(
+        &mut self,
+        want: &Want,
+        due: &mut Option<Duration>,
+        useful: &mut HashMap<usize, bool>,
+        in_turn: &mut HashSet<usize>,
+    ) -> Option<u32> {
         let mut cap = Some(want.cap);
-        let (mut fills, mut waits, mut asks) = (None, None, false);
+        let (mut fills, mut waits, mut asks, mut missing) = (None, None, false, None);
         for place in self.of_task.get(&*want.task).into_iter().flatten() {
             let pool = &mut self.pools[*place];
             match pool.room() {
                 Room::Some(room) => {
                     pool.tight |= room < want.cap;
                     cap = cap.map(|cap| cap.min(room));
+                }
+                // What comes after it isn't waited for, nor kept, before it is here: else two would wait for each other.
+                Room::Elsewhere if fills.or(waits).is_none() && !asks => {
+                    cap = Some(0);
+                    missing = Some(*place);
+                    break;
                 }
                 Room::Elsewhere => cap = cap.map(|_| 0),
                 Room::Later(next) => {
@@ -102,23 +114,29 @@ impl State {
         }
         if let Some(place) = fills.or(waits) {
             useful.entry(place).or_default();
+            let all = self.of_task.get(&*want.task).into_iter().flatten();
+            in_turn.extend(all.take_while(|before| **before != place));
             return cap;
         }
         for place in self.of_task.get(&*want.task).into_iter().flatten() {
             *useful.entry(*place).or_default() |= asks;
+            if missing == Some(*place) {
+                break;
+            }
         }
         cap
     }
 
     /// What may come of each pool; whether something of one is others' by that.
-    fn judge(&mut self, useful: &HashMap<usize, bool>, clock: &Clock, chance: f64) -> bool {
+    fn judge(&mut self, useful: &HashMap<usize, bool>, in_turn: &HashSet<usize>, clock: &Clock, chance: f64) -> bool {
         let mut ask = false;
         for (place, pool) in self.pools.iter_mut().enumerate().filter(|(_, pool)| pool.name.is_some()) {
             match useful.get(&place) {
                 Some(true) => pool.need(clock),
                 Some(false) => pool.open(),
                 None => {
-                    pool.hold_up(clock, chance);
+                    ask |= pool.blocked;
+                    pool.hold_up(clock, in_turn.contains(&place), chance);
                     ask |= pool.owes();
                 }
             }
@@ -153,6 +171,9 @@ impl Offer {
         full: bool,
     ) -> bool {
         let (won, ask) = self.limits.with(|state| {
+            for pool in state.pools.iter_mut().filter(|pool| pool.fresh) {
+                (pool.fresh, pool.since) = (false, self.limits.clock.mark());
+            }
             if state.may_not_start(tasks.clone(), self.era, &self.limits.clock) {
                 return (false, false);
             }
@@ -165,6 +186,7 @@ impl Offer {
                 for pool in of_task.get(task).into_iter().flatten() {
                     let pool = &mut pools[*pool];
                     pool.used = self.limits.clock.mark();
+                    pool.vain = 0;
                     pool.reopen();
                     let is_rate = pool.is_rate();
                     match &mut pool.bucket {
