@@ -20,18 +20,22 @@
 //! | | open | needed | held up | spare |
 //! |---|---|---|---|---|
 //! | nothing: nobody waits | used | kept | kept | kept |
-//! | spare: others wait | used | kept | given after 100 ms | given |
-//! | beyond `n`: others have less than an even part | beyond `n` given | beyond `n` given | beyond `n` given, all after 100 ms | given |
-//! | beyond none: fewer units than workers | given after a turn of 20 ms | kept | given after 100 ms | given |
+//! | spare: others wait | used | kept | given after a hold | given |
+//! | beyond `n`: others have less than an even part | beyond `n` given | beyond `n` given | beyond `n` given, all after a hold | given |
+//! | beyond none: fewer units than workers | given after a turn of 20 ms | kept | given after a hold | given |
 //! | excess: more are out than may be, or nobody knows yet | given | given | given | given |
 //!
 //! Of a rate a turn is 20 ms with a token that nobody takes and else five seconds, and what a claim found nothing for counts as open.
 //! Where notices don't reach workers a turn is five seconds, as it takes up to one to be heard. What nothing was started with for a
-//! second goes back in any case, unless it is needed or is a rate that fills. The 100 ms are at most: chance takes up to a quarter
-//! off, as workers that keep step would pass units to and fro for ever. A worker waits for one pool of a task at a time, for rates
-//! first; what is held up asks for nothing. A pool is needed only while an answer is awaited that may bring what is missing, so nobody
-//! keeps one thing for ever while another keeps the other. A worker all of whose slots are taken keeps nothing that it could only
-//! start later ([`crowd`]), who leaves nothing that doesn't run ([`parting`]).
+//! second goes back in any case, unless it is needed or is a rate that fills.
+//!
+//! Of the pools of a task a worker waits for one at a time, in one order everywhere: the task's own first, which nobody else could use
+//! meanwhile, and rates before others. What comes after the one that is missing isn't asked for, and is others' at once; what comes before
+//! it is held for 100 ms, and for twice as long each time that this was in vain (0.4 s of what tasks share, and of a task's own until it
+//! goes back). Chance takes up to a quarter off, as workers that keep step would pass units to and fro for ever. A unit that has come has
+//! its turn once a claim made with it was answered, however slow the database is. A pool is needed only while an answer is awaited that
+//! may bring what is missing, so nobody keeps one thing for ever while another keeps the other. A worker all of whose slots are taken
+//! keeps nothing that it could only start later ([`crowd`]), who leaves nothing that doesn't run ([`parting`]).
 //!
 //! Wants whose pool is used up aren't claimed at all, so a backlog that is blocked costs a claim nothing. One whose pool has
 //! no units here, and isn't waited for, is only looked for ("is there something?").
