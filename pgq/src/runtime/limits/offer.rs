@@ -18,6 +18,8 @@ pub(in crate::runtime) struct Offer {
     reserved: Vec<(usize, u32)>,
     /// Pools of which something is only looked for.
     in_part: HashSet<usize>,
+    /// Pools of which units had come that no claim had been made with.
+    fresh: Vec<usize>,
     /// How often something had come to be bounded when it was made.
     era: u64,
     limits: Arc<Limits>,
@@ -30,7 +32,7 @@ impl Limits {
             let (era, limits) = (state.era, Arc::clone(self));
             let none = |wants| {
                 let (groups, reserved, in_part) = (Vec::new(), Vec::new(), HashSet::new());
-                Offer { wants, groups, due: None, reserved, in_part, era, limits }
+                Offer { wants, groups, due: None, reserved, in_part, fresh: Vec::new(), era, limits }
             };
             if state.pools.is_empty() {
                 return none(wants);
@@ -66,6 +68,7 @@ impl Limits {
             if state.judge(&useful, &in_turn, &self.clock, self.platform.random()) {
                 self.ask.raise();
             }
+            offer.fresh = (0..state.pools.len()).filter(|pool| state.pools[*pool].fresh).collect();
             offer.wants = offered.into();
             offer
         })
@@ -171,8 +174,8 @@ impl Offer {
         full: bool,
     ) -> bool {
         let (won, ask) = self.limits.with(|state| {
-            for pool in state.pools.iter_mut().filter(|pool| pool.fresh) {
-                (pool.fresh, pool.since) = (false, self.limits.clock.mark());
+            for pool in &self.fresh {
+                (state.pools[*pool].fresh, state.pools[*pool].since) = (false, self.limits.clock.mark());
             }
             if state.may_not_start(tasks.clone(), self.era, &self.limits.clock) {
                 return (false, false);
