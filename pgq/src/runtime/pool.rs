@@ -331,7 +331,7 @@ impl Pool {
         let another = wish != self.wished && wish.max(self.wished) > keep;
         let held = if self.is_rate() { 0 } else { self.held };
         (keep < self.units || another || self.stale || self.has_awaited() || held > self.units).then(|| {
-            if keep < self.units && matches!(self.prospect, Prospect::HeldUp(_, hold) if hold > SLICE) {
+            if keep < self.units && matches!(self.prospect, Prospect::HeldUp(_, span) if span > SLICE) {
                 self.vain = self.vain.saturating_add(1);
             }
             let micros = self.bucket.as_mut().map_or(0, |(bucket, _)| bucket.give(self.units - keep));
@@ -505,7 +505,7 @@ mod tests {
         let clock = Clock::Manual(manual.clone());
         let mut pool = pool(&clock, Measure::Concurrency, Owed::Beyond(0), Prospect::Open);
         pool.take(Portion { units: 5, cap: Some(9), owed: Owed::Beyond(0), ..Portion::default() }, &clock);
-        manual.advance(IDLE - Duration::from_millis(1));
+        manual.advance(Duration::from_millis(999));
         assert_eq!(pool.keep(), 5);
         (pool.fresh, pool.since) = (false, clock.mark());
         assert_eq!(pool.keep(), 5);
