@@ -72,6 +72,7 @@ pub(crate) struct Faults {
     fire: Coming,
     reconnects: AtomicUsize,
     pub(super) sessions: AtomicUsize,
+    pub(super) attend: Coming,
     /// How often a connection to beat on was asked for.
     pub(super) attended: AtomicUsize,
     /// How often one was asked to promote.
@@ -466,6 +467,10 @@ impl Work for Unsteady {
     fn attend(&self) -> Answer<'_, Box<dyn Pulse>> {
         Box::pin(async move {
             self.faults.attended.fetch_add(1, Ordering::SeqCst);
+            if self.faults.attend.next() == Some(Fault::Delayed) {
+                self.faults.held.notify_one();
+                self.faults.heard.notified().await;
+            }
             let inner = self.inner.attend().await?;
             Ok(Box::new(Flutter { inner, faults: Arc::clone(&self.faults) }) as Box<dyn Pulse>)
         })

@@ -285,12 +285,16 @@ async fn ford(ctx: Context<Quay>, number: u32) -> std::result::Result<(), pgq::B
     ctx.stay(number).await
 }
 
-/// A worker that knows of no limit, once it has looked when it began and when it began to listen.
+/// A worker that knows of no limit, once it has looked three times: when it joined, when it began, and when it began to listen.
 async fn unbounded() -> (ManualClock, Client, Arc<Faults>, Worker<Quay>) {
     let clock = ManualClock::at(Timestamp::EPOCH);
     let (client, faults) = wayward_by(&clock).unwrap();
+    plan(&faults.attend, &[Fault::Delayed]);
     let worker = quay().0.worker(&client, pgq::tasks![ford]).await;
     until_looked(&faults, 2).await;
+    faults.is_held().await;
+    faults.heard.notify_one();
+    until_looked(&faults, 3).await;
     (clock, client, faults, worker)
 }
 
@@ -299,23 +303,29 @@ async fn until_looked(faults: &Faults, times: usize) {
     soon("it looks", looked.wait_for(|looked| *looked >= times)).await.unwrap();
 }
 
+/// Lets this much time pass in a hundred steps, at most until the future is done: whoever waits for time may sleep a little later than
+/// the test sees.
+async fn passing<F: Future>(clock: &ManualClock, span: Duration, future: F) -> F::Output {
+    let passes = async {
+        for _ in 0..100 {
+            clock.advance(span / 100);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        std::future::pending().await
+    };
+    tokio::select! {
+        output = future => output,
+        never = passes => never,
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_that_knows_of_no_limit_looks_for_some_once_a_minute() {
     let (clock, _client, faults, worker) = unbounded().await;
-    // It may sleep a little later than it has looked.
-    for times in 3..6 {
+    for times in 4..7 {
         clock.advance(Duration::from_secs(59));
         assert!(*faults.looked.borrow() < times, "seldom");
-        let passes = async {
-            loop {
-                clock.advance(Duration::from_millis(100));
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::select! {
-            () = until_looked(&faults, times) => {}
-            () = passes => unreachable!("time goes on"),
-        }
+        passing(&clock, Duration::from_secs(61), until_looked(&faults, times)).await;
     }
     worker.stop().await.unwrap();
 }
@@ -324,20 +334,9 @@ async fn a_worker_that_knows_of_no_limit_looks_for_some_once_a_minute() {
 async fn a_worker_that_hears_no_longer_looks_for_limits_at_once() {
     let (clock, _client, faults, worker) = unbounded().await;
     plan(&faults.renew, &[Fault::Refused]);
-    clock.advance(Duration::from_secs(2));
-    faults.renew.taken().await;
+    passing(&clock, Duration::from_secs(4), faults.renew.taken()).await;
     // Much less than the time between two looks of one that hears.
-    let passes = async {
-        for _ in 0..10 {
-            clock.advance(Duration::from_secs(1));
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        std::future::pending::<()>().await;
-    };
-    tokio::select! {
-        () = until_looked(&faults, 3) => {}
-        () = passes => unreachable!("it waits for ever"),
-    }
+    passing(&clock, Duration::from_secs(10), until_looked(&faults, 4)).await;
     worker.stop().await.unwrap();
 }
 
@@ -347,15 +346,6 @@ async fn a_look_at_limits_that_fails_is_taken_again() {
     plan(&faults.look, &[Fault::Refused]);
     client.set_limit(LimitRef::of::<ford>(), Allow::at_once(9)).await.unwrap();
     faults.look.taken().await;
-    let passes = async {
-        loop {
-            clock.advance(Duration::from_millis(20));
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::select! {
-        () = until_looked(&faults, 3) => {}
-        () = passes => unreachable!("time goes on"),
-    }
+    passing(&clock, Duration::from_secs(10), until_looked(&faults, 4)).await;
     worker.stop().await.unwrap();
 }
