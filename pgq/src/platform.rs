@@ -142,6 +142,8 @@ pub struct ManualClock {
     /// By how much it was moved, in µs; not how it was set.
     moves: Arc<AtomicU64>,
     moved: watch::Sender<()>,
+    /// By how many µs it moves on each time that somebody measures a span.
+    tick: u64,
 }
 
 impl ManualClock {
@@ -149,7 +151,13 @@ impl ManualClock {
     #[must_use]
     pub fn at(start: Timestamp) -> Self {
         let micros = Arc::new(AtomicI64::new(start.as_micros()));
-        Self { micros, moves: Arc::default(), moved: watch::Sender::new(()) }
+        Self { micros, moves: Arc::default(), moved: watch::Sender::new(()), tick: 0 }
+    }
+
+    /// The same, where time goes by each time that somebody measures it, for what decides by it twice.
+    #[cfg(test)]
+    pub(crate) fn ticking(self, tick: Duration) -> Self {
+        Self { tick: u64::try_from(tick.as_micros()).unwrap_or(u64::MAX), ..self }
     }
 
     /// Where it stands.
@@ -174,7 +182,7 @@ impl ManualClock {
 
     /// How much time has gone by.
     fn steady(&self) -> Duration {
-        Duration::from_micros(self.moves.load(Ordering::SeqCst))
+        Duration::from_micros(self.moves.fetch_add(self.tick, Ordering::SeqCst))
     }
 
     async fn sleep(&self, span: Duration) {

@@ -27,6 +27,13 @@ impl Yard {
         self.gate.acquire().await?.forget();
         Ok(())
     }
+
+    /// For longer than a unit's turn.
+    async fn last(&self, what: &'static str) -> std::result::Result<(), pgq::BoxError> {
+        self.told.send(what)?;
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        Ok(())
+    }
 }
 
 #[pgq::task]
@@ -42,6 +49,16 @@ async fn crane(ctx: Context<Yard>) -> std::result::Result<(), pgq::BoxError> {
 #[pgq::task(concurrency = 1, limit(name = "crowded-yard", concurrency = 1), priority = 10)]
 async fn hoist(ctx: Context<Yard>) -> std::result::Result<(), pgq::BoxError> {
     ctx.stay("hoist").await
+}
+
+#[pgq::task(limit(name = "first-quay", concurrency = 1))]
+async fn winch(ctx: Context<Yard>) -> std::result::Result<(), pgq::BoxError> {
+    ctx.last("winch").await
+}
+
+#[pgq::task(limit(name = "first-quay", concurrency = 1), limit(name = "second-quay", concurrency = 1), priority = 10)]
+async fn gantry(ctx: Context<Yard>) -> std::result::Result<(), pgq::BoxError> {
+    ctx.last("gantry").await
 }
 
 async fn soon<F: Future>(what: &str, future: F) -> F::Output {
@@ -105,4 +122,38 @@ async fn what_full_workers_can_not_start_is_there_for_the_first_slot_that_is_fre
     what_full_workers_can_not_start_is_there_for_the_first_slot_that_is_free::<crane>(client).await;
     let client = Client::from_pool(other.pool().await.unwrap()).unwrap();
     what_full_workers_can_not_start_is_there_for_the_first_slot_that_is_free::<hoist>(client).await;
+}
+
+/// Whoever has a unit of the first limit would use it up for the other task while one of the second is on its way.
+async fn a_task_of_two_limits_starts_though_another_one_uses_the_first(client: Client) {
+    let (told, mut begun) = mpsc::unbounded_channel();
+    let yard = Yard { told, gate: Arc::new(Semaphore::new(0)) };
+    winch::enqueue_many(&client, [(); 200]).await.unwrap();
+    gantry::enqueue_many(&client, [(); 200]).await.unwrap();
+    let mut workers = Vec::new();
+    for _ in 0..4 {
+        let builder = Worker::builder().client(client.clone()).tasks(pgq::tasks![winch, gantry]);
+        let builder = builder.resources(yard.clone()).slots(8).drain_timeout(Duration::ZERO);
+        workers.push(builder.spawn().await.unwrap());
+    }
+    let mut gantries = 0;
+    for _ in 0..40 {
+        gantries += usize::from(soon("another one begins", begun.recv()).await == Some("gantry"));
+    }
+    assert!(gantries >= 10, "of 40 that began {gantries} are of the higher priority");
+    for worker in workers {
+        worker.stop().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_of_two_limits_starts_though_another_one_uses_the_first_in_memory() {
+    a_task_of_two_limits_starts_though_another_one_uses_the_first(Client::memory()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_of_two_limits_starts_though_another_one_uses_the_first_in_postgres() {
+    let database = installed().await;
+    let client = Client::from_pool(database.pool().await.unwrap()).unwrap();
+    a_task_of_two_limits_starts_though_another_one_uses_the_first(client).await;
 }

@@ -199,12 +199,12 @@ impl Claimer {
         if !self.asking.is_due() {
             return;
         }
-        let asked = self.engine.limits.ask_again();
-        if asked.is_empty() {
+        let missed = self.engine.limits.missed();
+        if missed.is_empty() {
             return;
         }
         self.start();
-        let granted = within(KEPT, self.engine.limits.granted(&asked)).await.is_some();
+        let granted = within(KEPT, self.engine.limits.catch_up(&missed)).await.is_some();
         self.asking.was(granted, self.engine.platform.clock.mark());
     }
 

@@ -111,6 +111,8 @@ struct State {
     foreign: Vec<(PoolName, Ask)>,
     /// How often something has come to be bounded that wasn't.
     era: u64,
+    /// Tasks that something was blocked of for want of one thing, while others may have used what it needs before that.
+    passed: HashSet<&'static str>,
     /// Nothing is started any more.
     leaving: bool,
     /// For how long one unit that others wait for stays here.

@@ -93,6 +93,7 @@ pub(super) enum Prospect {
 }
 
 /// What there is of a pool just now.
+#[derive(Clone, Copy)]
 pub(super) enum Room {
     Some(u32),
     /// None here, and more may be had.
@@ -181,7 +182,13 @@ impl Pool {
     /// Where the worker has no use for what it has, for how much longer it keeps that from those who wait.
     fn idles(&self) -> Option<Duration> {
         match &self.prospect {
-            Prospect::HeldUp(since, hold) => Some(hold.saturating_sub(since.elapsed())),
+            Prospect::HeldUp(_, Duration::ZERO) => Some(Duration::ZERO),
+            // With nothing in it a unit of a rate is of no use to others either.
+            Prospect::HeldUp(since, hold) => Some(match &self.bucket {
+                Some((bucket, _)) if bucket.tokens() == 0 => hold.saturating_add(bucket.next().unwrap_or(*hold)),
+                Some(_) => hold.saturating_sub(since.elapsed().min(self.used.elapsed())),
+                None => hold.saturating_sub(since.elapsed()),
+            }),
             Prospect::Spare if !self.is_rate() => Some(Duration::ZERO),
             Prospect::Open | Prospect::Needed | Prospect::Spare => None,
         }
@@ -232,7 +239,15 @@ impl Pool {
 
     /// What was asked for can't be used by now, and others could.
     fn waits_in_vain(&self) -> bool {
-        self.blocked && matches!(self.prospect, Prospect::HeldUp(..)) && self.idles().is_some_and(|rest| rest.is_zero())
+        self.hopes().is_some_and(|rest| rest.is_zero())
+    }
+
+    /// For how much longer more is wished for that can't be used by now.
+    fn hopes(&self) -> Option<Duration> {
+        match &self.prospect {
+            Prospect::HeldUp(since, hold) if self.blocked => Some(hold.saturating_sub(since.elapsed())),
+            _ => None,
+        }
     }
 
     /// A slot is free again, and there is a job for it: more is asked for, if it could be used.
@@ -398,7 +413,7 @@ impl Pool {
     /// How long until there may be something to say without anybody having called.
     pub(super) fn due(&self) -> Option<Duration> {
         self.name.as_ref()?;
-        let vain = self.idles().filter(|_| self.blocked && matches!(self.prospect, Prospect::HeldUp(..)));
+        let vain = self.hopes();
         if self.units <= self.held || self.is_rate() && self.held > 0 {
             return vain;
         }
@@ -419,6 +434,8 @@ impl Pool {
 
 #[cfg(test)]
 mod tests {
+    use pgq_core::Rate;
+
     use super::*;
     use crate::platform::ManualClock;
 
@@ -468,6 +485,25 @@ mod tests {
         assert_eq!(pool.ask(9).map(|ask| (ask.keep, ask.wish)), Some((1, 0)));
         assert!(pool.due().is_none() && pool.missed && pool.ask_again(9) && !pool.ask_again(1));
         assert_eq!(pool.ask(9).map(|ask| ask.wish), Some(9));
+    }
+
+    #[test]
+    fn a_full_worker_keeps_a_unit_with_nothing_in_it_until_there_is_a_token() {
+        let manual = ManualClock::at(pgq_core::Timestamp::EPOCH);
+        let clock = Clock::Manual(manual.clone());
+        let mut pool = pool(&clock, Measure::Rate, Owed::Spare, Prospect::Open);
+        let rate = Rate::every(Duration::from_secs(1), 9).unwrap();
+        (pool.units, pool.held, pool.bucket) = (1, 0, Some((Bucket::new(rate, 1, 0), clock.mark())));
+        pool.crowd_out(&clock);
+        // One of nine units: of nine tokens a second one comes each second.
+        let token = pool.bucket.as_ref().unwrap().0.next().unwrap();
+        assert_eq!(pool.due(), Some(token + SLICE));
+        let (nearly, last) = (token.saturating_sub(SLICE), Duration::from_millis(1));
+        for (span, kept) in [(SLICE, 1), (nearly, 1), (SLICE.saturating_sub(last), 1), (last, 0)] {
+            manual.advance(span);
+            pool.fill(&clock);
+            assert_eq!(pool.keep(), kept);
+        }
     }
 
     #[test]

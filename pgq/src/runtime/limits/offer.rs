@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Limits, State};
 use crate::backend::{Group, Owed, Want};
 use crate::platform::Clock;
-use crate::runtime::pool::{Prospect, Room};
+use crate::runtime::pool::{Pool, Prospect, Room};
 
 /// What a claim may ask for.
 pub(in crate::runtime) struct Offer {
@@ -40,11 +40,13 @@ impl Limits {
             for pool in &mut state.pools {
                 pool.fill(&self.clock);
             }
+            // Once for all that follows, as time goes on meanwhile: what counts as there is what is reserved.
+            let rooms: Vec<Room> = state.pools.iter().map(Pool::room).collect();
             let mut offer = none(Arc::from([]));
             let (mut offered, mut members) = (Vec::new(), HashMap::<usize, Vec<usize>>::new());
             let (mut useful, mut in_turn) = (HashMap::new(), HashSet::new());
             for want in wants.iter() {
-                let cap = state.cap(want, &mut offer.due, &mut useful, &mut in_turn);
+                let cap = state.cap(want, &rooms, &mut offer.due, &mut useful, &mut in_turn);
                 if cap == Some(0) {
                     offer.in_part.extend(state.of_task.get(&*want.task).into_iter().flatten());
                 }
@@ -57,7 +59,7 @@ impl Limits {
                 offered.push(Want { cap, ..want.clone() });
             }
             for (pool, wants) in members {
-                let Room::Some(room) = state.pools[pool].room() else { continue };
+                let Room::Some(room) = rooms[pool] else { continue };
                 let asked = wants.iter().map(|want| offered[*want].cap).fold(0, u32::saturating_add);
                 state.pools[pool].held += asked.min(room);
                 offer.reserved.push((pool, asked.min(room)));
@@ -82,6 +84,7 @@ impl State {
     fn cap(
         &mut self,
         want: &Want,
+        rooms: &[Room],
         due: &mut Option<Duration>,
         useful: &mut HashMap<usize, bool>,
         in_turn: &mut HashSet<usize>,
@@ -90,7 +93,7 @@ impl State {
         let (mut fills, mut waits, mut asks, mut missing) = (None, None, false, None);
         for place in self.of_task.get(&*want.task).into_iter().flatten() {
             let pool = &mut self.pools[*place];
-            match pool.room() {
+            match rooms[*place] {
                 Room::Some(room) => {
                     pool.tight |= room < want.cap;
                     cap = cap.map(|cap| cap.min(room));
@@ -180,9 +183,10 @@ impl Offer {
             if state.may_not_start(tasks.clone(), self.era, &self.limits.clock) {
                 return (false, false);
             }
-            let State { pools, of_task, tasks: names, running, .. } = state;
+            let State { pools, of_task, tasks: names, running, passed, .. } = state;
             let mut ask = false;
             for task in tasks {
+                passed.remove(task);
                 if let Some(name) = names.get(task) {
                     *running.entry(name).or_default() += 1;
                 }
@@ -210,15 +214,20 @@ impl Offer {
             for (_, want) in looked_for.filter(|(place, _)| !blocked.contains(place)) {
                 // There is no job of it any more.
                 of_task.get(&*want.task).into_iter().flatten().for_each(|pool| pools[*pool].missed = false);
+                passed.remove(&*want.task);
             }
             for want in blocked.iter().filter_map(|place| self.wants.get(*place)) {
                 // One after the other, in one order everywhere: nobody waits with what another one waits for.
-                let mut all = of_task.get(&*want.task).into_iter().flatten();
-                if let Some(first) = all.find(|pool| matches!(pools[**pool].room(), Room::Elsewhere)) {
-                    let pool = &mut pools[*first];
-                    (pool.blocked, pool.missed) = (!full, full);
-                    ask |= !full;
+                let Some((name, all)) = of_task.get_key_value(&*want.task) else { continue };
+                let Some(first) = all.iter().position(|pool| matches!(pools[*pool].room(), Room::Elsewhere)) else {
+                    continue;
+                };
+                if all[..first].iter().any(|pool| !pools[*pool].is_own() && pools[*pool].cap.is_some()) {
+                    passed.insert(name);
                 }
+                let pool = &mut pools[all[first]];
+                (pool.blocked, pool.missed) = (!full, full);
+                ask |= !full;
             }
             (true, ask)
         });
@@ -263,6 +272,33 @@ impl Drop for Offer {
         });
         if ask {
             self.limits.ask.raise();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::{ManualClock, Platform};
+    use crate::runtime::service::Signal;
+
+    #[test]
+    fn what_may_be_won_is_reserved_though_time_goes_on_meanwhile() {
+        for micros in 1..100 {
+            let platform =
+                Platform::manual(ManualClock::at(pgq_core::Timestamp::EPOCH).ticking(Duration::from_micros(1)));
+            let limits = Arc::new(Limits::of(&[], 9, &platform, Signal::new()));
+            limits.with(|state| {
+                let mut pool = Pool::new(None, Some(1), &platform.clock);
+                let held_up = Prospect::HeldUp(platform.clock.mark(), Duration::from_micros(micros));
+                (pool.owed, pool.prospect) = (Owed::Spare, held_up);
+                state.pools.push(pool);
+                state.of_task.insert("desk", vec![0]);
+            });
+            let offer = limits.offer(Arc::from([Want { queue: "default".into(), task: "desk".into(), cap: 5 }]));
+            let most: u32 = offer.wants.iter().map(|want| want.cap).sum();
+            let reserved: u32 = offer.reserved.iter().map(|(_, count)| count).sum();
+            assert_eq!(most, reserved, "held for {micros} µs");
         }
     }
 }
