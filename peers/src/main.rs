@@ -51,7 +51,7 @@ fn compare(args: &Args) -> Result<()> {
     let server = Server::start(args.database_url.as_deref())?;
     runtime()?.block_on(async {
         let admin = server.connect().await?;
-        let tallies = rounds::run(args, &server, &admin).await?;
+        let tallies = Box::pin(rounds::run(args, &server, &admin)).await?;
         let conditions = conditions::read(args, &admin).await?;
         let report = report::Report { conditions: &conditions, tallies: &tallies };
         print!("{}", if args.json { report.json() } else { report.table() });

@@ -19,7 +19,7 @@ pub(crate) const BATCH: u32 = 1_000;
 /// The first ones prepare statements and fill caches.
 const WARM_UP: u32 = 10;
 /// A job that hasn't started after so long counts as if it then had: one that its worker has lost isn't to hide the others.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a round looks at latencies, if its samples don't come in sooner.
 const LATENCIES: Duration = Duration::from_secs(10);
 

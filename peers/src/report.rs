@@ -2,12 +2,14 @@
 
 use std::fmt::Write;
 
+use pgq_benches::figures::millis;
 use serde_json::{Map, Value, json};
 
 use crate::adapters::NOT_MEASURED;
 use crate::conditions::Conditions;
 use crate::peer::RunsIn;
-use crate::tally::{Round, Tally};
+use crate::phase::PATIENCE;
+use crate::tally::{Round, Tally, is_given_up};
 
 const HEAD: [&str; 13] = [
     "peer",
@@ -115,6 +117,8 @@ impl Report<'_> {
             "latency": {
                 "p50_ms": rounded(tally.latency(50)),
                 "p99_ms": rounded(tally.latency(99)),
+                "samples": tally.samples(),
+                "given_up": tally.given_up(),
                 "pgq_p50_to_this": rounded(pgq.latency(50) / tally.latency(50)),
             },
             "duplicates": tally.duplicates(),
@@ -135,8 +139,8 @@ impl Report<'_> {
             times(pgq.ratio(tally, enqueued)),
             rate(tally.median(drained)),
             times(pgq.ratio(tally, drained)),
-            times(tally.latency(50)),
-            times(tally.latency(99)),
+            latency(tally, 50),
+            latency(tally, 99),
             times(pgq.latency(50) / tally.latency(50)),
             rate(tally.median(|round| round.enqueue_wal)),
             rate(tally.median(|round| round.drain_wal)),
@@ -187,6 +191,16 @@ fn rounded(value: f64) -> f64 {
     (value * 1_000.0).round() / 1_000.0
 }
 
+/// One that a job has which never started is no latency: the cell says how many of the samples these are.
+fn latency(tally: &Tally, percent: usize) -> String {
+    let wait = tally.latency(percent);
+    if is_given_up(wait) {
+        format!(">{} (never: {} of {})", rate(millis(PATIENCE)), tally.given_up(), tally.samples())
+    } else {
+        format!("{wait:.2}")
+    }
+}
+
 fn rate(value: f64) -> String {
     grouped(&format!("{value:.0}"))
 }
@@ -205,5 +219,21 @@ mod tests {
         for (digits, shown) in [("1", "1"), ("999", "999"), ("1000", "1,000"), ("1234567", "1,234,567")] {
             assert_eq!(grouped(digits), shown);
         }
+    }
+
+    #[test]
+    fn a_latency_at_the_cap_is_told_as_a_job_that_never_started() {
+        let mut tally = Tally::new(&crate::adapters::ALL[0], 1);
+        tally.rounds.push(Round {
+            enqueued_per_s: 1.0,
+            drained_per_s: 1.0,
+            enqueue_wal: 1.0,
+            drain_wal: 1.0,
+            waits: vec![1.5, 2.0, 10_000.0],
+            duplicates: 0,
+            left: 0,
+            kept: 0,
+        });
+        assert_eq!((latency(&tally, 50), latency(&tally, 99)), ("2.00".into(), ">10,000 (never: 1 of 3)".into()));
     }
 }

@@ -1,8 +1,9 @@
 //! What was measured of one peer, over all rounds.
 
-use pgq_benches::figures::{median, percentile, ratio};
+use pgq_benches::figures::{median, millis, percentile, ratio};
 
 use crate::peer::{Entry, RunsIn};
+use crate::phase::PATIENCE;
 
 /// The rounds of one peer.
 pub(crate) struct Tally {
@@ -52,17 +53,35 @@ impl Tally {
 
     /// Of all rounds' samples.
     pub(crate) fn latency(&self, percent: usize) -> f64 {
-        let waits: Vec<f64> = self.rounds.iter().flat_map(|round| round.waits.iter().copied()).collect();
-        percentile(&waits, percent)
+        percentile(&self.waits().collect::<Vec<_>>(), percent)
+    }
+
+    /// How many jobs were sampled.
+    pub(crate) fn samples(&self) -> usize {
+        self.waits().count()
+    }
+
+    /// How many of these were given up before they started.
+    pub(crate) fn given_up(&self) -> usize {
+        self.waits().filter(|wait| is_given_up(*wait)).count()
     }
 
     pub(crate) fn duplicates(&self) -> u32 {
         self.rounds.iter().map(|round| round.duplicates).sum()
     }
 
+    fn waits(&self) -> impl Iterator<Item = f64> {
+        self.rounds.iter().flat_map(|round| round.waits.iter().copied())
+    }
+
     fn each(&self, figure: fn(&Round) -> f64) -> Vec<f64> {
         self.rounds.iter().map(figure).collect()
     }
+}
+
+/// Whether a latency only says for how long was waited in vain.
+pub(crate) fn is_given_up(wait: f64) -> bool {
+    wait >= millis(PATIENCE)
 }
 
 /// What cargo resolved a package to; what has no source is built from this tree.

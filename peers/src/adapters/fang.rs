@@ -9,6 +9,7 @@ use fang::asynk::async_queue::{AsyncQueue, AsyncQueueable};
 use fang::asynk::async_worker_pool::AsyncWorkerPool;
 use fang::serde::{Deserialize, Serialize};
 use fang::{AsyncRunnable, FangError, SleepParams, typetag};
+use tokio::sync::OnceCell;
 
 use super::sources;
 use crate::database::Database;
@@ -17,9 +18,11 @@ use crate::runs::{payload, ran};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "fang",
-    runs_in: RunsIn::Rust { package: "fang", connect: |database| Box::new(Fang(database)) },
+    runs_in: RunsIn::Rust { package: "fang", connect: |database| Box::new(Fang::on(database)) },
     settings: "20 workers and as many connections, since each claims and ends one task at a time; they sleep 100 ms where \
-               nothing is queued, instead of 5 s. Tasks are inserted one by one: it has no other way",
+               nothing is queued, instead of 5 s. Tasks are inserted one by one: it has no other way. Its duplicates are its \
+               own: what it selects `for update skip locked` is unlocked again before another statement marks it as in \
+               progress, by id alone, so that two workers may take one task",
     transactional: false,
     left: "fang_tasks",
     kept: "",
@@ -44,13 +47,24 @@ impl AsyncRunnable for Noop {
     }
 }
 
-struct Fang(Database);
+struct Fang {
+    database: Database,
+    queue: OnceCell<AsyncQueue>,
+}
 
 impl Fang {
-    async fn queue(&self) -> Result<AsyncQueue> {
-        let mut queue = AsyncQueue::builder().uri(&self.0.url).max_pool_size(WORKERS).build();
-        queue.connect().await?;
-        Ok(queue)
+    fn on(database: Database) -> Self {
+        Self { database, queue: OnceCell::new() }
+    }
+
+    /// The one that a program has: each has a pool of its own.
+    async fn queue(&self) -> Result<&AsyncQueue> {
+        let connect = || async {
+            let mut queue = AsyncQueue::builder().uri(&self.database.url).max_pool_size(WORKERS).build();
+            queue.connect().await?;
+            Ok(queue)
+        };
+        self.queue.get_or_try_init(connect).await
     }
 }
 
@@ -58,7 +72,7 @@ impl Fang {
 impl Peer for Fang {
     async fn set_up(&self) -> Result<()> {
         for script in sources::scripts("fang", "postgres_migrations/migrations", "up.sql")? {
-            sqlx08::raw_sql(&script).execute(&self.0.pool08(1).await?).await?;
+            sqlx08::raw_sql(&script).execute(&self.database.pool08(1).await?).await?;
         }
         Ok(())
     }
@@ -78,7 +92,8 @@ impl Peer for Fang {
     async fn work(&self) -> Result<()> {
         let sleep =
             SleepParams { sleep_period: SLEEP, max_sleep_period: SLEEP, min_sleep_period: SLEEP, sleep_step: SLEEP };
-        let pool = AsyncWorkerPool::<AsyncQueue>::builder().number_of_workers(WORKERS).queue(self.queue().await?);
+        let pool =
+            AsyncWorkerPool::<AsyncQueue>::builder().number_of_workers(WORKERS).queue(self.queue().await?.clone());
         pool.sleep_params(sleep).build().start().await;
         Ok(())
     }

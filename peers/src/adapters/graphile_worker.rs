@@ -82,7 +82,7 @@ impl Peer for Graphile {
         let options = options.concurrency(500).local_queue(LocalQueueConfig::default().with_size(5_000));
         let options =
             options.poll_interval(Duration::from_millis(5)).complete_job_batch_delay(Duration::from_millis(5));
-        let worker = options.init().await?;
+        let worker = Box::pin(options.init()).await?;
         spawn(async move { worker.run().await });
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use anyhow::Result;
 use async_trait::async_trait;
 use sqlx08::{PgPool, Postgres, Transaction};
+use tokio::sync::OnceCell;
 use underway::task::Result as TaskResult;
 use underway::{Queue, Task, Worker};
 
@@ -14,7 +15,7 @@ use crate::runs::{payload, ran};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "underway",
-    runs_in: RunsIn::Rust { package: "underway", connect: |database| Box::new(Underway(database)) },
+    runs_in: RunsIn::Rust { package: "underway", connect: |database| Box::new(Underway::on(database)) },
     settings: "`enqueue_multi`; 32 tasks at once, as its documentation sets it, each in a transaction of its own, and so a \
                pool of 40",
     transactional: true,
@@ -37,15 +38,24 @@ impl Task for Noop {
     }
 }
 
-struct Underway(Database);
+struct Underway {
+    database: Database,
+    queue: OnceCell<Queue<Noop>>,
+}
 
 impl Underway {
-    async fn pool(&self) -> Result<PgPool> {
-        self.0.pool08(40).await
+    fn on(database: Database) -> Self {
+        Self { database, queue: OnceCell::new() }
     }
 
-    async fn queue(&self) -> Result<Queue<Noop>> {
-        Ok(Queue::builder().name("noop").pool(self.pool().await?).build().await?)
+    async fn pool(&self) -> Result<PgPool> {
+        self.database.pool08(40).await
+    }
+
+    /// The one that a program has: to build one writes its row.
+    async fn queue(&self) -> Result<&Queue<Noop>> {
+        let build = || async { Ok(Queue::builder().name("noop").pool(self.pool().await?).build().await?) };
+        self.queue.get_or_try_init(build).await
     }
 }
 
@@ -71,7 +81,7 @@ impl Peer for Underway {
     }
 
     async fn work(&self) -> Result<()> {
-        let mut worker = Worker::new(self.queue().await?.into(), Noop);
+        let mut worker = Worker::new(self.queue().await?.clone().into(), Noop);
         worker.set_concurrency_limit(CONCURRENCY);
         spawn(async move { worker.run().await });
         Ok(())
