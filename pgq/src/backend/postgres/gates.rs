@@ -223,7 +223,7 @@ impl PgSession {
             // Each minute, and once more where a crash takes it back.
             self.engine().rows(query).await?
         } else {
-            let mut transaction = self.begin_scan().await?;
+            let mut transaction = self.begin_durable().await?;
             let left = query.fetch_all(&mut *transaction).await.map_err(database)?;
             transaction.commit().await.map_err(database)?;
             left

@@ -129,7 +129,7 @@ impl PgSession {
 
     /// Of these only, if there are any named.
     async fn free_some(&self, step: u32, only: Option<Vec<i64>>) -> Result<Vec<PgRow>> {
-        let mut transaction = self.begin_scan().await?;
+        let mut transaction = self.begin_durable().await?;
         let query = self.statements.free.query().bind(i64::from(step)).bind(self.now());
         let query = query.bind(i32::from(crash::SUSPECT)).bind(i32::from(crash::MOST)).bind(micros(crash::PAUSE));
         let query = query.bind(only).bind(self.aside(Chore::Free));
@@ -182,7 +182,7 @@ impl PgSession {
         if !self.take_chore("sweep", SWEEP).await? {
             return Ok(0);
         }
-        let mut transaction = self.begin_scan().await?;
+        let mut transaction = self.begin_durable().await?;
         let query = self.statements.sweep.query().bind(self.now());
         let strays = query.fetch_all(&mut *transaction).await.map_err(database)?;
         transaction.commit().await.map_err(database)?;

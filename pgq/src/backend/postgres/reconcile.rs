@@ -17,7 +17,7 @@ impl PgSession {
         let doubts = self.settle(&mut transaction).await?;
         transaction.commit().await.map_err(database)?;
         self.doubts.store(doubts, Ordering::SeqCst);
-        let mut transaction = self.begin_scan().await?;
+        let mut transaction = self.begin_durable().await?;
         let freed = self.release(&mut transaction, kept).await?;
         let forgotten = self.forgotten(&mut transaction, kept).await?;
         transaction.commit().await.map_err(database)?;

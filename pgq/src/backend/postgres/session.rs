@@ -102,12 +102,6 @@ impl PgSession {
         self.engine().begin_with("set local synchronous_commit = on").await
     }
 
-    /// The same for a look at all rows by their lease. Leases stand in no index, so that is a scan, which the engine's
-    /// pinned plans would walk in some index's order.
-    pub(super) async fn begin_scan(&self) -> Result<sqlx::Transaction<'static, sqlx::Postgres>> {
-        self.engine().begin_with("set local synchronous_commit = on; set local enable_seqscan = on").await
-    }
-
     async fn introduce(&self, worker: Registration) -> Result<()> {
         let wants = worker.wants.iter().map(|want| hash(&want.queue, &want.task));
         // Who hears nothing isn't woken.
@@ -228,7 +222,7 @@ impl PgSession {
     }
 
     async fn leave(&self, idle: bool) -> Result<()> {
-        let mut transaction = self.begin_scan().await?;
+        let mut transaction = self.begin_durable().await?;
         self.settle(&mut transaction).await?;
         let freed = if idle { Vec::new() } else { self.release(&mut transaction, &[]).await? };
         let query = self.statements.deregister.query().bind(self.lease.0).bind(self.now());

@@ -5,7 +5,7 @@ set lease = null, attempt = attempt - 1, limit_key = extra #>> '{limit_keys,0}'
 where ctid = any (array(
   select ctid from @job as job
   where lease = $1::bigint
-    and not exists (
-      select from unnest($2::bigint[], $3::int[]) as kept (id, epoch) where kept.id = job.id and kept.epoch = job.epoch)
+    -- As an anti-join it may walk the index of ids.
+    and (id, epoch) not in (select * from unnest($2::bigint[], $3::int[]))
   for update))
 returning queue, task
