@@ -12,12 +12,14 @@ passed as (
   select asked.job, asked.gate, asked.epoch, $1
   from me, unnest($2::bigint[], $3::text[], $9::int[]) as asked (job, gate, epoch)
   returning 1),
+-- A look-up for each: as a join it may walk all gates.
 moved as (
   update @gate as gate
   set rest = moved.rest, opens = moved.opens, clear = moved.clear, pace = moved.pace
   from unnest($4::text[], $5::timestamptz[], $6::timestamptz[], $12::timestamptz[], $13::bigint[])
          as moved (name, rest, opens, clear, pace)
-  where gate.name = moved.name
+  cross join lateral (select ctid as tid from @gate where name = moved.name limit 1) as locked
+  where gate.ctid = locked.tid
     and (gate.rest, gate.opens, gate.clear, gate.pace) is distinct from (moved.rest, moved.opens, moved.clear, moved.pace)),
 held as materialized (
   select held.gate, job.tid

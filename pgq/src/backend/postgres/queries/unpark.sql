@@ -13,10 +13,12 @@ with ready as (
       limit given.free
       for update skip locked) as parked))
   returning queue, task),
+-- A look-up for each: as a join it may walk all gates.
 opened as (
   update @gate as gate
   set opens = given.opens, rest = given.rest, clear = given.clear, pace = given.pace
   from unnest($1, $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::bigint[]) as given (name, opens, rest, clear, pace)
-  where gate.name = given.name
+  cross join lateral (select ctid as tid from @gate where name = given.name limit 1) as locked
+  where gate.ctid = locked.tid
     and (gate.opens, gate.rest, gate.clear, gate.pace) is distinct from (given.opens, given.rest, given.clear, given.pace))
 select queue, task, count(*) from ready group by queue, task
