@@ -8,7 +8,9 @@ with paced as materialized (
   where known.pace_ns = token.interval_ns and known.pace_burst = token.burst
   order by known.name
   for key share of known)
+-- Not as a join, which may walk the shares of all limits.
 update @share as share
-set next = coalesce($7::timestamptz, statement_timestamp()) + paced.wait * interval '1 microsecond'
-from paced
-where share."limit" = paced.name and share.measure = 1 and share.worker = $1 and share.units = paced.units
+set next = coalesce($7::timestamptz, statement_timestamp())
+           + (select paced.wait from paced where paced.name = share."limit") * interval '1 microsecond'
+where share."limit" = any (array(select name from paced)) and share.measure = 1 and share.worker = $1
+  and share.units = (select paced.units from paced where paced.name = share."limit")

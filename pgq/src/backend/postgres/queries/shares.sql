@@ -11,13 +11,18 @@ filled as (
   set tokens = rate.tokens, filled = $5::timestamptz
   from unnest($3::text[], $4::bigint[]) as rate (name, tokens)
   where known.name = rate.name),
+-- Looked up pool by pool: as a join it may walk the shares of all limits. Under the locks nobody else has changed them.
 gone as (
-  delete from @share as share
-  using pool
-  where share."limit" = pool."limit" and share.measure = pool.measure
-    and not exists (
-      select from fresh
-      where fresh."limit" = share."limit" and fresh.measure = share.measure and fresh.worker = share.worker)),
+  delete from @share
+  where ctid = any (array(
+    select had.tid
+    from pool
+    cross join lateral (
+      select ctid as tid from @share
+      where "limit" = pool."limit" and measure = pool.measure
+        and worker <> all (array(
+          select fresh.worker from fresh where fresh."limit" = pool."limit" and fresh.measure = pool.measure))
+      offset 0) as had))),
 put as (
   insert into @share as known ("limit", measure, worker, units, wish, since, tokens, awaited, next)
   select * from fresh
