@@ -5,10 +5,13 @@ use std::fmt::Write;
 use anyhow::Result;
 
 use crate::args::Args;
+use crate::counts;
 use crate::database::Admin;
 
-pub(crate) struct Bench {
-    pub(crate) server: Admin,
+pub(crate) struct Bench<'a> {
+    pub(crate) server: &'a Admin,
+    /// Why statements and what they cost aren't counted, if they aren't.
+    pub(crate) uncounted: Option<&'static str>,
     /// How often ours and the baseline take turns.
     pub(crate) rounds: u32,
     /// How many jobs a round drains or enqueues in bulk.
@@ -23,18 +26,19 @@ pub(crate) struct Bench {
     pub(crate) scale: u32,
 }
 
-impl Bench {
-    pub(crate) fn new(server: Admin, args: &Args) -> Self {
-        let quick = args.quick;
-        Self {
+impl<'a> Bench<'a> {
+    pub(crate) async fn new(server: &'a Admin, args: &Args) -> Result<Self> {
+        let (quick, uncounted) = (args.quick, uncounted(server).await?);
+        Ok(Self {
             server,
+            uncounted,
             rounds: args.rounds.unwrap_or(if quick { 2 } else { 4 }),
             jobs: args.jobs.unwrap_or(if quick { 50_000 } else { 200_000 }),
             slots: args.slots.unwrap_or(1_000),
             samples: if quick { 200 } else { 500 },
             seconds: if quick { 1 } else { 2 },
             scale: if quick { 20 } else { 1 },
-        }
+        })
     }
 
     /// What `measure` finds in each round for each of these names, in turns from either end: who comes first finds the disk as the
@@ -72,4 +76,14 @@ impl Bench {
         }
         Ok(())
     }
+}
+
+/// Which depends on the role, and is the same in each database that it creates.
+async fn uncounted(server: &Admin) -> Result<Option<&'static str>> {
+    let empty = server.empty().await?;
+    let pool = empty.pool(1).await?;
+    let why = counts::uncounted(&pool).await?;
+    pool.close().await;
+    empty.drop().await?;
+    Ok(why)
 }

@@ -8,8 +8,8 @@ use crate::{load, machine, raw};
 /// Name and value of each condition.
 pub(crate) type Conditions = Vec<(&'static str, String)>;
 
-pub(crate) async fn read(bench: &Bench) -> Result<Conditions> {
-    let server = &bench.server;
+pub(crate) async fn read(bench: &Bench<'_>) -> Result<Conditions> {
+    let server = bench.server;
     let place = if server.own { "throw-away, on these cores" } else { "by --database-url" };
     Ok(vec![
         ("cpu", machine::cpu()),
@@ -25,6 +25,12 @@ pub(crate) async fn read(bench: &Bench) -> Result<Conditions> {
             ),
         ),
         ("transport", server.transport()),
+        (
+            "statements, buffers",
+            bench
+                .uncounted
+                .map_or_else(|| "counted by pg_stat_statements".to_owned(), |why| format!("not counted: {why}")),
+        ),
         ("payload", format!("{} bytes", load::PAYLOAD)),
         ("jobs", format!("{} a round", bench.jobs)),
         ("worker", format!("1, {} slots, claims of at most 500, finishes of at most 1,000", bench.slots)),

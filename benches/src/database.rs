@@ -1,6 +1,8 @@
 //! The server, and a fresh database on it for each round.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
 use pgq::Client;
@@ -53,7 +55,8 @@ impl Server {
             .parse()
             .map_err(|_| anyhow::anyhow!("expected a database URL such as postgres://user@host/name"))?;
         let pool = PgPoolOptions::new().max_connections(1).connect_with(options.clone()).await;
-        Ok(Admin { pool: pool.context("the server can't be reached")?, options, own: self.throw_away.is_some() })
+        let pool = pool.context("the server can't be reached")?;
+        Ok(Admin { pool, options, own: self.throw_away.is_some(), standing: Mutex::default() })
     }
 }
 
@@ -65,6 +68,8 @@ pub struct Admin {
     pub options: PgConnectOptions,
     /// Whether the server is ours alone.
     pub own: bool,
+    /// The databases that were created and not dropped.
+    standing: Mutex<BTreeSet<String>>,
 }
 
 impl Admin {
@@ -82,8 +87,19 @@ impl Admin {
     pub async fn empty(&self) -> Result<Fresh<'_>> {
         static COUNT: AtomicU32 = AtomicU32::new(1);
         let name = format!("pgq_bench_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        // First, as whoever is stopped meanwhile leaves it behind.
+        self.standing().insert(name.clone());
         self.run(format!("create database {name} template template0")).await?;
         Ok(Fresh { admin: self, options: self.options.clone().database(&name), name })
+    }
+
+    /// Drops what was created and still stands. A throw-away server takes its databases with it.
+    pub(crate) async fn drop_all(&self) -> Result<()> {
+        let standing = if self.own { BTreeSet::new() } else { self.standing().clone() };
+        for name in standing {
+            self.drop(&name).await?;
+        }
+        Ok(())
     }
 
     /// What the server says of one of its settings.
@@ -98,6 +114,16 @@ impl Admin {
             Some(_) => "unix socket".to_owned(),
             None => format!("tcp to {}", self.options.get_host()),
         }
+    }
+
+    async fn drop(&self, name: &str) -> Result<()> {
+        self.run(format!("drop database if exists {name} with (force)")).await?;
+        self.standing().remove(name);
+        Ok(())
+    }
+
+    fn standing(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn run(&self, statement: String) -> Result<()> {
@@ -130,7 +156,7 @@ impl Fresh<'_> {
 
     /// Removes it, with all who are connected to it.
     pub async fn drop(self) -> Result<()> {
-        self.admin.run(format!("drop database {} with (force)", self.name)).await
+        self.admin.drop(&self.name).await
     }
 }
 

@@ -16,7 +16,7 @@ use crate::load::{self, App, Meter};
 
 /// A drain that is to be measured.
 pub(crate) struct Drain<'b> {
-    pub(crate) bench: &'b Bench,
+    pub(crate) bench: &'b Bench<'b>,
     /// How many jobs are drained.
     pub(crate) jobs: u32,
     /// The bytes of each one's payload.
@@ -45,7 +45,7 @@ pub(crate) struct Drained {
 
 impl<'b> Drain<'b> {
     /// Of as many jobs as a round has, which leave nothing behind.
-    pub(crate) fn of(bench: &'b Bench) -> Self {
+    pub(crate) fn of(bench: &'b Bench<'b>) -> Self {
         let (jobs, payload, unique, synchronous) = (bench.jobs, load::PAYLOAD, false, false);
         Self { bench, jobs, payload, unique, queues: 1, kept: 0, beside: None, synchronous, snapshot: false }
     }

@@ -2,6 +2,7 @@
 //!
 //! There are no tasks in it: they would be registered in every program that depends on it.
 
+pub mod cleanup;
 pub mod counts;
 pub mod database;
 pub mod figures;

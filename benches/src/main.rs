@@ -15,7 +15,7 @@ mod report;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use pgq_benches::{counts, database, figures, machine};
+use pgq_benches::{cleanup, counts, database, figures, machine};
 
 use crate::args::{Args, Command};
 use crate::bench::Bench;
@@ -51,8 +51,7 @@ fn ended(result: Result<()>) -> ExitCode {
 fn run(args: Args) -> Result<()> {
     // Started before the runtime, because it blocks; dropped, and with it removed, after everything else.
     let server = database::Server::start(args.database_url.as_deref())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(measure_all(&server, args))
+    cleanup::on(&server, async |admin| measure_all(admin, args).await)
 }
 
 /// One of the processes of a fleet that is measured.
@@ -61,8 +60,8 @@ fn work(url: &str) -> Result<()> {
     runtime.block_on(measure::work(url))
 }
 
-async fn measure_all(server: &database::Server, args: Args) -> Result<()> {
-    let bench = Bench::new(server.connect().await?, &args);
+async fn measure_all(server: &database::Admin, args: Args) -> Result<()> {
+    let bench = Bench::new(server, &args).await?;
     let conditions = conditions::read(&bench).await?;
     let mut sections = Vec::new();
     for measurement in &args.what {

@@ -14,7 +14,7 @@ const MILLION: u32 = 1_000_000;
 /// How many jobs are drained while a transaction sees none of that.
 const UNDER_SNAPSHOT: u32 = 300_000;
 
-pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
+pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
     let million = MILLION / bench.scale;
     let stands = |beside: String| Drain { beside: Some(beside), ..Drain::of(bench) };
     let beside = [Drain::of(bench), stands(finished(10 * million)), stands(deferred(million)), stands(held_up(million))];
@@ -32,7 +32,7 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
     Ok(sections)
 }
 
-async fn snapshot(bench: &Bench) -> Result<Section> {
+async fn snapshot(bench: &Bench<'_>) -> Result<Section> {
     let jobs = if bench.scale == 1 { UNDER_SNAPSHOT } else { bench.jobs };
     let drains = [false, true].map(|snapshot| Drain { jobs, snapshot, ..Drain::of(bench) });
     let measure = async |which: usize| Ok(drains[which].run::<load::noop>().await?.rate);

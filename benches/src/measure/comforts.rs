@@ -15,7 +15,7 @@ use crate::load;
 pub(super) const ABOUT: &str =
     "drains with limits without a key, unique keys and a subscriber of spans on, beside one without any";
 
-pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
+pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
     let spans = subscribe()?;
     let set = |level| spans.modify(|known| *known = level);
     let unique = Drain { unique: true, ..Drain::of(bench) };

@@ -18,7 +18,7 @@ pub(super) const ABOUT: &str = "a worker's connections, what it asks while idle,
 /// Attempts that run at once, and do nothing but wait.
 const WAITING: u32 = 100_000;
 
-pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
+pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
     let statements = idle_statements(bench).await?;
     let fresh = bench.server.fresh().await?;
     let pool = fresh.pool(2).await?;

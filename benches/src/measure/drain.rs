@@ -9,7 +9,7 @@ use crate::{load, raw};
 
 pub(super) const ABOUT: &str = "a worker empties a queue of jobs that do nothing, without history and with it, and with claims and ends that wait for the disk";
 
-pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
+pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
     let kept_drain = Drain { kept: bench.jobs, ..Drain::of(bench) };
     let synchronous = Drain { synchronous: true, ..Drain::of(bench) };
     let names = ["ours", "raw", "with history", "synchronous"];
@@ -45,7 +45,7 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
 }
 
 /// Drains so many jobs of so many bytes by bare SQL, as rested as ours.
-pub(super) async fn drain_raw(bench: &Bench, jobs: u32, payload: usize) -> Result<f64> {
+pub(super) async fn drain_raw(bench: &Bench<'_>, jobs: u32, payload: usize) -> Result<f64> {
     let fresh = bench.server.fresh().await?;
     let pool = fresh.pool(1).await?;
     for _ in 0..jobs.div_ceil(load::BATCH) {

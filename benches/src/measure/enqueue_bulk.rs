@@ -13,7 +13,7 @@ use crate::raw;
 
 pub(super) const ABOUT: &str = "enqueue_many in a caller's transactions of 1,000 jobs each";
 
-pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
+pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
     let (mut ours, mut bare) = (vec![], vec![]);
     let batches = bench.jobs.div_ceil(load::BATCH);
     for round in 1..=bench.rounds {

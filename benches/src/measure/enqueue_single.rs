@@ -18,7 +18,7 @@ pub(super) const ABOUT: &str = "single enqueues in autocommit, by 1 and by 16 pr
 
 const PRODUCERS: u32 = 16;
 
-pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
+pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
     let span = Duration::from_secs(bench.seconds);
     let [mut one, mut raw_one, mut many, mut raw_many] = [const { Vec::new() }; 4];
     for round in 1..=bench.rounds {
@@ -46,7 +46,7 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
 }
 
 /// 16 producers beside a busy worker: of jobs that it would be woken for, and of jobs that nobody would.
-async fn wakes(bench: &Bench) -> Result<Section> {
+async fn wakes(bench: &Bench<'_>) -> Result<Section> {
     let measure = async |which| match which {
         0 => beside_worker::<noop>(bench).await,
         _ => beside_worker::<ping>(bench).await,
@@ -56,7 +56,7 @@ async fn wakes(bench: &Bench) -> Result<Section> {
     Ok(section("enqueue_wakes", figures))
 }
 
-async fn beside_worker<T: Task<Args = String>>(bench: &Bench) -> Result<f64> {
+async fn beside_worker<T: Task<Args = String>>(bench: &Bench<'_>) -> Result<f64> {
     let fresh = bench.server.fresh().await?;
     let (pool, busy) = (fresh.pool(PRODUCERS).await?, client(&fresh.pool(2).await?)?);
     load::fill::<noop>(&busy, bench.jobs).await?;

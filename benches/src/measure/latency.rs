@@ -22,7 +22,7 @@ const SLOTS: usize = 10;
 /// No job is so slow; a round that hangs should say so.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
+pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
     let (mut ours, mut bare) = (vec![], vec![]);
     let samples = bench.samples.div_ceil(bench.rounds);
     for round in 1..=bench.rounds {

@@ -19,7 +19,7 @@ pub(super) const ABOUT: &str =
 /// A start is missing long before.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
+pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
     let measure = async |which| match which {
         0 => Ok(Drain::of(bench).run::<load::noop>().await?.rate),
         1 => Ok(Drain::of(bench).run::<load::noop_limited>().await?.rate),
@@ -54,7 +54,7 @@ struct Waits {
 
 /// Two workers of one slot each, one job at a time over both, which does nothing. Which of the two runs it is up to them; those that
 /// changed hands can't be told apart from here, so all count.
-async fn handover(bench: &Bench) -> Result<Waits> {
+async fn handover(bench: &Bench<'_>) -> Result<Waits> {
     let fresh = bench.server.fresh().await?;
     let client = client(&fresh.pool(2).await?)?;
     let (started, mut starts) = mpsc::unbounded_channel();

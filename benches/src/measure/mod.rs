@@ -15,7 +15,7 @@ pub(crate) struct Measurement {
     pub(crate) about: &'static str,
     /// Whether it is among those that are measured quickly where none is named.
     pub(crate) quick: bool,
-    pub(crate) run: fn(&Bench) -> Run<'_>,
+    pub(crate) run: for<'b> fn(&'b Bench<'b>) -> Run<'b>,
 }
 
 type Run<'a> = Pin<Box<dyn Future<Output = Result<Vec<Section>>> + 'a>>;

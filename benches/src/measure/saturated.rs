@@ -25,7 +25,7 @@ const SETTLES: Duration = Duration::from_secs(3);
 
 /// All statements of a worker in a second, each `begin` among them: where there is no job at all, and where there are many that a
 /// limit holds up. What the second has beyond the first is the limit's.
-pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
+pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
     // Two at a time: each is counted in its own database, and more have too many connections for a server as it is installed.
     let (idle, concurrency) =
         tokio::try_join!(idle_statements(bench), statements::<load::hog>(bench, BACKLOG))?;
@@ -44,11 +44,11 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
 }
 
 /// Statements of an idle worker in a second.
-pub(super) async fn idle_statements(bench: &Bench) -> Result<f64> {
+pub(super) async fn idle_statements(bench: &Bench<'_>) -> Result<f64> {
     statements::<load::noop>(bench, 0).await
 }
 
-async fn statements<T: Task<Args = String>>(bench: &Bench, backlog: u32) -> Result<f64> {
+async fn statements<T: Task<Args = String>>(bench: &Bench<'_>, backlog: u32) -> Result<f64> {
     let fresh = bench.server.fresh().await?;
     let pool = fresh.pool(2).await?;
     let client = client(&pool)?;

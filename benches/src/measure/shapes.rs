@@ -16,7 +16,7 @@ const SIZES: [(&str, usize); 3] = [("payload_1kb", 1_000), ("payload_10kb", 10_0
 const ENOUGH: usize = 200 << 20;
 const QUEUES: u32 = 100;
 
-pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
+pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
     let mut sections = Vec::new();
     for (name, payload) in SIZES {
         let jobs = bench.jobs.min(u32::try_from(ENOUGH / payload / bench.scale as usize)?).max(load::BATCH);

@@ -18,7 +18,7 @@ const PER_SECOND: u32 = 300;
 /// No job is so slow; a round that hangs should say so.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
+pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
     let fresh = bench.server.fresh().await?;
     let pool = fresh.pool(4).await?;
     let client = client(&pool)?;

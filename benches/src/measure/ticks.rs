@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// One a second, so they are fewer than other samples by so much.
 const FEWER: u32 = 16;
 
-pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
+pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
     let fresh = bench.server.fresh().await?;
     let client = client(&fresh.pool(2).await?)?;
     let (late, mut lateness) = mpsc::unbounded_channel();

@@ -30,7 +30,7 @@ const POOL: u32 = 2;
 const OTHERS: u32 = 10;
 const LOOK: Duration = Duration::from_millis(2);
 
-pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
+pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
     let most: u32 = bench.server.setting("max_connections").await?.parse()?;
     let fits = |workers: &u32| workers * CONNECTIONS + OTHERS <= most;
     let fleets: Vec<u32> = FLEETS.into_iter().filter(fits).collect();
@@ -45,7 +45,7 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Section>> {
     Ok(vec![section("workers", NAMES.into_iter().zip(found.iter().map(|rates| median(rates))))])
 }
 
-async fn drain(bench: &Bench, workers: u32) -> Result<f64> {
+async fn drain(bench: &Bench<'_>, workers: u32) -> Result<f64> {
     let fresh = bench.server.fresh().await?;
     let pool = fresh.pool(2).await?;
     let client = client(&pool)?;
