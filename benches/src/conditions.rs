@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::bench::Bench;
-use crate::{load, machine, raw};
+use crate::{load, machine, payload, raw};
 
 /// Name and value of each condition.
 pub(crate) type Conditions = Vec<(&'static str, String)>;
@@ -31,7 +31,7 @@ pub(crate) async fn read(bench: &Bench<'_>) -> Result<Conditions> {
                 .uncounted
                 .map_or_else(|| "counted by pg_stat_statements".to_owned(), |why| format!("not counted: {why}")),
         ),
-        ("payload", format!("{} bytes", load::PAYLOAD)),
+        ("payload", format!("{} pseudo-random bytes", payload::BYTES)),
         ("jobs", format!("{} a round", bench.jobs)),
         ("worker", format!("1, {} slots, claims of at most 500, finishes of at most 1,000", bench.slots)),
         ("raw drain", format!("{}, batches of {}", raw::SHAPE, raw::BATCH)),

@@ -13,6 +13,7 @@ use crate::counts::Cost;
 use crate::database::client;
 use crate::figures::per_second;
 use crate::load::{self, App, Meter};
+use crate::payload;
 
 /// A drain that is to be measured.
 pub(crate) struct Drain<'b> {
@@ -46,7 +47,7 @@ pub(crate) struct Drained {
 impl<'b> Drain<'b> {
     /// Of as many jobs as a round has, which leave nothing behind.
     pub(crate) fn of(bench: &'b Bench<'b>) -> Self {
-        let (jobs, payload, unique, synchronous) = (bench.jobs, load::PAYLOAD, false, false);
+        let (jobs, payload, unique, synchronous) = (bench.jobs, payload::BYTES, false, false);
         Self { bench, jobs, payload, unique, queues: 1, kept: 0, beside: None, synchronous, snapshot: false }
     }
 

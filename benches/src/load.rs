@@ -1,7 +1,7 @@
 //! The tasks that the worker runs here, and the jobs for them.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, Result};
@@ -9,10 +9,8 @@ use pgq::{AnyJob, BoxError, Client, Context, JobBuilder, Resources, Task, Timest
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-/// The bytes of a payload, as encoded.
-pub(crate) const PAYLOAD: usize = 100;
-/// How many values of a limit key there are.
-pub(crate) const KEYS: u32 = 1_000;
+use crate::payload::{self, key};
+
 /// How many jobs an enqueue in bulk takes at once.
 pub(crate) const BATCH: u32 = 1_000;
 
@@ -37,15 +35,11 @@ pub(crate) async fn noop_limited(ctx: Context<Meter>, _payload: String) -> Resul
     Ok(())
 }
 
-/// Does nothing, within limits for each of [`KEYS`] values.
+/// Does nothing, within limits for each value of the key.
 #[pgq::task(keep = none, limit(concurrency = 1_000, key = key))]
 pub(crate) async fn noop_keyed(ctx: Context<Meter>, _payload: String) -> Result<(), BoxError> {
     ctx.count();
     Ok(())
-}
-
-fn key(payload: &str) -> &str {
-    payload.split('x').next().unwrap_or_default()
 }
 
 /// One at a time over the fleet, and the first one stays.
@@ -109,20 +103,8 @@ pub(crate) async fn second(ctx: Context<Lateness>) -> Result<(), BoxError> {
 /// Tells how long after it was enqueued it started: its argument begins with when that was.
 #[pgq::task(keep = none)]
 pub(crate) async fn dated(ctx: Context<Lateness>, payload: String) -> Result<(), BoxError> {
-    let enqueued = payload.split('x').next().unwrap_or_default().parse().map(Duration::from_micros)?;
-    let _ = ctx.0.send(uptime().saturating_sub(enqueued));
+    let _ = ctx.0.send(payload::age(&payload)?);
     Ok(())
-}
-
-/// The argument of a job that is enqueued now.
-pub(crate) fn dated_payload() -> String {
-    padded(uptime().as_micros().to_string(), PAYLOAD)
-}
-
-/// Since the first call of this.
-fn uptime() -> Duration {
-    static BASE: OnceLock<Instant> = OnceLock::new();
-    BASE.get_or_init(Instant::now).elapsed()
 }
 
 /// What the tasks touch.
@@ -175,30 +157,14 @@ impl Meter {
     }
 }
 
-/// The argument of every task: with MessagePack's two bytes of length it is [`PAYLOAD`] bytes.
-pub(crate) fn payload() -> String {
-    keyed_payload(0, PAYLOAD)
-}
-
-/// The same of so many bytes, with the limit key of the job of this number.
-fn keyed_payload(number: u32, bytes: usize) -> String {
-    padded((number % KEYS).to_string(), bytes)
-}
-
-/// Begins with `text`, and takes so many bytes when it is encoded.
-fn padded(mut text: String, bytes: usize) -> String {
-    text.extend(std::iter::repeat_n('x', bytes.saturating_sub(2 + text.len())));
-    text
-}
-
 /// The job of this number.
 pub(crate) fn job<T: Task<Args = String>>(number: u32, bytes: usize) -> JobBuilder<T> {
-    JobBuilder::new(keyed_payload(number, bytes))
+    JobBuilder::new(payload::text(number, bytes))
 }
 
 /// Enqueues `count` jobs of a task in large batches, without measuring it; the last id.
 pub(crate) async fn fill<T: Task<Args = String>>(client: &Client, count: u32) -> Result<i64> {
-    fill_with(client, count, |number| job::<T>(number, PAYLOAD)).await
+    fill_with(client, count, |number| job::<T>(number, payload::BYTES)).await
 }
 
 /// The same of such jobs.

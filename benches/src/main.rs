@@ -9,6 +9,7 @@ mod conditions;
 mod drain;
 mod load;
 mod measure;
+mod payload;
 mod raw;
 mod report;
 

@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::bench::Bench;
 use crate::drain::Drain;
 use crate::figures::{Section, median, ratio, section};
-use crate::{load, raw};
+use crate::{load, payload, raw};
 
 pub(super) const ABOUT: &str = "a worker empties a queue of jobs that do nothing, without history and with it, and with claims and ends that wait for the disk";
 
@@ -15,7 +15,7 @@ pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
     let names = ["ours", "raw", "with history", "synchronous"];
     let measure = async |which| match which {
         0 => Ok(Drain::of(bench).run::<load::noop>().await?.rate),
-        1 => drain_raw(bench, bench.jobs, load::PAYLOAD).await,
+        1 => drain_raw(bench, bench.jobs, payload::BYTES).await,
         2 => Ok(kept_drain.run::<load::noop_kept>().await?.rate),
         _ => Ok(synchronous.run::<load::noop>().await?.rate),
     };
@@ -48,8 +48,8 @@ pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
 pub(super) async fn drain_raw(bench: &Bench<'_>, jobs: u32, payload: usize) -> Result<f64> {
     let fresh = bench.server.fresh().await?;
     let pool = fresh.pool(1).await?;
-    for _ in 0..jobs.div_ceil(load::BATCH) {
-        raw::enqueue(&pool, load::BATCH, payload).await?;
+    for first in (0..jobs).step_by(load::BATCH as usize) {
+        raw::enqueue(&pool, first..first + load::BATCH, payload).await?;
     }
     let jobs = jobs.div_ceil(load::BATCH) * load::BATCH;
     sqlx::raw_sql("vacuum analyze raw.job").execute(&pool).await?;

@@ -9,7 +9,7 @@ use crate::bench::Bench;
 use crate::database::client;
 use crate::figures::{Section, median, per_second, ratio, section};
 use crate::load::{self, noop};
-use crate::raw;
+use crate::{payload, raw};
 
 pub(super) const ABOUT: &str = "enqueue_many in a caller's transactions of 1,000 jobs each";
 
@@ -35,7 +35,7 @@ async fn enqueue(pool: &PgPool, batches: u32) -> Result<f64> {
     let start = Instant::now();
     for _ in 0..batches {
         let mut tx = pool.begin().await?;
-        noop::enqueue_many(client.on(&mut tx), (0..load::BATCH).map(|_| load::payload())).await?;
+        noop::enqueue_many(client.on(&mut tx), (0..load::BATCH).map(|number| payload::text(number, payload::BYTES))).await?;
         tx.commit().await?;
     }
     Ok(per_second(batches * load::BATCH, start.elapsed()))
@@ -45,7 +45,7 @@ async fn enqueue_raw(pool: &PgPool, batches: u32) -> Result<f64> {
     let start = Instant::now();
     for _ in 0..batches {
         let mut tx = pool.begin().await?;
-        raw::enqueue(&mut *tx, load::BATCH, load::PAYLOAD).await?;
+        raw::enqueue(&mut *tx, 0..load::BATCH, payload::BYTES).await?;
         tx.commit().await?;
     }
     Ok(per_second(batches * load::BATCH, start.elapsed()))

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use pgq::{JobBuilder, Task, Worker};
+use pgq::{Task, Worker};
 use sqlx::PgPool;
 use tokio::task::JoinSet;
 
@@ -12,7 +12,7 @@ use crate::bench::Bench;
 use crate::database::client;
 use crate::figures::{Section, median, per_second, ratio, section};
 use crate::load::{self, App, noop, ping};
-use crate::raw;
+use crate::{payload, raw};
 
 pub(super) const ABOUT: &str = "single enqueues in autocommit, by 1 and by 16 producers, and beside a busy worker";
 
@@ -66,7 +66,7 @@ async fn beside_worker<T: Task<Args = String>>(bench: &Bench<'_>) -> Result<f64>
     let rate = produce(PRODUCERS, Duration::from_secs(bench.seconds), move || {
         let client = client.clone();
         async move {
-            JobBuilder::<T>::new(load::payload()).enqueue(&client).await?;
+            load::job::<T>(0, payload::BYTES).enqueue(&client).await?;
             Ok(())
         }
     });
@@ -82,7 +82,7 @@ async fn enqueue(pool: &PgPool, producers: u32, span: Duration) -> Result<f64> {
     produce(producers, span, move || {
         let client = client.clone();
         async move {
-            noop::enqueue(&client, load::payload()).await?;
+            noop::enqueue(&client, payload::text(0, payload::BYTES)).await?;
             Ok(())
         }
     })
@@ -93,7 +93,7 @@ async fn enqueue_raw(pool: &PgPool, producers: u32, span: Duration) -> Result<f6
     let pool = pool.clone();
     produce(producers, span, move || {
         let pool = pool.clone();
-        async move { raw::enqueue(&pool, 1, load::PAYLOAD).await }
+        async move { raw::enqueue(&pool, 0..1, payload::BYTES).await }
     })
     .await
 }

@@ -13,8 +13,8 @@ use tokio::time::{sleep, timeout};
 use crate::bench::Bench;
 use crate::database::{Fresh, client};
 use crate::figures::{Section, millis, percentile, section};
-use crate::load::{self, App, Starts, ping};
-use crate::raw;
+use crate::load::{App, Starts, ping};
+use crate::{payload, raw};
 
 pub(super) const ABOUT: &str = "from enqueue to handler on an idle worker, beside a bare listener that claims";
 
@@ -57,7 +57,7 @@ async fn enqueue_to_handler(fresh: &Fresh<'_>, samples: u32) -> Result<Vec<f64>>
     for sample in 0..samples + WARM_UP {
         pause().await;
         let start = Instant::now();
-        ping::enqueue(&client, load::payload()).await?;
+        ping::enqueue(&client, payload::text(sample, payload::BYTES)).await?;
         let handler = timeout(PATIENCE, started.recv()).await?.context("the worker is gone")?;
         if sample >= WARM_UP {
             waits.push(millis(handler - start));
@@ -88,7 +88,7 @@ async fn insert_to_claim(fresh: &Fresh<'_>, samples: u32) -> Result<Vec<f64>> {
     for sample in 0..samples + WARM_UP {
         pause().await;
         let start = Instant::now();
-        raw::enqueue(&pool, 1, load::PAYLOAD).await?;
+        raw::enqueue(&pool, sample..sample + 1, payload::BYTES).await?;
         sqlx::query("select pg_notify('bench', '')").execute(&pool).await?;
         let Some(claim) = timeout(PATIENCE, claimed.recv()).await? else { break };
         if sample >= WARM_UP {

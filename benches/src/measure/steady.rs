@@ -10,7 +10,8 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use crate::bench::Bench;
 use crate::database::client;
 use crate::figures::{Section, millis, percentile, section};
-use crate::load::{self, App, Lateness, dated};
+use crate::load::{App, Lateness, dated};
+use crate::payload;
 
 pub(super) const ABOUT: &str = "from enqueue to handler at a steady 300 jobs a second";
 
@@ -31,7 +32,7 @@ pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
     for _ in 0..jobs {
         pace.tick().await;
         let client = client.clone();
-        tokio::spawn(async move { dated::enqueue(&client, load::dated_payload()).await });
+        tokio::spawn(async move { dated::enqueue(&client, payload::dated()).await });
     }
     let mut found = Vec::new();
     for _ in 0..jobs {

@@ -2,11 +2,15 @@
 
 mod drain;
 
+use std::ops::Range;
+
 use anyhow::Result;
 use sqlx::postgres::{PgConnectOptions, PgRow};
 use sqlx::{ConnectOptions, Executor, PgConnection, PgExecutor, Row};
 
 pub(crate) use drain::{SHAPE, drain};
+
+use crate::payload;
 
 const CLAIM: &str = include_str!("claim.sql");
 const FINISH: &str = include_str!("finish.sql");
@@ -37,13 +41,14 @@ pub(crate) async fn connect(options: &PgConnectOptions) -> Result<PgConnection> 
     Ok(connection)
 }
 
-/// Inserts `count` jobs with a payload of so many bytes, by one statement.
-pub(crate) async fn enqueue(connection: impl PgExecutor<'_>, count: u32, payload: usize) -> Result<()> {
-    let count = count as usize;
+/// Inserts the jobs of these numbers with a payload of so many bytes, by one statement.
+pub(crate) async fn enqueue(connection: impl PgExecutor<'_>, numbers: Range<u32>, bytes: usize) -> Result<()> {
+    let payloads: Vec<_> = numbers.map(|number| payload::encoded(number, bytes)).collect::<Result<_>>()?;
+    let count = payloads.len();
     let query = sqlx::query(ENQUEUE).bind(vec![QUEUE; count]).bind(vec![TASK; count]).bind(vec![0_i16; count]);
     // No value of a type that needs a feature of sqlx: all the instants are null, and so text serves as well.
     let query = query.bind(None::<Vec<String>>).bind(vec![20_i16; count]).bind(vec![0_i16; count]);
-    query.bind(vec![vec![b'x'; payload]; count]).fetch_all(connection).await?;
+    query.bind(payloads).fetch_all(connection).await?;
     Ok(())
 }
 
