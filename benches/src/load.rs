@@ -1,5 +1,6 @@
 //! The tasks that the worker runs here, and the jobs for them.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -157,6 +158,11 @@ impl Meter {
     }
 }
 
+/// The numbers of so many jobs, in batches of [`BATCH`] and what is left.
+pub(crate) fn batches(jobs: u32) -> impl Iterator<Item = Range<u32>> {
+    (0..jobs).step_by(BATCH as usize).map(move |first| first..jobs.min(first.saturating_add(BATCH)))
+}
+
 /// The job of this number.
 pub(crate) fn job<T: Task<Args = String>>(number: u32, bytes: usize) -> JobBuilder<T> {
     JobBuilder::new(payload::text(number, bytes))
@@ -178,4 +184,17 @@ pub(crate) async fn fill_with<T: Task>(client: &Client, count: u32, job: impl Fn
         done = next;
     }
     last.context("expected at least one job to fill in")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_hold_exactly_as_many_jobs_as_are_asked_for() {
+        for jobs in [1, 999, 1_000, 1_001, 200_000] {
+            assert_eq!(batches(jobs).map(|batch| batch.len()).sum::<usize>(), jobs as usize);
+        }
+        assert_eq!(batches(1_500).collect::<Vec<_>>(), [0..1_000, 1_000..1_500]);
+    }
 }

@@ -48,10 +48,9 @@ pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
 pub(super) async fn drain_raw(bench: &Bench<'_>, jobs: u32, payload: usize) -> Result<f64> {
     let fresh = bench.server.fresh().await?;
     let pool = fresh.pool(1).await?;
-    for first in (0..jobs).step_by(load::BATCH as usize) {
-        raw::enqueue(&pool, first..first + load::BATCH, payload).await?;
+    for batch in load::batches(jobs) {
+        raw::enqueue(&pool, batch, payload).await?;
     }
-    let jobs = jobs.div_ceil(load::BATCH) * load::BATCH;
     sqlx::raw_sql("vacuum analyze raw.job").execute(&pool).await?;
     let _ = sqlx::query("checkpoint").execute(&pool).await;
     let rate = raw::drain(fresh.options(), jobs).await?;

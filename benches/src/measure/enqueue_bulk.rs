@@ -15,11 +15,10 @@ pub(super) const ABOUT: &str = "enqueue_many in a caller's transactions of 1,000
 
 pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
     let (mut ours, mut bare) = (vec![], vec![]);
-    let batches = bench.jobs.div_ceil(load::BATCH);
     for round in 1..=bench.rounds {
         let fresh = bench.server.fresh().await?;
         let pool = fresh.pool(1).await?;
-        let (our, raw) = (enqueue(&pool, batches).await?, enqueue_raw(&pool, batches).await?);
+        let (our, raw) = (enqueue(&pool, bench.jobs).await?, enqueue_raw(&pool, bench.jobs).await?);
         eprintln!("  round {round}: {our:.0}/s, raw {raw:.0}/s");
         ours.push(our);
         bare.push(raw);
@@ -30,23 +29,23 @@ pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
     Ok(vec![section("enqueue_in_tx", figures)])
 }
 
-async fn enqueue(pool: &PgPool, batches: u32) -> Result<f64> {
+async fn enqueue(pool: &PgPool, jobs: u32) -> Result<f64> {
     let client = client(pool)?;
     let start = Instant::now();
-    for _ in 0..batches {
+    for batch in load::batches(jobs) {
         let mut tx = pool.begin().await?;
-        noop::enqueue_many(client.on(&mut tx), (0..load::BATCH).map(|number| payload::text(number, payload::BYTES))).await?;
+        noop::enqueue_many(client.on(&mut tx), batch.map(|number| payload::text(number, payload::BYTES))).await?;
         tx.commit().await?;
     }
-    Ok(per_second(batches * load::BATCH, start.elapsed()))
+    Ok(per_second(jobs, start.elapsed()))
 }
 
-async fn enqueue_raw(pool: &PgPool, batches: u32) -> Result<f64> {
+async fn enqueue_raw(pool: &PgPool, jobs: u32) -> Result<f64> {
     let start = Instant::now();
-    for _ in 0..batches {
+    for batch in load::batches(jobs) {
         let mut tx = pool.begin().await?;
-        raw::enqueue(&mut *tx, 0..load::BATCH, payload::BYTES).await?;
+        raw::enqueue(&mut *tx, batch, payload::BYTES).await?;
         tx.commit().await?;
     }
-    Ok(per_second(batches * load::BATCH, start.elapsed()))
+    Ok(per_second(jobs, start.elapsed()))
 }

@@ -14,12 +14,14 @@ pub(super) const ABOUT: &str = "drains of payloads of 1 kB to 100 kB beside bare
 const SIZES: [(&str, usize); 3] = [("payload_1kb", 1_000), ("payload_10kb", 10_000), ("payload_100kb", 100_000)];
 /// So many bytes are enough for a round.
 const ENOUGH: usize = 200 << 20;
+/// Fewer jobs say little, whatever their bytes.
+const LEAST: u32 = 1_000;
 const QUEUES: u32 = 100;
 
 pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
     let mut sections = Vec::new();
     for (name, payload) in SIZES {
-        let jobs = bench.jobs.min(u32::try_from(ENOUGH / payload / bench.scale as usize)?).max(load::BATCH);
+        let jobs = u32::try_from(ENOUGH / payload / bench.scale as usize)?.max(LEAST).min(bench.jobs);
         let drain = Drain { jobs, payload, ..Drain::of(bench) };
         let measure = async |which| match which {
             0 => Ok(drain.run::<load::noop>().await?.rate),
