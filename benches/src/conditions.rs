@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::bench::Bench;
-use crate::{load, machine, payload, raw};
+use crate::{load, machine, payload};
 
 /// Name and value of each condition.
 pub(crate) type Conditions = Vec<(&'static str, String)>;
@@ -34,7 +34,10 @@ pub(crate) async fn read(bench: &Bench<'_>) -> Result<Conditions> {
         ("payload", format!("{} pseudo-random bytes", payload::BYTES)),
         ("jobs", format!("{} a round", bench.jobs)),
         ("worker", format!("1, {} slots, claims of at most 500, finishes of at most 1,000", bench.slots)),
-        ("raw drain", format!("{}, batches of {}", raw::SHAPE, raw::BATCH)),
+        (
+            "raw drain",
+            "one connection claims 500 at most, while another finishes what was claimed, 1,000 at most".to_owned(),
+        ),
         ("enqueue batch", load::BATCH.to_string()),
         ("rounds", format!("{} of ours and of raw in turns, medians", bench.rounds)),
     ])

@@ -8,7 +8,7 @@ use anyhow::Result;
 use sqlx::postgres::{PgConnectOptions, PgRow};
 use sqlx::{ConnectOptions, Executor, PgConnection, PgExecutor, Row};
 
-pub(crate) use drain::{SHAPE, drain};
+pub(crate) use drain::drain;
 
 use crate::payload;
 
@@ -17,8 +17,10 @@ const FINISH: &str = include_str!("finish.sql");
 const ENQUEUE: &str = include_str!("enqueue.sql");
 const ENQUEUE_SILENTLY: &str = include_str!("enqueue_silently.sql");
 
-/// How many jobs a claim asks for and a finish deletes.
-pub(crate) const BATCH: u32 = 500;
+/// How many jobs a claim asks for.
+const CLAIMED: u32 = 500;
+/// How many claims a finish deletes the jobs of: 1,000 jobs, as many as pgq's own at most.
+const FINISHED: usize = 2;
 const LEASE: i64 = 1;
 const QUEUE: &str = "default";
 const TASK: &str = "noop";
