@@ -41,6 +41,21 @@ impl<'a> Bench<'a> {
         })
     }
 
+    /// What a round drains where nothing else is said, and how often.
+    pub(crate) fn sizes(&self) -> String {
+        self.sizes_of(&self.drained())
+    }
+
+    /// What a round drains where nothing else is said, and by whom.
+    pub(crate) fn drained(&self) -> String {
+        format!("{} jobs, 1 worker of {} slots", self.jobs, self.slots)
+    }
+
+    /// What a round has, and how often there is one.
+    pub(crate) fn sizes_of(&self, what: &str) -> String {
+        format!("{what}; rounds in turns: {}, medians", self.rounds)
+    }
+
     /// What `measure` finds in each round for each of these names, in turns from either end: who comes first finds the disk as the
     /// one before left it.
     pub(crate) async fn in_turns<T, const N: usize>(

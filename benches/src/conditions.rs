@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::bench::Bench;
-use crate::{load, machine, payload};
+use crate::{machine, payload};
 
 /// Name and value of each condition.
 pub(crate) type Conditions = Vec<(&'static str, String)>;
@@ -31,14 +31,11 @@ pub(crate) async fn read(bench: &Bench<'_>) -> Result<Conditions> {
                 .uncounted
                 .map_or_else(|| "counted by pg_stat_statements".to_owned(), |why| format!("not counted: {why}")),
         ),
-        ("payload", format!("{} pseudo-random bytes", payload::BYTES)),
-        ("jobs", format!("{} a round", bench.jobs)),
-        ("worker", format!("1, {} slots, claims of at most 500, finishes of at most 1,000", bench.slots)),
+        ("payload", format!("{} pseudo-random bytes where nothing else is said", payload::BYTES)),
+        ("worker", "claims of at most 500, ends of at most 1,000".to_owned()),
         (
             "raw drain",
             "one connection claims 500 at most, while another finishes what was claimed, 1,000 at most".to_owned(),
         ),
-        ("enqueue batch", load::BATCH.to_string()),
-        ("rounds", format!("{} of ours and of raw in turns, medians", bench.rounds)),
     ])
 }

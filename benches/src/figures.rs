@@ -6,14 +6,19 @@ use std::time::Duration;
 pub struct Section {
     /// What they are of.
     pub name: &'static str,
+    /// How much of what was measured, and how often.
+    pub sizes: String,
     /// Name and value of each.
     pub figures: Vec<(&'static str, f64)>,
 }
 
-/// `figures` under a name.
-#[must_use]
-pub fn section(name: &'static str, figures: impl IntoIterator<Item = (&'static str, f64)>) -> Section {
-    Section { name, figures: figures.into_iter().collect() }
+/// `figures` under a name, with the sizes that they are of.
+pub fn section(
+    name: &'static str,
+    sizes: impl Into<String>,
+    figures: impl IntoIterator<Item = (&'static str, f64)>,
+) -> Section {
+    Section { name, sizes: sizes.into(), figures: figures.into_iter().collect() }
 }
 
 /// So many in a second.

@@ -14,7 +14,7 @@ pub(crate) fn table(conditions: &Conditions, sections: &[Section]) -> String {
         let _ = writeln!(table, "{name:<20}  {value}");
     }
     for section in sections {
-        let _ = writeln!(table, "\n{}", section.name);
+        let _ = writeln!(table, "\n{}: {}", section.name, section.sizes);
         for (name, value) in &section.figures {
             let _ = writeln!(table, "  {name:<18}  {:>12}", number(*value));
         }
@@ -26,8 +26,9 @@ pub(crate) fn json(conditions: &Conditions, sections: &[Section]) -> Value {
     let conditions = conditions.iter().map(|(name, value)| (name.replace(' ', "_"), Value::from(value.as_str())));
     let mut object = Map::from_iter([("conditions".to_owned(), Value::Object(conditions.collect()))]);
     for section in sections {
-        let figures = section.figures.iter().map(|(name, value)| ((*name).to_owned(), Value::from(rounded(*value))));
-        object.insert(section.name.to_owned(), Value::Object(figures.collect()));
+        let mut shown = Map::from_iter([("sizes".to_owned(), Value::from(section.sizes.as_str()))]);
+        shown.extend(section.figures.iter().map(|(name, value)| ((*name).to_owned(), Value::from(rounded(*value)))));
+        object.insert(section.name.to_owned(), Value::Object(shown));
     }
     Value::Object(object)
 }
@@ -55,6 +56,14 @@ fn rounded(value: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::figures::section;
+
+    #[test]
+    fn each_section_says_what_sizes_its_figures_are_of() {
+        let (conditions, sections) = (vec![("cpu", "any".to_owned())], [section("drain", "5 jobs", [("per_s", 2.0)])]);
+        assert!(table(&conditions, &sections).contains("\ndrain: 5 jobs\n"));
+        assert_eq!(json(&conditions, &sections)["drain"], serde_json::json!({ "sizes": "5 jobs", "per_s": 2.0 }));
+    }
 
     #[test]
     fn large_numbers_are_grouped_and_small_ones_keep_three_places() {

@@ -21,12 +21,15 @@ pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
     let measure = async |which: usize| beside[which].run::<load::noop>().await;
     let names = ["alone", "finished", "deferred", "limited out"];
     let [alone, finished, deferred, held_up] = bench.in_turns(names, measure, |drained| drained.rate).await?;
-    let mut sections = vec![section("backlog", costs(&alone))];
-    for (name, drained) in
-        [("backlog_finished", finished), ("backlog_deferred", deferred), ("backlog_limited_out", held_up)]
-    {
+    let mut sections = vec![section("backlog", bench.sizes(), costs(&alone))];
+    for (name, count, drained) in [
+        ("backlog_finished", 10 * million, finished),
+        ("backlog_deferred", million, deferred),
+        ("backlog_limited_out", million, held_up),
+    ] {
         let ratio = ratio(&rates(&drained), &rates(&alone));
-        sections.push(section(name, [("ratio_to_alone", ratio)].into_iter().chain(costs(&drained))));
+        let sizes = bench.sizes_of(&format!("{}, beside {count}", bench.drained()));
+        sections.push(section(name, sizes, [("ratio_to_alone", ratio)].into_iter().chain(costs(&drained))));
     }
     sections.push(snapshot(bench).await?);
     Ok(sections)
@@ -37,9 +40,10 @@ async fn snapshot(bench: &Bench<'_>) -> Result<Section> {
     let drains = [false, true].map(|snapshot| Drain { jobs, snapshot, ..Drain::of(bench) });
     let measure = async |which: usize| Ok(drains[which].run::<load::noop>().await?.rate);
     let [without, under] = bench.in_turns(["without", "under a snapshot"], measure, |rate| *rate).await?;
+    let sizes = bench.sizes_of(&format!("{jobs} jobs, 1 worker of {} slots", bench.slots));
     let figures =
         [("without_per_s", median(&without)), ("under_per_s", median(&under)), ("ratio", ratio(&under, &without))];
-    Ok(section("old_snapshot", figures))
+    Ok(section("old_snapshot", sizes, figures))
 }
 
 fn rates(drained: &[Drained]) -> Vec<f64> {

@@ -30,7 +30,7 @@ pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
     let [off, on] = bench.in_turns(["off", "on"], measure, |rate| *rate).await?;
     set(LevelFilter::OFF)?;
     let figures = [("off_per_s", median(&off)), ("on_per_s", median(&on)), ("ratio", ratio(&on, &off))];
-    Ok(vec![section("comforts", figures)])
+    Ok(vec![section("comforts", bench.sizes(), figures)])
 }
 
 /// A program has one subscriber, once and for all: this one writes what it is told to nowhere, and is told nothing at first.

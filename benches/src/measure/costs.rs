@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use pgq::{Client, Task, Worker};
 use sqlx::PgPool;
 
-use super::saturated::idle_statements;
+use super::saturated::{SPAN, WORKERS, idle_statements};
 use crate::bench::Bench;
 use crate::database::client;
 use crate::figures::{Section, section};
@@ -41,7 +41,8 @@ pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
         ("idle_statements_per_s", statements),
         ("mb_per_100000_attempts", (after - before) / 1e6),
     ];
-    Ok(vec![section("costs", figures)])
+    let sizes = format!("statements of {WORKERS} workers over {} s, 1 worker for all else; once", SPAN.as_secs());
+    Ok(vec![section("costs", sizes, figures)])
 }
 
 async fn worker(client: Client, meter: &Meter) -> Result<Worker<App>> {

@@ -23,10 +23,12 @@ pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
     Ok(vec![
         section(
             "drain",
+            bench.sizes(),
             [("jobs_per_s", median(&ours)), ("raw_per_s", median(&bare)), ("ratio_to_raw", ratio(&ours, &bare))],
         ),
         section(
             "drain_history",
+            bench.sizes(),
             [
                 ("jobs_per_s", median(&kept)),
                 ("ratio_to_raw", ratio(&kept, &bare)),
@@ -35,6 +37,7 @@ pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
         ),
         section(
             "drain_synchronous_commit",
+            bench.sizes(),
             [
                 ("jobs_per_s", median(&durable)),
                 ("ratio_to_raw", ratio(&durable, &bare)),

@@ -25,8 +25,9 @@ pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
         pool.close().await;
         fresh.drop().await?;
     }
+    let sizes = bench.sizes_of(&format!("{} jobs by 1 producer, {} a transaction", bench.jobs, load::BATCH));
     let figures = [("per_s", median(&ours)), ("raw_per_s", median(&bare)), ("ratio_to_raw", ratio(&ours, &bare))];
-    Ok(vec![section("enqueue_in_tx", figures)])
+    Ok(vec![section("enqueue_in_tx", sizes, figures)])
 }
 
 async fn enqueue(pool: &PgPool, jobs: u32) -> Result<f64> {

@@ -34,6 +34,7 @@ pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
         }
     }
     let wakes = wakes(bench).await?;
+    let sizes = bench.sizes_of(&format!("1 and {PRODUCERS} producers for {} s each", bench.seconds));
     let figures = [
         ("per_s_1", median(&one)),
         ("raw_per_s_1", median(&raw_one)),
@@ -42,7 +43,7 @@ pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
         ("raw_per_s_16", median(&raw_many)),
         ("ratio_16", ratio(&many, &raw_many)),
     ];
-    Ok(vec![section("enqueue_single", figures), wakes])
+    Ok(vec![section("enqueue_single", sizes, figures), wakes])
 }
 
 /// 16 producers beside a busy worker. pgq has no switch for wake-ups, so "off" is what is cheapest without them: the same row into the
@@ -50,8 +51,9 @@ pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
 async fn wakes(bench: &Bench<'_>) -> Result<Section> {
     let measure = async |which| beside_worker(bench, which == 0).await;
     let [on, off] = bench.in_turns(["on", "off"], measure, |rate| *rate).await?;
+    let sizes = format!("{PRODUCERS} producers for {} s, a worker of 1 slot with {} jobs", bench.seconds, bench.jobs);
     let figures = [("on_per_s", median(&on)), ("off_per_s", median(&off)), ("ratio", ratio(&on, &off))];
-    Ok(section("enqueue_wakes", figures))
+    Ok(section("enqueue_wakes", bench.sizes_of(&sizes), figures))
 }
 
 async fn beside_worker(bench: &Bench<'_>, wakes: bool) -> Result<f64> {

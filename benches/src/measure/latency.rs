@@ -35,6 +35,7 @@ pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
     }
     let (p50, raw_p50) = (percentile(&ours, 50), percentile(&bare, 50));
     let (p99, raw_p99) = (percentile(&ours, 99), percentile(&bare, 99));
+    let sizes = format!("{} jobs one by one, 1 worker of {SLOTS} slots; rounds in turns: {}", ours.len(), bench.rounds);
     let figures = [
         ("p50_ms", p50),
         ("p99_ms", p99),
@@ -43,7 +44,7 @@ pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
         ("ratio_p50", p50 / raw_p50),
         ("ratio_p99", p99 / raw_p99),
     ];
-    Ok(vec![section("latency", figures)])
+    Ok(vec![section("latency", sizes, figures)])
 }
 
 async fn enqueue_to_handler(fresh: &Fresh<'_>, samples: u32) -> Result<Vec<f64>> {

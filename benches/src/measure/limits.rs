@@ -40,7 +40,8 @@ pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
         ("idle_p50_ms", percentile(&first, 50)),
         ("idle_p99_ms", percentile(&first, 99)),
     ];
-    Ok(vec![section("limits", figures), section("limits_handover", waits)])
+    let sizes = format!("{} times 2 jobs, 2 workers of 1 slot; once", next.len());
+    Ok(vec![section("limits", bench.sizes(), figures), section("limits_handover", sizes, waits)])
 }
 
 /// In milliseconds.

@@ -15,11 +15,11 @@ use crate::load::{self, App};
 pub(super) const ABOUT: &str =
     "statements that a worker sends in a second while limits hold up all that there is, beside those of an idle one";
 
-const WORKERS: u32 = 10;
+pub(super) const WORKERS: u32 = 10;
 /// Jobs that wait.
 const BACKLOG: u32 = 1_000;
 /// In which what is done once a minute is done.
-const SPAN: Duration = Duration::from_mins(1);
+pub(super) const SPAN: Duration = Duration::from_mins(1);
 /// Until all have found out that there is nothing for them.
 const SETTLES: Duration = Duration::from_secs(3);
 
@@ -33,6 +33,7 @@ pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
         tokio::try_join!(statements::<load::drip>(bench, BACKLOG), statements::<load::hog_keyed>(bench, BACKLOG))?;
     // Five starts a second, each of which somebody has to see to.
     let keyed_rate = statements::<load::drip_keyed>(bench, BACKLOG).await?;
+    let sizes = format!("{WORKERS} workers, {BACKLOG} jobs held up but for idle, {} s; once", SPAN.as_secs());
     let figures = [
         ("idle", idle),
         ("concurrency", concurrency),
@@ -40,7 +41,7 @@ pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
         ("with_key", with_key),
         ("keyed_rate", keyed_rate),
     ];
-    Ok(vec![section("saturated", figures)])
+    Ok(vec![section("saturated", sizes, figures)])
 }
 
 /// Statements of an idle worker in a second.

@@ -28,14 +28,15 @@ pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
             _ => drain_raw(bench, jobs, payload).await,
         };
         let [ours, bare] = bench.in_turns([name, "raw"], measure, |rate| *rate).await?;
+        let sizes = bench.sizes_of(&format!("{jobs} jobs of {payload} bytes, 1 worker of {} slots", bench.slots));
         let figures =
             [("jobs_per_s", median(&ours)), ("raw_per_s", median(&bare)), ("ratio_to_raw", ratio(&ours, &bare))];
-        sections.push(section(name, figures));
+        sections.push(section(name, sizes, figures));
     }
     let drains = [1, QUEUES].map(|queues| Drain { queues, ..Drain::of(bench) });
     let measure = async |which: usize| Ok(drains[which].run::<load::noop>().await?.rate);
     let [one, many] = bench.in_turns(["1 queue", "100 queues"], measure, |rate| *rate).await?;
     let figures = [("one_per_s", median(&one)), ("hundred_per_s", median(&many)), ("ratio", ratio(&many, &one))];
-    sections.push(section("queues", figures));
+    sections.push(section("queues", bench.sizes(), figures));
     Ok(sections)
 }

@@ -16,6 +16,7 @@ use crate::payload;
 pub(super) const ABOUT: &str = "from enqueue to handler at a steady 300 jobs a second";
 
 const PER_SECOND: u32 = 300;
+const SLOTS: usize = 50;
 /// No job is so slow; a round that hangs should say so.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -25,7 +26,7 @@ pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
     let client = client(&pool)?;
     let (told, mut waits) = mpsc::unbounded_channel();
     let app = App { lateness: Lateness(told), ..App::silent() };
-    let builder = Worker::builder().client(client.clone()).only([dated::NAME]).tasks_only().slots(50);
+    let builder = Worker::builder().client(client.clone()).only([dated::NAME]).tasks_only().slots(SLOTS);
     let worker = builder.resources(app).spawn().await?;
     let (mut pace, jobs) = (interval(Duration::from_secs(1) / PER_SECOND), PER_SECOND * u32::try_from(5 * bench.seconds)?);
     pace.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -41,6 +42,7 @@ pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
     worker.stop().await?;
     pool.close().await;
     fresh.drop().await?;
+    let sizes = format!("{jobs} jobs, {PER_SECOND} a second, 1 worker of {SLOTS} slots; once");
     let figures = [50, 95, 99].map(|percent| percentile(&found, percent));
-    Ok(vec![section("steady", ["p50_ms", "p95_ms", "p99_ms"].into_iter().zip(figures))])
+    Ok(vec![section("steady", sizes, ["p50_ms", "p95_ms", "p99_ms"].into_iter().zip(figures))])
 }

@@ -43,7 +43,7 @@ pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
         ("timer_p50_ms", percentile(&timer, 50)),
         ("timer_p99_ms", percentile(&timer, 99)),
     ];
-    Ok(vec![section("ticks", figures)])
+    Ok(vec![section("ticks", format!("{} ticks, 1 worker; once", ours.len()), figures)])
 }
 
 /// Waits for the next second; by how much it was missed.

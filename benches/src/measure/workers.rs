@@ -42,7 +42,8 @@ pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
     let measure = async |which: usize| drain(bench, fleets[which]).await;
     let mut found = vec![Vec::new(); fleets.len()];
     bench.take_turns(&labels, &mut found, measure, |rate| *rate).await?;
-    Ok(vec![section("workers", NAMES.into_iter().zip(found.iter().map(|rates| median(rates))))])
+    let sizes = bench.sizes_of(&format!("{} jobs, workers of {} slots", bench.jobs, bench.slots));
+    Ok(vec![section("workers", sizes, NAMES.into_iter().zip(found.iter().map(|rates| median(rates))))])
 }
 
 async fn drain(bench: &Bench<'_>, workers: u32) -> Result<f64> {
