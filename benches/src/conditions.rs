@@ -26,7 +26,7 @@ pub(crate) async fn read(bench: &Bench<'_>) -> Result<Conditions> {
         ),
         ("transport", server.transport()),
         (
-            "statements, buffers",
+            "statements",
             bench
                 .uncounted
                 .map_or_else(|| "counted by pg_stat_statements".to_owned(), |why| format!("not counted: {why}")),

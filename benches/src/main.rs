@@ -63,6 +63,9 @@ fn work(url: &str) -> Result<()> {
 
 async fn measure_all(server: &database::Admin, args: Args) -> Result<()> {
     let bench = Bench::new(server, &args).await?;
+    if let Some(why) = bench.uncounted {
+        eprintln!("statements, buffers and bytes of log aren't counted: {why}");
+    }
     let conditions = conditions::read(&bench).await?;
     let mut sections = Vec::new();
     for measurement in &args.what {

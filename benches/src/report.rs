@@ -35,6 +35,9 @@ pub(crate) fn json(conditions: &Conditions, sections: &[Section]) -> Value {
 
 /// Rates in thousands without fractions, small numbers with three places.
 fn number(value: f64) -> String {
+    if value.is_nan() {
+        return "not counted".to_owned();
+    }
     if value.abs() < 1_000.0 {
         return format!("{value:.3}");
     }

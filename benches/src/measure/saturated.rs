@@ -26,6 +26,10 @@ const SETTLES: Duration = Duration::from_secs(3);
 /// All statements of a worker in a second, each `begin` among them: where there is no job at all, and where there are many that a
 /// limit holds up. What the second has beyond the first is the limit's.
 pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
+    if bench.uncounted.is_some() {
+        eprintln!("  skipped, as there is nothing in it but statements");
+        return Ok(vec![section("saturated", "skipped: statements aren't counted", [])]);
+    }
     // Two at a time: each is counted in its own database, and more have too many connections for a server as it is installed.
     let (idle, concurrency) =
         tokio::try_join!(idle_statements(bench), statements::<load::hog>(bench, BACKLOG))?;
@@ -44,8 +48,11 @@ pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
     Ok(vec![section("saturated", sizes, figures)])
 }
 
-/// Statements of an idle worker in a second.
+/// Statements of an idle worker in a second; not a number where they aren't counted.
 pub(super) async fn idle_statements(bench: &Bench<'_>) -> Result<f64> {
+    if bench.uncounted.is_some() {
+        return Ok(f64::NAN);
+    }
     statements::<load::noop>(bench, 0).await
 }
 
