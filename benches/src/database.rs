@@ -37,7 +37,10 @@ impl Server {
         let options = SETTINGS.iter().fold(options, |options, (name, value)| options.setting(*name, *value));
         let counting = options.clone().setting("shared_preload_libraries", counts::EXTENSION);
         // Not every installation has the extension.
-        let own = pgq_testdb::Server::start(counting).or_else(|_| pgq_testdb::Server::start(options))?;
+        let own = pgq_testdb::Server::start(counting).or_else(|_| pgq_testdb::Server::start(options));
+        let own = own.context(
+            "no throw-away server; --database-url names one to use instead, on which the role may create databases",
+        )?;
         Ok(Self { url: own.url(), throw_away: Some(own) })
     }
 

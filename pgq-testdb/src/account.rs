@@ -42,7 +42,7 @@ impl Account {
         ["postgres", "nobody"].into_iter().find_map(|name| unprivileged(&passwd, name)).ok_or_else(|| {
             Error::new(
                 "PostgreSQL doesn't run as root, and there is no user `postgres` or `nobody` to run it as: \
-                 add one, run the tests as another user, or set PGQ_TEST_DATABASE_URL",
+                 add one, or run this as another user",
             )
         })
     }

@@ -11,7 +11,7 @@ use crate::{Error, account::Account};
 pub(crate) const MISSING: &str = "no PostgreSQL to test with: its server binaries (initdb, postgres) are neither on \
      PATH nor in a usual place. Install them (Debian, Ubuntu: `apt-get install postgresql`; \
      Fedora: `dnf install postgresql-server`; macOS: `brew install postgresql`), or name their directory in \
-     PGQ_TEST_POSTGRES_BIN, or set PGQ_TEST_DATABASE_URL to a server on which the role may create databases";
+     PGQ_TEST_POSTGRES_BIN";
 
 /// A directory that holds `initdb` and `postgres`, both within the account's reach.
 #[derive(Clone, Debug)]
@@ -115,7 +115,12 @@ fn version(name: &str) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Binaries, version};
+    use super::{Binaries, MISSING, version};
+
+    #[test]
+    fn a_server_of_ones_own_isnt_told_of_a_variable_that_only_tests_read() {
+        assert!(MISSING.contains("PGQ_TEST_POSTGRES_BIN") && !MISSING.contains("PGQ_TEST_DATABASE_URL"));
+    }
 
     #[test]
     fn a_missing_pg_basebackup_is_named_with_its_package() {

@@ -76,5 +76,5 @@ fn initdb(data: &Path, binaries: &Binaries, account: &Account) -> Result<(), Err
     };
     // macOS and old glibc have no C.UTF-8; initdb removes what it made when it fails.
     let made = run("--locale=C.UTF-8").or_else(|_| run("--locale=C"));
-    made.map_err(|why| Error::because("no new cluster (PGQ_TEST_DATABASE_URL would do without)", why))
+    made.map_err(|why| Error::because("no new cluster", why))
 }

@@ -16,6 +16,11 @@ impl Error {
         Self { message: message.into(), source: None }
     }
 
+    /// The same with what else would do.
+    pub(crate) fn or(self, way: &str) -> Self {
+        Self { message: format!("{}; or {way}", self.message), ..self }
+    }
+
     /// `message: source`, because test harnesses print an error without its sources.
     pub(crate) fn because(message: impl fmt::Display, source: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
         let source = Arc::from(source.into());

@@ -19,6 +19,9 @@ use crate::{
     way::Way,
 };
 
+/// What does without a server of our own. [`Server`] doesn't say it: it is asked for by programs that don't look at the variable.
+const EXTERNAL: &str = "set PGQ_TEST_DATABASE_URL to a server on which the role may create databases";
+
 pub(crate) enum Shared {
     /// Not ours: its URL.
     External(String),
@@ -54,7 +57,7 @@ impl Shared {
     }
 
     fn private() -> Result<Self, Error> {
-        Server::start(Options::default()).map(Self::Private)
+        Server::start(Options::default()).map(Self::Private).map_err(|error| error.or(EXTERNAL))
     }
 
     fn container() -> Result<Self, Error> {
@@ -63,7 +66,8 @@ impl Shared {
 
     /// Docker only where there are no binaries at all: ones that don't work are an error to be told of.
     fn found() -> Result<Self, Error> {
-        match Binaries::search(None, Account::get()?)? {
+        let binaries = Account::get().and_then(|account| Binaries::search(None, account));
+        match binaries.map_err(|error| error.or(EXTERNAL))? {
             Some(_) => Self::private(),
             None => Self::container().map_err(nothing_found),
         }
@@ -135,7 +139,7 @@ impl Shared {
 
 /// The one message about everything that would do.
 fn nothing_found(why_not_docker: Error) -> Error {
-    Error::because(format_args!("{}. Docker can't help either", binaries::MISSING), why_not_docker)
+    Error::because(format_args!("{}, or {EXTERNAL}. Docker can't help either", binaries::MISSING), why_not_docker)
 }
 
 async fn drop_database(name: &str, connection: &mut PgConnection) -> Result<(), Error> {

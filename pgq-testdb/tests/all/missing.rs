@@ -21,6 +21,7 @@ async fn a_directory_without_binaries_is_one_error_that_names_it() -> Outcome {
     let message = message?;
     assert!(message.contains(&empty.display().to_string()), "{message}");
     assert!(message.contains("PGQ_TEST_POSTGRES_BIN"), "{message}");
+    assert!(message.contains("or set PGQ_TEST_DATABASE_URL"), "{message}");
     assert!(message.contains("no `initdb`"), "{message}");
     Ok(())
 }
