@@ -13,6 +13,7 @@ use crate::counts::Cost;
 use crate::database::client;
 use crate::figures::per_second;
 use crate::load::{self, App, Meter};
+use crate::many;
 use crate::payload;
 
 /// A drain that is to be measured.
@@ -24,8 +25,8 @@ pub(crate) struct Drain<'b> {
     pub(crate) payload: usize,
     /// Each has a unique key.
     pub(crate) unique: bool,
-    /// Over how many queues they are spread.
-    pub(crate) queues: u32,
+    /// Over what they are spread.
+    pub(crate) spread: Spread,
     /// How many rows of history they leave.
     pub(crate) kept: u32,
     /// SQL that fills in what stands beside them.
@@ -34,6 +35,17 @@ pub(crate) struct Drain<'b> {
     pub(crate) synchronous: bool,
     /// A transaction that sees the queue as it was before stays open.
     pub(crate) snapshot: bool,
+}
+
+/// Over what jobs may be spread.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Spread {
+    /// One queue and one task.
+    Nothing,
+    /// So many queues.
+    Queues(u32),
+    /// A hundred tasks.
+    Tasks,
 }
 
 /// What a drain took.
@@ -48,7 +60,17 @@ impl<'b> Drain<'b> {
     /// Of as many jobs as a round has, which leave nothing behind.
     pub(crate) fn of(bench: &'b Bench<'b>) -> Self {
         let (jobs, payload, unique, synchronous) = (bench.jobs, payload::BYTES, false, false);
-        Self { bench, jobs, payload, unique, queues: 1, kept: 0, beside: None, synchronous, snapshot: false }
+        Self {
+            bench,
+            jobs,
+            payload,
+            unique,
+            spread: Spread::Nothing,
+            kept: 0,
+            beside: None,
+            synchronous,
+            snapshot: false,
+        }
     }
 
     pub(crate) async fn run<T: Task<Args = String>>(&self) -> Result<Drained> {
@@ -96,16 +118,24 @@ impl<'b> Drain<'b> {
 
     async fn fill<T: Task<Args = String>>(&self, client: &Client) -> Result<i64> {
         let job = |number: u32| {
-            let job = load::job::<T>(number, self.payload).queue(queue(number % self.queues));
-            if self.unique { job.unique(number.to_string()) } else { job }
+            if self.spread == Spread::Tasks {
+                return many::job(number, self.payload);
+            }
+            let job = load::job::<T>(number, self.payload).queue(queue(number % self.queues()));
+            if self.unique { job.unique(number.to_string()).into() } else { job.into() }
         };
         load::fill_with(client, self.jobs, job).await
     }
 
+    fn queues(&self) -> u32 {
+        if let Spread::Queues(count) = self.spread { count } else { 1 }
+    }
+
     async fn worker<T: Task<Args = String>>(&self, client: Client, meter: &Meter) -> Result<Worker<App>> {
         let app = App { meter: meter.clone(), ..App::silent() };
-        let builder = Worker::builder().client(client).only([T::NAME, <load::hog as Task>::NAME]).tasks_only();
-        let builder = builder.queues((0..self.queues).map(queue)).slots(self.bench.slots);
+        let tasks = if self.spread == Spread::Tasks { many::NAMES } else { &[T::NAME, <load::hog as Task>::NAME] };
+        let builder = Worker::builder().client(client).only(tasks.iter().copied()).tasks_only();
+        let builder = builder.queues((0..self.queues()).map(queue)).slots(self.bench.slots);
         let builder = if self.synchronous { builder.synchronous_commit() } else { builder };
         builder.drain_timeout(Duration::ZERO).resources(app).spawn().await.context("the worker can't start")
     }

@@ -146,7 +146,8 @@ impl Meter {
         Self(Arc::new((AtomicU32::new(total), Notify::new())))
     }
 
-    fn count(&self) {
+    /// One has run.
+    pub(crate) fn count(&self) {
         if self.0.0.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.0.1.notify_one();
         }
@@ -170,16 +171,16 @@ pub(crate) fn job<T: Task<Args = String>>(number: u32, bytes: usize) -> JobBuild
 
 /// Enqueues `count` jobs of a task in large batches, without measuring it; the last id.
 pub(crate) async fn fill<T: Task<Args = String>>(client: &Client, count: u32) -> Result<i64> {
-    fill_with(client, count, |number| job::<T>(number, payload::BYTES)).await
+    fill_with(client, count, |number| job::<T>(number, payload::BYTES).into()).await
 }
 
 /// The same of such jobs.
-pub(crate) async fn fill_with<T: Task>(client: &Client, count: u32, job: impl Fn(u32) -> JobBuilder<T>) -> Result<i64> {
+pub(crate) async fn fill_with(client: &Client, count: u32, job: impl Fn(u32) -> AnyJob) -> Result<i64> {
     const LARGE: u32 = 5_000;
     let (mut done, mut last) = (0, None);
     while done < count {
         let next = count.min(done + LARGE);
-        let jobs = (done..next).map(|number| AnyJob::from(job(number)));
+        let jobs = (done..next).map(&job);
         last = pgq::enqueue_many(client, jobs).await?.last().map(|handle| handle.id().0);
         done = next;
     }

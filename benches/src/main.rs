@@ -8,6 +8,7 @@ mod bench;
 mod conditions;
 mod drain;
 mod load;
+mod many;
 mod measure;
 mod payload;
 mod raw;

@@ -1,14 +1,14 @@
-//! Payloads of other sizes, and jobs of many queues.
+//! Payloads of other sizes, and jobs of many queues and tasks.
 
 use anyhow::Result;
 
 use super::drain::drain_raw;
 use crate::bench::Bench;
-use crate::drain::Drain;
+use crate::drain::{Drain, Spread};
 use crate::figures::{Section, median, ratio, section};
 use crate::load;
 
-pub(super) const ABOUT: &str = "drains of payloads of 1 kB to 100 kB beside bare SQL, and of 100 queues beside one";
+pub(super) const ABOUT: &str = "drains of payloads of 1 kB to 100 kB beside bare SQL, and of 100 queues and of 100 tasks beside one";
 
 /// Section and bytes of a payload.
 const SIZES: [(&str, usize); 3] = [("payload_1kb", 1_000), ("payload_10kb", 10_000), ("payload_100kb", 100_000)];
@@ -33,10 +33,16 @@ pub(super) async fn run(bench: &Bench<'_>) -> Result<Vec<Section>> {
             [("jobs_per_s", median(&ours)), ("raw_per_s", median(&bare)), ("ratio_to_raw", ratio(&ours, &bare))];
         sections.push(section(name, sizes, figures));
     }
-    let drains = [1, QUEUES].map(|queues| Drain { queues, ..Drain::of(bench) });
-    let measure = async |which: usize| Ok(drains[which].run::<load::noop>().await?.rate);
-    let [one, many] = bench.in_turns(["1 queue", "100 queues"], measure, |rate| *rate).await?;
-    let figures = [("one_per_s", median(&one)), ("hundred_per_s", median(&many)), ("ratio", ratio(&many, &one))];
-    sections.push(section("queues", bench.sizes(), figures));
+    sections.push(beside_one(bench, "queues", Spread::Queues(QUEUES)).await?);
+    sections.push(beside_one(bench, "tasks", Spread::Tasks).await?);
     Ok(sections)
+}
+
+/// A drain of jobs that are spread over a hundred, beside one of as many that aren't.
+async fn beside_one(bench: &Bench<'_>, name: &'static str, spread: Spread) -> Result<Section> {
+    let drains = [Spread::Nothing, spread].map(|spread| Drain { spread, ..Drain::of(bench) });
+    let measure = async |which: usize| Ok(drains[which].run::<load::noop>().await?.rate);
+    let [one, many] = bench.in_turns(["one", name], measure, |rate| *rate).await?;
+    let figures = [("one_per_s", median(&one)), ("hundred_per_s", median(&many)), ("ratio", ratio(&many, &one))];
+    Ok(section(name, bench.sizes(), figures))
 }
