@@ -67,8 +67,9 @@ pub(crate) fn help() -> String {
   --json                one JSON object instead of a table
   --slots <n>           the worker's slots in drain (1000)
   --rounds <n>          rounds of ours and of the baseline, in turns (4, quick 2)
-  --jobs <n>            jobs of a round in drain and enqueue_bulk (200000, quick 50000)
-  --database-url <url>  a server of one's own, on which databases are created and dropped, instead of a throw-away one
+  --jobs <n>            jobs of a round in drain and enqueue_bulk (200000, quick 40000)
+  --database-url <url>  a server of one's own instead of a throw-away one, by a role that may create databases: each round has one,
+                        and all are dropped
 
 what, or all of it (quickly: of what has a *):
 "

@@ -33,9 +33,9 @@ impl<'a> Bench<'a> {
             server,
             uncounted,
             rounds: args.rounds.unwrap_or(if quick { 2 } else { 4 }),
-            jobs: args.jobs.unwrap_or(if quick { 50_000 } else { 200_000 }),
+            jobs: args.jobs.unwrap_or(if quick { 40_000 } else { 200_000 }),
             slots: args.slots.unwrap_or(1_000),
-            samples: if quick { 200 } else { 500 },
+            samples: if quick { 150 } else { 500 },
             seconds: if quick { 1 } else { 2 },
             scale: if quick { 20 } else { 1 },
         })

@@ -40,7 +40,7 @@ measurements! {
     enqueue_single: true,
     latency: true,
     limits: true,
-    ticks: true,
+    ticks: false,
     saturated: false,
     steady: false,
     comforts: false,
