@@ -261,3 +261,19 @@ pub(crate) async fn start(worker: &mut Stepper) -> Result<usize> {
         }
     }
 }
+
+/// Lets this much time pass in a hundred steps, at most until the future is done: whoever waits for time may sleep a little later than
+/// the test sees.
+pub(crate) async fn passing<F: Future>(clock: &ManualClock, span: Duration, future: F) -> F::Output {
+    let passes = async {
+        for _ in 0..100 {
+            clock.advance(span / 100);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        std::future::pending().await
+    };
+    tokio::select! {
+        output = future => output,
+        never = passes => never,
+    }
+}

@@ -8,7 +8,7 @@ use pgq::{Allow, Client, Context, Env, Error, LimitRef, Resources, Result, Tasks
 use tokio::sync::{Semaphore, mpsc};
 
 use super::faults::{Fault, Faults, plan, wayward_by};
-use crate::world::{SPAN, World, declaration};
+use crate::world::{SPAN, World, declaration, passing};
 
 /// Where handlers say that they run, and stay until they are let go.
 #[derive(Clone, pgq::Provide)]
@@ -301,22 +301,6 @@ async fn unbounded() -> (ManualClock, Client, Arc<Faults>, Worker<Quay>) {
 async fn until_looked(faults: &Faults, times: usize) {
     let mut looked = faults.looked.subscribe();
     soon("it looks", looked.wait_for(|looked| *looked >= times)).await.unwrap();
-}
-
-/// Lets this much time pass in a hundred steps, at most until the future is done: whoever waits for time may sleep a little later than
-/// the test sees.
-async fn passing<F: Future>(clock: &ManualClock, span: Duration, future: F) -> F::Output {
-    let passes = async {
-        for _ in 0..100 {
-            clock.advance(span / 100);
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        std::future::pending().await
-    };
-    tokio::select! {
-        output = future => output,
-        never = passes => never,
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
