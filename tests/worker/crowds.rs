@@ -53,12 +53,22 @@ async fn hoist(ctx: Context<Yard>) -> std::result::Result<(), pgq::BoxError> {
 
 #[pgq::task(limit(name = "first-quay", concurrency = 1))]
 async fn winch(ctx: Context<Yard>) -> std::result::Result<(), pgq::BoxError> {
-    ctx.last("winch").await
+    ctx.last("other").await
 }
 
 #[pgq::task(limit(name = "first-quay", concurrency = 1), limit(name = "second-quay", concurrency = 1), priority = 10)]
 async fn gantry(ctx: Context<Yard>) -> std::result::Result<(), pgq::BoxError> {
-    ctx.last("gantry").await
+    ctx.last("of two").await
+}
+
+#[pgq::task(limit(name = "tide", rps = 25.0, burst = 1))]
+async fn drift(ctx: Context<Yard>) -> std::result::Result<(), pgq::BoxError> {
+    ctx.last("other").await
+}
+
+#[pgq::task(limit(name = "tide", rps = 25.0, burst = 1), limit(name = "berth", concurrency = 1), priority = 10)]
+async fn dock(ctx: Context<Yard>) -> std::result::Result<(), pgq::BoxError> {
+    ctx.last("of two").await
 }
 
 async fn soon<F: Future>(what: &str, future: F) -> F::Output {
@@ -125,22 +135,24 @@ async fn what_full_workers_can_not_start_is_there_for_the_first_slot_that_is_fre
 }
 
 /// Whoever has a unit of the first limit would use it up for the other task while one of the second is on its way.
-async fn a_task_of_two_limits_starts_though_another_one_uses_the_first(client: Client) {
+async fn a_task_of_two_limits_starts_though_another_one_uses_the_first<T: Task<Args = ()>, O: Task<Args = ()>>(
+    client: Client,
+) {
     let (told, mut begun) = mpsc::unbounded_channel();
     let yard = Yard { told, gate: Arc::new(Semaphore::new(0)) };
-    winch::enqueue_many(&client, [(); 200]).await.unwrap();
-    gantry::enqueue_many(&client, [(); 200]).await.unwrap();
+    pgq::enqueue_many(&client, (0..200).map(|_| JobBuilder::<O>::new(()).into())).await.unwrap();
+    pgq::enqueue_many(&client, (0..200).map(|_| JobBuilder::<T>::new(()).into())).await.unwrap();
     let mut workers = Vec::new();
     for _ in 0..4 {
-        let builder = Worker::builder().client(client.clone()).tasks(pgq::tasks![winch, gantry]);
+        let builder = Worker::builder().client(client.clone()).tasks(pgq::tasks![winch, gantry, drift, dock]);
         let builder = builder.resources(yard.clone()).slots(8).drain_timeout(Duration::ZERO);
         workers.push(builder.spawn().await.unwrap());
     }
-    let mut gantries = 0;
+    let mut of_two = 0;
     for _ in 0..40 {
-        gantries += usize::from(soon("another one begins", begun.recv()).await == Some("gantry"));
+        of_two += usize::from(soon("another one begins", begun.recv()).await == Some("of two"));
     }
-    assert!(gantries >= 10, "of 40 that began {gantries} are of the higher priority");
+    assert!(of_two >= 10, "of 40 that began {of_two} are of the higher priority");
     for worker in workers {
         worker.stop().await.unwrap();
     }
@@ -148,12 +160,16 @@ async fn a_task_of_two_limits_starts_though_another_one_uses_the_first(client: C
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_task_of_two_limits_starts_though_another_one_uses_the_first_in_memory() {
-    a_task_of_two_limits_starts_though_another_one_uses_the_first(Client::memory()).await;
+    a_task_of_two_limits_starts_though_another_one_uses_the_first::<gantry, winch>(Client::memory()).await;
+    a_task_of_two_limits_starts_though_another_one_uses_the_first::<dock, drift>(Client::memory()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_task_of_two_limits_starts_though_another_one_uses_the_first_in_postgres() {
-    let database = installed().await;
-    let client = Client::from_pool(database.pool().await.unwrap()).unwrap();
-    a_task_of_two_limits_starts_though_another_one_uses_the_first(client).await;
+    let databases = [installed().await, installed().await];
+    let [one, other] = &databases;
+    let client = Client::from_pool(one.pool().await.unwrap()).unwrap();
+    a_task_of_two_limits_starts_though_another_one_uses_the_first::<gantry, winch>(client).await;
+    let client = Client::from_pool(other.pool().await.unwrap()).unwrap();
+    a_task_of_two_limits_starts_though_another_one_uses_the_first::<dock, drift>(client).await;
 }

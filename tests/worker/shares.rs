@@ -261,6 +261,36 @@ async fn plumb(ctx: Context<Quay>, number: u32) -> std::result::Result<(), pgq::
     ctx.stay(number).await
 }
 
+#[pgq::task(concurrency = 1, rps = 50.0, burst = 2)]
+async fn fathom(ctx: Context<Quay>, number: u32) -> std::result::Result<(), pgq::BoxError> {
+    ctx.stay(number).await
+}
+
+/// Its rate would go round among those who wait for its only place, a few statements each time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_for_a_place_says_little_of_the_rate_that_he_has() {
+    let clock = ManualClock::at(Timestamp::EPOCH);
+    let (client, faults) = wayward_by(&clock).unwrap();
+    let (here, mut reports) = quay();
+    fathom::enqueue_many(&client, 0..20).await.unwrap();
+    let mut workers = Vec::new();
+    for _ in 0..4 {
+        workers.push(here.worker(&client, pgq::tasks![fathom]).await);
+    }
+    assert_eq!(soon("one begins", reports.recv()).await, Some(0));
+    let before = *faults.shared.borrow();
+    for _ in 0..200 {
+        clock.advance(Duration::from_millis(50));
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let said = *faults.shared.borrow() - before;
+    assert!(said <= 40, "in 10 seconds 4 workers have said {said} times what they have");
+    here.gate.add_permits(20);
+    for worker in workers {
+        worker.stop().await.unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_look_that_fails_ends_nothing_of_what_is_being_said() {
     let (client, faults) = wayward_by(&ManualClock::at(Timestamp::EPOCH)).unwrap();

@@ -196,16 +196,17 @@ impl Claimer {
 
     /// What had to be done without while all slots were taken may be at hand now: a free one is kept for that.
     async fn ask_first(&mut self) {
-        if !self.asking.is_due() {
-            return;
-        }
-        let missed = self.engine.limits.missed();
+        let missed = self.engine.limits.missed(&self.asking);
         if missed.is_empty() {
             return;
         }
         self.start();
-        let granted = within(KEPT, self.engine.limits.catch_up(&missed)).await.is_some();
-        self.asking.was(granted, self.engine.platform.clock.mark());
+        let granted = within(KEPT, self.engine.limits.catch_up(&missed)).await;
+        let now = self.engine.platform.clock.mark();
+        match granted {
+            Some(granted) => self.asking.was(&granted, true, &now),
+            None => self.asking.was(&missed, false, &now),
+        }
     }
 
     async fn after_work(&mut self) -> Result<Next> {

@@ -27,15 +27,16 @@
 //!
 //! Of a rate a turn is 20 ms with a token that nobody takes and else five seconds, and what a claim found nothing for counts as open.
 //! Where notices don't reach workers a turn is five seconds, as it takes up to one to be heard. What nothing was started with for a
-//! second goes back in any case, unless it is needed or is a rate that fills.
+//! second goes back in any case, unless it is needed, held or a rate that fills.
 //!
 //! Of the pools of a task a worker waits for one at a time, in one order everywhere: the task's own first, which nobody else could use
-//! meanwhile, and rates before others. What comes after the one that is missing isn't asked for, and is others' at once; what comes before
-//! it is held for 100 ms, and for twice as long each time that this was in vain (0.4 s of what tasks share, and of a task's own until it
-//! goes back). Chance takes up to a quarter off, as workers that keep step would pass units to and fro for ever. A unit that has come has
-//! its turn once a claim made with it was answered, however slow the database is. A pool is needed only while an answer is awaited that
-//! may bring what is missing, so nobody keeps one thing for ever while another keeps the other. A worker all of whose slots are taken
-//! keeps nothing that it could only start later ([`crowd`]), who leaves nothing that doesn't run ([`parting`]).
+//! meanwhile, and rates before others. What comes after the one that is missing isn't asked for, and is others' at once. Of what comes
+//! before it a task's own is held for half a minute: whoever else has what is missing, and not this, gives that to who waits. What tasks
+//! share is held for 100 ms, and for twice as long each time that this was in vain, up to 0.4 s. Chance takes up to a quarter off that, as
+//! workers that keep step would pass units to and fro for ever. A unit that has come has its turn once a claim made with it was answered,
+//! if that takes no longer than a second. A pool is needed only while an answer is awaited that may bring what is missing, so nobody keeps
+//! one thing for ever while another keeps the other. A worker all of whose slots are taken keeps nothing that it could only start later
+//! ([`crowd`]), who leaves nothing that doesn't run ([`parting`]).
 //!
 //! Wants whose pool is used up aren't claimed at all, so a backlog that is blocked costs a claim nothing. One whose pool has
 //! no units here, and isn't waited for, is only looked for ("is there something?").
@@ -111,7 +112,9 @@ struct State {
     foreign: Vec<(PoolName, Ask)>,
     /// How often something has come to be bounded that wasn't.
     era: u64,
-    /// Tasks that something was blocked of for want of one thing, while others may have used what it needs before that.
+    /// Tasks of which there was a job and no room for it here, when all slots were taken.
+    missed: HashSet<&'static str>,
+    /// Those of which something was missing, while others may have used what has to be there before that.
     passed: HashSet<&'static str>,
     /// Nothing is started any more.
     leaving: bool,
@@ -196,8 +199,8 @@ impl Limits {
         self.with(|state| {
             let slots = state.slots;
             let mut asks = std::mem::take(&mut state.foreign);
+            state.fill(&self.clock);
             for pool in &mut state.pools {
-                pool.fill(&self.clock);
                 if let Some(name) = pool.name.clone()
                     && let Some(ask) = pool.ask(slots)
                 {
@@ -233,8 +236,8 @@ impl Limits {
     /// When the next tokens of slow rates come, as far as that isn't told yet.
     pub(super) fn foreseen(&self) -> Vec<(PoolName, NextToken)> {
         self.with(|state| {
+            state.fill(&self.clock);
             let tokens = state.pools.iter_mut().filter_map(|pool| {
-                pool.fill(&self.clock);
                 let token = pool.foresees()?;
                 pool.untold = false;
                 Some((pool.name.clone()?, token))
@@ -319,6 +322,10 @@ impl Limits {
 }
 
 impl State {
+    fn fill(&mut self, clock: &Clock) {
+        self.pools.iter_mut().for_each(|pool| pool.fill(clock));
+    }
+
     fn bind(&mut self, task: &'static str, pool: usize) {
         let names: Vec<_> = self.tasks.iter().filter(|(_, name)| **name == task).map(|(name, _)| *name).collect();
         for name in names {

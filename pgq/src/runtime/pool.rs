@@ -15,10 +15,10 @@ pub(super) const SLICE: Duration = Duration::from_millis(20);
 /// The same of what is held up by another limit that is waited for after it, of which something may come just now: where each gave back
 /// at once what it has, none would ever have both. At most: workers that kept step would pass what they have to and fro for ever.
 const HOLD: Duration = Duration::from_millis(100);
-/// How often in a row that doubles where it was in vain, as what is waited for is in use for longer, or the fleet is slow: of what tasks
-/// share, which others could use meanwhile, and of what is one task's own.
+/// How often in a row that doubles where it was in vain, as what is waited for is in use for longer, or the fleet is slow.
 const DOUBLED: u32 = 2;
-const DOUBLED_OWN: u32 = 5;
+/// The same of what is one task's own, which nobody else could use meanwhile: to hand it on would cost statements, and bring nobody on.
+const PATIENT: Duration = Duration::from_secs(30);
 /// The same of a unit of a rate that is used up: it would go round with nothing in it, and whoever has it starts jobs for all. Also of
 /// any unit where notices don't reach workers: to hand it on costs up to a second then.
 pub(super) const TURN: Duration = Duration::from_secs(5);
@@ -43,8 +43,6 @@ pub(super) struct Pool {
     pub(super) prospect: Prospect,
     /// There was a job, and no room for it.
     pub(super) blocked: bool,
-    /// There was a job, and no room for it here, when all slots were taken for long.
-    pub(super) missed: bool,
     /// For how long one unit that others wait for stays here.
     pub(super) slice: Duration,
     /// No claim that was made since units came has been answered: they haven't had their turn, however long that takes.
@@ -114,7 +112,6 @@ impl Pool {
             owed: Owed::Nothing,
             prospect: Prospect::Open,
             blocked: false,
-            missed: false,
             slice: SLICE,
             fresh: false,
             vain: 0,
@@ -152,10 +149,12 @@ impl Pool {
 
     /// For how much longer units stay of which others have none, as there are fewer than those who wait.
     pub(super) fn turn(&self) -> Duration {
+        if let Some(rest) = self.idles() {
+            return rest;
+        }
         let Some((bucket, _)) = &self.bucket else {
-            let had = self.since.elapsed();
             let unused = if self.fresh { IDLE } else { self.slice };
-            return self.idles().unwrap_or_else(|| unused.saturating_sub(had));
+            return unused.saturating_sub(self.since.elapsed());
         };
         // `used` says since when there has been a token that nobody takes.
         let untaken = if bucket.tokens() > 0 { SLICE.saturating_sub(self.used.elapsed()) } else { TURN };
@@ -194,6 +193,15 @@ impl Pool {
         }
     }
 
+    /// For how much longer it stays with nothing started with it, though nobody else waits for it.
+    fn rests(&self) -> Duration {
+        let unused = IDLE.saturating_sub(self.used.elapsed());
+        match &self.prospect {
+            Prospect::HeldUp(since, hold) => hold.saturating_sub(since.elapsed()).max(unused),
+            _ => unused,
+        }
+    }
+
     /// Whether more was wished for, and there is no answer to that yet.
     pub(super) fn is_asked_for(&self) -> bool {
         self.blocked && (self.stale || self.wished <= self.units)
@@ -211,8 +219,8 @@ impl Pool {
     /// after it that is borne for a while, of which chance draws a part; else it isn't needed before that is here, and is others' at once.
     pub(super) fn hold_up(&mut self, clock: &Clock, in_turn: bool, chance: f64) {
         self.blocked = false;
-        let doubled = self.vain.min(if self.is_own() { DOUBLED_OWN } else { DOUBLED });
-        let hold = HOLD.mul_f64(1.0 - chance / 4.0) * 2_u32.pow(doubled);
+        let shared = HOLD.mul_f64(1.0 - chance / 4.0) * 2_u32.pow(self.vain.min(DOUBLED));
+        let hold = if self.is_own() { PATIENT } else { shared };
         self.bear(clock, if in_turn { hold } else { Duration::ZERO });
     }
 
@@ -221,15 +229,22 @@ impl Pool {
         self.name.as_ref().is_none_or(|name| name.limit.starts_with("task:"))
     }
 
+    /// Whether tasks share it, and it bounds them.
+    pub(super) fn is_shared(&self) -> bool {
+        !self.is_own() && self.cap.is_some()
+    }
+
     /// All slots are taken: nothing can be started with it. If that lasts, it goes to others, and what was asked for isn't any more.
     pub(super) fn crowd_out(&mut self, clock: &Clock) {
         self.bear(clock, SLICE);
     }
 
     fn bear(&mut self, clock: &Clock, hold: Duration) {
+        // For want of the same: nothing that could be used now, a slot, something else.
+        let why = |hold: Duration| (hold.is_zero(), hold > SLICE);
         let goes_on = match &self.prospect {
             Prospect::Open | Prospect::Needed => false,
-            Prospect::HeldUp(_, before) => before.is_zero() == hold.is_zero(),
+            Prospect::HeldUp(_, before) => why(*before) == why(hold),
             Prospect::Spare => true,
         };
         if !goes_on {
@@ -296,6 +311,12 @@ impl Pool {
         Some(NextToken { wait, units: bucket.units(), rate: bucket.rate() })
     }
 
+    /// Whether it has some of a rate, of which there is a token by then.
+    pub(super) fn fills_within(&self, span: Duration) -> bool {
+        let next = self.bucket.as_ref().and_then(|(bucket, _)| bucket.next());
+        self.units > 0 && next.is_some_and(|next| next <= span)
+    }
+
     /// Whether fewer may start with what it has of a rate.
     pub(super) fn lacks(&self, count: u32) -> bool {
         self.bucket.as_ref().is_some_and(|(bucket, _)| bucket.tokens() < count)
@@ -328,17 +349,14 @@ impl Pool {
         if self.is_rate() && self.held > 0 {
             return self.units;
         }
-        let used = if self.used.elapsed() < IDLE { self.bound() } else { 0 };
+        let used = if self.rests().is_zero() { 0 } else { self.bound() };
         used.max(self.held).min(self.units)
     }
 
     /// What to say to the backend, where there is something to say.
     pub(super) fn ask(&mut self, slots: u32) -> Option<Ask> {
         let cap = self.cap?;
-        if self.waits_in_vain() {
-            (self.blocked, self.missed) = (false, true);
-        }
-        if self.leaving || self.used.elapsed() >= IDLE && self.units > self.held {
+        if self.leaving || self.waits_in_vain() || self.rests().is_zero() && self.units > self.held {
             self.blocked = false;
         }
         let keep = self.keep();
@@ -369,7 +387,7 @@ impl Pool {
         (self.cap, self.units, self.bucket, self.wished) = (None, 0, None, 0);
         (self.owed, self.prospect) = (Owed::Nothing, Prospect::Open);
         (self.blocked, self.stale, self.outdated, self.seen) = (false, false, false, true);
-        (self.missed, self.awaits) = (false, None);
+        self.awaits = None;
     }
 
     /// What the backend says. Units that came are used from now on. Where it was looked at meanwhile, that says how it is bounded, until
@@ -420,7 +438,7 @@ impl Pool {
         // A rate isn't idle while it fills.
         let fills =
             self.bucket.as_ref().filter(|(bucket, _)| bucket.tokens() == 0).and_then(|(bucket, _)| bucket.next());
-        let idle = fills.map_or_else(|| IDLE.saturating_sub(self.used.elapsed()), |fills| IDLE.saturating_add(fills));
+        let idle = fills.map_or_else(|| self.rests(), |fills| IDLE.saturating_add(fills));
         let idles = self.idles().filter(|_| self.owed != Owed::Nothing);
         let others = match self.owed {
             _ if self.leaving => Some(Duration::ZERO),
@@ -483,7 +501,7 @@ mod tests {
         manual.advance(SLICE);
         assert_eq!(pool.due(), Some(Duration::ZERO));
         assert_eq!(pool.ask(9).map(|ask| (ask.keep, ask.wish)), Some((1, 0)));
-        assert!(pool.due().is_none() && pool.missed && pool.ask_again(9) && !pool.ask_again(1));
+        assert!(pool.due().is_none() && pool.ask_again(9) && !pool.ask_again(1));
         assert_eq!(pool.ask(9).map(|ask| ask.wish), Some(9));
     }
 
@@ -518,20 +536,42 @@ mod tests {
 
     #[test]
     fn what_was_held_in_vain_for_something_else_is_held_for_twice_as_long_the_next_time() {
-        for (limit, doubled) in [("task:desk", DOUBLED_OWN), ("shared:desk", DOUBLED)] {
+        let manual = ManualClock::at(pgq_core::Timestamp::EPOCH);
+        let clock = Clock::Manual(manual.clone());
+        let mut pool = pool(&clock, Measure::Concurrency, Owed::Beyond(0), Prospect::Open);
+        for times in 0..8 {
+            (pool.units, pool.used) = (4, clock.mark());
+            pool.open();
+            pool.hold_up(&clock, true, 0.0);
+            let hold = HOLD * 2_u32.pow(DOUBLED.min(times));
+            assert_eq!(pool.idles(), Some(hold), "the {times}th time");
+            manual.advance(hold);
+            assert_eq!(pool.ask(9).map(|ask| ask.keep), Some(1));
+        }
+    }
+
+    #[test]
+    fn what_is_a_tasks_own_stays_while_its_worker_waits_for_something_else() {
+        for measure in Measure::ALL {
             let manual = ManualClock::at(pgq_core::Timestamp::EPOCH);
             let clock = Clock::Manual(manual.clone());
-            let mut pool = pool(&clock, Measure::Concurrency, Owed::Beyond(0), Prospect::Open);
-            pool.name = Some(PoolName { limit: limit.into(), measure: Measure::Concurrency });
-            for times in 0..8 {
-                (pool.units, pool.used) = (4, clock.mark());
-                pool.open();
-                pool.hold_up(&clock, true, 0.0);
-                let hold = HOLD * 2_u32.pow(doubled.min(times));
-                assert_eq!(pool.idles(), Some(hold), "{limit}, the {times}th time");
-                manual.advance(hold);
-                assert_eq!(pool.ask(9).map(|ask| ask.keep), Some(1));
+            let mut pool = pool(&clock, measure, Owed::Beyond(0), Prospect::Open);
+            (pool.name, pool.held) = (Some(PoolName { limit: "task:desk".into(), measure }), 0);
+            if measure == Measure::Rate {
+                // With a token in it.
+                pool.bucket = Some((Bucket::new(Rate::every(IDLE, 9).unwrap(), 4, 1_000_000), clock.mark()));
             }
+            pool.hold_up(&clock, true, 0.0);
+            for (later, kept) in [(SLICE, 4), (IDLE, 4), (PATIENT.saturating_sub(SLICE + IDLE), 0)] {
+                assert!(pool.due().is_some_and(|due| due >= SLICE), "{measure:?}");
+                manual.advance(later);
+                pool.fill(&clock);
+                assert_eq!(pool.keep(), kept, "{measure:?}");
+            }
+            pool.hold_up(&clock, true, 0.0);
+            pool.crowd_out(&clock);
+            manual.advance(SLICE);
+            assert_eq!(pool.keep(), 0, "all slots are taken");
         }
     }
 

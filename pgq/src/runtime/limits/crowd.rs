@@ -3,12 +3,13 @@
 //! It could start nothing with units: what it has goes to others after 20 ms, of a rate 20 ms after there is a token, and what it lacks
 //! isn't asked for, or units would go round among those who can start nothing. As soon as a slot is free it asks for what it had to do
 //! without, one thing after the other in the order in which they are waited for, and keeps the slot for that for a moment, as what came
-//! only beside the claim would find the slot taken again. Each time that this was in vain it is longer until the next one: the units may
-//! run something elsewhere, and nothing else is to be held up for that.
+//! only beside the claim would find the slot taken again. Each time that this was in vain for a task it is longer until the next one: the
+//! units may run something elsewhere, and nothing else is to be held up for that.
 //!
 //! So it is with a task of several limits that another task passes by, as it uses up what comes of the first of them while the rest is on
 //! its way: where there is something of that first one again, it is kept for a moment, with all slots, until the rest has come.
 
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use super::{Limits, State};
@@ -22,19 +23,22 @@ const SOON: Duration = Duration::from_millis(100);
 const LATER: Duration = Duration::from_secs(1);
 const LATEST: Duration = Duration::from_secs(8);
 
-/// When a slot was kept last, and for how long none is.
+/// When a slot was kept last for a task, and for how long none is.
 #[derive(Debug, Default)]
-pub(in crate::runtime) struct Asking(Option<(Mark, Duration)>);
+pub(in crate::runtime) struct Asking(HashMap<&'static str, (Mark, Duration)>);
 
 impl Asking {
-    pub(in crate::runtime) fn is_due(&self) -> bool {
-        self.0.as_ref().is_none_or(|(mark, pause)| mark.elapsed() >= *pause)
+    fn is_due(&self, task: &str) -> bool {
+        self.0.get(task).is_none_or(|(mark, pause)| mark.elapsed() >= *pause)
     }
 
-    /// A slot was kept until now, in vain or not.
-    pub(in crate::runtime) fn was(&mut self, granted: bool, now: Mark) {
-        let before = self.0.as_ref().map_or(Duration::ZERO, |(_, pause)| *pause);
-        self.0 = Some((now, if granted { SOON } else { (before * 2).clamp(LATER, LATEST) }));
+    /// A slot was kept until now for these tasks: each of them can start, or that was in vain.
+    pub(in crate::runtime) fn was(&mut self, tasks: &[&'static str], granted: bool, now: &Mark) {
+        for task in tasks {
+            let (mark, pause) = self.0.entry(task).or_insert_with(|| (now.clone(), Duration::ZERO));
+            *pause = if granted { SOON } else { (*pause * 2).clamp(LATER, LATEST) };
+            mark.clone_from(now);
+        }
     }
 }
 
@@ -54,88 +58,80 @@ impl Limits {
         }
     }
 
-    /// The tasks that had to be done without while all slots were taken, and those passed over of which only the rest is missing now.
-    pub(in crate::runtime) fn missed(&self) -> Vec<&'static str> {
+    /// The tasks that had to be done without while all slots were taken, and those passed by of which only the rest is missing now; as
+    /// far as they are due.
+    pub(in crate::runtime) fn missed(&self, asking: &Asking) -> Vec<&'static str> {
         self.with(|state| {
-            let State { pools, of_task, passed, .. } = state;
-            let missed = |all: &Vec<usize>| all.iter().any(|pool| pools[*pool].missed);
-            let rooms = |all: &Vec<usize>| all.iter().map(|pool| pools[*pool].room()).collect::<Vec<_>>();
-            let has_first = |all| {
-                let rooms = rooms(all);
-                let lacks = rooms.iter().position(|room| !matches!(room, Room::Some(_)));
-                lacks.is_some_and(|lacks| {
-                    rooms[..lacks].iter().any(|room| matches!(room, Room::Some(room) if *room < u32::MAX))
-                })
+            state.fill(&self.clock);
+            let State { pools, of_task, missed, passed, .. } = state;
+            let has_first = |task: &str| {
+                let all = of_task.get(task).into_iter().flatten().map(|pool| &pools[*pool]);
+                let there: Vec<_> = all.clone().take_while(|pool| matches!(pool.room(), Room::Some(_))).collect();
+                there.len() < all.count() && there.iter().any(|pool| pool.is_shared())
             };
-            let tasks = of_task.iter().filter(|(task, all)| missed(all) || passed.contains(*task) && has_first(all));
-            let tasks: Vec<&'static str> = tasks.map(|(task, _)| *task).collect();
-            passed.retain(|task| !tasks.contains(task));
-            for pool in pools.iter_mut() {
-                pool.missed = false;
-            }
-            tasks
+            let passed_by = passed.iter().filter(|task| has_first(task));
+            let due = missed.iter().chain(passed_by).filter(|task| asking.is_due(task));
+            let due: BTreeSet<&'static str> = due.copied().collect();
+            missed.retain(|task| !due.contains(task));
+            passed.retain(|task| !due.contains(task));
+            due.into_iter().collect()
         })
     }
 
-    /// A slot is free: asks for what these tasks lack, of each for one thing after the other, until there is all that may be had.
-    pub(in crate::runtime) async fn catch_up(&self, tasks: &[&str]) {
+    /// A slot is free: asks for what these tasks lack, of each for one thing after the other, until there is all that one of them needs,
+    /// or nothing that may come; which can start.
+    pub(in crate::runtime) async fn catch_up(&self, tasks: &[&'static str]) -> Vec<&'static str> {
         loop {
             let seen = self.answered.count();
-            let (waits, ask) = self.with(|state| {
-                let (mut waits, mut ask) = (false, false);
-                for task in tasks {
-                    match state.lacks(task, &self.clock) {
-                        Lack::Nothing => {}
-                        Lack::Asked => (waits, ask) = (true, true),
-                        Lack::Awaited => waits = true,
-                    }
-                }
-                (waits, ask)
-            });
-            if ask {
+            let lacks: Vec<_> = self.with(|state| tasks.iter().map(|task| state.lacks(task, &self.clock)).collect());
+            if lacks.iter().any(|lack| matches!(lack, Lack::Asked)) {
                 self.ask.raise();
             }
-            if !waits {
-                return;
+            let can_start = lacks.iter().zip(tasks).filter(|(lack, _)| matches!(lack, Lack::Nothing));
+            let can_start: Vec<_> = can_start.map(|(_, task)| *task).collect();
+            let waits = lacks.iter().any(|lack| matches!(lack, Lack::Asked | Lack::Awaited));
+            if !can_start.is_empty() || !waits {
+                return can_start;
             }
             self.answered.raised(seen).await;
         }
     }
 }
 
-/// What is against the start of a task's job, as far as others could do something about it.
+/// What is against the start of a task's job, beside what comes by itself in a moment.
+#[derive(Clone, Copy)]
 enum Lack {
     Nothing,
     /// Something that it has just been wished for.
     Asked,
     /// The same before.
     Awaited,
+    /// Something that nobody can be asked for.
+    Hopeless,
 }
 
 impl State {
     fn lacks(&mut self, task: &str, clock: &Clock) -> Lack {
         let Self { pools, of_task, slots, .. } = self;
         let all = of_task.get(task).map_or(&[][..], Vec::as_slice);
-        let mut lack = Lack::Nothing;
-        for place in all {
+        let (mut lack, mut first) = (Lack::Nothing, all.len());
+        for (position, place) in all.iter().enumerate() {
             let pool = &mut pools[*place];
-            // One that fills comes by itself.
-            let fills = pool.is_rate() && pool.units > 0;
             lack = match pool.room() {
-                Room::Elsewhere if !fills && pool.ask_again(*slots) => Lack::Asked,
-                Room::Later(_) if !fills && pool.blocked => Lack::Awaited,
-                _ => continue,
+                Room::Some(_) => continue,
+                _ if pool.fills_within(KEPT) => continue,
+                Room::Elsewhere if pool.ask_again(*slots) => Lack::Asked,
+                Room::Later(_) if pool.blocked => Lack::Awaited,
+                _ => Lack::Hopeless,
             };
+            first = position;
             break;
         }
-        for place in all {
+        for place in &all[..first] {
             let pool = &mut pools[*place];
-            if pool.blocked {
-                break;
-            }
             match lack {
-                Lack::Nothing => pool.open(),
                 Lack::Asked | Lack::Awaited => pool.need(clock),
+                Lack::Nothing | Lack::Hopeless => pool.open(),
             }
         }
         lack
@@ -157,7 +153,7 @@ mod tests {
         let time = ManualClock::at(pgq_core::Timestamp::EPOCH);
         let clock = Clock::Manual(time.clone());
         let mut asking = Asking::default();
-        assert!(asking.is_due());
+        assert!(asking.is_due("weld"));
         let asked = [
             (false, 1_000),
             (false, 2_000),
@@ -168,13 +164,15 @@ mod tests {
             (false, 1_000),
         ];
         for (granted, millis) in asked {
-            asking.was(granted, clock.mark());
+            asking.was(&["weld"], granted, &clock.mark());
             time.advance(Duration::from_millis(millis - 1));
-            assert!(!asking.is_due(), "{millis} ms aren't over");
+            assert!(!asking.is_due("weld"), "{millis} ms aren't over");
+            assert!(asking.is_due("solder"), "that is another one's");
             time.advance(Duration::from_millis(1));
-            assert!(asking.is_due(), "{millis} ms are over");
+            assert!(asking.is_due("weld"), "{millis} ms are over");
         }
     }
+
     /// What is wished for now: whether it is of a rate, and how much.
     fn says(limits: &Limits) -> Vec<(bool, u32)> {
         limits.asks().into_iter().map(|(name, ask)| (name.measure == Measure::Rate, ask.wish)).collect()
@@ -189,11 +187,11 @@ mod tests {
                 let name = PoolName { limit: "task:weld".into(), measure };
                 state.pools.push(Pool::new(Some(name), Some(1), &platform.clock));
             }
-            state.pools[0].missed = true;
+            state.missed.insert("weld");
             state.of_task.insert("weld", vec![0, 1]);
         });
-        let missed = limits.missed();
-        assert_eq!((missed.as_slice(), limits.missed().len()), (&["weld"][..], 0), "it is told once");
+        let missed = limits.missed(&Asking::default());
+        assert_eq!((missed.as_slice(), limits.missed(&Asking::default()).len()), (&["weld"][..], 0), "it is told once");
         let answer = |measure, rate| {
             let name = PoolName { limit: "task:weld".into(), measure };
             limits.take(vec![(name, Portion { units: 1, cap: Some(1), rate, ..Portion::default() })]);
@@ -201,10 +199,11 @@ mod tests {
         let mut caught_up = Box::pin(limits.catch_up(&missed));
         assert!(within(Duration::ZERO, &mut caught_up).await.is_none());
         assert_eq!(says(&limits), [(true, 1)]);
-        answer(Measure::Rate, Some(Rate::every(Duration::from_secs(1), 1).unwrap()));
+        // With no token in it, but soon.
+        answer(Measure::Rate, Some(Rate::every(KEPT, 1).unwrap()));
         assert!(within(Duration::ZERO, &mut caught_up).await.is_none());
         assert_eq!(says(&limits), [(false, 1)]);
         answer(Measure::Concurrency, None);
-        within(Duration::from_secs(20), caught_up).await.expect("what was asked for is here, if not its token");
+        assert_eq!(within(Duration::from_secs(20), caught_up).await, Some(vec!["weld"]));
     }
 }

@@ -18,6 +18,8 @@ pub(in crate::runtime) struct Offer {
     reserved: Vec<(usize, u32)>,
     /// Pools of which something is only looked for.
     in_part: HashSet<usize>,
+    /// Of each want which pool has to have something first, where it is only looked for.
+    missing: Vec<Option<usize>>,
     /// Pools of which units had come that no claim had been made with.
     fresh: Vec<usize>,
     /// How often something had come to be bounded when it was made.
@@ -32,14 +34,13 @@ impl Limits {
             let (era, limits) = (state.era, Arc::clone(self));
             let none = |wants| {
                 let (groups, reserved, in_part) = (Vec::new(), Vec::new(), HashSet::new());
-                Offer { wants, groups, due: None, reserved, in_part, fresh: Vec::new(), era, limits }
+                let (missing, fresh) = (Vec::new(), Vec::new());
+                Offer { wants, groups, due: None, reserved, in_part, missing, fresh, era, limits }
             };
             if state.pools.is_empty() {
                 return none(wants);
             }
-            for pool in &mut state.pools {
-                pool.fill(&self.clock);
-            }
+            state.fill(&self.clock);
             // Once for all that follows, as time goes on meanwhile: what counts as there is what is reserved.
             let rooms: Vec<Room> = state.pools.iter().map(Pool::room).collect();
             let mut offer = none(Arc::from([]));
@@ -47,10 +48,11 @@ impl Limits {
             let (mut useful, mut in_turn) = (HashMap::new(), HashSet::new());
             for want in wants.iter() {
                 let cap = state.cap(want, &rooms, &mut offer.due, &mut useful, &mut in_turn);
-                if cap == Some(0) {
+                let Some((cap, missing)) = cap else { continue };
+                if cap == 0 {
                     offer.in_part.extend(state.of_task.get(&*want.task).into_iter().flatten());
                 }
-                let Some(cap) = cap else { continue };
+                offer.missing.push(missing);
                 if cap > 0 {
                     for pool in state.of_task.get(&*want.task).into_iter().flatten() {
                         members.entry(*pool).or_default().push(offered.len());
@@ -78,7 +80,7 @@ impl Limits {
 }
 
 impl State {
-    /// How many of a want there is room for; of none, to look only; `None` where looking is idle. To the useful pools are added those
+    /// How many of a want there is room for; of none, to look only, and what is missing; `None` where looking is idle. To the useful pools are added those
     /// whose units could let one start: where something holds it up, that is what it waits for, and nothing else. With each, whether
     /// it is needed beside what has been asked for. In turn are those that have to be there before what is waited for.
     fn cap(
@@ -88,7 +90,7 @@ impl State {
         due: &mut Option<Duration>,
         useful: &mut HashMap<usize, bool>,
         in_turn: &mut HashSet<usize>,
-    ) -> Option<u32> {
+    ) -> Option<(u32, Option<usize>)> {
         let mut cap = Some(want.cap);
         let (mut fills, mut waits, mut asks, mut missing) = (None, None, false, None);
         for place in self.of_task.get(&*want.task).into_iter().flatten() {
@@ -122,7 +124,7 @@ impl State {
             useful.entry(place).or_default();
             let all = self.of_task.get(&*want.task).into_iter().flatten();
             in_turn.extend(all.take_while(|before| **before != place));
-            return cap;
+            return cap.map(|cap| (cap, missing));
         }
         for place in self.of_task.get(&*want.task).into_iter().flatten() {
             *useful.entry(*place).or_default() |= asks;
@@ -130,7 +132,7 @@ impl State {
                 break;
             }
         }
-        cap
+        cap.map(|cap| (cap, missing))
     }
 
     /// What may come of each pool; whether something of one is others' by that.
@@ -165,76 +167,106 @@ impl State {
     }
 }
 
+impl State {
+    /// Attempts of these tasks start; whether there is something to say of that.
+    fn count<'t>(&mut self, tasks: impl Iterator<Item = &'t str>, clock: &Clock) -> bool {
+        let Self { pools, of_task, tasks: names, running, missed, passed, .. } = self;
+        let mut ask = false;
+        for task in tasks {
+            missed.remove(task);
+            passed.remove(task);
+            if let Some(name) = names.get(task) {
+                *running.entry(name).or_default() += 1;
+            }
+            for pool in of_task.get(task).into_iter().flatten() {
+                let pool = &mut pools[*pool];
+                pool.used = clock.mark();
+                pool.vain = 0;
+                pool.reopen();
+                let is_rate = pool.is_rate();
+                match &mut pool.bucket {
+                    Some((bucket, _)) => {
+                        bucket.take();
+                        pool.served = pool.served.saturating_add(1);
+                        pool.untold = true;
+                        ask |= pool.foresees().is_some();
+                        ask |= pool.owed == Owed::Beyond(0) && pool.turn().is_zero();
+                    }
+                    // A start is past at once, and nothing ends it.
+                    None if is_rate => {}
+                    None => pool.held += 1,
+                }
+            }
+        }
+        ask
+    }
+
+    /// Nothing more will be won with these; whether something of them is others', who wait for it.
+    fn release(&mut self, reserved: &[(usize, u32)]) -> bool {
+        let mut ask = false;
+        for (pool, count) in reserved {
+            let pool = &mut self.pools[*pool];
+            pool.held = pool.held.saturating_sub(*count);
+            ask |= pool.owes();
+        }
+        ask
+    }
+}
+
 impl Offer {
     /// A claim has won jobs of these tasks, and found others blocked. Not where one of the tasks has come to be bounded, or more is out
     /// than may be by now, or a rate was lowered, while the claim was on its way: this worker may have said that it runs none, so none is
     /// to be started. What was blocked is asked for, unless the worker is full now and could do nothing with it.
     #[must_use]
     pub(in crate::runtime) fn won<'t>(
-        self,
+        mut self,
         tasks: impl Iterator<Item = &'t str> + Clone,
         blocked: &[usize],
         full: bool,
     ) -> bool {
+        let reserved = std::mem::take(&mut self.reserved);
         let (won, ask) = self.limits.with(|state| {
             for pool in &self.fresh {
                 (state.pools[*pool].fresh, state.pools[*pool].since) = (false, self.limits.clock.mark());
             }
-            if state.may_not_start(tasks.clone(), self.era, &self.limits.clock) {
-                return (false, false);
-            }
-            let State { pools, of_task, tasks: names, running, passed, .. } = state;
-            let mut ask = false;
-            for task in tasks {
-                passed.remove(task);
-                if let Some(name) = names.get(task) {
-                    *running.entry(name).or_default() += 1;
-                }
-                for pool in of_task.get(task).into_iter().flatten() {
-                    let pool = &mut pools[*pool];
-                    pool.used = self.limits.clock.mark();
-                    pool.vain = 0;
-                    pool.reopen();
-                    let is_rate = pool.is_rate();
-                    match &mut pool.bucket {
-                        Some((bucket, _)) => {
-                            bucket.take();
-                            pool.served = pool.served.saturating_add(1);
-                            pool.untold = true;
-                            ask |= pool.foresees().is_some();
-                            ask |= pool.owed == Owed::Beyond(0) && pool.turn().is_zero();
-                        }
-                        // A start is past at once, and nothing ends it.
-                        None if is_rate => {}
-                        None => pool.held += 1,
-                    }
-                }
-            }
-            let looked_for = self.wants.iter().enumerate().filter(|(_, want)| want.cap == 0);
-            for (_, want) in looked_for.filter(|(place, _)| !blocked.contains(place)) {
-                // There is no job of it any more.
-                of_task.get(&*want.task).into_iter().flatten().for_each(|pool| pools[*pool].missed = false);
-                passed.remove(&*want.task);
-            }
-            for want in blocked.iter().filter_map(|place| self.wants.get(*place)) {
-                // One after the other, in one order everywhere: nobody waits with what another one waits for.
-                let Some((name, all)) = of_task.get_key_value(&*want.task) else { continue };
-                let Some(first) = all.iter().position(|pool| matches!(pools[*pool].room(), Room::Elsewhere)) else {
-                    continue;
-                };
-                if all[..first].iter().any(|pool| !pools[*pool].is_own() && pools[*pool].cap.is_some()) {
-                    passed.insert(name);
-                }
-                let pool = &mut pools[all[first]];
-                (pool.blocked, pool.missed) = (!full, full);
-                ask |= !full;
-            }
-            (true, ask)
+            let won = !state.may_not_start(tasks.clone(), self.era, &self.limits.clock);
+            let mut ask = won && state.count(tasks, &self.limits.clock);
+            ask |= won && self.note(state, blocked, full);
+            (won, ask | state.release(&reserved))
         });
         if ask {
             self.limits.ask.raise();
         }
         won
+    }
+
+    /// What of that which was only looked for there is, and no room for it; whether there is something to ask for.
+    fn note(&self, state: &mut State, blocked: &[usize], full: bool) -> bool {
+        let State { pools, of_task, missed, passed, .. } = state;
+        let looked_for = self.wants.iter().enumerate().filter(|(_, want)| want.cap == 0);
+        for (_, want) in looked_for.filter(|(place, _)| !blocked.contains(place)) {
+            // There is no job of it any more.
+            missed.remove(&*want.task);
+            passed.remove(&*want.task);
+        }
+        let mut ask = false;
+        for place in blocked {
+            let (Some(want), Some(Some(first))) = (self.wants.get(*place), self.missing.get(*place)) else { continue };
+            let Some((name, all)) = of_task.get_key_value(&*want.task) else { continue };
+            if all.iter().take_while(|before| *before != first).any(|before| pools[*before].is_shared()) {
+                passed.insert(name);
+            }
+            // One after the other, in one order everywhere: nobody waits with what another one waits for.
+            let pool = &mut pools[*first];
+            if matches!(pool.room(), Room::Elsewhere) {
+                if full {
+                    missed.insert(name);
+                } else {
+                    (pool.blocked, ask) = (true, true);
+                }
+            }
+        }
+        ask
     }
 
     /// A claim has found nothing: who waits for more units of what it had room for has nothing to start with them either. Else units
@@ -260,17 +292,7 @@ impl Offer {
 
 impl Drop for Offer {
     fn drop(&mut self) {
-        let ask = self.limits.with(|state| {
-            let mut ask = false;
-            for (pool, count) in &self.reserved {
-                let pool = &mut state.pools[*pool];
-                pool.held = pool.held.saturating_sub(*count);
-                // Others wait for what wasn't won.
-                ask |= pool.owes();
-            }
-            ask
-        });
-        if ask {
+        if self.limits.with(|state| state.release(&self.reserved)) {
             self.limits.ask.raise();
         }
     }
