@@ -253,18 +253,21 @@ impl Offer {
         for place in blocked {
             let (Some(want), Some(Some(first))) = (self.wants.get(*place), self.missing.get(*place)) else { continue };
             let Some((name, all)) = of_task.get_key_value(&*want.task) else { continue };
-            if all.iter().take_while(|before| *before != first).any(|before| pools[*before].is_shared()) {
+            let before = || all.iter().take_while(|before| *before != first);
+            if before().any(|before| pools[*before].is_shared()) {
                 passed.insert(name);
             }
             // One after the other, in one order everywhere: nobody waits with what another one waits for.
-            let pool = &mut pools[*first];
-            if matches!(pool.room(), Room::Elsewhere) {
-                if full {
-                    missed.insert(name);
-                } else {
-                    (pool.blocked, ask) = (true, true);
-                }
+            if !matches!(pools[*first].room(), Room::Elsewhere) {
+                continue;
             }
+            if full {
+                missed.insert(name);
+                continue;
+            }
+            (pools[*first].blocked, ask) = (true, true);
+            // What has to be there before that isn't given back in the same breath.
+            before().for_each(|before| pools[*before].need(&self.limits.clock));
         }
         ask
     }
