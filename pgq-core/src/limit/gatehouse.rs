@@ -178,7 +178,10 @@ pub fn release(post: &Post, waiting: u32, now: Timestamp) -> (u32, Option<Timest
     let noted = post.opens.filter(|opens| *opens > now);
     let pause = if post.stands_open() { post.pause() } else { BACKSTOP };
     let untaken = (free > 0).then(|| soon(noted, now, pause));
-    (free, after.opens.into_iter().chain(untaken).min())
+    // Whoever passes it may have left again by the time of the next token, of which whoever looks at gates has to know now.
+    let paced = Bounds { concurrency: None, ..post.bounds };
+    let token = if free > 0 { after.gate.room(paced, now).1 } else { None };
+    (free, after.opens.into_iter().chain(untaken).chain(token).min())
 }
 
 /// Whether it is to be looked at later than what it lets through explains: somebody has set the clock back since, or has changed its
@@ -303,6 +306,20 @@ mod tests {
         assert_eq!(release(&post(bounds, 1), 5, NOW), (2, Some(after(Duration::from_secs(3)))));
         assert_eq!(release(&post(bounds, 0), 5, NOW), (2, Some(after(LOOK))), "nobody may take the places");
     }
+
+    #[test]
+    fn a_gate_of_both_bounds_is_looked_at_when_its_next_token_comes() {
+        let bounds = Bounds { concurrency: Some(1), rate: Rate::every(Duration::from_millis(500), 1) };
+        let due = Post { opens: Some(NOW), ..post(bounds, 0) };
+        let token = after(Duration::from_millis(500));
+        assert_eq!(release(&due, 9, NOW), (1, Some(token)), "he may have left again by then");
+        let busy = Gate { running: 1, ..due.gate }.entered(bounds, NOW, 1);
+        assert_eq!(
+            release(&Post { gate: busy, opens: Some(token), ..due }, 9, token),
+            (0, Some(token.saturating_add(QUIET)))
+        );
+    }
+
     #[test]
     fn who_waits_for_longer_than_a_gate_explains_is_looked_at() {
         let bounds = |minutes| Bounds { concurrency: Some(1), rate: Rate::every(Duration::from_mins(minutes), 2) };

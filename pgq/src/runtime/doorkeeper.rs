@@ -24,6 +24,8 @@ use crate::platform::Mark;
 /// Who was late so often in a row leaves it to others. Once may be anything: somebody who left a gate has looked at it, or a claim stood
 /// before it.
 const LATE: u32 = 3;
+/// How often that counts at most: gates that opened for several values at once are put off together by those who have just passed them.
+const ONCE: Duration = Duration::from_millis(100);
 
 /// When this worker looks at the next gate, if it does.
 #[derive(Debug, Default)]
@@ -33,12 +35,25 @@ pub(super) struct Doorkeeper(Mutex<Option<Watch>>);
 pub(super) struct Watch {
     since: Mark,
     opens: Duration,
-    late: u32,
+    late: Late,
 }
+
+/// How often in a row others were there before, and when that was counted last.
+#[derive(Clone, Debug, Default)]
+struct Late(u32, Option<Mark>);
 
 impl Watch {
     fn left(&self) -> Duration {
         self.opens.saturating_sub(self.since.elapsed())
+    }
+
+    /// After a look at which no gate was open.
+    fn late(self, now: &Mark) -> Late {
+        let Late(times, last) = &self.late;
+        if self.left().is_zero() && last.as_ref().is_none_or(|last| last.elapsed() >= ONCE) {
+            return Late(times + 1, Some(now.clone()));
+        }
+        self.late
     }
 }
 
@@ -49,7 +64,7 @@ impl Doorkeeper {
 
     /// A claim has been held up at a gate that opens so soon, and nobody else is known to look at it then.
     pub(super) fn begin(&self, now: Mark, opens: Duration) {
-        self.add(Watch { since: now, opens, late: 0 });
+        self.add(Watch { since: now, opens, late: Late::default() });
     }
 
     /// Looks at the first of both.
@@ -69,11 +84,11 @@ impl Doorkeeper {
     /// It has; when it looks at gates again, if that isn't left to others.
     pub(super) fn has_looked(&self, before: Option<Watch>, now: Mark, promoted: &Promoted) -> Option<Duration> {
         let late = match before {
-            _ if promoted.opened => Some(0),
-            before => before.map(|watch| watch.late + u32::from(watch.left().is_zero())),
+            _ if promoted.opened => Some(Late::default()),
+            before => before.map(|watch| watch.late(&now)),
         };
         // Beside that for a claim that was held up meanwhile, of which the answer doesn't know.
-        if let (Some(late @ ..LATE), Some(opens)) = (late, promoted.opens) {
+        if let (Some(late @ Late(..LATE, _)), Some(opens)) = (late, promoted.opens) {
             self.add(Watch { since: now, opens, late });
         }
         self.with(|watch| watch.as_ref().map(Watch::left))
@@ -111,6 +126,23 @@ mod tests {
         assert_eq!(look(false), None);
         keeper.begin(clock.mark(), SPAN);
         assert_eq!(look(false), Some(SPAN), "its claim was held up");
+    }
+
+    #[test]
+    fn gates_that_were_put_off_together_count_as_one_that_somebody_else_has_looked_at() {
+        let (hand, keeper) = (ManualClock::at(Timestamp::EPOCH), Doorkeeper::default());
+        let clock = Clock::Manual(hand.clone());
+        let moment = Duration::from_millis(1);
+        let look = |opened| keeper.has_looked(keeper.looks(), clock.mark(), &looked(opened, Some(moment)));
+        assert_eq!(look(true), Some(moment));
+        for _ in 0..99 {
+            hand.advance(moment);
+            assert_eq!(look(false), Some(moment));
+        }
+        hand.advance(SPAN);
+        assert_eq!(look(false), Some(moment));
+        hand.advance(SPAN);
+        assert_eq!(look(false), None, "somebody else does");
     }
 
     #[test]
