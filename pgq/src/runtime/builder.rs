@@ -114,8 +114,9 @@ impl<R: Resources> WorkerBuilder<R> {
     }
 
     /// For how long the worker may be silent before its jobs are given to others, from 1 s to 1 h; 15 s unless said otherwise.
-    /// It gives a sign of life fifteen times in that span, from a thread of its own. Others look for silent workers every
-    /// 3 s, or every half of their own lease where that is less, and count from no earlier than their own start.
+    /// It gives a sign of life at least thirteen times in that span, from a thread of its own: with a shorter lease an idle worker
+    /// sends more statements. Others look for silent workers every 3 s, or every half of their own lease where that is less, and count
+    /// from no earlier than their own start.
     pub fn lease(mut self, span: Duration) -> Self {
         self.lease = span;
         self
