@@ -140,6 +140,7 @@ impl World {
     }
 }
 
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
 /// For how long a test's session lives without a beat.
 pub(crate) const SPAN: Duration = Duration::from_secs(30);
 

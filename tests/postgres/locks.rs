@@ -10,7 +10,7 @@ use pgq::testing::Stepper;
 use pgq::{Allow, Client, JobId, LimitRef, State};
 
 use crate::proxy::Proxy;
-use crate::world::{SPAN, World, claim, claim_of, end, ended, ids, job, want, with_priority};
+use crate::world::{SECOND, SPAN, World, claim, claim_of, end, ended, ids, job, want, with_priority};
 
 type Tx = Transaction<'static, Postgres>;
 
@@ -359,6 +359,26 @@ async fn a_gate_that_somebody_holds_keeps_nobody_before_the_others() {
 }
 
 #[tokio::test]
+async fn who_waits_at_a_gate_goes_when_the_one_is_declared_gone_who_was_to_look_there() {
+    let world = World::postgres().await;
+    let (dying, put) = one_at_a_time(&world, &["1", "1"]).await;
+    let other = session(&world).await;
+    assert_eq!(ids(&claim(&dying, &["a"], 9).await.unwrap()), put[..1]);
+    world.clock.advance(SECOND * 11);
+    assert_eq!(other.promote(9).await.unwrap().opens, Some(Duration::from_mins(1)), "it was looked at in vain");
+    // As an end after which its worker was killed, before it looked who waits.
+    let pool = world.client.pool().unwrap();
+    sqlx::query("delete from pgq.job where id = $1").bind(put[0].0).execute(pool).await.unwrap();
+    sqlx::query("delete from pgq.pass").execute(pool).await.unwrap();
+    world.clock.advance(SPAN + SECOND);
+    assert!(claim(&other, &["a"], 9).await.unwrap().is_empty(), "nobody has looked");
+    other.attend().await.unwrap().renew().await.unwrap();
+    assert_eq!(other.rescue(9).await.unwrap().gone, 1);
+    other.promote(9).await.unwrap();
+    assert_eq!(ids(&claim(&other, &["a"], 9).await.unwrap()), put[1..]);
+}
+
+#[tokio::test]
 async fn a_gate_that_somebody_looks_at_as_it_opens_keeps_no_other_awake() {
     let world = World::postgres().await;
     let (session, _) = one_at_a_time(&world, &["1", "1"]).await;
@@ -520,6 +540,31 @@ async fn who_waits_at_a_gate_that_was_locked_while_its_limit_was_lifted_goes_at_
     looking.commit().await.unwrap();
     lifting.await.unwrap();
     assert_eq!(worker.drain().await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn a_start_behind_a_gate_that_is_new_counts_where_its_value_is_given_a_rate_of_its_own() {
+    let world = World::postgres().await;
+    let mut worker = world.worker(pgq::tasks![remind], ()).await.unwrap();
+    remind::enqueue(&world.client, RemindArgs { shop: 8, number: 0 }).await.unwrap();
+    assert_eq!(worker.drain().await.unwrap(), 1);
+    let mut starts = world.client.pool().unwrap().begin().await.unwrap();
+    let like_it = "insert into pgq.gate (name, \"limit\", since, rest, clear, pace)
+        select 'task:remind[shop]=7', \"limit\", since, rest, clear, pace from pgq.gate where name = 'task:remind[shop]=8'";
+    assert_eq!(sqlx::query(like_it).execute(&mut *starts).await.unwrap().rows_affected(), 1);
+    let client = world.client.clone();
+    let setting = tokio::spawn(async move {
+        let value = LimitRef::of::<remind>().key("shop").value("7");
+        client.set_limit(value, Allow::everything().starts(1.0, Duration::from_hours(48))).await.unwrap();
+    });
+    until_waits(&world, "and query like '%insert into%'").await;
+    starts.commit().await.unwrap();
+    setting.await.unwrap();
+    remind::enqueue(&world.client, RemindArgs { shop: 7, number: 0 }).await.unwrap();
+    world.clock.advance(Duration::from_hours(47));
+    assert_eq!(worker.drain().await.unwrap(), 0);
+    world.clock.advance(Duration::from_hours(1));
+    assert_eq!(worker.drain().await.unwrap(), 1);
 }
 
 #[tokio::test]

@@ -25,7 +25,8 @@
 //! | a worker that freezes with gates locked | others wait for 200 ms, hand back what has to pass them and look later at who waits there, until its transaction is cut off after 3 s |
 //! | a worker with passes | they are taken away when its jobs are freed, and those who wait become ready |
 //! | an operator, or a worker that declares, with other bounds written and gates that he found locked not yet looked at | they are due within two minutes, as they are to be looked at later than what they let through explains (`far_gates.sql`) |
-//! | whoever was to pass next, or has left and was to look | a gate that holds somebody up is looked at again within a minute |
+//! | whoever was to pass next | a gate that holds somebody up is looked at again within a minute |
+//! | whoever has left, and was to look | once the jobs of those that are gone are free, gates are due that nobody runs behind (`far_gates.sql`) |
 //! | a worker's link between an end and its pass | the end is written once more, and its pass taken away whatever comes of that |
 
 use std::collections::{BTreeSet, HashSet};

@@ -138,6 +138,9 @@ impl PgSession {
             Err(error) => return Err(undone(transaction, error).await),
         };
         if freed.is_empty() {
+            // Where somebody has left a gate who was to look there, nobody else does soon.
+            let query = self.statements.far_gates.query().bind(self.now()).bind(true);
+            query.execute(&mut *transaction).await.map_err(database)?;
             let query = self.statements.mark_freed.query().bind(self.now());
             query.execute(&mut *transaction).await.map_err(database)?;
         }
@@ -223,7 +226,7 @@ impl PgSession {
 
     async fn prune_step(&self, step: u32) -> Result<Pruned> {
         if self.pruned_until().is_none() {
-            self.engine().run(self.statements.far_gates.query().bind(self.now())).await?;
+            self.engine().run(self.statements.far_gates.query().bind(self.now()).bind(false)).await?;
         }
         self.engine().run(self.statements.forget_workers.query().bind(self.now())).await?;
         let (mut rows, mut until) = (0, None);

@@ -62,7 +62,14 @@ pub(super) const ENGINE: &[Expected] = &[
     expected!("due_gates", "Index Scan using gate_opens"),
     expected!("next_gate", "Index Only Scan using gate_opens"),
     expected!("pools", "Index Only Scan using gate_bounded"),
-    expected!("far_gates", "Index Scan using gate_opens", "Index Scan using limit_pkey", "Tid Scan"),
+    expected!(
+        "far_gates",
+        "Index Scan using gate_opens",
+        "Index Scan using limit_pkey",
+        "Index Only Scan using pass_pkey",
+        "Index Scan using pass_pkey",
+        "Tid Scan"
+    ),
     expected!(
         "idle_gates",
         "Index Scan using gate_idle",
