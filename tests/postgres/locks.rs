@@ -292,6 +292,13 @@ async fn one_at_a_time(world: &World, keys: &[&str]) -> (Arc<dyn Session>, Vec<J
     (session, put)
 }
 
+/// As an end after which its worker has left the gate, and hasn't heard of it, or was killed before it looked who waits there.
+async fn end_unheard(world: &World, id: JobId) {
+    let pool = world.client.pool().unwrap();
+    sqlx::query("delete from pgq.job where id = $1").bind(id.0).execute(pool).await.unwrap();
+    sqlx::query("delete from pgq.pass where job = $1").bind(id.0).execute(pool).await.unwrap();
+}
+
 pub(super) async fn lock_gate(world: &World, gate: &str) -> Tx {
     let mut tx = world.client.pool().unwrap().begin().await.unwrap();
     let query = sqlx::query("select from pgq.gate where name = $1 for update").bind(gate);
@@ -366,16 +373,24 @@ async fn who_waits_at_a_gate_goes_when_the_one_is_declared_gone_who_was_to_look_
     assert_eq!(ids(&claim(&dying, &["a"], 9).await.unwrap()), put[..1]);
     world.clock.advance(SECOND * 11);
     assert_eq!(other.promote(9).await.unwrap().opens, Some(Duration::from_mins(1)), "it was looked at in vain");
-    // As an end after which its worker was killed, before it looked who waits.
-    let pool = world.client.pool().unwrap();
-    sqlx::query("delete from pgq.job where id = $1").bind(put[0].0).execute(pool).await.unwrap();
-    sqlx::query("delete from pgq.pass").execute(pool).await.unwrap();
+    end_unheard(&world, put[0]).await;
     world.clock.advance(SPAN + SECOND);
     assert!(claim(&other, &["a"], 9).await.unwrap().is_empty(), "nobody has looked");
     other.attend().await.unwrap().renew().await.unwrap();
     assert_eq!(other.rescue(9).await.unwrap().gone, 1);
     other.promote(9).await.unwrap();
     assert_eq!(ids(&claim(&other, &["a"], 9).await.unwrap()), put[1..]);
+}
+
+#[tokio::test]
+async fn who_waits_at_a_gate_goes_though_it_was_not_heard_that_it_was_left() {
+    let world = World::postgres().await;
+    let (session, put) = one_at_a_time(&world, &["1", "1"]).await;
+    let won = claim(&session, &["a"], 9).await.unwrap();
+    assert_eq!((ids(&won), claim(&session, &["a"], 9).await.unwrap().len()), (put[..1].to_vec(), 0));
+    end_unheard(&world, put[0]).await;
+    assert_eq!(end(&session, &won[0], Transition::Complete).await.unwrap(), Verdict::Lost);
+    assert_eq!(ids(&claim(&session, &["a"], 9).await.unwrap()), put[1..]);
 }
 
 #[tokio::test]

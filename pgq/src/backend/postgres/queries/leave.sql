@@ -8,4 +8,3 @@ where ctid = any (array(
     select ctid as tid from @pass
     where gate = gone.gate and job = gone.job and epoch = gone.epoch and lease = $1::bigint
     limit 1) as had))
-returning gate
