@@ -96,6 +96,8 @@ pub(crate) struct Faults {
     pub(super) shared: watch::Sender<usize>,
     /// How often they have looked at them.
     pub(crate) looked: watch::Sender<usize>,
+    /// What the last look has shown.
+    pub(super) seen: watch::Sender<Vec<PoolView>>,
     /// How often they have put in what their code says.
     pub(super) declared: AtomicUsize,
 }
@@ -392,6 +394,7 @@ impl Work for Unsteady {
             }
             let views = self.ask().pools().await?;
             self.faults.looked.send_modify(|times| *times += 1);
+            self.faults.seen.send_replace(views.clone());
             Ok(views)
         })
     }

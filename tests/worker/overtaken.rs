@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use pgq::backend::PoolView;
 use pgq::{Allow, Client, Context, LimitRef, Result, Worker};
 use tokio::sync::{Semaphore, mpsc};
 
@@ -75,15 +76,15 @@ async fn what_a_claim_wins_is_handed_back_where_a_limit_came_meanwhile() -> Resu
 async fn what_a_claim_wins_is_handed_back_where_a_bound_was_lowered_meanwhile() -> Result<()> {
     let (client, faults) = wayward()?;
     let (pen, mut entries) = Pen::new();
+    plan(&faults.claim, &[Fault::Held]);
     let worker = herding(&client, &pen).await?;
-    let mut looked = faults.looked.subscribe();
+    let mut seen = faults.seen.subscribe();
     let mut set = async |most| {
-        let before = *looked.borrow_and_update();
         client.set_limit(LimitRef::of::<flock>(), Allow::at_once(most)).await.unwrap();
-        looked.wait_for(|times| *times > before).await.expect("it looks");
+        let sees = |views: &Vec<PoolView>| views.iter().any(|view| view.portion.cap == Some(most));
+        seen.wait_for(sees).await.expect("it looks");
     };
     set(4).await;
-    plan(&faults.claim, &[Fault::Held]);
     flock::enqueue_many(&client, 0..40).await?;
     faults.is_held().await;
     set(2).await;
