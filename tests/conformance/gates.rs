@@ -8,9 +8,8 @@ use pgq::testing::Stepper;
 use pgq::{Allow, BoxError, Context, Edit, LimitRef, Result, State};
 
 use super::limits::Door;
-use crate::world::{SPAN, World, claim, claim_of, end, ids, job, retry, start, want};
+use crate::world::{SECOND, SPAN, World, claim, claim_of, end, ids, job, retry, start, want};
 
-const SECOND: Duration = Duration::from_secs(1);
 /// Of jobs with so many crashes a worker takes one at a time.
 const SUSPECT: u16 = 2;
 

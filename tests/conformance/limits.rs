@@ -8,9 +8,7 @@ use pgq::testing::Stepper;
 use pgq::{Allow, BoxError, Context, LimitRef, Result};
 use tokio::sync::Semaphore;
 
-use crate::world::{SPAN, World, start};
-
-const SECOND: Duration = Duration::from_secs(1);
+use crate::world::{SECOND, SPAN, World, start};
 
 /// A door that attempts wait at, and how many do.
 #[derive(Clone, pgq::Provide)]

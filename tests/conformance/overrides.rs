@@ -8,9 +8,7 @@ use pgq::testing::Stepper;
 use pgq::{Allow, BoxError, Context, LimitInfo, LimitRef, Measure, Rate, Result, State};
 
 use super::limits::Door;
-use crate::world::{World, claim, end};
-
-const SECOND: Duration = Duration::from_secs(1);
+use crate::world::{SECOND, World, claim, end};
 
 #[pgq::task(concurrency = 2)]
 async fn dial(ctx: Context<Door>, _number: u32) -> std::result::Result<(), BoxError> {

@@ -1,16 +1,14 @@
 //! How a limit without a key is divided among workers, and what a claim makes of what is left.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use pgq::backend::{
     Ask, Bounds, Claim, Declared, Group, Limited, Measure, NextToken, Owed, PoolName, Portion, Rate, Session,
 };
 use pgq::{Allow, LimitRef, Result};
 
-use crate::world::{SPAN, World, ids, job, notice, want};
+use crate::world::{SECOND, SPAN, World, ids, job, notice, want};
 
-const SECOND: Duration = Duration::from_secs(1);
 /// A token of a rate, as it changes hands.
 const TOKEN: u64 = 1_000_000;
 

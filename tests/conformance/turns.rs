@@ -6,11 +6,10 @@ use pgq::testing::Stepper;
 use pgq::{Allow, BoxError, Context, LimitRef, LimitShare, Result};
 
 use super::limits::Door;
-use crate::world::{World, start};
+use crate::world::{SECOND, World, start};
 
 /// Longer than a unit for which others wait stays where it is.
 const TURN: Duration = Duration::from_millis(25);
-const SECOND: Duration = Duration::from_secs(1);
 
 #[pgq::task(concurrency = 2)]
 async fn hoist(ctx: Context<Door>, _number: u32) -> std::result::Result<(), BoxError> {

@@ -10,9 +10,8 @@ use super::crew::{LEASE, Worker, before};
 use super::terms::{Account, TASKS};
 use crate::chance::Chance;
 use crate::worker::faults::{Fault, Faults, wayward_over};
-use crate::world::World;
+use crate::world::{SECOND, World};
 
-const SECOND: Duration = Duration::from_secs(1);
 /// No live worker is untended for longer.
 const TENDED: Duration = Duration::from_secs(4);
 /// After so many turns of all in which no job ends nothing moves any more.

@@ -1,14 +1,10 @@
 //! What a job waits for, as operators are told.
 
-use std::time::Duration;
-
 use pgq::testing::Stepper;
 use pgq::{Allow, BoxError, Context, JobId, LimitRef, LimitWait, Measure, Pausable, Result, State, WaitsFor};
 
 use super::limits::Door;
-use crate::world::{SPAN, World, claim_of, ids, in_queue, start, want};
-
-const SECOND: Duration = Duration::from_secs(1);
+use crate::world::{SECOND, SPAN, World, claim_of, ids, in_queue, start, want};
 
 #[pgq::task(concurrency = 2)]
 async fn knock(ctx: Context<Door>, _number: u32) -> std::result::Result<(), BoxError> {

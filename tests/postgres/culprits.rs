@@ -8,7 +8,7 @@ use pgq::sqlx::{self, PgPool, raw_sql};
 use pgq::{Cancellation, JobId, State};
 
 use crate::log::Log;
-use crate::world::{World, after, claim, end, job, start};
+use crate::world::{SECOND, World, after, claim, end, job, start};
 
 const REFUSE: &str = "
     create function refuse() returns trigger language plpgsql as $$ begin raise exception 'not here'; end $$;
@@ -21,7 +21,6 @@ const FORGIVE: &str = "drop function refuse cascade";
 
 /// How many rows a step takes at most.
 const STEP: u32 = 1_000;
-const SECOND: Duration = Duration::from_secs(1);
 /// For how long a culprit is left alone.
 const ASIDE: Duration = Duration::from_mins(1);
 

@@ -81,8 +81,8 @@ async fn what_a_claim_wins_is_handed_back_where_a_bound_was_lowered_meanwhile() 
     let mut seen = faults.seen.subscribe();
     let mut set = async |most| {
         client.set_limit(LimitRef::of::<flock>(), Allow::at_once(most)).await.unwrap();
-        let sees = |views: &Vec<PoolView>| views.iter().any(|view| view.portion.cap == Some(most));
-        seen.wait_for(sees).await.expect("it looks");
+        let is_there = |views: &Vec<PoolView>| views.iter().any(|view| view.portion.cap == Some(most));
+        seen.wait_for(is_there).await.expect("it looks");
     };
     set(4).await;
     flock::enqueue_many(&client, 0..40).await?;

@@ -1,14 +1,12 @@
 //! What a worker tells of its next token of a rate.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use pgq::testing::{ManualClock, Stepper, stepper};
 use pgq::{Client, JobId, Result, Timestamp, WaitsFor};
 
 use super::faults::{Fault, Faults, plan, wayward_by};
-
-const SECOND: Duration = Duration::from_secs(1);
+use crate::world::SECOND;
 
 #[pgq::task(rps = 1, per = "1m")]
 async fn beacon() -> Result<(), pgq::BoxError> {
