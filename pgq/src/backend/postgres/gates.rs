@@ -51,16 +51,14 @@ use crate::error::{Error, Kind, Result};
 
 /// So many of those who wait at a gate without bounds are counted, and go at once.
 const STEP: u32 = 1_000;
-/// Whoever freezes with gates locked is cut off soon: others wait for them.
+/// Whoever freezes with gates locked is cut off soon, as others wait for them: a worker's connections see to that by themselves.
 pub(super) const CUT_OFF: &str = "set local idle_in_transaction_session_timeout = '3s'";
 /// And so long an operator waits for them, at most.
 pub(super) const WAITING: &str = "set local idle_in_transaction_session_timeout = '3s'; set local lock_timeout = '4s'";
 /// And so long they wait where there is other work to do meanwhile.
-pub(super) const PATIENCE: &str =
-    "set local idle_in_transaction_session_timeout = '3s'; set local lock_timeout = '200ms'";
+pub(super) const PATIENCE: &str = "set local lock_timeout = '200ms'";
 /// The same for who passes: a pass that a crash of the server took back would let another one beside it.
-const PASSING: &str = "set local synchronous_commit = on; set local idle_in_transaction_session_timeout = '3s'; \
-    set local lock_timeout = '200ms'";
+const PASSING: &str = "set local synchronous_commit = on; set local lock_timeout = '200ms'";
 /// How soon a gate that opens is looked at again which somebody has locked, nearly always for milliseconds: whoever asked at once would go
 /// on asking for as long as that lasts.
 const LOCKED: Duration = Duration::from_millis(100);
@@ -272,7 +270,7 @@ impl PgSession {
         if first.is_none_or(|first| !first.is_zero()) {
             return Ok(Promoted { opens: first, next: again, ..Promoted::default() });
         }
-        let mut transaction = self.engine().begin_with(CUT_OFF).await?;
+        let mut transaction = self.engine().begin().await?;
         let query = self.statements.due_gates.query().bind(i64::from(step)).bind(self.now());
         let rows = query.fetch_all(&mut *transaction).await.map_err(database)?;
         let (due, by) = read_due(&rows)?;
