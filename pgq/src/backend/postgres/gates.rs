@@ -273,10 +273,13 @@ impl PgSession {
         let mut transaction = self.engine().begin().await?;
         let query = self.statements.due_gates.query().bind(i64::from(step)).bind(self.now());
         let rows = query.fetch_all(&mut *transaction).await.map_err(database)?;
-        let (due, by) = read_due(&rows)?;
-        let opened =
-            if due.is_empty() { Ok(Call::nobody()) } else { unpark(&self.holder(), &mut transaction, &due).await };
-        let call = match opened {
+        let asked = self.clock.mark();
+        let Due { gates: due, by, next, locked } = read_due(&rows)?;
+        let opened = match &due[..] {
+            [] => Ok((Call::nobody(), None)),
+            due => unpark(&self.holder(), &mut transaction, due).await,
+        };
+        let (call, closed) = match opened {
             Err(error) if error.is_refusal() => {
                 transaction.rollback().await.map_err(database)?;
                 self.look_apart(&due).await?;
@@ -287,27 +290,30 @@ impl PgSession {
         };
         transaction.commit().await.map_err(database)?;
         self.tell_of_ready(&call).await?;
-        let is_more = due.len() >= step as usize;
-        let opens = if is_more { Some(Duration::ZERO) } else { self.next_gate(by).await? };
+        let opens = next.into_iter().chain(closed).min().map(|opens| opens.since(by).saturating_sub(asked.elapsed()));
+        let opens = if due.len() >= step as usize { Some(Duration::ZERO) } else { opens };
+        let opens = opens.into_iter().chain(locked.then_some(LOCKED)).min();
         Ok(Promoted { moved: unsigned(call.jobs()), next: again, opened: !due.is_empty(), opens })
-    }
-
-    /// How long until the next gate opens, or until one is looked at again that was due by then and that somebody had locked.
-    async fn next_gate(&self, by: Timestamp) -> Result<Option<Duration>> {
-        let rows = self.engine().rows(self.statements.next_gate.query().bind(self.now()).bind(Instant(by))).await?;
-        let Some(row) = rows.first() else { return Ok(None) };
-        let micros: Option<i64> = column(row, 0)?;
-        let next = micros.map(|micros| Duration::from_micros(unsigned(micros.max(0))));
-        let locked = column::<bool, _>(row, 1)?.then_some(LOCKED);
-        Ok(next.into_iter().chain(locked).min())
     }
 }
 
-/// The gates that are due, and by what time.
-fn read_due(rows: &[PgRow]) -> Result<(Vec<String>, Timestamp)> {
-    let mut due: Vec<String> = rows.iter().filter_map(|row| column(row, 0).transpose()).collect::<Result<_>>()?;
-    due.sort();
-    Ok((due, rows.first().map_or(Ok(Timestamp::EPOCH), |row| instant(row, 1))?))
+/// The gates that are due, and locked now.
+struct Due {
+    gates: Vec<String>,
+    /// By what time.
+    by: Timestamp,
+    /// When the first of the others opens.
+    next: Option<Timestamp>,
+    /// Whether more are due.
+    locked: bool,
+}
+
+fn read_due(rows: &[PgRow]) -> Result<Due> {
+    let mut gates: Vec<String> = rows.iter().filter_map(|row| column(row, 0).transpose()).collect::<Result<_>>()?;
+    gates.sort();
+    let Some(row) = rows.first() else { return Ok(Due { gates, by: Timestamp::EPOCH, next: None, locked: false }) };
+    let next = column::<Option<Instant>, _>(row, 2)?.map(|next| next.0);
+    Ok(Due { gates, by: instant(row, 1)?, next, locked: column(row, 3)? })
 }
 
 /// Lets those go who may leave these gates, after the commit of what has changed there.
@@ -341,7 +347,7 @@ pub(super) async fn look(
         Err(error) => return Err(database(error)),
     };
     let locked = free.as_ref().unwrap_or(gates);
-    let call = if locked.is_empty() { Call::nobody() } else { unpark(holder, &mut transaction, locked).await? };
+    let call = if locked.is_empty() { Call::nobody() } else { unpark(holder, &mut transaction, locked).await?.0 };
     transaction.commit().await.map_err(database)?;
     let missed = gates.iter().filter(|gate| locked.binary_search(gate).is_err()).cloned();
     Ok((call, missed.collect()))
@@ -380,11 +386,16 @@ fn gate_names(rows: &[PgRow]) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Lets those go who may leave these gates, which are locked.
-async fn unpark(holder: &Holder<'_>, connection: &mut PgConnection, gates: &[String]) -> Result<Call> {
+/// Lets those go who may leave these gates, which are locked; when the first of these opens next.
+async fn unpark(
+    holder: &Holder<'_>,
+    connection: &mut PgConnection,
+    gates: &[String],
+) -> Result<(Call, Option<Timestamp>)> {
     let query = holder.statements.gates.query().bind(gates).bind(true).bind(holder.now);
     let rows = query.fetch_all(&mut *connection).await.map_err(database)?;
-    let (mut names, mut free, mut opens, mut counts, mut some) = (vec![], vec![], vec![], Counts::default(), false);
+    let (mut names, mut free, mut opens, mut counts) = (vec![], vec![], vec![], Counts::default());
+    let (mut some, mut first) = (false, None);
     for row in &rows {
         let (name, mut post, now) = read_post(row)?;
         post.gate = post.gate.under(post.bounds, now);
@@ -396,11 +407,12 @@ async fn unpark(holder: &Holder<'_>, connection: &mut PgConnection, gates: &[Str
         some |= count > 0 || again != post.opens;
         names.push(name);
         free.push(i64::from(count));
+        first = first.into_iter().chain(again).min();
         opens.push(again.map(Instant));
         counts.add(post.gate);
     }
     if !some {
-        return Ok(Call::nobody());
+        return Ok((Call::nobody(), first));
     }
     let query = holder.statements.unpark.query().bind(names).bind(free).bind(opens).bind(counts.rest);
     let query = query.bind(counts.clear).bind(counts.pace);
@@ -408,7 +420,7 @@ async fn unpark(holder: &Holder<'_>, connection: &mut PgConnection, gates: &[Str
     for row in query.fetch_all(connection).await.map_err(database)? {
         call.add(column(&row, 0)?, column(&row, 1)?, unsigned(column::<i64, _>(&row, 2)?));
     }
-    Ok(call)
+    Ok((call, first))
 }
 
 /// A gate's name, where it stands by the rate that is in force, and the time.

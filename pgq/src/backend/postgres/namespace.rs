@@ -159,7 +159,7 @@ statements! {
     add_gates advance agenda beats begin_limits cancel claim clear_gate clear_key clear_limit declarations declare_limits
     declare_lost delete delete_schedule deregister doze drop_limit due_gates edit edition enqueue enqueue_one enqueue_unique enter
     expirable expire failures far_gates find finish fire foretell forget_workers forgotten free free_keys freeable fulfil gate_jobs gates get hold_schedule holder
-    idle_gates inherit_limits leave leave_lost limit_shares limit_values limits lock_free_gates lock_gates lock_limits lock_schedule look mark_freed next_gate note_edition
+    idle_gates inherit_limits leave leave_lost limit_shares limit_values limits lock_free_gates lock_gates lock_limits lock_schedule look mark_freed note_edition
     open_limits open_missed orphaned_shares pace_limits park pass pause pauses pools promotable promote prunable prune prune_gates prune_schedules put_back raise recount_gates register_tasks
     register_worker release rename_schedules renew replace resume retry rouse running schedule served set_gate set_limit settle
     shares sweep take_chore tell_all trigger unfinished unpark untold waited_gates wake whereabouts

@@ -59,8 +59,7 @@ pub(super) const ENGINE: &[Expected] = &[
     expected!("pass", "Index Scan using gate_pkey", "Index Scan using job_pkey", "Tid Scan"),
     expected!("leave", "Index Scan using pass_pkey", "Tid Scan"),
     expected!("unpark", "Index Scan using gate_pkey", "Index Scan using job_parked", "Tid Scan"),
-    expected!("due_gates", "Index Scan using gate_opens"),
-    expected!("next_gate", "Index Only Scan using gate_opens"),
+    expected!("due_gates", "Index Scan using gate_opens", "Index Only Scan using gate_opens"),
     expected!("pools", "Index Only Scan using gate_bounded"),
     expected!(
         "far_gates",
