@@ -18,6 +18,7 @@ mod names;
 mod namespace;
 mod outage;
 mod overtaken;
+mod paced;
 mod poison;
 mod poll_only;
 mod rights;

@@ -90,6 +90,14 @@ impl Post {
         room > 0 && self.ahead > 0 && self.gate.running == 0 && is_due && is_quiet
     }
 
+    /// Whether the end of an attempt that has passed it may change anything: not while its rate lets nobody through, where it is looked
+    /// at by the time that does. If it is due already whoever looks may have read who runs before that end, and note a later time.
+    #[must_use]
+    pub fn heeds_ends(&self, now: Timestamp) -> bool {
+        let token = next_token(self.gate, self.bounds, now);
+        self.opens.zip(token).is_none_or(|(opens, token)| opens <= now || opens > token)
+    }
+
     /// Longer the more have left it: all workers may be busy just now.
     fn pause(&self) -> Duration {
         LOOK * (u32::BITS - self.ahead.leading_zeros()).max(1)
@@ -179,8 +187,7 @@ pub fn release(post: &Post, waiting: u32, now: Timestamp) -> (u32, Option<Timest
     let pause = if post.stands_open() { post.pause() } else { BACKSTOP };
     let untaken = (free > 0).then(|| soon(noted, now, pause));
     // Whoever passes it may have left again by the time of the next token, of which whoever looks at gates has to know now.
-    let paced = Bounds { concurrency: None, ..post.bounds };
-    let token = if free > 0 { after.gate.room(paced, now).1 } else { None };
+    let token = if free > 0 { next_token(after.gate, post.bounds, now) } else { None };
     (free, after.opens.into_iter().chain(untaken).chain(token).min())
 }
 
@@ -188,9 +195,13 @@ pub fn release(post: &Post, waiting: u32, now: Timestamp) -> (u32, Option<Timest
 /// bounds while another one was noting that.
 #[must_use]
 pub fn is_far(opens: Timestamp, gate: Gate, bounds: Bounds, now: Timestamp) -> bool {
+    opens > now.saturating_add(QUIET) && next_token(gate, bounds, now).is_none_or(|token| opens > token)
+}
+
+/// When its rate lets somebody through, where that is against it now.
+fn next_token(gate: Gate, bounds: Bounds, now: Timestamp) -> Option<Timestamp> {
     let paced = Bounds { concurrency: None, ..bounds };
-    let due = gate.under(paced, now).room(paced, now).1;
-    opens > now.saturating_add(QUIET) && due.is_none_or(|due| opens > due)
+    gate.under(paced, now).room(paced, now).1
 }
 
 /// A look that is noted for an earlier time stays: whoever leaves a busy gate needn't write it anew each time.
@@ -318,6 +329,23 @@ mod tests {
             release(&Post { gate: busy, opens: Some(token), ..due }, 9, token),
             (0, Some(token.saturating_add(QUIET)))
         );
+    }
+
+    #[test]
+    fn an_end_changes_nothing_before_the_next_token_comes_where_somebody_looks_by_then() {
+        let bounds = |concurrency| Bounds { concurrency, rate: Rate::every(Duration::from_secs(3), 1) };
+        let heeds = |bounds, gate: Gate, opens| Post { gate, opens, ..post(bounds, 0) }.heeds_ends(NOW);
+        let token = Some(after(Duration::from_secs(3)));
+        for bounds in [bounds(None), bounds(Some(1))] {
+            let used = Gate::default().entered(bounds, NOW, 1);
+            assert!(!heeds(bounds, used, token) && !heeds(bounds, used, Some(after(LOOK))));
+            assert!(heeds(bounds, used, Some(after(BACKSTOP))), "the token is there before");
+            assert!(heeds(bounds, used, Some(NOW)), "somebody may be looking");
+            assert!(heeds(bounds, used, None), "nobody looks");
+            assert!(heeds(bounds, Gate::default(), token), "there is a token");
+        }
+        assert!(heeds(most(1), Gate { running: 1, ..Gate::default() }, token), "it is what those who run leave");
+        assert!(heeds(Bounds::default(), Gate::default(), token), "all may pass");
     }
 
     #[test]

@@ -17,7 +17,8 @@
 //! (`park.rs`), so that a backlog of one key is out of others' way after few claims, however few each may win.
 //!
 //! Whoever has parked somebody looks at the gate once more after the commit, and so does whoever has left it: one of them sees
-//! the other, and nobody is left behind.
+//! the other, and nobody is left behind. Whoever has left it needn't while a rate lets nobody through, if it is looked at by the time
+//! that does ([`Post::heeds_ends`]): most ends behind a rate lock nothing.
 //!
 //! | Who dies | What follows |
 //! |---|---|
@@ -237,12 +238,16 @@ impl PgSession {
         let looks: BTreeSet<String> = gates.iter().cloned().collect();
         let query = self.statements.leave.query().bind(self.lease.0).bind(ids).bind(epochs).bind(gates);
         self.engine().run(query).await?;
-        self.look_at(&Vec::from_iter(looks)).await
+        self.look_after(Cause::Ends, &Vec::from_iter(looks)).await
+    }
+
+    async fn look_at(&self, gates: &[String]) -> Result<()> {
+        self.look_after(Cause::Any, gates).await
     }
 
     /// Those that somebody holds for long are looked at again later, with those that open, as the next beat tells.
-    async fn look_at(&self, gates: &[String]) -> Result<()> {
-        let looked = look(&self.engine(), &self.holder(), gates, PATIENCE).await;
+    async fn look_after(&self, cause: Cause, gates: &[String]) -> Result<()> {
+        let looked = look(&self.engine(), &self.holder(), cause, gates, PATIENCE).await;
         if looked.as_ref().is_err_and(Error::is_refusal) {
             return self.look_apart(gates).await;
         }
@@ -316,15 +321,24 @@ fn read_due(rows: &[PgRow]) -> Result<Due> {
     Ok(Due { gates, by: instant(row, 1)?, next, locked: column(row, 3)? })
 }
 
+/// After what it is looked who may leave a gate.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// Nothing but ends of attempts that had passed it.
+    Ends,
+    Any,
+}
+
 /// Lets those go who may leave these gates, after the commit of what has changed there.
 pub(super) async fn look_patiently(link: &Link, holder: &Holder<'_>, gates: &[String]) -> Result<Call> {
-    Ok(look(link, holder, gates, CUT_OFF).await?.0)
+    Ok(look(link, holder, Cause::Any, gates, CUT_OFF).await?.0)
 }
 
 /// The same but for those that somebody held for longer than these settings wait; which those are.
 pub(super) async fn look(
     link: &Link,
     holder: &Holder<'_>,
+    cause: Cause,
     gates: &[String],
     settings: &str,
 ) -> Result<(Call, Vec<String>)> {
@@ -332,7 +346,7 @@ pub(super) async fn look(
         return Ok((Call::nobody(), Vec::new()));
     }
     // Nearly always nobody waits, and no lock is needed to see that.
-    let gates = &gate_names(&link.rows(holder.statements.waited_gates.query().bind(gates)).await?)?;
+    let gates = &waited(link, holder, cause, gates).await?;
     if gates.is_empty() {
         return Ok((Call::nobody(), Vec::new()));
     }
@@ -351,6 +365,21 @@ pub(super) async fn look(
     transaction.commit().await.map_err(database)?;
     let missed = gates.iter().filter(|gate| locked.binary_search(gate).is_err()).cloned();
     Ok((call, missed.collect()))
+}
+
+/// Those of the gates at which somebody waits whom this may let through.
+async fn waited(link: &Link, holder: &Holder<'_>, cause: Cause, gates: &[String]) -> Result<Vec<String>> {
+    let query = holder.statements.waited_gates.query().bind(gates).bind(holder.now);
+    let mut waited = Vec::new();
+    for row in link.rows(query).await? {
+        let (name, post, now) = read_post(&row)?;
+        if cause == Cause::Any || post.heeds_ends(now) {
+            waited.push(name);
+        }
+    }
+    waited.sort();
+    waited.dedup();
+    Ok(waited)
 }
 
 /// In place of a transaction in which somebody was waited for in vain, one in which those of the gates are locked that nobody holds.

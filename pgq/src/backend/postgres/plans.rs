@@ -163,7 +163,7 @@ async fn assert_pages(connection: &mut PgConnection) {
     assert_few(connection, 10_000, "prune", "100, null, null, null, '{}'").await;
     let gates = (1..=100).map(|n| format!("task:a[b]={n}")).collect::<Vec<_>>().join(",");
     assert_few(connection, 20_000, "gates", &format!("'{{{gates}}}', true, null")).await;
-    assert_few(connection, 10_000, "waited_gates", &format!("'{{{gates}}}'")).await;
+    assert_few(connection, 10_000, "waited_gates", &format!("'{{{gates}}}', null")).await;
     connection.execute("reset all").await.unwrap();
     let ids = |from: u32| (from..from + 100).map(|id| id.to_string()).collect::<Vec<_>>().join(",");
     assert_few(connection, 20_000, "cancel", &format!("'{{{}}}', 'enough', null", ids(1))).await;

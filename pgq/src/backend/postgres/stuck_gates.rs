@@ -1,7 +1,7 @@
 //! Gates at which a job waits that the database refuses to let go, as by a trigger of the user's. Whoever waits behind that job waits
 //! with it, and nobody at other gates does.
 
-use super::gates::{PATIENCE, look};
+use super::gates::{Cause, PATIENCE, look};
 use super::namespace::fnv1a_64;
 use super::refused::Chore;
 use super::session::PgSession;
@@ -13,7 +13,7 @@ impl PgSession {
     pub(super) async fn look_apart(&self, gates: &[String]) -> Result<()> {
         let mut parts = vec![gates];
         while let Some(part) = parts.pop() {
-            match look(&self.engine(), &self.holder(), part, PATIENCE).await {
+            match look(&self.engine(), &self.holder(), Cause::Any, part, PATIENCE).await {
                 Ok((call, missed)) => {
                     self.unseen.looked_at(part, &missed);
                     self.tell_of_ready(&call).await?;

@@ -55,7 +55,12 @@ pub(super) const ENGINE: &[Expected] = &[
         "Index Only Scan using job_gated"
     ),
     expected!("park", "Index Scan using job_gated", "Tid Scan"),
-    expected!("waited_gates", "Index Only Scan using job_parked"),
+    expected!(
+        "waited_gates",
+        "Index Only Scan using job_parked",
+        "Index Scan using gate_pkey",
+        "Index Scan using limit_pkey"
+    ),
     expected!("pass", "Index Scan using gate_pkey", "Index Scan using job_pkey", "Tid Scan"),
     expected!("leave", "Index Scan using pass_pkey", "Tid Scan"),
     expected!("unpark", "Index Scan using gate_pkey", "Index Scan using job_parked", "Tid Scan"),

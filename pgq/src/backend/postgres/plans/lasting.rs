@@ -93,7 +93,7 @@ fn calls() -> Vec<Call> {
         ("unpark", format!("'{{{gates}}}', {ones}, {instants}, {instants}, {instants}, {zeros}"), 5_000),
         ("park", format!("'{{{gates}}}', {}, {}, 1, 2", all("'default'::text"), all("'a'::text")), 2_000),
         ("recount_gates", format!("'{{{gates}}}', {instants}, {instants}, {zeros}"), 3_000),
-        ("waited_gates", format!("'{{{gates}}}'"), 1_000),
+        ("waited_gates", format!("'{{{gates}}}', null"), 2_000),
         ("open_limits", "'{task:c[d]}', null".into(), 50),
         // One walk through all jobs.
         ("mark_freed", "null".into(), 40_000),
