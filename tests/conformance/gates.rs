@@ -306,13 +306,18 @@ pub(crate) async fn nobody_who_waits_is_claimed_again_and_again(world: World) ->
 
 /// A session of a worker that has this task, whose limits let one through for each value.
 async fn serial(world: &World, task: &str, limits: &[&str]) -> Result<Arc<dyn Session>> {
+    behind(world, task, limits, Bounds { concurrency: Some(1), rate: None }).await
+}
+
+/// The same of other bounds.
+async fn behind(world: &World, task: &str, limits: &[&str], bounds: Bounds) -> Result<Arc<dyn Session>> {
     let session = world.session(&[task]).await?;
     let limit = |name: &&str| Limited {
         name: (*name).to_owned(),
         task: name.starts_with("task:").then(|| task.to_owned()),
         sharers: Vec::new(),
         keyed: true,
-        bounds: Bounds { concurrency: Some(1), rate: None },
+        bounds,
     };
     let limits = limits.iter().map(limit).collect();
     session.declare(Declared { tasks: vec![task.to_owned()], schedules: Vec::new(), limits }).await?;
@@ -350,6 +355,29 @@ pub(crate) async fn jobs_of_a_task_that_nobody_runs_any_more_leave_a_shared_gate
     let mut seconds = 0;
     while claim(&collects, &["collect"], 9).await?.is_empty() {
         assert!(seconds < 4, "nobody runs behind the gate");
+        world.clock.advance(SECOND);
+        collects.promote(9).await?;
+        seconds += 1;
+    }
+    Ok(())
+}
+
+pub(crate) async fn jobs_of_a_task_that_nobody_runs_leave_the_rest_of_a_shared_gate_open(world: World) -> Result<()> {
+    let at_the_bank = Bounds { concurrency: Some(2), rate: None };
+    let pays = behind(&world, "pay", &["shared:bank[bank]"], at_the_bank).await?;
+    let collects = behind(&world, "collect", &["shared:bank[bank]"], at_the_bank).await?;
+    collect::enqueue(&world.client, CollectArgs { bank: "gls".to_owned(), sum: 1 }).await?;
+    assert_eq!(claim(&collects, &["collect"], 9).await?.len(), 1);
+    pay::enqueue_many(&world.client, (0..12).map(|sum| PayArgs { bank: "gls".to_owned(), sum })).await?;
+    let won = claim(&pays, &["pay"], 99).await?;
+    assert_eq!(won.len(), 1);
+    collect::enqueue(&world.client, CollectArgs { bank: "gls".to_owned(), sum: 2 }).await?;
+    assert_eq!(claim(&collects, &["collect"], 9).await?, []);
+    end(&pays, &won[0], Transition::Complete).await?;
+    pays.deregister(true).await?;
+    let mut seconds = 0;
+    while claim(&collects, &["collect"], 9).await?.is_empty() {
+        assert!(seconds < 20, "one may run beside the first");
         world.clock.advance(SECOND);
         collects.promote(9).await?;
         seconds += 1;

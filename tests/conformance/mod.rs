@@ -122,6 +122,7 @@ facts! {
         a_job_whose_workers_died_is_passed_by
         a_job_that_moves_on_to_another_gate_leaves_the_first_one_open
         jobs_of_a_task_that_nobody_runs_any_more_leave_a_shared_gate_open
+        jobs_of_a_task_that_nobody_runs_leave_the_rest_of_a_shared_gate_open
         a_shared_limit_that_is_taken_away_holds_up_nobody
         a_shared_limit_holds_as_long_as_a_worker_declares_it
         a_shared_limit_waits_for_a_program_that_is_away

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pgq::{BoxError, Worker, sqlx};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::locks::until;
@@ -12,6 +13,35 @@ use crate::world::World;
 #[pgq::task(concurrency = 1)]
 async fn moor() -> Result<(), BoxError> {
     Ok(())
+}
+
+/// Until it is let go.
+#[pgq::task(concurrency = 1)]
+async fn ride() -> Result<(), BoxError> {
+    ANCHOR.notified().await;
+    Ok(())
+}
+
+static ANCHOR: Notify = Notify::const_new();
+
+#[tokio::test]
+async fn who_leaves_gives_back_units_though_what_it_has_passed_can_not_be_taken_away() {
+    let world = World::postgres().await;
+    let pool = world.client.pool().unwrap();
+    let builder = Worker::<()>::builder().client(world.client.clone()).tasks(pgq::tasks![ride]);
+    let worker = builder.lease(Duration::from_hours(1)).spawn().await.unwrap();
+    ride::enqueue(&world.client, ()).await.unwrap();
+    until(&world, "select count(*) from pgq.job where lease is not null").await;
+    let refusal = "insert into pgq.pass (job, gate, epoch, lease) select 1, 'task:a[key]=1', 1, id from pgq.worker;
+        create function pgq.refuse() returns trigger language plpgsql as $$ begin raise 'no'; end $$;
+        create trigger refuse before delete on pgq.pass for each row execute function pgq.refuse()";
+    sqlx::raw_sql(refusal).execute(pool).await.unwrap();
+    let stopping = tokio::spawn(worker.stop());
+    until(&world, "select count(*) from pgq.share where units > 0").await;
+    ANCHOR.notify_one();
+    stopping.await.unwrap().unwrap();
+    let units = "select count(*) from pgq.share where units > 0";
+    assert_eq!(sqlx::query_scalar::<_, i64>(units).fetch_one(pool).await.unwrap(), 0);
 }
 
 /// Whoever is stopped may have a limit locked of which somebody has something who leaves.

@@ -271,13 +271,18 @@ async fn a_row_of_another_version_is_parked_and_harms_no_other() {
 
 /// Declares that of `a` one at a time runs for each value of these keys.
 async fn serial(world: &World, keys: &[&str]) -> Arc<dyn Session> {
+    bounded(world, keys, 1).await
+}
+
+/// The same of so many at a time.
+async fn bounded(world: &World, keys: &[&str], most: u32) -> Arc<dyn Session> {
     let session = session(world).await;
     let limit = |key: &&str| Limited {
         name: format!("task:a[{key}]"),
         task: Some("a".to_owned()),
         sharers: Vec::new(),
         keyed: true,
-        bounds: Bounds { concurrency: Some(1), rate: None },
+        bounds: Bounds { concurrency: Some(most), rate: None },
     };
     let limits = keys.iter().map(limit).collect();
     session.declare(Declared { tasks: vec!["a".to_owned()], limits, ..Declared::default() }).await.unwrap();
@@ -287,9 +292,12 @@ async fn serial(world: &World, keys: &[&str]) -> Arc<dyn Session> {
 /// Of `a`, one at a time for each key, with these jobs.
 async fn one_at_a_time(world: &World, keys: &[&str]) -> (Arc<dyn Session>, Vec<JobId>) {
     let session = serial(world, &["key"]).await;
+    (session, of_values(world, keys).await)
+}
+
+async fn of_values(world: &World, keys: &[&str]) -> Vec<JobId> {
     let gated = |key: &&str| NewJob { limit_keys: vec![format!("task:a[key]={key}")], ..job("a") };
-    let put = world.put(keys.iter().map(gated).collect()).await.unwrap();
-    (session, put)
+    world.put(keys.iter().map(gated).collect()).await.unwrap()
 }
 
 /// As an end after which its worker has left the gate, and hasn't heard of it, or was killed before it looked who waits there.
@@ -367,19 +375,23 @@ async fn a_gate_that_somebody_holds_keeps_nobody_before_the_others() {
 
 #[tokio::test]
 async fn who_waits_at_a_gate_goes_when_the_one_is_declared_gone_who_was_to_look_there() {
-    let world = World::postgres().await;
-    let (dying, put) = one_at_a_time(&world, &["1", "1"]).await;
-    let other = session(&world).await;
-    assert_eq!(ids(&claim(&dying, &["a"], 9).await.unwrap()), put[..1]);
-    world.clock.advance(SECOND * 11);
-    assert_eq!(other.promote(9).await.unwrap().opens, Some(Duration::from_mins(1)), "it was looked at in vain");
-    end_unheard(&world, put[0]).await;
-    world.clock.advance(SPAN + SECOND);
-    assert!(claim(&other, &["a"], 9).await.unwrap().is_empty(), "nobody has looked");
-    other.attend().await.unwrap().renew().await.unwrap();
-    assert_eq!(other.rescue(9).await.unwrap().gone, 1);
-    other.promote(9).await.unwrap();
-    assert_eq!(ids(&claim(&other, &["a"], 9).await.unwrap()), put[1..]);
+    for most in [1, 2] {
+        let world = World::postgres().await;
+        let dying = bounded(&world, &["key"], most).await;
+        let other = session(&world).await;
+        let put = of_values(&world, &["1", "1", "1"][..most as usize + 1]).await;
+        assert_eq!(ids(&claim(&dying, &["a"], 1).await.unwrap()), put[..1]);
+        assert_eq!(ids(&claim(&other, &["a"], 9).await.unwrap()), put[1..most as usize]);
+        world.clock.advance(SECOND * 11);
+        assert_eq!(other.promote(9).await.unwrap().opens, Some(Duration::from_mins(1)), "it was looked at in vain");
+        end_unheard(&world, put[0]).await;
+        world.clock.advance(SPAN + SECOND);
+        assert!(claim(&other, &["a"], 9).await.unwrap().is_empty(), "nobody has looked");
+        other.attend().await.unwrap().renew().await.unwrap();
+        assert_eq!(other.rescue(9).await.unwrap().gone, 1);
+        other.promote(9).await.unwrap();
+        assert_eq!(ids(&claim(&other, &["a"], 9).await.unwrap()), put[most as usize..], "{most} at once");
+    }
 }
 
 #[tokio::test]
@@ -391,6 +403,31 @@ async fn who_waits_at_a_gate_goes_though_it_was_not_heard_that_it_was_left() {
     end_unheard(&world, put[0]).await;
     assert_eq!(end(&session, &won[0], Transition::Complete).await.unwrap(), Verdict::Lost);
     assert_eq!(ids(&claim(&session, &["a"], 9).await.unwrap()), put[1..]);
+}
+
+#[tokio::test]
+async fn what_is_opened_at_once_is_let_go_in_steps() {
+    let world = World::postgres().await;
+    let session = serial(&world, &["key"]).await;
+    let keys: Vec<String> = (0..3).map(|key| key.to_string()).collect();
+    let of_each = keys.iter().flat_map(|key| std::iter::repeat_n(&**key, 700)).collect::<Vec<_>>();
+    of_values(&world, &of_each).await;
+    while !claim(&session, &["a"], 100).await.unwrap().is_empty() {}
+    let ready = async || {
+        let count = sqlx::query_scalar::<_, i64>("select count(*) from pgq.job where lane = 0 and lease is null");
+        count.fetch_one(world.client.pool().unwrap()).await.unwrap()
+    };
+    while ready().await > 0 {
+        claim(&session, &["a"], 100).await.unwrap();
+    }
+    world.client.set_limit(LimitRef::task("a").key("key"), Allow::everything()).await.unwrap();
+    let mut before = 0;
+    while before < 2097 {
+        session.promote(1_000).await.unwrap();
+        let now = ready().await;
+        assert!(now > before && now - before <= 1_000, "from {before} to {now}");
+        before = now;
+    }
 }
 
 #[tokio::test]
@@ -491,25 +528,25 @@ async fn a_claim_that_may_be_forgotten_or_was_handed_back_passes_no_gate() {
     }
 }
 
+/// Whoever takes several away has them locked in another order.
 #[tokio::test]
-async fn a_pass_that_is_written_while_lost_ones_are_looked_for_stays() {
+async fn a_lost_pass_that_somebody_takes_away_is_left_to_him() {
     let world = World::postgres().await;
-    let (session, put) = one_at_a_time(&world, &["1"]).await;
+    let (session, _) = one_at_a_time(&world, &["1"]).await;
     claim(&session, &["a"], 9).await.unwrap();
     let pool = world.client.pool().unwrap();
-    // One of an earlier claim was left behind, and its next claim's is being written.
     sqlx::query("update pgq.pass set epoch = 0").execute(pool).await.unwrap();
-    let mut next = pool.begin().await.unwrap();
-    sqlx::query("update pgq.pass set epoch = 1").execute(&mut *next).await.unwrap();
-    let tidying = tokio::spawn({
-        let session = Arc::clone(&session);
-        async move { session.tidy().await.unwrap() }
-    });
-    until_waits(&world, "and query like '%delete from%'").await;
-    next.commit().await.unwrap();
-    tidying.await.unwrap();
-    let passes: i64 = sqlx::query_scalar("select count(*) from pgq.pass").fetch_one(pool).await.unwrap();
-    assert_eq!(passes, 1, "{put:?} runs");
+    let mut leaves = pool.begin().await.unwrap();
+    sqlx::query("delete from pgq.pass").execute(&mut *leaves).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(5), session.tidy()).await.expect("nobody waits for him").unwrap();
+    leaves.rollback().await.unwrap();
+    let passes = async || {
+        let count = sqlx::query_scalar::<_, i64>("select count(*) from pgq.pass");
+        count.fetch_one(pool).await.unwrap()
+    };
+    assert_eq!(passes().await, 1);
+    session.tidy().await.unwrap();
+    assert_eq!(passes().await, 0);
 }
 
 #[tokio::test]

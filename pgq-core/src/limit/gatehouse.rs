@@ -87,7 +87,7 @@ impl Post {
         // A fast rate opens again before anybody can have come: it has to have been left alone for as long as others.
         let quiet = |interval| self.gate.rest.saturating_add(LOOK) <= now.saturating_add(interval);
         let is_quiet = self.bounds.rate.is_none_or(|rate| quiet(rate.interval()));
-        room > 0 && self.ahead > 0 && self.gate.running == 0 && is_due && is_quiet
+        room > 0 && self.ahead > 0 && is_due && is_quiet
     }
 
     /// Whether the end of an attempt that has passed it may change anything: not while its rate lets nobody through, where it is looked

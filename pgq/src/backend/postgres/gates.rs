@@ -27,7 +27,7 @@
 //! | a worker with passes | they are taken away when its jobs are freed, and those who wait become ready |
 //! | an operator, or a worker that declares, with other bounds written and gates that he found locked not yet looked at | they are due within two minutes, as they are to be looked at later than what they let through explains (`far_gates.sql`) |
 //! | whoever was to pass next | a gate that holds somebody up is looked at again within a minute |
-//! | whoever has left, and was to look | once the jobs of those that are gone are free, gates are due that nobody runs behind (`far_gates.sql`) |
+//! | whoever has left, and was to look | once the jobs of those that are gone are free, gates are due that fewer run behind than may (`far_gates.sql`) |
 //! | a worker's link between an end and its pass | the end is written once more, and its pass taken away whatever comes of that |
 
 use std::collections::{BTreeSet, HashSet};
@@ -50,8 +50,10 @@ use super::wake::Call;
 use crate::backend::Promoted;
 use crate::error::{Error, Kind, Result};
 
-/// So many of those who wait at a gate without bounds are counted, and go at once.
+/// So many of those who wait at a gate without bounds are counted, and so many go at once from all that are looked at.
 const STEP: u32 = 1_000;
+/// So many gates that open are looked at at once: as many times a step may be counted.
+const GATES: u32 = 200;
 /// Whoever freezes with gates locked is cut off soon, as others wait for them: a worker's connections see to that by themselves.
 pub(super) const CUT_OFF: &str = "set local idle_in_transaction_session_timeout = '3s'";
 /// And so long an operator waits for them, at most.
@@ -126,11 +128,14 @@ impl PgSession {
             self.write_passes(&mut transaction, passes, &house, held_up).await?;
         }
         self.park_next(&mut transaction, closed).await?;
+        let seen = Vec::from_iter(seen);
+        // Also where it isn't heard that this stands.
+        self.unseen.looked_at(&[], &seen);
         transaction.commit().await.map_err(database)?;
         if back {
             self.passed().mark_behind();
         }
-        self.look_at(&Vec::from_iter(seen)).await?;
+        self.look_at(&seen).await?;
         Ok((through, parked, house.first_opens().map(|opens| opens.since(now))))
     }
 
@@ -271,6 +276,7 @@ impl PgSession {
 
     /// Lets those go who wait at gates that open, the first so soon.
     pub(super) async fn open_gates(&self, step: u32, first: Option<Duration>) -> Result<Promoted> {
+        let step = step.min(GATES);
         let again = self.look_again().await?;
         if first.is_none_or(|first| !first.is_zero()) {
             return Ok(Promoted { opens: first, next: again, ..Promoted::default() });
@@ -424,15 +430,17 @@ async fn unpark(
     let query = holder.statements.gates.query().bind(gates).bind(true).bind(holder.now);
     let rows = query.fetch_all(&mut *connection).await.map_err(database)?;
     let (mut names, mut free, mut opens, mut counts) = (vec![], vec![], vec![], Counts::default());
-    let (mut some, mut first) = (false, None);
+    let (mut some, mut first, mut left) = (false, None, STEP);
     for row in &rows {
         let (name, mut post, now) = read_post(row)?;
         post.gate = post.gate.under(post.bounds, now);
         let waiting: u32 = unsigned(column::<i64, _>(row, 13)?);
         post.ahead = unsigned(column::<i64, _>(row, 14)?);
         let (count, again) = release(&post, waiting, now);
-        // Where all may go they go in steps, and no attempt's end need tell of those that are left.
-        let again = if waiting >= STEP && count == waiting { Some(now) } else { again };
+        // They go in steps, and no attempt's end need tell of those that are left.
+        let is_more = count > left || waiting >= STEP && count == waiting;
+        let (count, again) = if is_more { (count.min(left), Some(now)) } else { (count, again) };
+        left -= count;
         some |= count > 0 || again != post.opens;
         names.push(name);
         free.push(i64::from(count));

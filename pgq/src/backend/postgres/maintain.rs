@@ -150,10 +150,10 @@ impl PgSession {
 
     /// What workers that are gone had besides their jobs.
     async fn settle_lost(&self, call: &Call) -> Result<()> {
-        self.call(call).await?;
-        self.leave_lost(false).await?;
-        self.reclaim_shares().await?;
-        self.cancel_untold().await
+        // Each whatever becomes of the others.
+        let told = self.call(call).await;
+        let (left, reclaimed) = (self.leave_lost(false).await, self.reclaim_shares().await);
+        told.and(left).and(reclaimed).and(self.cancel_untold().await)
     }
 
     /// A wish to cancel a running job outlives the worker that was told and died, and who looks for it: it goes when somebody has

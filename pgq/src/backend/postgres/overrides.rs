@@ -50,6 +50,11 @@ impl Postgres {
     pub(super) async fn bound(&self, name: LimitName, bounds: Option<Bounds>) -> Result<bool> {
         let books = Books { statements: &self.statements, now: self.now() };
         let limits = [name.limit];
+        if let (Some(gate), Some(_)) = (&name.gate, bounds) {
+            // So that it can be locked: a claim may be the first to pass it just now. By itself, so that no claim waits for the rest.
+            let query = self.statements.add_gates.query().bind([gate]).bind(&limits).bind(self.now());
+            self.link.run(query).await?;
+        }
         let mut transaction = self.link.begin_with(CUT_OFF).await?;
         if name.gate.is_none() {
             for _ in 0..LOOKS {
@@ -64,10 +69,6 @@ impl Postgres {
             Some(gate) => self.bound_gate(&mut transaction, &limits[0], gate, bounds).await?,
             None => self.bound_limit(&mut transaction, &limits[0], name.task, bounds).await?,
         };
-        if !done {
-            transaction.rollback().await.map_err(database)?;
-            return Ok(false);
-        }
         let query = self.statements.drop_limit.query().bind(&limits[0]);
         query.execute(&mut *transaction).await.map_err(database)?;
         if name.gate.is_none() {
@@ -113,11 +114,6 @@ impl Postgres {
         gate: &str,
         bounds: Option<Bounds>,
     ) -> Result<bool> {
-        if bounds.is_some() {
-            // So that it can be locked: a claim may be the first to pass it just now.
-            let query = self.statements.add_gates.query().bind([gate]).bind([limit]).bind(self.now());
-            query.execute(&mut *connection).await.map_err(database)?;
-        }
         let before = self.gate(connection, gate).await?;
         let query = match bounds.map(columns) {
             Some((most, interval, burst)) => {

@@ -12,6 +12,7 @@ use sqlx::types::Json;
 use super::Postgres;
 use super::convert::{Instant, column, database, instant, job_id, micros, unsigned};
 use super::extra::Extra;
+use super::gates::CUT_OFF;
 use super::link::Link;
 use super::namespace::{Statements, fnv1a_64, once};
 use super::session::PgSession;
@@ -139,7 +140,7 @@ impl Postgres {
     }
 
     pub(super) async fn fire_out_of_turn(&self, name: String, ticked: Ticked) -> Result<Option<JobId>> {
-        let mut transaction = self.link.begin().await?;
+        let mut transaction = self.link.begin_with(CUT_OFF).await?;
         let query = self.statements.lock_schedule.query().bind(&name);
         query.execute(&mut *transaction).await.map_err(database)?;
         let query = self.statements.trigger.query().bind(name).bind(Instant(ticked.tick.at));

@@ -242,10 +242,14 @@ impl PgSession {
 
     /// What it had is others'.
     async fn leave_nothing(&self, freed: &[PgRow]) -> Result<()> {
-        self.call(&call_for(freed)?).await?;
-        self.leave_lost(false).await?;
-        self.look_again().await?;
-        self.reclaim_shares().await
+        let others = async {
+            self.call(&call_for(freed)?).await?;
+            self.leave_lost(false).await?;
+            self.look_again().await
+        };
+        // Whatever one of them waits for.
+        let (reclaimed, others) = tokio::join!(self.reclaim_shares(), others);
+        reclaimed.and(others.map(drop))
     }
 }
 

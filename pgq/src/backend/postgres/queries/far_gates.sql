@@ -1,7 +1,7 @@
 -- Gates that are to be looked at later than what they let through explains, as in `pgq-core/src/limit/gatehouse.rs`, and, but where $2,
 -- a minute later or more: somebody has set the clock back, or changed their bounds while another one was noting that, as of all that were
--- counted by another rate. With $2 those that nobody runs behind, however soon: whoever was to look there may be gone. They are due.
--- $1 the time.
+-- counted by another rate. With $2 those that fewer run behind than may, however soon: whoever was to look there may be gone. They are
+-- due. $1 the time.
 with far as materialized (
   select gate.ctid as tid
   from @gate as gate
@@ -9,6 +9,8 @@ with far as materialized (
   cross join lateral (
     select case when gate.overridden then gate.own_interval_ns when known.overridden then known.own_interval_ns
                 else known.interval_ns end as interval_ns,
+           case when gate.overridden then gate.own_concurrency when known.overridden then known.own_concurrency
+                else known.concurrency end as concurrency,
            case when gate.overridden then gate.own_burst when known.overridden then known.own_burst
                 else known.burst end as burst) as bound
   -- In spans that no instant is out of range by.
@@ -20,8 +22,9 @@ with far as materialized (
     and (bound.interval_ns is null or gate.pace < known.pace and not gate.overridden
          -- A millisecond more, for what is rounded.
          or gate.opens > least(gate.rest, coalesce($1, statement_timestamp()) + full_after) - ahead + interval '1 millisecond')
-    -- A look-up for each: as a join it may walk all passes.
-    and (not $2 or (select pass.job from @pass as pass where pass.gate = gate.name limit 1) is null)
+    and (not $2 or bound.concurrency is null
+         or (select count(*) from (select from @pass as pass where pass.gate = gate.name limit bound.concurrency) as behind)
+            < bound.concurrency)
   for update of gate skip locked)
 update @gate
 set opens = coalesce($1, statement_timestamp())
