@@ -10,13 +10,28 @@ use std::time::Duration;
 use crate::{Tick, Timestamp, Unique};
 
 /// The number of a job within its namespace. Ids are handed out in sequence and so can be guessed: whoever shows jobs on
-/// the web authorises by something else.
+/// the web authorises by something else. A table of your own keeps one as `bigint`: `i64::from(id)`, `JobId::from(number)`. In text
+/// it is the number alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId(pub i64);
 
 impl fmt::Display for JobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// As a table of your own keeps it.
+impl From<i64> for JobId {
+    fn from(number: i64) -> Self {
+        Self(number)
+    }
+}
+
+/// As a table of your own keeps it.
+impl From<JobId> for i64 {
+    fn from(id: JobId) -> Self {
+        id.0
     }
 }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt::{self, Write as _};
+use std::sync::Arc;
 
 use crate::JobId;
 
@@ -16,15 +17,17 @@ pub type BoxError = Box<dyn StdError + Send + Sync>;
 ///
 /// Ask it by its `is_*` predicates; its text says what was expected and what to do, and its
 /// [`source`](StdError::source) is the error below it, if there is one. Passwords never stand in it.
+#[derive(Clone)]
 pub struct Error(Box<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: Kind,
     message: String,
     schedule: Option<String>,
     task: Option<String>,
     job: Option<JobId>,
-    source: Option<BoxError>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 /// What an error is about; where it ends a worker program it has an exit code, see `runtime::flags`.
@@ -201,7 +204,7 @@ impl Error {
     }
 
     pub(crate) fn because(mut self, source: impl Into<BoxError>) -> Self {
-        self.0.source = Some(source.into());
+        self.0.source = Some(source.into().into());
         self
     }
 

@@ -140,6 +140,28 @@ pub(crate) async fn a_batch_with_one_bad_job_enqueues_none(world: World) -> Resu
     Ok(())
 }
 
+pub(crate) async fn a_job_of_any_task_can_be_enqueued_again(world: World) -> Result<()> {
+    let job = pgq::AnyJob::from(note::job("a".to_owned()).priority(7));
+    let handles = enqueue_many(&world.client, [job.clone(), job]).await?;
+    let (one, mut two) = (world.job(handles[0].id()).await?, world.job(handles[1].id()).await?);
+    assert_ne!(one.id, two.id);
+    two.id = one.id;
+    assert_eq!(one, two);
+    let mistaken = pgq::AnyJob::from(say::job(Unspeakable));
+    for job in [mistaken.clone(), mistaken] {
+        let error = enqueue_many(&world.client, [job]).await.unwrap_err();
+        assert!(error.is_payload() && format!("{error:?}").contains("it can't be said"), "{error:?}");
+    }
+    Ok(())
+}
+
+pub(crate) async fn an_id_comes_back_from_a_table_of_ones_own(world: World) -> Result<()> {
+    let id = note::enqueue(&world.client, "a".to_owned()).await?.id();
+    let kept: i64 = id.into();
+    assert_eq!(world.job(kept.into()).await?.id, id);
+    Ok(())
+}
+
 pub(crate) async fn arguments_that_cannot_be_encoded_are_refused(world: World) -> Result<()> {
     let error = say::enqueue(&world.client, Unspeakable).await.unwrap_err();
     assert!(error.is_payload() && format!("{error:?}").contains("it can't be said"), "{error:?}");

@@ -105,6 +105,8 @@ facts! {
         a_payload_over_the_limit_is_refused
         a_job_is_the_same_in_a_batch_as_alone
         a_batch_with_one_bad_job_enqueues_none
+        a_job_of_any_task_can_be_enqueued_again
+        an_id_comes_back_from_a_table_of_ones_own
         arguments_that_cannot_be_encoded_are_refused
         odd_values_are_refused_with_what_was_expected
         the_ends_of_every_range_are_taken

@@ -231,7 +231,9 @@ impl<T> fmt::Debug for JobBuilder<T> {
     }
 }
 
-/// A job of any task, encoded; mixed ones go in one batch through [`enqueue_many`](crate::enqueue_many).
+/// A job of any task, encoded; mixed ones go in one batch through [`enqueue_many`](crate::enqueue_many). What is cloned is enqueued
+/// as a job of its own, as where a transaction is tried again.
+#[derive(Clone)]
 #[must_use = "a job does nothing until it is enqueued"]
 pub struct AnyJob(Result<NewJob>);
 
