@@ -12,7 +12,7 @@ pub mod testing;
 pub use backend::postgres::TxConnection;
 pub use backend::{
     Cancellation, Deletion, Discarded, Edited, JobInfo, LimitInfo, LimitShare, LimitWait, Measure, Migrated, Pausable,
-    Pause, Progress, Retrial, WaitsFor,
+    Pause, Progress, Retrial, RunningJob, WaitsFor,
 };
 pub use client::{
     Allow, AnyJob, AnyTask, Bulk, Client, ClientBuilder, Count, DeclaredTask, Edit, Enqueue, EnqueueMany, Handle,

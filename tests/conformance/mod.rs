@@ -216,6 +216,10 @@ facts! {
         the_worker_of_a_job_that_is_gone_has_no_name
         a_job_of_a_paused_queue_or_task_waits_for_that
         a_job_waits_for_those_that_have_passed_its_gate
+        a_job_waits_while_others_are_let_through_its_gate_that_is_open
+        what_a_worker_that_is_gone_has_of_a_limit_is_told
+        a_job_waits_for_who_has_places_and_runs_nothing_in_them
+        a_job_waits_for_who_has_not_said_what_he_runs
         a_job_waits_for_the_next_start_of_its_gates_rate
         a_job_is_told_when_a_rate_lets_it_start_at_the_latest
         when_a_slow_rate_lets_a_job_start_is_one_instant_whenever_it_is_asked

@@ -23,7 +23,7 @@ fn limited(bounds: Bounds) -> Declared {
     Declared { tasks: vec!["send".to_owned()], schedules: Vec::new(), limits: vec![limit] }
 }
 
-fn slots(most: u32) -> Declared {
+pub(super) fn slots(most: u32) -> Declared {
     limited(Bounds { concurrency: Some(most), rate: None })
 }
 
@@ -32,7 +32,7 @@ fn one_a_second(burst: u32) -> Declared {
 }
 
 /// A worker of a version that declares this.
-async fn worker(world: &World, declared: &Declared) -> Result<Arc<dyn Session>> {
+pub(super) async fn worker(world: &World, declared: &Declared) -> Result<Arc<dyn Session>> {
     let session = world.session(&["send"]).await?;
     session.declare(declared.clone()).await?;
     Ok(session)
@@ -57,7 +57,7 @@ async fn say(session: &Arc<dyn Session>, measure: Measure, ask: Ask) -> Result<P
 }
 
 /// What a worker has that would like to have so many.
-async fn wish(session: &Arc<dyn Session>, wish: u32) -> Result<u32> {
+pub(super) async fn wish(session: &Arc<dyn Session>, wish: u32) -> Result<u32> {
     Ok(ask(session, Measure::Concurrency, Ask { keep: u32::MAX, micros: 0, wish, held: 0, begun: 0 }).await?.units)
 }
 

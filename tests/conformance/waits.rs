@@ -1,10 +1,12 @@
 //! What a job waits for, as operators are told.
 
+use pgq::backend::Declared;
 use pgq::testing::Stepper;
 use pgq::{Allow, BoxError, Context, JobId, LimitRef, LimitWait, Measure, Pausable, Result, State, WaitsFor};
 
 use super::limits::Door;
-use crate::world::{SECOND, SPAN, World, claim_of, ids, in_queue, start, want};
+use super::shares::{slots, wish, worker as declaring};
+use crate::world::{SECOND, SPAN, World, claim, claim_of, ids, in_queue, job, start, want};
 
 #[pgq::task(concurrency = 2)]
 async fn knock(ctx: Context<Door>, _number: u32) -> std::result::Result<(), BoxError> {
@@ -55,6 +57,18 @@ async fn start_all(worker: &mut Stepper) -> Result<usize> {
     Ok(all)
 }
 
+/// Where a job runs.
+async fn place(world: &World, id: JobId) -> Result<String> {
+    match world.client.waits_for(id).await? {
+        Some(WaitsFor::Running(Some(worker))) => Ok(worker),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn jobs_of(limit: &LimitWait) -> Vec<JobId> {
+    limit.jobs.iter().map(|running| running.id).collect()
+}
+
 /// The limit that a job waits for.
 async fn limit(world: &World, id: JobId) -> Result<LimitWait> {
     match world.client.waits_for(id).await? {
@@ -70,7 +84,8 @@ pub(crate) async fn a_job_waits_for_its_time_and_then_for_a_worker(world: World)
     world.clock.advance(SECOND);
     assert_eq!(world.client.waits_for(job.id()).await?, Some(WaitsFor::NoWorker));
     assert_eq!(world.client.waits_for(JobId(i64::MAX)).await?, None);
-    let _worker = worker(&world, &Door::new()).await?;
+    let mut worker = worker(&world, &Door::new()).await?;
+    worker.share().await?;
     assert_eq!(world.client.waits_for(job.id()).await?, Some(WaitsFor::Worker));
     world.clock.advance(SPAN + SECOND);
     assert_eq!(world.client.waits_for(job.id()).await?, Some(WaitsFor::NoWorker), "it has fallen silent");
@@ -121,10 +136,71 @@ pub(crate) async fn a_job_waits_for_those_that_have_passed_its_gate(world: World
     let jobs = ring::enqueue_many(&world.client, [args("seven"), args("seven")]).await?;
     assert_eq!(start(&mut worker).await?, 1);
     let waits = limit(&world, jobs[1].id()).await?;
-    assert_eq!(waits.to_string(), format!("ring[house]=seven: 1 at once, 1 runs (job {})", jobs[0].id()));
+    let (first, place) = (jobs[0].id(), place(&world, jobs[0].id()).await?);
+    assert_eq!(waits.to_string(), format!("ring[house]=seven: 1 at once, 1 runs (job {first} on {place})"));
     assert_eq!((&*waits.limit, waits.value.as_deref()), ("ring[house]", Some("seven")));
-    assert_eq!((waits.bounds.concurrency, waits.running, waits.jobs), (Some(1), 1, vec![jobs[0].id()]));
+    assert_eq!((waits.bounds.concurrency, waits.running, jobs_of(&waits)), (Some(1), 1, vec![first]));
     assert_eq!((waits.shares, waits.next), (vec![], None));
+    Ok(())
+}
+
+pub(crate) async fn a_job_waits_while_others_are_let_through_its_gate_that_is_open(world: World) -> Result<()> {
+    let door = Door::new();
+    let mut worker = worker(&world, &door).await?;
+    let args = |house: &str| RingArgs { house: house.to_owned(), street: house.to_owned() };
+    let jobs = ring::enqueue_many(&world.client, [args("nine"), args("nine"), args("nine")]).await?;
+    assert_eq!(start(&mut worker).await?, 1);
+    door.open(1);
+    worker.settle().await?;
+    let waits = limit(&world, jobs[2].id()).await?;
+    assert_eq!(waits.to_string(), "ring[house]=nine: 1 at once; it has room, for those that come first");
+    Ok(())
+}
+
+pub(crate) async fn what_a_worker_that_is_gone_has_of_a_limit_is_told(world: World) -> Result<()> {
+    let door = Door::new();
+    let (mut dead, live) = (worker(&world, &door).await?, world.session(&["knock"]).await?);
+    let args = |street: &str| RingArgs { house: "eight".to_owned(), street: street.to_owned() };
+    let jobs = ring::enqueue_many(&world.client, [args("elm"), args("oak")]).await?;
+    let climbs = climb::enqueue_many(&world.client, [(), ()]).await?;
+    assert_eq!(start(&mut dead).await?, 2);
+    world.clock.advance(SPAN + SECOND);
+    live.attend().await?.renew().await?;
+    live.rescue(0).await?;
+    for (what, held, waits) in
+        [("ring[house]=eight", jobs[0].id(), jobs[1].id()), ("stairs", climbs[0].id(), climbs[1].id())]
+    {
+        let text = format!("{what}: 1 at once, 1 runs (job {held} on a worker that is gone)");
+        assert_eq!(limit(&world, waits).await?.to_string(), text);
+    }
+    Ok(())
+}
+
+pub(crate) async fn a_job_waits_for_who_has_places_and_runs_nothing_in_them(world: World) -> Result<()> {
+    let (first, _second) = (declaring(&world, &slots(2)).await?, declaring(&world, &slots(2)).await?);
+    let jobs = world.put(vec![job("send"), job("send")]).await?;
+    assert_eq!(wish(&first, 2).await?, 2);
+    let free = "free places: with test:1, to be used or given back within seconds";
+    assert_eq!(limit(&world, jobs[1]).await?.to_string(), format!("send: 2 at once; {free}"));
+    assert_eq!(ids(&claim(&first, &["send"], 1).await?), jobs[..1]);
+    let text = format!("send: 2 at once, 1 runs (job {} on test:1); {free}", jobs[0]);
+    assert_eq!(limit(&world, jobs[1]).await?.to_string(), text);
+    Ok(())
+}
+
+pub(crate) async fn a_job_waits_for_who_has_not_said_what_he_runs(world: World) -> Result<()> {
+    let (limited, without) = (slots(1), Declared { limits: Vec::new(), ..slots(1) });
+    let mute = declaring(&world, &without).await?;
+    let new = declaring(&world, &limited).await?;
+    let waiting = world.put_one(job("send")).await?;
+    assert_eq!(wish(&new, 1).await?, 0);
+    let waits = limit(&world, waiting).await?;
+    assert_eq!(waits.to_string(), "send: 1 at once; nothing starts until it is known what runs on test:1");
+    assert_eq!((waits.awaited, waits.shares.len()), (vec!["test:1".to_owned()], 1));
+    world.clock.advance(SPAN);
+    mute.attend().await?.renew().await?;
+    new.attend().await?.renew().await?;
+    assert_eq!(world.client.waits_for(waiting).await?, Some(WaitsFor::Worker), "he has been asked for long enough");
     Ok(())
 }
 
@@ -138,6 +214,7 @@ pub(crate) async fn a_job_waits_for_the_next_start_of_its_gates_rate(world: Worl
     let waits = limit(&world, jobs[2].id()).await?;
     assert_eq!((&*waits.limit, waits.value.as_deref(), waits.running), ("ring[street]", Some("elm"), 0));
     let next = waits.next.expect("it is known");
+    assert_eq!(waits.to_string(), format!("ring[street]=elm: 1 start a second (burst 2), next at {next}"));
     world.clock.advance(SECOND);
     assert_eq!(next, world.job(jobs[0].id()).await?.run_at.saturating_add(SECOND));
     assert_eq!(worker.drain().await?, 1);
@@ -158,7 +235,11 @@ pub(crate) async fn a_job_is_told_when_a_rate_lets_it_start_at_the_latest(world:
     assert_eq!(limit(&world, jobs[1].id()).await?.next, Some(began.saturating_add(apart)));
     world.clock.advance(SECOND);
     worker.share().await?;
-    assert_eq!(limit(&world, jobs[1].id()).await?.next, Some(began.saturating_add(apart + SECOND)));
+    let waits = limit(&world, jobs[1].id()).await?;
+    let next = began.saturating_add(apart + SECOND);
+    assert_eq!(waits.next, Some(next));
+    let on = format!("job {} on {}", jobs[0].id(), place(&world, jobs[0].id()).await?);
+    assert_eq!(waits.to_string(), format!("knock: 1 start in 1.9s, 1 runs ({on}), next at {next} at the latest"));
     Ok(())
 }
 
@@ -250,12 +331,14 @@ pub(crate) async fn a_job_waits_for_the_workers_that_have_all_units(world: World
     assert_eq!(start(&mut worker).await?, 3);
     let third = knocks.pop().expect("there are three").id();
     let waits = limit(&world, third).await?;
-    assert_eq!((&*waits.limit, waits.value, waits.running), ("knock", None, 2));
-    assert_eq!(waits.jobs, knocks.iter().map(pgq::Handle::id).collect::<Vec<_>>());
+    assert_eq!((&*waits.limit, waits.value.as_deref(), waits.running), ("knock", None, 2));
+    assert_eq!(jobs_of(&waits), knocks.iter().map(pgq::Handle::id).collect::<Vec<_>>());
+    let (one, two, on) = (knocks[0].id(), knocks[1].id(), place(&world, knocks[0].id()).await?);
+    assert_eq!(waits.to_string(), format!("knock: 2 at once, 2 run (jobs {one} on {on}, {two} on {on})"));
     let shares: Vec<_> = waits.shares.iter().map(|share| (share.measure, share.units)).collect();
     assert_eq!(shares, [(Measure::Concurrency, 2)]);
     let waits = limit(&world, climbs[1].id()).await?;
-    assert_eq!((&*waits.limit, waits.jobs), ("stairs", vec![climbs[0].id()]));
+    assert_eq!((&*waits.limit, jobs_of(&waits)), ("stairs", vec![climbs[0].id()]));
     world.client.set_limit(LimitRef::of::<knock>(), Allow::at_once(3)).await?;
     assert_eq!(world.client.waits_for(third).await?, Some(WaitsFor::Worker));
     world.client.set_limit(LimitRef::of::<knock>(), Allow::at_once(0)).await?;
@@ -273,7 +356,7 @@ pub(crate) async fn a_job_that_nobody_has_come_for_waits_for_a_gate_that_is_clos
         (ring::enqueue(&world.client, args("7", "oak")).await?, ring::enqueue(&world.client, args("8", "oak")).await?);
     let wait = limit(&world, second.id()).await?;
     assert_eq!((&*wait.limit, wait.value.as_deref(), wait.running), ("ring[house]", Some("7"), 1));
-    assert_eq!(wait.jobs, [first.id()]);
+    assert_eq!(jobs_of(&wait), [first.id()]);
     assert_eq!(world.client.waits_for(other.id()).await?, Some(WaitsFor::Worker));
     Ok(())
 }
@@ -287,7 +370,9 @@ pub(crate) async fn a_job_waits_for_a_token_and_not_for_units_that_nothing_runs_
     worker.settle().await?;
     let waits = limit(&world, jobs[1].id()).await?;
     assert_eq!((waits.bounds.concurrency, waits.running, &waits.jobs), (Some(3), 0, &vec![]));
-    assert_eq!(waits.next, Some(world.job(jobs[0].id()).await?.run_at.saturating_add(SECOND * 60)));
+    let next = world.job(jobs[0].id()).await?.run_at.saturating_add(SECOND * 60);
+    assert_eq!(waits.next, Some(next));
+    assert_eq!(waits.to_string(), format!("toll: 3 at once, 1 start a minute, next at {next}"));
     let shares: Vec<_> = waits.shares.iter().map(|share| (share.measure, share.units)).collect();
     assert_eq!(shares, [(Measure::Rate, 1)]);
     Ok(())
@@ -320,6 +405,6 @@ pub(crate) async fn a_job_waits_for_all_that_run_of_tasks_that_share_its_limit(w
     assert_eq!(start_all(&mut worker).await?, 2);
     let next = descend::enqueue(&world.client, ()).await?;
     let waits = limit(&world, next.id()).await?;
-    assert_eq!((&*waits.limit, waits.running, waits.jobs), ("lift", 3, vec![old, up.id(), down.id()]));
+    assert_eq!((&*waits.limit, waits.running, jobs_of(&waits)), ("lift", 3, vec![old, up.id(), down.id()]));
     Ok(())
 }

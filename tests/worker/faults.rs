@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use pgq::backend::{
     Advance, Agenda, Answer, Ask, Backend, Batch, Bounds, Cancellation, Change, Claim, Declaration, Declared, Deletion,
-    Discarded, Edited, Ended, Enqueued, Firing, Found, JobInfo, Lease, LimitInfo, LimitName, LookFor, Maintain,
-    Migrated, NewJob, NextToken, Notice, Operate, Outlook, Pausable, Pause, PoolName, PoolView, Portion, Produce,
-    Promoted, Pruned, Pulse, Reconciled, Registration, Renewal, Rescued, Retrial, Scheduled, Search, Session, Ticked,
-    Transaction, Verdict, Want, Watched, Whereabouts, Work,
+    Discarded, Edited, Ended, Enqueued, Firing, Found, Holders, JobInfo, Lease, LimitInfo, LimitName, LookFor,
+    Maintain, Migrated, NewJob, NextToken, Notice, Operate, Outlook, Pausable, Pause, PoolName, PoolView, Portion,
+    Produce, Promoted, Pruned, Pulse, Reconciled, Registration, Renewal, Rescued, Retrial, Scheduled, Search, Session,
+    Ticked, Transaction, Verdict, Want, Watched, Whereabouts, Work,
 };
 use pgq::testing::{ManualClock, stepper};
 use pgq::{Client, Context, Env, Error, JobId, Resources, Result, State, Timestamp, Worker};
@@ -291,8 +291,8 @@ impl Operate for Wayward {
         self.inner.whereabouts(id)
     }
 
-    fn running(&self, tasks: Vec<String>) -> Answer<'_, (u32, Vec<JobId>)> {
-        self.inner.running(tasks)
+    fn holders(&self, limit: String, tasks: Vec<String>) -> Answer<'_, Holders> {
+        self.inner.holders(limit, tasks)
     }
 
     fn limits(&self) -> Answer<'_, Vec<LimitInfo>> {

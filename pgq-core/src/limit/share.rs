@@ -40,7 +40,8 @@ impl Awaited {
     }
 
     /// Whether it still is, having been so since that instant.
-    pub(super) fn is_so(self, since: Timestamp, now: Timestamp) -> bool {
+    #[must_use]
+    pub fn is_so(self, since: Timestamp, now: Timestamp) -> bool {
         self.beat.min(now).since(since) < self.span
     }
 }

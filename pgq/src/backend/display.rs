@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter, Write as _};
 
 use pgq_core::Timestamp;
 
-use super::{LimitInfo, LimitShare, LimitWait, Measure, Pause, WaitsFor};
+use super::{LimitInfo, LimitShare, LimitWait, Measure, Pause, RunningJob, WaitsFor};
 
 /// `send[tenant]: 2 at once, set in place of 4 at once; 3 values busy, 12 blocking`.
 impl Display for LimitInfo {
@@ -66,7 +66,14 @@ impl Display for LimitShare {
     }
 }
 
-/// `ring[house]=seven: 1 at once, 1 runs (job 41)`.
+/// `41 on db1:4711`.
+impl Display for RunningJob {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{} on {}", self.id, self.worker.as_deref().unwrap_or("a worker that is gone"))
+    }
+}
+
+/// `ring[house]=seven: 1 at once, 1 runs (job 41 on db1:4711)`.
 impl Display for LimitWait {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(&self.limit)?;
@@ -78,8 +85,10 @@ impl Display for LimitWait {
         match self.next {
             Some(next) if self.value.is_some() || self.is_told(next) => write!(f, ", next at {next}"),
             Some(next) => write!(f, ", next at {next} at the latest"),
-            None if self.has_room() => self.fmt_shares(f),
-            None => Ok(()),
+            None if !self.has_room() => Ok(()),
+            None if self.value.is_some() => f.write_str("; it has room, for those that come first"),
+            None if self.awaited.is_empty() => self.fmt_free(f),
+            None => write!(f, "; nothing starts until it is known what runs on {}", Self::some(&self.awaited)),
         }
     }
 }
@@ -107,9 +116,21 @@ impl LimitWait {
         }
     }
 
-    fn fmt_shares(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        self.shares.iter().take(Self::SHOWN).try_for_each(|share| write!(f, ", {share}"))?;
-        f.write_str(if self.shares.len() > Self::SHOWN { ", …" } else { "" })
+    /// Who has places that nothing runs in, as far as it is known what runs.
+    fn fmt_free(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let runs_on = |worker: &str| self.jobs.iter().filter(|job| job.worker.as_deref() == Some(worker)).count();
+        let has_free = |share: &&LimitShare| share.units as usize > runs_on(&share.worker);
+        let workers: Vec<_> = self.shares.iter().filter(has_free).map(|share| &*share.worker).collect();
+        match &workers[..] {
+            [] => Ok(()),
+            _ => write!(f, "; free places: with {}, to be used or given back within seconds", Self::some(&workers)),
+        }
+    }
+
+    /// The first of these.
+    fn some(names: &[impl AsRef<str>]) -> String {
+        let first: Vec<_> = names.iter().take(Self::SHOWN).map(AsRef::as_ref).collect();
+        first.join(", ") + if names.len() > Self::SHOWN { ", …" } else { "" }
     }
 
     /// Whether it would let one more run, if no worker had set that apart.
@@ -118,7 +139,7 @@ impl LimitWait {
     }
 }
 
-/// `waits for send: 2 at once, 2 run (jobs 41, 42)`, `runs on db1:4711`: what is said of the job that was asked about.
+/// `waits for send: 1 at once, 1 runs (job 41 on db1:4711)`, `runs on db1:4712`: what is said of the job that was asked about.
 impl Display for WaitsFor {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
@@ -178,6 +199,7 @@ mod tests {
     use super::*;
 
     const NOON: Timestamp = Timestamp::from_micros(1_772_280_000_000_000);
+    const ONE: Bounds = Bounds { concurrency: Some(1), rate: None };
     const TWO: Bounds = Bounds { concurrency: Some(2), rate: None };
     const FOUR: Bounds = Bounds { concurrency: Some(4), rate: None };
 
@@ -235,8 +257,8 @@ mod tests {
     }
 
     fn wait(bounds: Bounds) -> LimitWait {
-        let (limit, shares, jobs) = ("send".to_owned(), Vec::new(), Vec::new());
-        LimitWait { limit, value: None, bounds, running: 0, jobs, shares, next: None }
+        let (limit, shares, jobs, awaited) = ("send".to_owned(), Vec::new(), Vec::new(), Vec::new());
+        LimitWait { limit, value: None, bounds, running: 0, jobs, awaited, shares, next: None }
     }
 
     #[test]
@@ -266,20 +288,30 @@ mod tests {
 
     #[test]
     fn a_limit_that_holds_a_job_up_says_by_what() {
-        let jobs = |count: i64| (41..41 + count).map(JobId).collect::<Vec<_>>();
+        let on = |id, worker: &str| RunningJob { id: JobId(id), worker: Some(worker.to_owned()) };
+        let jobs = |count: i64| (41..41 + count).map(|id| on(id, "db1:1")).collect::<Vec<_>>();
+        let names = |count: u32| (1..=count).map(|pid| format!("db1:{pid}")).collect::<Vec<_>>();
         let rate = Bounds { concurrency: None, rate: five_a_second() };
-        let set_apart = vec![share("db1:1", Measure::Concurrency, 2, 0), share("db1:2", Measure::Concurrency, 2, 1)];
+        let places = |worker, units| share(worker, Measure::Concurrency, units, 1);
+        let set_apart = vec![places("db1:2", 2), places("db1:1", 1), places("db1:3", 1), places("db1:4", 0)];
         let told = vec![LimitShare { next: Some(NOON), ..share("db1:1", Measure::Rate, 1, 0) }];
         let (seven, elm) = (Some("seven".to_owned()), Some("el\nm".to_owned()));
         for (wait, text) in [
             (
                 LimitWait { value: seven, running: 1, jobs: jobs(1), ..wait(TWO) },
-                "send=seven: 2 at once, 1 runs (job 41)",
+                "send=seven: 2 at once, 1 runs (job 41 on db1:1); it has room, for those that come first",
             ),
-            (LimitWait { running: 2, jobs: jobs(2), ..wait(TWO) }, "send: 2 at once, 2 run (jobs 41, 42)"),
+            (
+                LimitWait { running: 2, jobs: vec![on(41, "db1:1"), on(42, "db1:2")], ..wait(TWO) },
+                "send: 2 at once, 2 run (jobs 41 on db1:1, 42 on db1:2)",
+            ),
+            (
+                LimitWait { running: 1, jobs: vec![RunningJob { id: JobId(41), worker: None }], ..wait(ONE) },
+                "send: 1 at once, 1 runs (job 41 on a worker that is gone)",
+            ),
             (
                 LimitWait { running: 30, jobs: jobs(20), ..wait(TWO) },
-                "send: 2 at once, 30 run (jobs 41, 42, 43, 44, 45, …)",
+                "send: 2 at once, 30 run (jobs 41 on db1:1, 42 on db1:1, 43 on db1:1, 44 on db1:1, 45 on db1:1, …)",
             ),
             (
                 LimitWait { value: elm, next: Some(NOON), ..wait(rate) },
@@ -295,7 +327,17 @@ mod tests {
             ),
             (
                 LimitWait { running: 1, jobs: jobs(1), shares: set_apart, ..wait(FOUR) },
-                "send: 4 at once, 1 runs (job 41), db1:1 has 2 places, db1:2 has 2 places and waits for 1 more",
+                "send: 4 at once, 1 runs (job 41 on db1:1); free places: with db1:2, db1:3, to be used or given back \
+                 within seconds",
+            ),
+            (
+                LimitWait { awaited: names(1), shares: vec![places("db1:2", 2)], ..wait(TWO) },
+                "send: 2 at once; nothing starts until it is known what runs on db1:1",
+            ),
+            (
+                LimitWait { running: 1, jobs: jobs(1), awaited: names(6), ..wait(TWO) },
+                "send: 2 at once, 1 runs (job 41 on db1:1); nothing starts until it is known what runs on db1:1, db1:2, \
+                 db1:3, db1:4, db1:5, …",
             ),
         ] {
             assert_eq!(wait.to_string(), text);

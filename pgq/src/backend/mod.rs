@@ -32,8 +32,8 @@ pub use operator::{
 pub(crate) use postgres::database;
 pub use progress::{Advance, Progress, Steps};
 pub use schedule::{Agenda, Firing, Kept, Scheduled, Ticked};
-pub(crate) use waits::NAMED;
-pub use waits::{LimitWait, WaitsFor, Whereabouts};
+pub(crate) use waits::{Bar, NAMED};
+pub use waits::{Holders, LimitWait, RunningJob, WaitsFor, Whereabouts};
 pub(crate) use worker::SOON;
 pub use worker::{
     Batch, Cancelled, Claim, Declaration, Declared, Discarded, Ended, Group, LookFor, Lost, Notice, Outlook, Promoted,
@@ -280,9 +280,9 @@ pub trait Operate: Send + Sync {
     /// Where a job stands, queued or finished, while it is kept.
     fn whereabouts(&self, id: JobId) -> Answer<'_, Option<Whereabouts>>;
 
-    /// How many jobs of these tasks run, under whatever name and in whatever queue, and the ids of some of them. Where very many
-    /// wait, it may miss some that run behind them.
-    fn running(&self, tasks: Vec<String>) -> Answer<'_, (u32, Vec<JobId>)>;
+    /// Who has something of a limit without a key, which counts these tasks under whatever name and in whatever queue. Where very
+    /// many jobs wait, it may miss some that run behind them.
+    fn holders(&self, limit: String, tasks: Vec<String>) -> Answer<'_, Holders>;
 
     /// All limits, by full name, with what is declared and set of them and what is in use.
     fn limits(&self) -> Answer<'_, Vec<LimitInfo>>;

@@ -6,7 +6,8 @@ use pgq_core::{JobId, State, Timestamp};
 use super::limit_info::{parts_of_gate, shown};
 use super::{Bounds, LimitInfo, LimitShare, Measure, Pause, Rate};
 
-/// What a job waits for. It prints as what is said of the job: `waits for send: 2 at once, 2 run (jobs 41, 42)`, `runs on db1:4711`.
+/// What a job waits for. It prints as what is said of the job: `waits for send: 1 at once, 1 runs (job 41 on db1:4711)`,
+/// `runs on db1:4712`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WaitsFor {
@@ -40,7 +41,10 @@ pub struct LimitWait {
     /// How many attempts that it counts run. Where it has no key, those among the first 10,000 jobs of each queue and task.
     pub running: u32,
     /// Jobs that run and hold it, 20 at most.
-    pub jobs: Vec<JobId>,
+    pub jobs: Vec<RunningJob>,
+    /// Workers, as `host:pid`, of which it isn't known yet what they run of it, where it has no key: where it is new, was lifted or
+    /// counts another task now, nothing starts until they have said so or are gone.
+    pub awaited: Vec<String>,
     /// Which workers have set how much of it apart for what they start, where it has no key: places to run in, or, where `next` is
     /// known, parts of its rate.
     pub shares: Vec<LimitShare>,
@@ -49,25 +53,46 @@ pub struct LimitWait {
     pub next: Option<Timestamp>,
 }
 
+/// A job that runs, and where. It prints as such: `41 on db1:4711`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RunningJob {
+    /// Its id.
+    pub id: JobId,
+    /// Its worker, as `host:pid`; `None` where that is gone and the job isn't freed yet.
+    pub worker: Option<String>,
+}
+
+/// Who has something of a limit without a key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holders {
+    /// How many attempts that it counts run.
+    pub running: u32,
+    /// Some of the jobs whose attempts these are.
+    pub jobs: Vec<RunningJob>,
+    /// Workers, by name, of which it isn't known yet what they run of it, while that is waited for.
+    pub awaited: Vec<String>,
+}
+
 impl LimitWait {
     /// Of a job that waits at a gate.
-    pub(crate) fn at_gate(name: &str, bounds: Bounds, gate: Gate, now: Timestamp, jobs: Vec<JobId>) -> Self {
+    pub(crate) fn at_gate(name: &str, bounds: Bounds, gate: Gate, now: Timestamp, jobs: Vec<RunningJob>) -> Self {
         let (limit, value) = parts_of_gate(name);
         let next = gate.room(bounds, now).1;
         let (limit, value) = (shown(limit).to_owned(), Some(value.to_owned()));
-        Self { limit, value, bounds, running: gate.running, jobs, shares: Vec::new(), next }
+        Self { limit, value, bounds, running: gate.running, jobs, awaited: Vec::new(), shares: Vec::new(), next }
     }
 
-    /// Of a job whose task has a limit without a key, if that is against its start, and why; so many attempts that it counts run,
-    /// these among them.
-    pub(crate) fn for_units(info: LimitInfo, running: u32, jobs: Vec<JobId>, now: Timestamp) -> Option<(Bar, Self)> {
-        let bar = Bar::of(&info, running)?;
+    /// Of a job whose task has a limit without a key, if that is against its start, and why.
+    pub(crate) fn for_units(info: LimitInfo, holders: Holders, now: Timestamp) -> Option<(Bar, Self)> {
+        let bar = Bar::of(&info, &holders)?;
+        let Holders { running, jobs, awaited } = holders;
         let measure = if bar == Bar::Rate { Measure::Rate } else { Measure::Concurrency };
         let mut shares: Vec<_> = info.shares.into_iter().filter(|share| share.measure == measure).collect();
         // Those who have something come first.
         shares.sort_by_key(|share| std::cmp::Reverse(share.units));
         let next = measure.rate(info.bounds).and_then(|rate| next_token(rate, &shares, now));
-        Some((bar, Self { limit: info.name, value: None, bounds: info.bounds, running, jobs, shares, next }))
+        Some((bar, Self { limit: info.name, value: None, bounds: info.bounds, running, jobs, awaited, shares, next }))
     }
 }
 
@@ -79,6 +104,8 @@ pub(crate) enum Bar {
     Closed,
     /// As many run as it allows.
     Full,
+    /// It isn't known yet how many run.
+    Unknown,
     /// All parts of its rate are with workers, which would start something if they had a token.
     Rate,
     /// All places are with workers, though fewer run.
@@ -86,11 +113,12 @@ pub(crate) enum Bar {
 }
 
 impl Bar {
-    fn of(info: &LimitInfo, running: u32) -> Option<Self> {
+    fn of(info: &LimitInfo, holders: &Holders) -> Option<Self> {
         let is_given_away = |measure: Measure| measure.cap(info.bounds).is_some_and(|cap| info.in_use(measure) >= cap);
         match info.bounds.concurrency {
             Some(0) => Some(Self::Closed),
-            Some(most) if running >= most => Some(Self::Full),
+            Some(most) if holders.running >= most => Some(Self::Full),
+            Some(_) if !holders.awaited.is_empty() => Some(Self::Unknown),
             _ if is_given_away(Measure::Rate) => Some(Self::Rate),
             _ if is_given_away(Measure::Concurrency) => Some(Self::SetApart),
             _ => None,

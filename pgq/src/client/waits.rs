@@ -4,15 +4,16 @@ use pgq_core::limit::of_task;
 
 use super::Client;
 use crate::JobId;
-use crate::backend::{LimitInfo, LimitWait, Pausable, Pause, WaitsFor, Whereabouts};
+use crate::backend::{Bar, LimitInfo, LimitWait, Pausable, Pause, WaitsFor, Whereabouts};
 use crate::error::Result;
 
 impl Client {
     /// What a job waits for: its time, a pause to end, a limit, or only a worker that has room for it. Of several things that hold
     /// it up it is the first in this order. `None` once the job is no longer kept.
     ///
-    /// Of several limits without a key it is one that allows none, else one that is full with what runs, else one whose rate has no
-    /// token, and only then one of which workers have set all units apart; who they are is in the answer. That all workers are
+    /// Of several limits without a key it is one that allows none, else one that is full with what runs, else one of which it isn't
+    /// known yet what runs, as it is new or was lifted, else one whose rate has no token, and only then one whose free places workers
+    /// have and run nothing in. Who they are, and which jobs run where, is in the answer. That all workers are
     /// full, or run as many of the task as `per_worker` says, is not told apart from one that is just about to claim the job.
     ///
     /// ```
@@ -73,9 +74,11 @@ impl Client {
         let mut waits = Vec::new();
         for info in limits.filter(bounds) {
             let counted = info.sharers.iter().chain([task, &found.task]).cloned().collect();
-            let (running, jobs) = self.inner.backend.running(counted).await?;
-            waits.extend(LimitWait::for_units(info, running, jobs, found.now));
+            let holders = self.inner.backend.holders(info.full_name.clone(), counted).await?;
+            waits.extend(LimitWait::for_units(info, holders, found.now));
         }
+        // Where nobody lives who could start it, who is silent isn't what it waits for.
+        waits.retain(|(bar, _)| found.served || *bar != Bar::Unknown);
         Ok(waits.into_iter().min_by_key(|(bar, _)| *bar).map(|(_, wait)| wait))
     }
 }

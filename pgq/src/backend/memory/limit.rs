@@ -112,6 +112,16 @@ impl Entry {
         }
     }
 
+    /// Who hasn't said yet what he runs, as far as that is waited for.
+    pub(super) fn awaited(&self, workers: &BTreeMap<Lease, Worker>, now: Timestamp) -> impl Iterator<Item = Lease> {
+        let shares = self.shares.get(&Measure::Concurrency).into_iter().flatten();
+        let is_so = move |share: &&Share| {
+            let worker = workers.get(&share.lease).filter(|_| share.awaited.is_some());
+            worker.is_some_and(|worker| worker.awaited().is_so(share.since, now))
+        };
+        shares.filter(is_so).map(|share| share.lease)
+    }
+
     fn put(&mut self, measure: Measure, pool: Pool) {
         if let Some((_, micros, at)) = pool.rate {
             self.tokens = Some((micros, at));

@@ -9,8 +9,8 @@ use super::Memory;
 use super::row::{Place, Row};
 use super::store::Store;
 use crate::backend::{
-    Agenda, Answer, Bounds, Cancellation, Cancelled, Change, Declaration, Deletion, Edited, Found, JobInfo, LimitInfo,
-    LimitName, Migrated, Operate, Pausable, Pause, Retrial, Scheduled, Search, Ticked, Whereabouts,
+    Agenda, Answer, Bounds, Cancellation, Cancelled, Change, Declaration, Deletion, Edited, Found, Holders, JobInfo,
+    LimitInfo, LimitName, Migrated, Operate, Pausable, Pause, Retrial, Scheduled, Search, Ticked, Whereabouts,
 };
 
 impl Operate for Memory {
@@ -69,8 +69,8 @@ impl Operate for Memory {
         self.answer(move |store| store.whereabouts(id))
     }
 
-    fn running(&self, tasks: Vec<String>) -> Answer<'_, (u32, Vec<JobId>)> {
-        self.answer(move |store| store.running(&tasks))
+    fn holders(&self, limit: String, tasks: Vec<String>) -> Answer<'_, Holders> {
+        self.answer(move |store| store.holders(&limit, &tasks))
     }
 
     fn limits(&self) -> Answer<'_, Vec<LimitInfo>> {

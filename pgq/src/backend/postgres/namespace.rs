@@ -156,7 +156,7 @@ macro_rules! statements {
 }
 
 statements! {
-    add_gates advance agenda beats begin_limits cancel claim clear_gate clear_key clear_limit declarations declare_limits
+    add_gates advance agenda awaited beats begin_limits cancel claim clear_gate clear_key clear_limit declarations declare_limits
     declare_lost delete delete_schedule deregister doze drop_limit due_gates edit edition enqueue enqueue_one enqueue_unique enter
     expirable expire failures far_gates find finish fire foretell forget_workers forgotten free free_keys freeable fulfil gate_jobs gates get hold_schedule holder
     idle_gates inherit_limits leave leave_lost limit_shares limit_values limits lock_free_gates lock_gates lock_limits lock_schedule look mark_freed note_edition

@@ -14,8 +14,8 @@ use super::search::read_state;
 use super::wake::Call;
 use super::{Postgres, migrate, schedule};
 use crate::backend::{
-    Agenda, Answer, Bounds, Cancellation, Change, Declaration, Deletion, Edited, Found, JobInfo, LimitInfo, LimitName,
-    Migrated, Operate, Pausable, Pause, Retrial, Scheduled, Search, Ticked, Whereabouts,
+    Agenda, Answer, Bounds, Cancellation, Change, Declaration, Deletion, Edited, Found, Holders, JobInfo, LimitInfo,
+    LimitName, Migrated, Operate, Pausable, Pause, Retrial, Scheduled, Search, Ticked, Whereabouts,
 };
 use crate::error::Result;
 use crate::platform::{Clock, pause};
@@ -84,8 +84,8 @@ impl Operate for Postgres {
         Box::pin(self.locate(id))
     }
 
-    fn running(&self, tasks: Vec<String>) -> Answer<'_, (u32, Vec<JobId>)> {
-        Box::pin(self.running_of(tasks))
+    fn holders(&self, limit: String, tasks: Vec<String>) -> Answer<'_, Holders> {
+        Box::pin(self.holders_of(limit, tasks))
     }
 
     fn limits(&self) -> Answer<'_, Vec<LimitInfo>> {

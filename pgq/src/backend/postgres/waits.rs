@@ -2,6 +2,7 @@
 
 use pgq_core::limit::gatehouse::Post;
 use pgq_core::{JobId, Timestamp};
+use sqlx::postgres::PgRow;
 
 use super::Postgres;
 use super::convert::{column, instant, job_id, unsigned};
@@ -9,7 +10,7 @@ use super::gates::read_post;
 use super::search::read_state;
 use super::wake::hash;
 use crate::Result;
-use crate::backend::{LimitWait, NAMED, WaitsFor, Whereabouts};
+use crate::backend::{Holders, LimitWait, NAMED, RunningJob, WaitsFor, Whereabouts};
 
 impl Postgres {
     pub(super) async fn locate(&self, id: JobId) -> Result<Option<Whereabouts>> {
@@ -30,10 +31,13 @@ impl Postgres {
         Ok(Some(Whereabouts { task, queue, waits_for, served: column(&row, 0)?, now: instant(&row, 1)? }))
     }
 
-    pub(super) async fn running_of(&self, tasks: Vec<String>) -> Result<(u32, Vec<JobId>)> {
+    pub(super) async fn holders_of(&self, limit: String, tasks: Vec<String>) -> Result<Holders> {
         let rows = self.link.rows(self.statements.running.query().bind(tasks).bind(i64::from(NAMED))).await?;
         let count = rows.first().map(|row| column::<i64, _>(row, 1)).transpose()?;
-        Ok((unsigned(count.unwrap_or(0)), rows.iter().map(job_id).collect::<Result<_>>()?))
+        let jobs = rows.iter().map(|row| read_running(row, 2)).collect::<Result<_>>()?;
+        let awaited = self.link.rows(self.statements.awaited.query().bind(limit).bind(self.now())).await?;
+        let awaited = awaited.iter().map(|row| column(row, 0)).collect::<Result<_>>()?;
+        Ok(Holders { running: unsigned(count.unwrap_or(0)), jobs, awaited })
     }
 
     /// The first of these gates that is like that.
@@ -46,7 +50,12 @@ impl Postgres {
         let held_up = |gate: &String| posts.iter().find(|(name, post, now)| name == gate && is_it(post, *now));
         let Some((name, post, now)) = gates.iter().find_map(held_up) else { return Ok(WaitsFor::Worker) };
         let query = self.statements.gate_jobs.query().bind(name.clone()).bind(i64::from(NAMED));
-        let jobs = self.link.rows(query).await?.iter().map(job_id).collect::<Result<_>>()?;
+        let jobs = self.link.rows(query).await?.iter().map(|row| read_running(row, 1)).collect::<Result<_>>()?;
         Ok(WaitsFor::Limit(LimitWait::at_gate(name, post.bounds, post.gate, *now, jobs)))
     }
+}
+
+/// A job, and in this column where it runs.
+fn read_running(row: &PgRow, at: usize) -> Result<RunningJob> {
+    Ok(RunningJob { id: job_id(row)?, worker: column(row, at)? })
 }
