@@ -338,6 +338,8 @@ pub(crate) async fn limits_are_listed_with_who_has_what(world: World) -> Result<
     assert_eq!((stripe.in_use(Measure::Rate), tenants.busy, tenants.blocking), (50, 1, 1));
     assert_eq!(dials.to_string(), "dial: 2 at once; workers have 2 of 2 places; 1 worker waits");
     assert_eq!(tenants.to_string(), "meter[tenant]: 1 at once; 1 value busy, 1 blocking");
+    let rate = "shared stripe: 50 starts a second; workers have 50 of 50 parts of the rate";
+    assert_eq!(stripe.to_string(), rate, "a task may be called so, too");
     Ok(())
 }
 

@@ -168,7 +168,7 @@ pub(crate) async fn what_a_worker_that_is_gone_has_of_a_limit_is_told(world: Wor
     live.attend().await?.renew().await?;
     live.rescue(0).await?;
     for (what, held, waits) in
-        [("ring[house]=eight", jobs[0].id(), jobs[1].id()), ("stairs", climbs[0].id(), climbs[1].id())]
+        [("ring[house]=eight", jobs[0].id(), jobs[1].id()), ("shared stairs", climbs[0].id(), climbs[1].id())]
     {
         let text = format!("{what}: 1 at once, 1 runs (job {held} on a worker that is gone)");
         assert_eq!(limit(&world, waits).await?.to_string(), text);

@@ -6,9 +6,10 @@ use pgq_core::Timestamp;
 
 use super::{LimitInfo, LimitShare, LimitWait, Measure, Pause, RunningJob, WaitsFor};
 
-/// `send[tenant]: 2 at once, set in place of 4 at once; 3 values busy, 12 blocking`.
+/// `send[tenant]: 2 at once, set in place of 4 at once; 3 values busy, 12 blocking`, `shared stripe: 20 starts a second`.
 impl Display for LimitInfo {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(owned(self.task.as_deref()))?;
         write!(f, "{}: {}", self.name, self.bounds)?;
         match (self.declared, self.set) {
             (Some(declared), Some(_)) => write!(f, ", set in place of {declared}")?,
@@ -76,7 +77,7 @@ impl Display for RunningJob {
 /// `ring[house]=seven: 1 at once, 1 runs (job 41 on db1:4711)`.
 impl Display for LimitWait {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.limit)?;
+        write!(f, "{}{}", owned(self.task.as_deref()), self.limit)?;
         if let Some(value) = &self.value {
             write!(f, "={}", Line(value))?;
         }
@@ -166,6 +167,11 @@ impl Display for Pause {
     }
 }
 
+/// What comes before the name of a limit: that of tasks may be a task's too.
+fn owned(task: Option<&str>) -> &'static str {
+    if task.is_some() { "" } else { "shared " }
+}
+
 /// So many units of it.
 fn parts(count: u32, measure: Measure) -> String {
     match measure {
@@ -193,6 +199,7 @@ impl Display for Line<'_> {
 mod tests {
     use std::time::Duration;
 
+    use pgq_core::limit::task_of;
     use pgq_core::{JobId, State};
 
     use super::super::{Bounds, Pausable, Rate};
@@ -208,7 +215,7 @@ mod tests {
     }
 
     fn info(full_name: &str, declared: Option<Bounds>, set: Option<Bounds>) -> LimitInfo {
-        LimitInfo::new(full_name.to_owned(), None, declared, set)
+        LimitInfo::new(full_name.to_owned(), task_of(full_name).map(ToOwned::to_owned), declared, set)
     }
 
     fn share(worker: &str, measure: Measure, units: u32, waits_for: u32) -> LimitShare {
@@ -219,13 +226,13 @@ mod tests {
     fn a_limit_says_what_is_in_force_and_in_place_of_what() {
         let both = Bounds { concurrency: Some(2), rate: five_a_second().and_then(|rate| rate.with_burst(10)) };
         for (declared, set, text) in [
-            (Some(TWO), None, "task: 2 at once"),
-            (Some(FOUR), Some(both), "task: 2 at once, 5 starts a second (burst 10), set in place of 4 at once"),
-            (Some(FOUR), Some(Bounds::default()), "task: any number, set in place of 4 at once"),
-            (None, Some(TWO), "task: 2 at once, set where nothing is declared"),
-            (None, None, "task: any number, as nobody declares it"),
+            (Some(TWO), None, "send: 2 at once"),
+            (Some(FOUR), Some(both), "send: 2 at once, 5 starts a second (burst 10), set in place of 4 at once"),
+            (Some(FOUR), Some(Bounds::default()), "send: any number, set in place of 4 at once"),
+            (None, Some(TWO), "send: 2 at once, set where nothing is declared"),
+            (None, None, "send: any number, as nobody declares it"),
         ] {
-            assert_eq!(info("task", declared, set).to_string(), text);
+            assert_eq!(info("task:send", declared, set).to_string(), text);
         }
     }
 
@@ -244,7 +251,7 @@ mod tests {
         limit.add_share(share("db1:1", Measure::Concurrency, 3, 0));
         limit.add_share(share("db1:2", Measure::Concurrency, 1, 2));
         limit.add_share(share("db1:1", Measure::Rate, 5, 0));
-        let text = "stripe: 4 at once, 5 starts a second; workers have 4 of 4 places and 5 of 5 parts of the rate; \
+        let text = "shared stripe: 4 at once, 5 starts a second; workers have 4 of 4 places and 5 of 5 parts of the rate; \
                     1 worker waits";
         assert_eq!(limit.to_string(), text);
         assert_eq!(limit.shares[1].to_string(), "db1:2 has 1 place and waits for 2 more");
@@ -258,7 +265,17 @@ mod tests {
 
     fn wait(bounds: Bounds) -> LimitWait {
         let (limit, shares, jobs, awaited) = ("send".to_owned(), Vec::new(), Vec::new(), Vec::new());
-        LimitWait { limit, value: None, bounds, running: 0, jobs, awaited, shares, next: None }
+        LimitWait {
+            limit,
+            task: Some("send".to_owned()),
+            value: None,
+            bounds,
+            running: 0,
+            jobs,
+            awaited,
+            shares,
+            next: None,
+        }
     }
 
     #[test]
@@ -330,6 +347,7 @@ mod tests {
                 "send: 4 at once, 1 runs (job 41 on db1:1); free places: with db1:2, db1:3, to be used or given back \
                  within seconds",
             ),
+            (LimitWait { task: None, ..wait(ONE) }, "shared send: 1 at once"),
             (
                 LimitWait { awaited: names(1), shares: vec![places("db1:2", 2)], ..wait(TWO) },
                 "send: 2 at once; nothing starts until it is known what runs on db1:1",

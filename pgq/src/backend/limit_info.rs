@@ -16,7 +16,8 @@ pub struct LimitName {
     pub gate: Option<String>,
 }
 
-/// A limit as it stands. It prints as a line: `send: 20 at once, set in place of 5 at once; workers have 3 of 20 places`.
+/// A limit as it stands. It prints as a line: `send: 20 at once, set in place of 5 at once; workers have 3 of 20 places`. One that tasks
+/// share begins with that, as a task may have its name: `shared stripe: 20 starts a second`.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LimitInfo {

@@ -1,6 +1,7 @@
 //! What a job waits for, as operators ask.
 
 use pgq_core::limit::gate::Gate;
+use pgq_core::limit::task_of;
 use pgq_core::{JobId, State, Timestamp};
 
 use super::limit_info::{parts_of_gate, shown};
@@ -34,6 +35,8 @@ pub enum WaitsFor {
 pub struct LimitWait {
     /// What it is called, as in [`LimitInfo`].
     pub limit: String,
+    /// The task whose own it is; `None` where tasks share it.
+    pub task: Option<String>,
     /// The value of its key, where it has one.
     pub value: Option<String>,
     /// What is in force, of the limit or of the value.
@@ -79,8 +82,9 @@ impl LimitWait {
     pub(crate) fn at_gate(name: &str, bounds: Bounds, gate: Gate, now: Timestamp, jobs: Vec<RunningJob>) -> Self {
         let (limit, value) = parts_of_gate(name);
         let next = gate.room(bounds, now).1;
+        let task = task_of(limit).map(ToOwned::to_owned);
         let (limit, value) = (shown(limit).to_owned(), Some(value.to_owned()));
-        Self { limit, value, bounds, running: gate.running, jobs, awaited: Vec::new(), shares: Vec::new(), next }
+        Self { limit, task, value, bounds, running: gate.running, jobs, awaited: Vec::new(), shares: Vec::new(), next }
     }
 
     /// Of a job whose task has a limit without a key, if that is against its start, and why.
@@ -92,7 +96,8 @@ impl LimitWait {
         // Those who have something come first.
         shares.sort_by_key(|share| std::cmp::Reverse(share.units));
         let next = measure.rate(info.bounds).and_then(|rate| next_token(rate, &shares, now));
-        Some((bar, Self { limit: info.name, value: None, bounds: info.bounds, running, jobs, awaited, shares, next }))
+        let (limit, task, bounds) = (info.name, info.task, info.bounds);
+        Some((bar, Self { limit, task, value: None, bounds, running, jobs, awaited, shares, next }))
     }
 }
 
