@@ -1,5 +1,6 @@
 -- As open_limits.sql, after its commit, for the gates that somebody had locked then: he may have gone by what was allowed before. It is
--- waited for them, as nothing else is locked.
+-- waited for them, as nothing else is locked. Which these were isn't known any more, so it is walked from one gate where somebody waits
+-- to the next once more, as there. Those that were opened then have `opens` in the past, and aren't locked again.
 with recursive waited as (
   select bound.name as "limit",
          (select limit_key from @job
