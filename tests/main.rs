@@ -15,6 +15,7 @@ mod postgres;
 mod program;
 mod promises;
 mod proxy;
+mod quay;
 mod swallow;
 #[path = "chaos/tables.rs"]
 mod tables;

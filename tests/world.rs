@@ -252,6 +252,11 @@ pub(crate) async fn notice(pulse: &mut Box<dyn Pulse>) -> Notice {
     heard.expect("a notice comes").expect("the pulse beats")
 }
 
+/// What comes soon, or something is wrong: the limit only bounds how long a failing test takes.
+pub(crate) async fn soon<F: Future>(what: &str, future: F) -> F::Output {
+    tokio::time::timeout(Duration::from_secs(20), future).await.unwrap_or_else(|_| panic!("{what}"))
+}
+
 /// Starts what may be started, and waits for none of it; how many that was.
 pub(crate) async fn start(worker: &mut Stepper) -> Result<usize> {
     let mut all = 0;

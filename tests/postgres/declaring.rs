@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pgq::backend::{Bounds, Declared, Limited, Session};
-use pgq::{Allow, BoxError, Context, Env, Error, LimitRef, Resources, Result, Worker, sqlx};
-use tokio::sync::mpsc;
+use pgq::{Allow, BoxError, Context, LimitRef};
 
-use super::locks::until_waits;
-use crate::world::World;
+use super::locks::{lock_limit, until_waits};
+use crate::quay::{Quay, quay};
+use crate::world::{World, soon};
 
 #[pgq::task(concurrency = 1)]
 async fn furl() -> std::result::Result<(), BoxError> {
@@ -16,20 +16,8 @@ async fn furl() -> std::result::Result<(), BoxError> {
 }
 
 #[pgq::task]
-async fn sail(ctx: Context<Roads>) -> std::result::Result<(), BoxError> {
-    ctx.told.send(()).map_err(Into::into)
-}
-
-/// Where `sail` says that it runs.
-#[derive(pgq::Provide)]
-struct Roads {
-    told: mpsc::UnboundedSender<()>,
-}
-
-impl Resources for Roads {
-    async fn init(_: &Env) -> Result<Self> {
-        Err(Error::init("these tests hand theirs over"))
-    }
+async fn sail(ctx: Context<Quay>) -> std::result::Result<(), BoxError> {
+    ctx.tell(0)
 }
 
 /// What another version says of `furl`.
@@ -46,18 +34,12 @@ async fn other_version(world: &World) -> Arc<dyn Session> {
     session
 }
 
-async fn lock_furl(world: &World) -> sqlx::Transaction<'static, sqlx::Postgres> {
-    let mut tx = world.client.pool().unwrap().begin().await.unwrap();
-    sqlx::query("select from pgq.limit where name = 'task:furl' for update").execute(&mut *tx).await.unwrap();
-    tx
-}
-
 #[tokio::test]
 async fn who_waits_to_declare_gives_signs_of_life() {
     let world = World::postgres().await;
     let session = other_version(&world).await;
     let mut pulse = session.attend().await.unwrap();
-    let tx = lock_furl(&world).await;
+    let tx = lock_limit(&world, "task:furl").await;
     let waiting = Arc::clone(&session);
     let declaring = tokio::spawn(async move { waiting.declare(three_at_once()).await });
     until_waits(&world, "and query like '%for update%'").await;
@@ -70,20 +52,18 @@ async fn who_waits_to_declare_gives_signs_of_life() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_set_of_a_limit_is_heard_while_its_worker_waits_to_declare() {
     let world = World::postgres().await;
-    let (told, mut reports) = mpsc::unbounded_channel();
-    let builder = Worker::builder().client(world.client.clone()).tasks(pgq::tasks![furl, sail]);
-    let worker = builder.resources(Roads { told }).lease(Duration::from_hours(1)).spawn().await.unwrap();
+    let (quay, mut reports) = quay();
+    let worker = quay.builder(&world.client, pgq::tasks![furl, sail]).spawn().await.unwrap();
     world.client.set_limit(LimitRef::of::<sail>(), Allow::at_once(0)).await.unwrap();
     let other = other_version(&world).await;
-    let tx = lock_furl(&world).await;
+    let tx = lock_limit(&world, "task:furl").await;
     other.deregister(true).await.unwrap();
     // What its code says is put in at the next look.
     world.clock.advance(Duration::from_mins(1));
     until_waits(&world, "and query like '%for update%'").await;
     sail::enqueue(&world.client, ()).await.unwrap();
     world.client.set_limit(LimitRef::of::<sail>(), Allow::everything()).await.unwrap();
-    let report = tokio::time::timeout(Duration::from_secs(20), reports.recv()).await;
-    assert_eq!(report.expect("it runs while the other limit is locked"), Some(()));
+    assert_eq!(soon("it runs while the other limit is locked", reports.recv()).await, Some(0));
     tx.rollback().await.unwrap();
     worker.stop().await.unwrap();
 }

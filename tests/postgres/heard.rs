@@ -1,14 +1,13 @@
 //! What a worker hears of one limit while somebody has another one locked.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use pgq::backend::{Ask, Declared, Measure, PoolName, Portion};
-use pgq::{Allow, BoxError, Context, Env, Error, LimitRef, Resources, Result, Worker, sqlx};
-use tokio::sync::mpsc;
+use pgq::{Allow, BoxError, Context, LimitRef, sqlx};
 
-use super::locks::{until, until_waits};
-use crate::world::{World, declaration};
+use super::locks::{lock_limit, until, until_waits};
+use crate::quay::{Quay, quay};
+use crate::world::{World, declaration, soon};
 
 #[pgq::task(concurrency = 1)]
 async fn ebb() -> std::result::Result<(), BoxError> {
@@ -16,37 +15,22 @@ async fn ebb() -> std::result::Result<(), BoxError> {
 }
 
 #[pgq::task]
-async fn flow(ctx: Context<Shore>) -> std::result::Result<(), BoxError> {
-    ctx.told.send(()).map_err(Into::into)
-}
-
-/// Where `flow` says that it runs.
-#[derive(pgq::Provide)]
-struct Shore {
-    told: mpsc::UnboundedSender<()>,
-}
-
-impl Resources for Shore {
-    async fn init(_: &Env) -> Result<Self> {
-        Err(Error::init("these tests hand theirs over"))
-    }
+async fn flow(ctx: Context<Quay>) -> std::result::Result<(), BoxError> {
+    ctx.tell(0)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_set_of_a_limit_is_heard_while_another_one_is_locked() {
     let world = World::postgres().await;
-    let (told, mut reports) = mpsc::unbounded_channel();
-    let builder = Worker::builder().client(world.client.clone()).tasks(pgq::tasks![ebb, flow]);
-    let worker = builder.resources(Shore { told }).lease(Duration::from_hours(1)).spawn().await.unwrap();
+    let (quay, mut reports) = quay();
+    let worker = quay.builder(&world.client, pgq::tasks![ebb, flow]).spawn().await.unwrap();
     world.client.set_limit(LimitRef::of::<flow>(), Allow::at_once(0)).await.unwrap();
-    let mut tx = world.client.pool().unwrap().begin().await.unwrap();
-    sqlx::query("select from pgq.limit where name = 'task:ebb' for update").execute(&mut *tx).await.unwrap();
+    let tx = lock_limit(&world, "task:ebb").await;
     ebb::enqueue(&world.client, ()).await.unwrap();
     until_waits(&world, "and query like '%for update%'").await;
     flow::enqueue(&world.client, ()).await.unwrap();
     world.client.set_limit(LimitRef::of::<flow>(), Allow::everything()).await.unwrap();
-    let report = tokio::time::timeout(Duration::from_secs(20), reports.recv()).await;
-    assert_eq!(report.expect("it runs while the other limit is locked"), Some(()));
+    assert_eq!(soon("it runs while the other limit is locked", reports.recv()).await, Some(0));
     tx.rollback().await.unwrap();
     worker.stop().await.unwrap();
 }

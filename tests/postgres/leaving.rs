@@ -6,7 +6,7 @@ use pgq::{BoxError, Worker, sqlx};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::locks::until;
+use super::locks::{lock_limit, until};
 use crate::log::Log;
 use crate::world::World;
 
@@ -54,8 +54,7 @@ async fn who_has_left_waits_for_no_limit_that_somebody_has_locked() {
     let worker = builder.lease(Duration::from_hours(1)).spawn().await.unwrap();
     moor::enqueue(&world.client, ()).await.unwrap();
     until(&world, "select count(*) from pgq.share where units > 0").await;
-    let mut tx = world.client.pool().unwrap().begin().await.unwrap();
-    sqlx::query("select from pgq.limit where name = 'task:moor' for update").execute(&mut *tx).await.unwrap();
+    let tx = lock_limit(&world, "task:moor").await;
     let asked = Instant::now();
     worker.stop().await.unwrap();
     assert_eq!(log.about("couldn't say that it leaves"), [""; 0], "{:?}", asked.elapsed());

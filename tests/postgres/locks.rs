@@ -25,6 +25,14 @@ async fn lock_job(world: &World, id: JobId) -> Tx {
     lock(world, "select from pgq.job where id = $1 for update", id.0).await
 }
 
+/// Locks a limit by its full name, as who declares or sets it does.
+pub(super) async fn lock_limit(world: &World, name: &str) -> Tx {
+    let mut tx = world.client.pool().unwrap().begin().await.unwrap();
+    let locked = sqlx::query("select from pgq.limit where name = $1 for update").bind(name).execute(&mut *tx).await;
+    assert_eq!(locked.unwrap().rows_affected(), 1);
+    tx
+}
+
 async fn lock_worker(world: &World, lease: Lease, how: &'static str) -> Tx {
     lock(world, how, lease.0).await
 }

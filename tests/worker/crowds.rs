@@ -6,7 +6,7 @@ use std::time::Duration;
 use pgq::{Client, Context, Env, Error, JobBuilder, Resources, Result, Task, Worker};
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::world::installed;
+use crate::world::{installed, soon};
 
 /// Where handlers say that they run, and stay until they are let go.
 #[derive(Clone, pgq::Provide)]
@@ -69,10 +69,6 @@ async fn drift(ctx: Context<Yard>) -> std::result::Result<(), pgq::BoxError> {
 #[pgq::task(limit(name = "tide", rps = 25.0, burst = 1), limit(name = "berth", concurrency = 1), priority = 10)]
 async fn dock(ctx: Context<Yard>) -> std::result::Result<(), pgq::BoxError> {
     ctx.last("of two").await
-}
-
-async fn soon<F: Future>(what: &str, future: F) -> F::Output {
-    tokio::time::timeout(Duration::from_secs(20), future).await.unwrap_or_else(|_| panic!("{what}"))
 }
 
 /// Until no worker waits for a limit. Polled, as nobody is told of that.

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use super::faults::{Fault, Faults, greet, plan, wayward, wayward_by};
 use super::said::Said;
 use crate::log::Log;
+use crate::world::soon;
 
 fn refuse(faults: &Faults, codes: &[&'static str]) {
     faults.register.lock().unwrap().extend(codes);
@@ -22,10 +23,6 @@ fn left(faults: &Faults) -> usize {
 
 fn builder(client: &Client) -> WorkerBuilder<()> {
     Worker::builder().client(client.clone()).tasks(pgq::tasks![greet])
-}
-
-async fn soon<F: Future>(what: &str, future: F) -> F::Output {
-    tokio::time::timeout(Duration::from_secs(20), future).await.unwrap_or_else(|_| panic!("{what}"))
 }
 
 #[tokio::test]

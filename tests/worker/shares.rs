@@ -4,51 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pgq::testing::ManualClock;
-use pgq::{Allow, Client, Context, Env, Error, LimitRef, Resources, Result, Tasks, Timestamp, Worker};
-use tokio::sync::{Semaphore, mpsc};
+use pgq::{Allow, Client, Context, LimitRef, Timestamp, Worker};
 
 use super::faults::{Fault, Faults, plan, wayward_by};
-use crate::world::{SPAN, World, declaration, passing};
-
-/// Where handlers say that they run, and stay until they are let go.
-#[derive(Clone, pgq::Provide)]
-struct Quay {
-    told: mpsc::UnboundedSender<u32>,
-    gate: Arc<Semaphore>,
-}
-
-impl Resources for Quay {
-    async fn init(_: &Env) -> Result<Self> {
-        Err(Error::init("these tests hand theirs over"))
-    }
-}
-
-impl Quay {
-    async fn stay(&self, number: u32) -> std::result::Result<(), pgq::BoxError> {
-        self.told.send(number)?;
-        self.gate.acquire().await?.forget();
-        Ok(())
-    }
-
-    /// The same with a gate of its own.
-    fn beside(&self) -> Self {
-        Self { told: self.told.clone(), gate: Arc::new(Semaphore::new(0)) }
-    }
-
-    async fn worker(&self, client: &Client, tasks: Tasks<Self>) -> Worker<Self> {
-        let builder = Worker::builder().client(client.clone()).tasks(tasks).resources(self.clone()).slots(100);
-        builder.drain_timeout(Duration::from_hours(1)).lease(Duration::from_hours(1)).spawn().await.unwrap()
-    }
-}
-
-fn quay() -> (Quay, mpsc::UnboundedReceiver<u32>) {
-    let (told, reports) = mpsc::unbounded_channel();
-    (Quay { told, gate: Arc::new(Semaphore::new(0)) }, reports)
-}
-
-async fn soon<F: Future>(what: &str, future: F) -> F::Output {
-    tokio::time::timeout(Duration::from_secs(20), future).await.unwrap_or_else(|_| panic!("{what}"))
-}
+use crate::quay::{Quay, quay};
+use crate::world::{SPAN, World, declaration, passing, soon};
 
 /// Until workers have so many units of a limit. Polled, as nobody is told of that.
 async fn until_units(client: &Client, of: &str, units: u32) {
