@@ -19,6 +19,7 @@ mod passes;
 mod patience;
 mod places;
 mod refusal;
+mod rounds;
 mod running;
 mod said;
 mod shares;

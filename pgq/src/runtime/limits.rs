@@ -38,6 +38,12 @@
 //! one thing for ever while another keeps the other. A worker all of whose slots are taken keeps nothing that it could only start later
 //! ([`crowd`]), who leaves nothing that doesn't run ([`parting`]).
 //!
+//! Statements are saved where they would change little. A wish for more of what a worker has some of stands for five seconds after it
+//! can't be used just now, as it could be with the next token; of what it has none of it is taken back at once, as it makes others give.
+//! Who gives a place back as its turn is over says with that that it waits for the next one. A place that came is there with the look
+//! that shows it; tokens have to be fetched. Whom an answer brings nothing that the last claim didn't know of makes no claim. Nor does
+//! anybody wait any longer with what comes before something that turns out to have no job: it would go round among all of them.
+//!
 //! Wants whose pool is used up aren't claimed at all, so a backlog that is blocked costs a claim nothing. One whose pool has
 //! no units here, and isn't waited for, is only looked for ("is there something?").
 //!
@@ -72,7 +78,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::pool::{IDLE, Pool, SLICE, TURN};
+use super::pool::{IDLE, Pool, Room, SLICE, TURN};
 use super::service::Signal;
 use crate::backend::{Ask, Measure, NextToken, PoolName, PoolView, Portion};
 use crate::platform::{Clock, Platform};
@@ -85,7 +91,7 @@ pub(super) struct Limits {
     platform: Platform,
     /// There is something to ask the backend for.
     pub(super) ask: Signal,
-    /// It has answered.
+    /// It has answered, or a look shows more.
     pub(super) answered: Signal,
     /// Somebody has called: a look is due.
     news: AtomicBool,
@@ -182,7 +188,7 @@ impl Limits {
                 pool.held = pool.held.saturating_sub(1);
                 pool.used = self.clock.mark();
                 ask |= pool.owes();
-                stir |= std::mem::take(&mut pool.tight);
+                stir |= matches!(pool.room(), Room::Some(_)) && std::mem::take(&mut pool.tight);
             }
             (ask, stir)
         });
@@ -213,15 +219,18 @@ impl Limits {
 
     /// What the backend answers.
     pub(super) fn take(&self, portions: Vec<(PoolName, Portion)>) {
-        self.with(|state| {
+        let more = self.with(|state| {
             for (name, portion) in portions {
                 let Some(pool) = state.place(&name) else { continue };
                 state.pools[pool].fill(&self.clock);
                 state.pools[pool].take(portion, &self.clock);
             }
+            state.has_more()
         });
         self.answered.raise();
-        self.stir.raise();
+        if more {
+            self.stir.raise();
+        }
     }
 
     /// Whether notices reach this worker and those to whom it hands on.
@@ -278,8 +287,9 @@ impl Limits {
                 let rate = pool.bucket.as_ref().map(|(bucket, _)| bucket.rate());
                 // What it has of it is told, with its tokens, when it asks.
                 let is_other = rate.is_some_and(|rate| Some(rate) != portion.rate);
-                pool.stale |= portion.awaits.is_some() || is_other || pool.units != portion.units;
+                pool.stale |= portion.awaits.is_some() || is_other;
                 pool.outdated |= pool.is_rate() && (is_other || pool.units > portion.units);
+                pool.sees(portion.units, &self.clock);
                 pool.untold |= is_other;
                 (pool.cap, pool.owed, pool.begun, pool.seen) = (portion.cap, portion.owed, portion.begun, true);
                 if portion.cap.is_none() {
@@ -289,9 +299,10 @@ impl Limits {
                     pool.units = pool.units.min(portion.units);
                 }
             }
-            room
+            room | state.has_more()
         });
         if room {
+            self.answered.raise();
             self.stir.raise();
         }
     }
@@ -383,6 +394,10 @@ impl State {
         }
         self.bind(task, pool);
         self.sort();
+    }
+
+    fn has_more(&mut self) -> bool {
+        self.pools.iter_mut().fold(false, |more, pool| pool.has_more() | more)
     }
 
     fn due(&self) -> Option<Duration> {

@@ -61,6 +61,9 @@ pub(super) struct Pool {
     pub(super) awaits: Option<(Mark, Duration)>,
     /// Somebody was turned away for want of room here.
     pub(super) tight: bool,
+    /// There are more units than there were when a claim was last offered what there is, by its rank.
+    pub(super) grown: bool,
+    pub(super) offered: u64,
     /// How many were started with the units of a rate that it has.
     pub(super) served: u32,
     /// Of a rate: when the next token comes has changed since it was told.
@@ -100,6 +103,17 @@ pub(super) enum Room {
     Later(Option<Duration>),
 }
 
+impl Room {
+    /// The more, the more a claim may try.
+    pub(super) fn rank(self) -> u64 {
+        match self {
+            Self::Later(_) => 0,
+            Self::Elsewhere => 1,
+            Self::Some(room) => 1 + u64::from(room),
+        }
+    }
+}
+
 impl Pool {
     pub(super) fn new(name: Option<PoolName>, cap: Option<u32>, clock: &Clock) -> Self {
         let units = if name.is_none() { cap.unwrap_or(0) } else { 0 };
@@ -121,6 +135,8 @@ impl Pool {
             outdated: false,
             awaits: None,
             tight: false,
+            grown: false,
+            offered: 0,
             served: 0,
             untold: false,
             used: clock.mark(),
@@ -202,9 +218,9 @@ impl Pool {
         }
     }
 
-    /// Whether more was wished for, and there is no answer to that yet.
+    /// Whether there is no answer yet about what there is of it, or about more that was wished for.
     pub(super) fn is_asked_for(&self) -> bool {
-        self.blocked && (self.stale || self.wished <= self.units)
+        self.outdated || self.blocked && (self.stale || self.wished <= self.units)
     }
 
     /// Its units are to be used beside others that are on their way.
@@ -218,7 +234,6 @@ impl Pool {
     /// Nothing can be started with it just now, whatever there is of it: nothing more is asked for. If what is missing is waited for
     /// after it that is borne for a while, of which chance draws a part; else it isn't needed before that is here, and is others' at once.
     pub(super) fn hold_up(&mut self, clock: &Clock, in_turn: bool, chance: f64) {
-        self.blocked = false;
         let shared = HOLD.mul_f64(1.0 - chance / 4.0) * 2_u32.pow(self.vain.min(DOUBLED));
         let hold = if self.is_own() { PATIENT } else { shared };
         self.bear(clock, if in_turn { hold } else { Duration::ZERO });
@@ -253,14 +268,21 @@ impl Pool {
     }
 
     /// What was asked for can't be used by now, and others could.
-    fn waits_in_vain(&self) -> bool {
+    pub(super) fn waits_in_vain(&self) -> bool {
         self.hopes().is_some_and(|rest| rest.is_zero())
     }
 
-    /// For how much longer more is wished for that can't be used by now.
+    /// For how much longer more is wished for that can't be used by now: where it has some that may be soon, not to say so for each start.
     fn hopes(&self) -> Option<Duration> {
         match &self.prospect {
-            Prospect::HeldUp(since, hold) if self.blocked => Some(hold.saturating_sub(since.elapsed())),
+            Prospect::HeldUp(since, hold) if self.blocked => {
+                let borne = match *hold {
+                    hold if hold == SLICE => SLICE,
+                    _ if self.units > 0 => TURN,
+                    _ => Duration::ZERO,
+                };
+                Some(borne.saturating_sub(since.elapsed()))
+            }
             _ => None,
         }
     }
@@ -360,6 +382,17 @@ impl Pool {
             self.blocked = false;
         }
         let keep = self.keep();
+        if keep < self.units {
+            match self.prospect {
+                // Who gives back what it can't use would get it again.
+                Prospect::HeldUp(..) => self.blocked = false,
+                // Its turn is over: it waits for the next one.
+                Prospect::Open if self.owed == Owed::Beyond(0) && !self.leaving && !self.rests().is_zero() => {
+                    self.blocked = true;
+                }
+                _ => {}
+            }
+        }
         let wish = if self.blocked { self.most(cap, slots) } else { 0 };
         let another = wish != self.wished && wish.max(self.wished) > keep;
         let held = if self.is_rate() { 0 } else { self.held };
@@ -408,13 +441,8 @@ impl Pool {
         }
         // One who is awaited for longer gives no sign of life, and may be declared gone any time.
         self.awaits = portion.awaits.map(|span| (clock.mark(), span.max(IDLE)));
-        if portion.units > self.units {
-            (self.used, self.since, self.served) = (clock.mark(), clock.mark(), 0);
-            self.fresh = true;
-            self.reopen();
-        }
-        self.blocked &= self.wished > portion.units;
         self.untold |= portion.units != self.units || portion.micros > 0;
+        self.come(portion.units, clock);
         if let Some(rate) = portion.rate {
             let (bucket, _) = self.bucket.get_or_insert_with(|| (Bucket::new(rate, 0, 0), clock.mark()));
             self.untold |= bucket.rate() != rate;
@@ -425,7 +453,31 @@ impl Pool {
         } else {
             self.bucket = None;
         }
-        self.units = portion.units;
+    }
+
+    /// It has so many units by now. What came is used from now on.
+    fn come(&mut self, units: u32, clock: &Clock) {
+        if units > self.units {
+            (self.used, self.since, self.served) = (clock.mark(), clock.mark(), 0);
+            (self.fresh, self.grown) = (true, true);
+            self.reopen();
+        }
+        self.blocked &= self.wished > units;
+        self.units = units;
+    }
+
+    /// A look shows so many units: places that others gave are there with that, while tokens have to be fetched, and an answer may
+    /// say something else.
+    pub(super) fn sees(&mut self, units: u32, clock: &Clock) {
+        if !self.is_rate() && !self.stale && units > self.units {
+            self.come(units, clock);
+        }
+        self.stale |= units != self.units;
+    }
+
+    /// Whether there is more of it than the last offer knew of; said once.
+    pub(super) fn has_more(&mut self) -> bool {
+        std::mem::take(&mut self.grown) || self.room().rank() > self.offered
     }
 
     /// How long until there may be something to say without anybody having called.
@@ -588,6 +640,53 @@ mod tests {
         manual.advance(SLICE);
         pool.used = clock.mark();
         assert_eq!(pool.keep(), 1);
+    }
+
+    #[test]
+    fn more_of_what_it_has_some_of_is_wished_for_while_it_waits_for_something_else() {
+        for (units, borne) in [(4, TURN), (0, Duration::ZERO)] {
+            let manual = ManualClock::at(pgq_core::Timestamp::EPOCH);
+            let clock = Clock::Manual(manual.clone());
+            let mut pool = pool(&clock, Measure::Concurrency, Owed::Nothing, Prospect::Open);
+            (pool.units, pool.held, pool.blocked, pool.wished) = (units, units, true, 9);
+            pool.hold_up(&clock, false, 0.0);
+            assert_eq!((pool.waits_in_vain(), pool.due()), (borne.is_zero(), Some(borne)));
+            if !borne.is_zero() {
+                assert!(pool.ask(9).is_none(), "it stands");
+            }
+            manual.advance(borne);
+            assert_eq!(pool.ask(9).map(|ask| ask.wish), Some(0));
+        }
+    }
+
+    #[test]
+    fn who_gives_a_unit_back_after_its_turn_wishes_for_it_again_if_it_could_be_used() {
+        for (prospect, wish) in [(Prospect::Open, 9), (Prospect::Spare, 0)] {
+            let manual = ManualClock::at(pgq_core::Timestamp::EPOCH);
+            let clock = Clock::Manual(manual.clone());
+            let mut pool = pool(&clock, Measure::Concurrency, Owed::Beyond(0), prospect);
+            pool.held = 0;
+            manual.advance(SLICE);
+            assert_eq!(pool.ask(9).map(|ask| (ask.keep, ask.wish)), Some((0, wish)));
+        }
+        let clock = Clock::Manual(ManualClock::at(pgq_core::Timestamp::EPOCH));
+        let mut pool = pool(&clock, Measure::Concurrency, Owed::Beyond(0), Prospect::Open);
+        (pool.blocked, pool.wished) = (true, 9);
+        pool.hold_up(&clock, false, 0.0);
+        assert_eq!(pool.ask(9).map(|ask| (ask.keep, ask.wish)), Some((1, 0)), "it would get it again");
+    }
+
+    #[test]
+    fn a_place_that_a_look_shows_is_there_unless_an_answer_is_awaited() {
+        let clock = Clock::Manual(ManualClock::at(pgq_core::Timestamp::EPOCH));
+        for (measure, stale, units) in
+            [(Measure::Concurrency, false, 6), (Measure::Concurrency, true, 4), (Measure::Rate, false, 4)]
+        {
+            let mut pool = pool(&clock, measure, Owed::Nothing, Prospect::Open);
+            pool.stale = stale;
+            pool.sees(6, &clock);
+            assert_eq!((pool.units, pool.stale, pool.grown), (units, units == 4, units == 6), "{measure:?}");
+        }
     }
 
     #[test]

@@ -93,6 +93,8 @@ impl Sharer {
                     () = engine.limits.ask.raised(seen) => {}
                     () = engine.platform.clock.sleep(self.apart()) => {}
                 }
+                // What is said is mostly answered sooner.
+                pause(TOGETHER).await;
                 seen = engine.limits.ask.count();
                 if self.is_look_due() {
                     is_older.store(true, Ordering::SeqCst);
@@ -122,6 +124,8 @@ async fn say(engine: &Engine) -> Result<()> {
     let asks = limits.asks();
     if !asks.is_empty() {
         limits.take(session.share(asks).await?);
+        // What can be used by that, and what not, also where no claim follows.
+        drop(limits.offer(engine.wants_now()));
     }
     let tokens = limits.foreseen();
     if !tokens.is_empty() {

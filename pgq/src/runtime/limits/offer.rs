@@ -16,8 +16,8 @@ pub(in crate::runtime) struct Offer {
     /// When there is more, where only time is against it.
     pub(in crate::runtime) due: Option<Duration>,
     reserved: Vec<(usize, u32)>,
-    /// Pools of which something is only looked for.
-    in_part: HashSet<usize>,
+    /// It has won nothing, and not since somebody came first.
+    in_vain: bool,
     /// Of each want which pool has to have something first, where it is only looked for.
     missing: Vec<Option<usize>>,
     /// Pools of which units had come that no claim had been made with.
@@ -33,9 +33,8 @@ impl Limits {
         self.with(|state| {
             let (era, limits) = (state.era, Arc::clone(self));
             let none = |wants| {
-                let (groups, reserved, in_part) = (Vec::new(), Vec::new(), HashSet::new());
-                let (missing, fresh) = (Vec::new(), Vec::new());
-                Offer { wants, groups, due: None, reserved, in_part, missing, fresh, era, limits }
+                let (groups, reserved, missing, fresh) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+                Offer { wants, groups, due: None, reserved, in_vain: false, missing, fresh, era, limits }
             };
             if state.pools.is_empty() {
                 return none(wants);
@@ -43,15 +42,15 @@ impl Limits {
             state.fill(&self.clock);
             // Once for all that follows, as time goes on meanwhile: what counts as there is what is reserved.
             let rooms: Vec<Room> = state.pools.iter().map(Pool::room).collect();
+            for (pool, room) in state.pools.iter_mut().zip(&rooms) {
+                (pool.offered, pool.grown) = (room.rank(), false);
+            }
             let mut offer = none(Arc::from([]));
             let (mut offered, mut members) = (Vec::new(), HashMap::<usize, Vec<usize>>::new());
             let (mut useful, mut in_turn) = (HashMap::new(), HashSet::new());
             for want in wants.iter() {
                 let cap = state.cap(want, &rooms, &mut offer.due, &mut useful, &mut in_turn);
                 let Some((cap, missing)) = cap else { continue };
-                if cap == 0 {
-                    offer.in_part.extend(state.of_task.get(&*want.task).into_iter().flatten());
-                }
                 offer.missing.push(missing);
                 if cap > 0 {
                     for pool in state.of_task.get(&*want.task).into_iter().flatten() {
@@ -143,9 +142,8 @@ impl State {
                 Some(true) => pool.need(clock),
                 Some(false) => pool.open(),
                 None => {
-                    ask |= pool.blocked;
                     pool.hold_up(clock, in_turn.contains(&place), chance);
-                    ask |= pool.owes();
+                    ask |= pool.waits_in_vain() || pool.owes();
                 }
             }
         }
@@ -249,7 +247,7 @@ impl Offer {
             missed.remove(&*want.task);
             passed.remove(&*want.task);
         }
-        let mut ask = false;
+        let mut ask = self.found_none(pools, of_task, blocked);
         for place in blocked {
             let (Some(want), Some(Some(first))) = (self.wants.get(*place), self.missing.get(*place)) else { continue };
             let Some((name, all)) = of_task.get_key_value(&*want.task) else { continue };
@@ -272,24 +270,31 @@ impl Offer {
         ask
     }
 
-    /// A claim has found nothing: who waits for more units of what it had room for has nothing to start with them either. Else units
-    /// that several wait for would go round for ever. Others who wait for what it has needn't wait any longer.
-    /// Not of what bounds a task too that was only looked for, or that waits for an answer: the rest of what that needs is on its way.
-    pub(in crate::runtime) fn found_nothing(&self) {
-        let ask = self.limits.with(|state| {
-            let mut ask = false;
-            for (pool, _) in self.reserved.iter().filter(|(pool, _)| !self.in_part.contains(pool)) {
-                let pool = &mut state.pools[*pool];
-                if !matches!(pool.prospect, Prospect::Needed) {
+    /// Of what no job was found, though there is room, or was looked for: who waits for more units of that has nothing to start with them
+    /// either. Else units that several wait for would go round for ever. Others who wait for what it has needn't wait any longer.
+    /// Not of what bounds a task too of which there is a job, or that waits for an answer: the rest of what that needs is on its way.
+    fn found_none(&self, pools: &mut [Pool], of_task: &HashMap<&str, Vec<usize>>, blocked: &[usize]) -> bool {
+        let all = |place: usize| of_task.get(&*self.wants[place].task).into_iter().flatten().copied();
+        let is_found = |place: &usize| if self.wants[*place].cap > 0 { !self.in_vain } else { blocked.contains(place) };
+        let (found, none): (Vec<_>, Vec<_>) = (0..self.missing.len()).partition(is_found);
+        let useful: HashSet<usize> = found.into_iter().flat_map(all).collect();
+        let mut ask = false;
+        for place in none {
+            let first = self.missing[place];
+            for had in all(place).take_while(|pool| Some(*pool) != first).filter(|pool| !useful.contains(pool)) {
+                let pool = &mut pools[had];
+                if matches!(pool.prospect, Prospect::Open | Prospect::Spare) {
                     pool.prospect = Prospect::Spare;
-                    ask |= std::mem::take(&mut pool.blocked);
+                    ask |= std::mem::take(&mut pool.blocked) || pool.owes();
                 }
             }
-            ask
-        });
-        if ask {
-            self.limits.ask.raise();
         }
+        ask
+    }
+
+    /// A claim has found nothing.
+    pub(in crate::runtime) const fn found_nothing(&mut self) {
+        self.in_vain = true;
     }
 }
 
