@@ -80,7 +80,8 @@ use std::time::Duration;
 
 use super::pool::{IDLE, Pool, Room, SLICE, TURN};
 use super::service::Signal;
-use crate::backend::{Ask, Measure, NextToken, PoolName, PoolView, Portion};
+use crate::Result;
+use crate::backend::{Ask, Measure, NextToken, PoolName, PoolView, Portion, Session};
 use crate::platform::{Clock, Platform};
 use crate::task::TaskEntry;
 
@@ -118,6 +119,8 @@ struct State {
     foreign: Vec<(PoolName, Ask)>,
     /// How often something has come to be bounded that wasn't.
     era: u64,
+    /// How often the backend has answered.
+    answers: u64,
     /// Tasks of which there was a job and no room for it here, when all slots were taken.
     missed: HashSet<&'static str>,
     /// Those of which something was missing, while others may have used what has to be there before that.
@@ -220,6 +223,7 @@ impl Limits {
     /// What the backend answers.
     pub(super) fn take(&self, portions: Vec<(PoolName, Portion)>) {
         let more = self.with(|state| {
+            state.answers += 1;
             for (name, portion) in portions {
                 let Some(pool) = state.place(&name) else { continue };
                 state.pools[pool].fill(&self.clock);
@@ -260,9 +264,18 @@ impl Limits {
         self.with(|state| state.pools.iter_mut().for_each(|pool| pool.untold = true));
     }
 
-    /// What a look at the pools shows.
-    pub(super) fn see(&self, views: &[PoolView]) {
+    /// Looks at the pools.
+    pub(super) async fn look(&self, session: &dyn Session) -> Result<Vec<PoolView>> {
+        let answers = self.with(|state| state.answers);
+        let views = session.pools().await?;
+        self.see(&views, answers);
+        Ok(views)
+    }
+
+    /// What a look at the pools shows that was begun after so many answers.
+    fn see(&self, views: &[PoolView], answers: u64) {
         let room = self.with(|state| {
+            let is_newest = state.answers == answers;
             let mut room = state.forget(views);
             state.foreign.clear();
             let bounds_attempts = |view: &&PoolView| {
@@ -289,7 +302,7 @@ impl Limits {
                 let is_other = rate.is_some_and(|rate| Some(rate) != portion.rate);
                 pool.stale |= portion.awaits.is_some() || is_other;
                 pool.outdated |= pool.is_rate() && (is_other || pool.units > portion.units);
-                pool.sees(portion.units, &self.clock);
+                pool.sees(portion.units, is_newest, &self.clock);
                 pool.untold |= is_other;
                 (pool.cap, pool.owed, pool.begun, pool.seen) = (portion.cap, portion.owed, portion.begun, true);
                 if portion.cap.is_none() {

@@ -87,10 +87,9 @@ impl<R: Resources> Plan<R> {
         let tenure = Tenure::new(self.lease, self.client.platform().clock.mark());
         let session = self.client.backend().register(registration).await?;
         let declared = Declared::by(&*session, declared).await?;
-        let views = session.pools().await?;
         let engine = Engine::new(self, session, tenure, declared, halt);
         // Its code says nothing of what an operator has set of a task: known before the first claim, it holds for that too.
-        engine.limits.see(&views);
+        engine.limits.look(&*engine.session).await?;
         Ok(Arc::new(engine))
     }
 }

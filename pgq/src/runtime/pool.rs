@@ -467,9 +467,9 @@ impl Pool {
     }
 
     /// A look shows so many units: places that others gave are there with that, while tokens have to be fetched, and an answer may
-    /// say something else.
-    pub(super) fn sees(&mut self, units: u32, clock: &Clock) {
-        if !self.is_rate() && !self.stale && units > self.units {
+    /// say something else, or may have since the look began.
+    pub(super) fn sees(&mut self, units: u32, is_newest: bool, clock: &Clock) {
+        if is_newest && !self.is_rate() && !self.stale && units > self.units {
             self.come(units, clock);
         }
         self.stale |= units != self.units;
@@ -677,14 +677,17 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_a_look_shows_is_there_unless_an_answer_is_awaited() {
+    fn a_place_that_a_look_shows_is_there_unless_an_answer_is_awaited_or_is_newer() {
         let clock = Clock::Manual(ManualClock::at(pgq_core::Timestamp::EPOCH));
-        for (measure, stale, units) in
-            [(Measure::Concurrency, false, 6), (Measure::Concurrency, true, 4), (Measure::Rate, false, 4)]
-        {
+        for (measure, stale, is_newest, units) in [
+            (Measure::Concurrency, false, true, 6),
+            (Measure::Concurrency, true, true, 4),
+            (Measure::Concurrency, false, false, 4),
+            (Measure::Rate, false, true, 4),
+        ] {
             let mut pool = pool(&clock, measure, Owed::Nothing, Prospect::Open);
             pool.stale = stale;
-            pool.sees(6, &clock);
+            pool.sees(6, is_newest, &clock);
             assert_eq!((pool.units, pool.stale, pool.grown), (units, units == 4, units == 6), "{measure:?}");
         }
     }

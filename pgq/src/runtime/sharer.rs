@@ -67,8 +67,7 @@ impl Sharer {
         let Engine { session, limits, platform, .. } = &*self.engine;
         // One that fails is taken again: whoever has called doesn't call twice.
         self.looked = None;
-        let views = session.pools().await?;
-        limits.see(&views);
+        let views = limits.look(&**session).await?;
         self.looked = Some(platform.clock.mark());
         Ok(views)
     }
