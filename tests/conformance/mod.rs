@@ -28,6 +28,7 @@ mod paces;
 mod pause;
 mod programs;
 mod progress;
+mod rates;
 mod rescue;
 mod retention;
 mod retry;
@@ -181,6 +182,12 @@ facts! {
         a_burst_that_is_lowered_and_raised_again_is_there_once
         values_that_lack_something_by_another_rate_keep_no_others_from_being_forgotten
         a_value_that_lacks_something_by_another_rate_is_not_forgotten;
+    rates:
+        a_rate_that_an_operator_raises_has_not_filled_faster_before
+        a_rate_that_another_version_raises_has_not_filled_faster_before
+        a_rate_that_is_lowered_keeps_what_has_filled
+        a_burst_that_grows_comes_empty
+        a_burst_that_shrinks_and_grows_again_has_lost_what_it_had;
     shares:
         nobody_has_more_of_a_limit_than_there_is
         what_is_given_back_goes_to_who_waits_and_he_is_told

@@ -10,9 +10,9 @@ use pgq::{Allow, LimitRef, Result};
 use crate::world::{SECOND, SPAN, World, ids, job, notice, want};
 
 /// A token of a rate, as it changes hands.
-const TOKEN: u64 = 1_000_000;
+pub(super) const TOKEN: u64 = 1_000_000;
 
-fn limited(bounds: Bounds) -> Declared {
+pub(super) fn limited(bounds: Bounds) -> Declared {
     let limit = Limited {
         name: "task:send".to_owned(),
         task: Some("send".to_owned()),
@@ -46,7 +46,7 @@ async fn hearing(world: &World, declared: &Declared) -> Result<Arc<dyn Session>>
 }
 
 /// What a worker says that has looked just now.
-async fn ask(session: &Arc<dyn Session>, measure: Measure, ask: Ask) -> Result<Portion> {
+pub(super) async fn ask(session: &Arc<dyn Session>, measure: Measure, ask: Ask) -> Result<Portion> {
     let begun = session.pools().await?.first().map_or(0, |view| view.portion.begun);
     say(session, measure, Ask { begun, ..ask }).await
 }

@@ -84,6 +84,12 @@ impl Bucket {
         }
     }
 
+    /// It has so many units from now on: those that are new come empty, and what doesn't fit is lost.
+    pub fn resize(&mut self, units: u32) {
+        self.units = units;
+        self.level = self.level.min(self.capacity());
+    }
+
     /// How many may start now.
     #[must_use]
     pub fn tokens(&self) -> u32 {

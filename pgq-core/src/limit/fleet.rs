@@ -28,6 +28,7 @@ impl Fleet {
         let pool = Pool {
             cap: Some(rate.burst()),
             rate: Some((rate, full, BEGIN)),
+            was: None,
             shares: Vec::new(),
             orphaned: 0,
             begun: 0,
@@ -84,8 +85,8 @@ impl Fleet {
 
     /// Another rate, which all have followed.
     fn retune(&mut self, rate: Rate) {
-        let (_, micros, at) = self.pool.rate.unwrap();
-        (self.pool.cap, self.pool.rate) = (Some(rate.burst()), Some((rate, micros, at)));
+        let (was, micros, at) = self.pool.rate.unwrap();
+        (self.pool.cap, self.pool.rate, self.pool.was) = (Some(rate.burst()), Some((rate, micros, at)), Some(was));
         self.pool = self.pool.clone().redivide(self.now()).pool;
         for place in 0..self.workers.len() {
             self.workers[place].bucket.retune(rate);
@@ -105,7 +106,7 @@ fn no_window_has_more_starts_while_workers_die_and_begin_anew() {
     for seed in 0..200 {
         let mut chance = Chance(seed);
         let rate = any_rate(&mut chance);
-        let starts = live(&mut Fleet::of(rate, 3), rate, &mut chance);
+        let starts = live(&mut Fleet::of(rate, 3), rate, 400, &mut chance);
         assert!(starts.len() > 20, "{rate:?}");
         assert_within(rate, &starts);
     }
@@ -117,11 +118,37 @@ fn no_window_has_more_starts_than_another_rate_allows_once_it_is_followed() {
         let mut chance = Chance(seed);
         let rate = any_rate(&mut chance);
         let mut fleet = Fleet::of(rate, 3);
-        live(&mut fleet, rate, &mut chance);
+        live(&mut fleet, rate, 400, &mut chance);
         let other = any_rate(&mut chance);
         fleet.retune(other);
-        assert_within(other, &live(&mut fleet, other, &mut chance));
+        assert_within(other, &live(&mut fleet, other, 400, &mut chance));
     }
+}
+
+/// However often it changes, also while nobody has anything of it, each window has as many starts as the rates in force in it allow.
+#[test]
+fn no_window_has_more_starts_than_the_rates_that_all_followed_in_it_allow() {
+    for seed in 0..100 {
+        let mut chance = Chance(seed);
+        let mut rate = slow_or_fast(&mut chance);
+        let (mut fleet, mut in_force, mut starts) = (Fleet::of(rate, 3), InForce::since(BEGIN, rate), Vec::new());
+        for _ in 0..20 {
+            let lived = live(&mut fleet, rate, 20, &mut chance);
+            starts.extend(lived.into_iter().map(|since| BEGIN.saturating_add(since)));
+            (0..fleet.workers.len()).for_each(|place| fleet.ask(place, 0, 0));
+            fleet.run(Duration::from_micros(chance.below(2_000_000)), &mut chance);
+            rate = slow_or_fast(&mut chance);
+            fleet.retune(rate);
+            in_force.change(Some(rate), fleet.now());
+        }
+        assert!(starts.len() > 20, "{seed}");
+        in_force.assert_allows(&starts);
+    }
+}
+
+fn slow_or_fast(chance: &mut Chance) -> Rate {
+    let millis = if chance.small(2) == 0 { 20 } else { chance.below(2_000) + 1_000 };
+    Rate::every(Duration::from_millis(millis), 1 + chance.small(6)).unwrap()
 }
 
 fn any_rate(chance: &mut Chance) -> Rate {
@@ -129,9 +156,9 @@ fn any_rate(chance: &mut Chance) -> Rate {
 }
 
 /// Workers start jobs, take and give, die and come; when they started some.
-fn live(fleet: &mut Fleet, rate: Rate, chance: &mut Chance) -> Vec<Duration> {
+fn live(fleet: &mut Fleet, rate: Rate, steps: u32, chance: &mut Chance) -> Vec<Duration> {
     let mut starts = Vec::new();
-    for _ in 0..400 {
+    for _ in 0..steps {
         let step = Duration::from_micros(chance.below(400_000));
         for _ in 0..fleet.run(step, chance) {
             starts.push(fleet.since);
@@ -153,6 +180,51 @@ pub(super) fn assert_within(rate: Rate, starts: &[Duration]) {
             let window = end.saturating_sub(*begin);
             let allowed = u128::from(rate.burst()) + window.as_nanos() / rate.interval().as_nanos();
             assert!(count <= allowed, "{count} starts in {window:?}, {rate:?}");
+        }
+    }
+}
+
+/// The rates that there were, each with when it came into force.
+pub(super) struct InForce(Vec<(Timestamp, Option<Rate>)>);
+
+impl InForce {
+    pub(super) fn since(begin: Timestamp, rate: Rate) -> Self {
+        Self(vec![(begin, Some(rate))])
+    }
+
+    pub(super) fn change(&mut self, rate: Option<Rate>, now: Timestamp) {
+        self.0.push((now, rate));
+    }
+
+    /// How many tokens came in, without end where no rate was in force, and the largest burst.
+    fn between(&self, begin: Timestamp, end: Timestamp) -> (f64, u32) {
+        let ends = self.0.iter().skip(1).map(|(since, _)| *since).chain([end]);
+        let spans = self.0.iter().zip(ends);
+        let (mut tokens, mut burst) = (0.0, 0);
+        for ((since, rate), until) in spans.filter(|((since, _), until)| *since <= end && *until >= begin) {
+            let Some(rate) = rate else {
+                tokens = f64::INFINITY;
+                continue;
+            };
+            tokens += until.min(end).since(begin.max(*since)).as_secs_f64() / rate.interval().as_secs_f64();
+            burst = burst.max(rate.burst());
+        }
+        (tokens, burst)
+    }
+
+    pub(super) fn assert_allows(&self, starts: &[Timestamp]) {
+        let before = starts.first().into_iter().chain(starts);
+        let gaps: Vec<_> = before.zip(starts).map(|(before, at)| self.between(*before, *at)).collect();
+        for first in 0..starts.len() {
+            let (mut tokens, mut burst) = self.between(starts[first], starts[first]);
+            for (count, place) in (1_u32..).zip(first..starts.len()) {
+                if place > first {
+                    tokens += gaps[place].0;
+                    burst = burst.max(gaps[place].1);
+                }
+                let allowed = tokens + f64::from(burst);
+                assert!(f64::from(count) <= allowed + 1e-6, "{count} starts, which may be {allowed}");
+            }
         }
     }
 }

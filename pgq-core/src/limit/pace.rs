@@ -55,7 +55,7 @@ impl Paces {
 #[cfg(test)]
 mod tests {
     use super::super::Bounds;
-    use super::super::fleet::Chance;
+    use super::super::fleet::{Chance, InForce};
     use super::super::gate::Gate;
     use super::*;
 
@@ -72,12 +72,12 @@ mod tests {
         declared: Option<Rate>,
         own: Option<Rate>,
         gate: Gate,
-        in_force: Vec<(Timestamp, Option<Rate>)>,
+        in_force: InForce,
     }
 
     impl Lane {
         fn of(rate: Rate) -> Self {
-            let (mut paces, in_force) = (Paces::default(), vec![(BEGIN, Some(rate))]);
+            let (mut paces, in_force) = (Paces::default(), InForce::since(BEGIN, rate));
             paces.change(Some(rate), BEGIN);
             Self { paces, declared: Some(rate), own: None, gate: Gate::default(), in_force }
         }
@@ -93,14 +93,14 @@ mod tests {
         fn declare(&mut self, rate: Option<Rate>, now: Timestamp) {
             self.declared = rate;
             self.paces.change(rate, now);
-            self.in_force.push((now, self.rate()));
+            self.in_force.change(self.rate(), now);
         }
 
         fn set(&mut self, own: Option<Rate>, now: Timestamp) {
             let (gate, before) = (self.stands(), self.rate());
             self.own = own;
             self.gate = gate.swap(before, self.rate(), self.paces.number(), now);
-            self.in_force.push((now, self.rate()));
+            self.in_force.change(self.rate(), now);
         }
 
         fn start(&mut self, most: u32, now: Timestamp) -> u32 {
@@ -113,38 +113,6 @@ mod tests {
         fn forget(&mut self, now: Timestamp) {
             if self.own.is_none() && self.stands().is_at_rest(now) {
                 self.gate = Gate::default();
-            }
-        }
-
-        /// How many tokens came in, without end where no rate was in force, and the largest burst.
-        fn between(&self, begin: Timestamp, end: Timestamp) -> (f64, u32) {
-            let ends = self.in_force.iter().skip(1).map(|(since, _)| *since).chain([end]);
-            let spans = self.in_force.iter().zip(ends);
-            let (mut tokens, mut burst) = (0.0, 0);
-            for ((since, rate), until) in spans.filter(|((since, _), until)| *since <= end && *until >= begin) {
-                let Some(rate) = rate else {
-                    tokens = f64::INFINITY;
-                    continue;
-                };
-                tokens += until.min(end).since(begin.max(*since)).as_secs_f64() / rate.interval().as_secs_f64();
-                burst = burst.max(rate.burst());
-            }
-            (tokens, burst)
-        }
-
-        fn assert_within(&self, starts: &[Timestamp]) {
-            let before = starts.first().into_iter().chain(starts);
-            let gaps: Vec<_> = before.zip(starts).map(|(before, at)| self.between(*before, *at)).collect();
-            for first in 0..starts.len() {
-                let (mut tokens, mut burst) = self.between(starts[first], starts[first]);
-                for (count, place) in (1_u32..).zip(first..starts.len()) {
-                    if place > first {
-                        tokens += gaps[place].0;
-                        burst = burst.max(gaps[place].1);
-                    }
-                    let allowed = tokens + f64::from(burst);
-                    assert!(f64::from(count) <= allowed + 1e-6, "{count} starts, which may be {allowed}");
-                }
             }
         }
     }
@@ -171,7 +139,7 @@ mod tests {
                 }
             }
             assert!(starts.len() > 20, "{seed}");
-            lane.assert_within(&starts);
+            lane.in_force.assert_allows(&starts);
         }
     }
 

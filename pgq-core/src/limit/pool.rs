@@ -16,6 +16,8 @@ pub struct Pool {
     pub cap: Option<u32>,
     /// Of a rate: itself, and how many millionths of a token were in its free units at an instant.
     pub rate: Option<(Rate, u64, Timestamp)>,
+    /// The rate by which its free units have filled since that instant, where another one has come into force.
+    pub was: Option<Rate>,
     /// Those who live and have units, wait or are awaited.
     pub shares: Vec<Share>,
     /// Units of workers that are gone since it was balanced last. Of a rate they come back empty: nobody knows what was started
@@ -50,7 +52,6 @@ impl Pool {
     #[must_use]
     pub fn balance(mut self, lease: Lease, ask: Ask, now: Timestamp) -> Balanced {
         let before = self.told();
-        self.lower();
         let mut free = self.free(now);
         let mut mine = self.take(lease, now);
         let returned = mine.stake.units.saturating_sub(if self.cap.is_some() { ask.keep } else { 0 });
@@ -77,7 +78,6 @@ impl Pool {
         // What they were told under other bounds, or while somebody lived who is gone, isn't known any more.
         let before = self.told().into_iter().map(|told| Told { owed: Owed::Nothing, ..told });
         let before: Vec<_> = before.collect();
-        self.lower();
         let free = self.free(now);
         self.settle(None, &before, free, now)
     }
@@ -128,28 +128,34 @@ impl Pool {
         place.map_or(none, |place| self.shares.remove(place))
     }
 
+    /// The bucket of the free units, as it is now: filled by the rate before until another one came into force, of which units come
+    /// empty that it has more of.
+    fn free(&mut self, now: Timestamp) -> Option<Bucket> {
+        let (rate, micros, at) = self.rate?;
+        let was = self.was.take().unwrap_or(rate);
+        // What is back only now hasn't filled meanwhile.
+        let units = was.burst().saturating_sub(self.used()).saturating_sub(self.orphaned);
+        let mut free = Bucket::new(was, units, micros);
+        free.fill(now.since(at));
+        self.lower();
+        free.retune(rate);
+        free.resize(self.cap?.saturating_sub(self.used()));
+        Some(free)
+    }
+
+    fn used(&self) -> u32 {
+        self.shares.iter().map(|share| share.stake.units).fold(0, u32::saturating_add)
+    }
+
     /// Units of a rate of which there are fewer now are gone at once, as nothing runs with them: each would fill at the new rate.
     fn lower(&mut self) {
-        let total = self.shares.iter().map(|share| share.stake.units).fold(0, u32::saturating_add);
-        let Some(cap) = self.cap.filter(|cap| self.rate.is_some() && total > *cap) else { return };
+        let Some(cap) = self.cap.filter(|cap| self.used() > *cap) else { return };
         let mut stakes: Vec<_> = self.shares.iter().map(|share| Stake { units: 0, wish: share.stake.units }).collect();
         divide(cap, &mut stakes);
         for (share, Stake { units, .. }) in self.shares.iter_mut().zip(stakes) {
             let wish = if share.stake.waits() { share.stake.wish } else { units };
             share.stake = Stake { units, wish };
         }
-    }
-
-    /// The bucket of the free units, as it is now.
-    fn free(&self, now: Timestamp) -> Option<Bucket> {
-        let (rate, micros, at) = self.rate?;
-        let used = self.shares.iter().map(|share| share.stake.units).fold(0, u32::saturating_add);
-        let units = self.cap?.saturating_sub(used);
-        // What is back only now hasn't filled meanwhile.
-        let mut free = Bucket::new(rate, units.saturating_sub(self.orphaned), micros);
-        free.fill(now.since(at));
-        free.receive(units - free.units(), 0);
-        Some(free)
     }
 
     fn distribute(&mut self, mut free: Option<&mut Bucket>) {
@@ -209,13 +215,13 @@ mod tests {
     const B: Lease = Lease(2);
 
     fn slots(cap: u32) -> Pool {
-        Pool { cap: Some(cap), rate: None, shares: Vec::new(), orphaned: 0, begun: 0 }
+        Pool { cap: Some(cap), rate: None, was: None, shares: Vec::new(), orphaned: 0, begun: 0 }
     }
 
     fn rate(burst: u32) -> Pool {
         let rate = Rate::every(Duration::from_secs(1), burst).unwrap();
         let rate = Some((rate, u64::from(burst) * MICROS, NOW));
-        Pool { cap: Some(burst), rate, shares: Vec::new(), orphaned: 0, begun: 0 }
+        Pool { cap: Some(burst), rate, was: None, shares: Vec::new(), orphaned: 0, begun: 0 }
     }
 
     fn after(millis: u64) -> Timestamp {
@@ -413,6 +419,29 @@ mod tests {
         assert_eq!((told.portion(A, NOW).units, told.portion(B, NOW).units), (1, 0));
         let late = told.balance(B, Ask { keep: 0, micros: MICROS, ..wish(0) }, after(1));
         assert_eq!((late.portion.units, late.pool.rate), (0, Some((lower, 0, after(1)))));
+    }
+
+    #[test]
+    fn a_rate_fills_what_is_free_while_it_is_in_force() {
+        let pool = rate(4).balance(A, wish(4), NOW).pool;
+        let empty = pool.balance(A, Ask { keep: 0, ..wish(0) }, NOW).pool;
+        let change = |pool: &Pool, millis, burst, span| {
+            let rate = Rate::every(Duration::from_millis(millis), burst).unwrap();
+            let (was, micros, at) = pool.rate.unwrap();
+            let pool = Pool { cap: Some(burst), rate: Some((rate, micros, at)), was: Some(was), ..pool.clone() };
+            pool.redivide(after(span)).pool
+        };
+        let micros = |pool: &Pool| pool.rate.unwrap().1;
+        let raised = change(&empty, 10, 4, 500);
+        assert_eq!((micros(&raised), raised.was), (MICROS / 2, None));
+        let lowered = change(&raised, 10_000, 4, 510);
+        assert_eq!(micros(&lowered), MICROS * 3 / 2);
+        let larger = change(&empty, 1_000, 9, 60_000);
+        assert_eq!(micros(&larger), 4 * MICROS);
+        let smaller = change(&larger, 1_000, 2, 60_000);
+        assert_eq!(micros(&change(&smaller, 1_000, 9, 60_000)), 2 * MICROS);
+        let taken = change(&empty.balance(A, wish(3), NOW).pool, 10, 9, 500);
+        assert_eq!(micros(&taken), MICROS / 8, "of one unit, as the others are out");
     }
 
     #[test]

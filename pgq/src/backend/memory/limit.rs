@@ -24,8 +24,9 @@ pub(super) struct Entry {
     pub(super) own: Option<Bounds>,
     /// The rates that it has had, as of the last change.
     pub(super) paces: Paces,
-    /// Millionths of a token that were in the free units of its rate at an instant; none where it isn't bounded.
-    tokens: Option<(u64, Timestamp)>,
+    /// Its rate as of the last change, and how many millionths of a token were in the free units of that at an instant; none where it
+    /// isn't bounded.
+    tokens: Option<(Rate, u64, Timestamp)>,
     pub(super) shares: BTreeMap<Measure, Vec<Share>>,
     /// How many units those had who are gone since it was balanced last.
     orphaned: BTreeMap<Measure, u32>,
@@ -57,7 +58,7 @@ impl Entry {
     /// One that is declared where there was none begins with all its tokens, unless its tasks ran without it.
     fn first(limited: &Limited, ran: bool, now: Timestamp) -> Self {
         let full = |rate: Rate| if ran { 0 } else { u64::from(rate.burst()) * MICROS };
-        let tokens = limited.bounds.rate.map(|rate| (full(rate), now));
+        let tokens = limited.bounds.rate.map(|rate| (rate, full(rate), now));
         Self { tokens, ..Self::new(limited.task.clone(), limited.keyed) }
     }
 
@@ -67,10 +68,11 @@ impl Entry {
 
     fn pool(&self, measure: Measure) -> Pool {
         let bounds = self.bounds();
-        let rate = measure.rate(bounds).zip(self.tokens).map(|(rate, (micros, at))| (rate, micros, at));
+        let (rate, was) =
+            measure.rate(bounds).zip(self.tokens).map(|(rate, (was, micros, at))| ((rate, micros, at), was)).unzip();
         let shares = self.shares.get(&measure).cloned().unwrap_or_default();
         let orphaned = self.orphaned.get(&measure).copied().unwrap_or_default();
-        Pool { cap: measure.cap(bounds), rate, shares, orphaned, begun: self.begun }
+        Pool { cap: measure.cap(bounds), rate, was, shares, orphaned, begun: self.begun }
     }
 
     /// What was started until now isn't known where nothing bounded it: a rate begins with nothing, and it is waited for what
@@ -78,7 +80,7 @@ impl Entry {
     fn begin(&mut self, live: &[(Lease, Awaited)], number: u64, now: Timestamp) {
         let bounds = self.bounds();
         self.change_rate(now);
-        self.tokens = bounds.rate.map(|_| self.tokens.unwrap_or((0, now)));
+        self.tokens = bounds.rate.map(|rate| self.tokens.unwrap_or((rate, 0, now)));
         let counted = bounds.concurrency.is_some() && !self.keyed;
         if counted && !self.counted {
             let awaited = |(lease, awaited): &(Lease, Awaited)| Share {
@@ -123,9 +125,7 @@ impl Entry {
     }
 
     fn put(&mut self, measure: Measure, pool: Pool) {
-        if let Some((_, micros, at)) = pool.rate {
-            self.tokens = Some((micros, at));
-        }
+        self.tokens = pool.rate.or(self.tokens);
         self.shares.insert(measure, pool.shares);
         self.orphaned.insert(measure, pool.orphaned);
     }

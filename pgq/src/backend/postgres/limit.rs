@@ -147,12 +147,13 @@ pub(super) struct Books<'s> {
 impl Books<'_> {
     /// Puts other bounds of these limits, which are locked, into force.
     pub(super) async fn enforce(&self, connection: &mut PgConnection, limits: &[String]) -> Result<()> {
-        let kept = i32::try_from(MAX_PACES).unwrap_or(i32::MAX);
-        let query = self.statements.pace_limits.query().bind(limits).bind(self.now).bind(kept);
-        query.execute(&mut *connection).await.map_err(database)?;
         let query = self.statements.begin_limits.query().bind(limits).bind(self.now);
         query.execute(&mut *connection).await.map_err(database)?;
         self.redivide(connection, limits).await?;
+        // After what is free has been counted by the rate before.
+        let kept = i32::try_from(MAX_PACES).unwrap_or(i32::MAX);
+        let query = self.statements.pace_limits.query().bind(limits).bind(self.now).bind(kept);
+        query.execute(&mut *connection).await.map_err(database)?;
         let query = self.statements.open_limits.query().bind(limits).bind(self.now);
         query.execute(&mut *connection).await.map_err(database)?;
         self.statements.tell_all.query().execute(connection).await.map(drop).map_err(database)
@@ -288,11 +289,12 @@ pub(super) const fn read_measure(number: i16) -> Measure {
 
 fn read_standing(row: &PgRow) -> Result<Standing> {
     let bounds = read_bounds(row, 1)?;
-    let (micros, filled) = (unsigned(column::<i64, _>(row, 5)?), instant(row, 6)?);
+    let (micros, filled, was) = (unsigned(column::<i64, _>(row, 5)?), instant(row, 6)?, read_rate(row, 23)?);
     let begun = unsigned(column::<i64, _>(row, 20)?);
     let pool = |measure: Measure| Pool {
         cap: measure.cap(bounds),
         rate: measure.rate(bounds).map(|rate| (rate, micros, filled)),
+        was: measure.rate(bounds).and(was),
         shares: Vec::new(),
         orphaned: 0,
         begun,
@@ -312,10 +314,16 @@ pub(super) fn columns(bounds: Bounds) -> (Option<i32>, Option<i64>, Option<i32>)
 
 /// The bounds in a row's columns from this one on.
 pub(super) fn read_bounds(row: &PgRow, at: usize) -> Result<Bounds> {
-    let count = |index| column::<Option<i32>, _>(row, index).map(|count| count.map(unsigned));
-    let interval = column::<Option<i64>, _>(row, at + 1)?.map(|nanos| Duration::from_nanos(unsigned(nanos)));
-    let rate = interval.zip(count(at + 2)?).and_then(|(interval, burst)| Rate::every(interval, burst));
-    Ok(Bounds { concurrency: count(at)?, rate })
+    Ok(Bounds { concurrency: read_count(row, at)?, rate: read_rate(row, at + 1)? })
+}
+
+fn read_rate(row: &PgRow, at: usize) -> Result<Option<Rate>> {
+    let interval = column::<Option<i64>, _>(row, at)?.map(|nanos| Duration::from_nanos(unsigned(nanos)));
+    Ok(interval.zip(read_count(row, at + 1)?).and_then(|(interval, burst)| Rate::every(interval, burst)))
+}
+
+fn read_count(row: &PgRow, at: usize) -> Result<Option<u32>> {
+    Ok(column::<Option<i32>, _>(row, at)?.map(unsigned))
 }
 
 fn read_share(row: &PgRow) -> Result<Option<(Measure, Share)>> {
