@@ -14,6 +14,7 @@ mod frozen;
 mod heard;
 mod leaving;
 mod locks;
+mod many_values;
 mod names;
 mod namespace;
 mod outage;

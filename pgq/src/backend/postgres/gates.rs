@@ -25,7 +25,7 @@
 //! | a worker whose claim stands before gates | its jobs are freed with the rest of its lease, and none counts an attempt or a crash |
 //! | a worker that freezes with gates locked | others wait for 200 ms, hand back what has to pass them and look later at who waits there, until its transaction is cut off after 3 s |
 //! | a worker with passes | they are taken away when its jobs are freed, and those who wait become ready |
-//! | an operator, or a worker that declares, with other bounds written and gates that he found locked not yet looked at | they are due within two minutes, as they are to be looked at later than what they let through explains (`far_gates.sql`) |
+//! | an operator, or a worker that declares, with other bounds written and gates not yet opened, as he found them locked, or were more than he opens before his commit | they are due within two minutes: a gate is looked at again within one where it may wait for something else than its rate, and where that has changed it is to be looked at later than what it lets through explains (`far_gates.sql`) |
 //! | whoever was to pass next | a gate that holds somebody up is looked at again within a minute |
 //! | whoever has left, and was to look | once the jobs of those that are gone are free, gates are due that fewer run behind than may (`far_gates.sql`) |
 //! | a worker's link between an end and its pass | the end is written once more, and its pass taken away whatever comes of that |

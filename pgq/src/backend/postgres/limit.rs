@@ -17,6 +17,7 @@ use sqlx::postgres::PgRow;
 
 use super::convert::{Instant, column, database, instant, micros, unsigned};
 use super::namespace::Statements;
+use super::opening::Unopened;
 use super::session::PgSession;
 use crate::Result;
 use crate::backend::{Ask, Declared, Measure, NextToken, PoolName, PoolView, Portion};
@@ -33,13 +34,13 @@ struct Standing {
 }
 
 impl PgSession {
-    /// After the locks of all limits.
+    /// After the locks of all limits. Which gates are to be opened after the commit.
     pub(super) async fn declare_limits(
         &self,
         connection: &mut PgConnection,
         number: i64,
         declared: &Declared,
-    ) -> Result<()> {
+    ) -> Result<Unopened> {
         let inherited = self.statements.inherit_limits.query().bind(&declared.tasks);
         let inherited = inherited.fetch_all(&mut *connection).await.map_err(database)?;
         let (mut names, mut tasks, mut keyed) = (vec![], vec![], vec![]);
@@ -58,7 +59,7 @@ impl PgSession {
         let query = query.bind(bursts).bind(number).bind(&declared.tasks).bind(self.now()).bind(self.lease.0);
         let changed = query.fetch_all(&mut *connection).await.map_err(database)?;
         if changed.is_empty() && inherited.is_empty() {
-            return Ok(());
+            return Ok(Unopened::default());
         }
         let changed: Vec<String> = inherited.iter().chain(&changed).map(|row| column(row, 0)).collect::<Result<_>>()?;
         self.books().enforce(connection, &changed).await
@@ -145,8 +146,8 @@ pub(super) struct Books<'s> {
 }
 
 impl Books<'_> {
-    /// Puts other bounds of these limits, which are locked, into force.
-    pub(super) async fn enforce(&self, connection: &mut PgConnection, limits: &[String]) -> Result<()> {
+    /// Puts other bounds of these limits, which are locked, into force. Which gates are to be opened after the commit.
+    pub(super) async fn enforce(&self, connection: &mut PgConnection, limits: &[String]) -> Result<Unopened> {
         let query = self.statements.begin_limits.query().bind(limits).bind(self.now);
         query.execute(&mut *connection).await.map_err(database)?;
         self.redivide(connection, limits).await?;
@@ -154,9 +155,9 @@ impl Books<'_> {
         let kept = i32::try_from(MAX_PACES).unwrap_or(i32::MAX);
         let query = self.statements.pace_limits.query().bind(limits).bind(self.now).bind(kept);
         query.execute(&mut *connection).await.map_err(database)?;
-        let query = self.statements.open_limits.query().bind(limits).bind(self.now);
-        query.execute(&mut *connection).await.map_err(database)?;
-        self.statements.tell_all.query().execute(connection).await.map(drop).map_err(database)
+        let rest = self.open_first(connection, limits).await?;
+        self.statements.tell_all.query().execute(connection).await.map_err(database)?;
+        Ok(rest)
     }
 
     async fn redivide(&self, connection: &mut PgConnection, limits: &[String]) -> Result<()> {

@@ -19,6 +19,7 @@ mod link;
 mod maintain;
 mod migrate;
 mod namespace;
+mod opening;
 mod operate;
 mod overrides;
 mod paces;

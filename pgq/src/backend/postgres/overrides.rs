@@ -11,8 +11,9 @@ use sqlx::postgres::PgRow;
 use super::Postgres;
 use super::convert::{Instant, column, database, unsigned};
 use super::finish::Holder;
-use super::gates::{CUT_OFF, WAITING, look_patiently, read_post};
+use super::gates::{CUT_OFF, look_patiently, read_post};
 use super::limit::{Books, columns, read_bounds, read_measure};
+use super::opening::Unopened;
 use super::paces::{read_pace, recount_gates};
 use super::schedule::try_lock_declarations;
 use crate::Result;
@@ -71,23 +72,23 @@ impl Postgres {
         };
         let query = self.statements.drop_limit.query().bind(&limits[0]);
         query.execute(&mut *transaction).await.map_err(database)?;
+        let mut rest = Unopened::default();
         if name.gate.is_none() {
-            books.enforce(&mut transaction, &limits).await?;
+            rest = books.enforce(&mut transaction, &limits).await?;
         }
         transaction.commit().await.map_err(database)?;
         if let Some(gate) = name.gate {
             self.wake(&look_patiently(&self.link, &self.gatekeeper(), &[gate]).await?).await;
-        } else if let Err(error) = self.open_missed(&limits).await {
-            tracing::debug!(?error, "who waits at gates that somebody has locked goes a little later");
+        } else if let Err(error) = self.open_others(&books, &limits, rest).await {
+            tracing::debug!(?error, "who waits at gates that weren't opened goes a little later");
         }
         Ok(done)
     }
 
-    async fn open_missed(&self, limits: &[String]) -> Result<()> {
-        let mut transaction = self.link.begin_with(WAITING).await?;
-        let query = self.statements.open_missed.query().bind(limits).bind(self.now());
-        query.execute(&mut *transaction).await.map_err(database)?;
-        transaction.commit().await.map_err(database)
+    /// The gates that were left, and those that somebody had locked.
+    async fn open_others(&self, books: &Books<'_>, limits: &[String], rest: Unopened) -> Result<()> {
+        books.open_rest(&self.link, rest).await?;
+        books.open_missed(&self.link, limits).await
     }
 
     async fn bound_limit(

@@ -15,6 +15,7 @@ use super::extra::Extra;
 use super::gates::CUT_OFF;
 use super::link::Link;
 use super::namespace::{Statements, fnv1a_64, once};
+use super::opening::Unopened;
 use super::session::PgSession;
 use super::wake::Call;
 use crate::Result;
@@ -47,6 +48,7 @@ impl PgSession {
         let query = query.bind(&declared.tasks).bind(limits).bind(shared).bind(sharers);
         let row = query.fetch_one(&mut *transaction).await.map_err(database)?;
         let number: i64 = column(&row, 0)?;
+        let mut unopened = Unopened::default();
         // Before the worker's own row is written: a limit that somebody has locked must not hold up its sign of life. One that was
         // declared gone has nothing to say until it is back.
         if self.books().lock(&mut transaction, Some(self.lease), None).await?.0 {
@@ -54,11 +56,14 @@ impl PgSession {
             query.execute(&mut *transaction).await.map_err(database)?;
             let query = self.statements.rename_schedules.query().bind(names).bind(number);
             query.execute(&mut *transaction).await.map_err(database)?;
-            self.declare_limits(&mut transaction, number, &declared).await?;
+            unopened = self.declare_limits(&mut transaction, number, &declared).await?;
             let query = put(&self.statements, declared.schedules, self.now(), Some(number));
             query.execute(&mut *transaction).await.map_err(database)?;
         }
         transaction.commit().await.map_err(database)?;
+        if let Err(error) = self.books().open_rest(&self.engine(), unopened).await {
+            tracing::debug!(?error, "who waits at gates of limits that have changed goes a little later");
+        }
         Ok(number)
     }
 

@@ -94,7 +94,7 @@ fn calls() -> Vec<Call> {
         ("park", format!("'{{{gates}}}', {}, {}, 1, 2", all("'default'::text"), all("'a'::text")), 2_000),
         ("recount_gates", format!("'{{{gates}}}', {instants}, {instants}, {zeros}"), 3_000),
         ("waited_gates", format!("'{{{gates}}}', null"), 2_000),
-        ("open_limits", "'{task:c[d]}', null".into(), 50),
+        ("open_limits", "'{task:c[d]}', '{\"\"}', 1000, null".into(), 50),
         // One walk through all jobs.
         ("mark_freed", "null".into(), 40_000),
         ("release", "7, '{}', '{}'".into(), 40_000),
