@@ -376,6 +376,7 @@ facts! {
     turns:
         each_of_more_workers_than_units_has_its_turn
         a_rate_that_is_raised_is_used_up_by_a_worker_that_is_alone
+        who_waits_for_a_rate_asks_again_where_it_was_lifted_for_a_moment
         who_waits_for_a_rate_has_nothing_of_a_limit_that_others_wait_for
         who_waits_for_an_attempt_to_end_has_nothing_of_a_limit_that_others_wait_for
         a_shared_limits_units_stay_until_the_other_ones_have_come

@@ -87,6 +87,24 @@ pub(crate) async fn a_rate_that_is_raised_is_used_up_by_a_worker_that_is_alone(w
     Ok(())
 }
 
+/// By the next look of the one who waits there is what there was before.
+pub(crate) async fn who_waits_for_a_rate_asks_again_where_it_was_lifted_for_a_moment(world: World) -> Result<()> {
+    let door = Door::new();
+    door.open(9_999);
+    let mut holder = world.worker(pgq::tasks![drum], door.clone()).await?;
+    let mut waiting = [world.worker(pgq::tasks![drum], door.clone()).await?];
+    drum::enqueue_many(&world.client, 0..99).await?;
+    assert_eq!((start(&mut holder).await?, start(&mut waiting[0]).await?), (10, 0));
+    world.client.set_limit(LimitRef::of::<drum>(), Allow::at_once(5)).await?;
+    world.client.clear_limit(LimitRef::of::<drum>()).await?;
+    waiting[0].share().await?;
+    holder.settle().await?;
+    holder.leave().await?;
+    let ran = work(&world, &mut waiting, 40).await?;
+    assert!((5..=10).contains(&ran[0]), "{ran:?} in the first second of ten starts a second");
+    Ok(())
+}
+
 /// Each of them ends one attempt after the other, and could begin another.
 async fn a_lower_bound_is_come_down_to(world: &World, run: [u32; 4], lower: u32) -> Result<()> {
     let (mut workers, doors) = (Vec::new(), [0; 4].map(|_| Door::new()));

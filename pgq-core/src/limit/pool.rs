@@ -174,9 +174,9 @@ impl Pool {
     pub fn portion(&self, lease: Lease, now: Timestamp) -> Portion {
         let (cap, rate) = (self.cap, self.rate.map(|(rate, ..)| rate));
         let share = self.shares.iter().find(|share| share.lease == lease);
-        let units = share.map_or(0, |share| share.stake.units);
+        let Stake { units, wish } = share.map(|share| share.stake).unwrap_or_default();
         let rests = self.shares.iter().filter_map(|share| share.awaited.map(|awaited| awaited.rest(share.since, now)));
-        Portion { units, micros: 0, cap, rate, owed: self.owed(lease), awaits: rests.max(), begun: self.begun }
+        Portion { units, wish, micros: 0, cap, rate, owed: self.owed(lease), awaits: rests.max(), begun: self.begun }
     }
 
     /// The tokens that wait for a worker.

@@ -66,6 +66,8 @@ pub struct Ask {
 pub struct Portion {
     /// How many units it has.
     pub units: u32,
+    /// How many it would like to have in all, as it said last.
+    pub wish: u32,
     /// Millionths of a token that came with them.
     pub micros: u64,
     /// How many units there are; `None` bounds nothing.

@@ -55,7 +55,8 @@
 //! bounded that wasn't, each worker says what it runs of it (`Portion::awaits`): who waits for that
 //! asks again when those who live are awaited no longer, which nobody is told of. What a claim wins that is on its way then, or when
 //! more comes to be out than may be, or a rate is lowered, isn't started, but handed back. A worker that has looked at a pool since it
-//! asked for some of it goes by what it has seen, whatever the answer says: that may be older.
+//! asked for some of it goes by what it has seen, whatever the answer says: that may be older. Who waits, and sees that the pool
+//! doesn't know that, asks again: a limit that was gone for a moment has forgotten its shares.
 //!
 //! | Who dies | What follows |
 //! |---|---|
@@ -303,6 +304,8 @@ impl Limits {
                 pool.stale |= portion.awaits.is_some() || is_other;
                 pool.outdated |= pool.is_rate() && (is_other || pool.units > portion.units);
                 pool.sees(portion.units, is_newest, &self.clock);
+                // A limit that was gone for a moment has forgotten who waits.
+                pool.stale |= portion.wish.max(portion.units) != pool.wished.max(pool.units);
                 pool.untold |= is_other;
                 (pool.cap, pool.owed, pool.begun, pool.seen) = (portion.cap, portion.owed, portion.begun, true);
                 if portion.cap.is_none() {
