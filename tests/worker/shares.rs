@@ -6,7 +6,7 @@ use std::time::Duration;
 use pgq::testing::ManualClock;
 use pgq::{Allow, Client, Context, LimitRef, Timestamp, Worker};
 
-use super::faults::{Fault, Faults, plan, wayward_by};
+use super::faults::{Fault, Faults, plan, wayward_by, wayward_over};
 use crate::quay::{Quay, quay};
 use crate::world::{SPAN, World, declaration, passing, soon};
 
@@ -279,13 +279,18 @@ async fn ford(ctx: Context<Quay>, number: u32) -> std::result::Result<(), pgq::B
 async fn unbounded() -> (ManualClock, Client, Arc<Faults>, Worker<Quay>) {
     let clock = ManualClock::at(Timestamp::EPOCH);
     let (client, faults) = wayward_by(&clock).unwrap();
+    let worker = fording(&client, &faults).await;
+    (clock, client, faults, worker)
+}
+
+async fn fording(client: &Client, faults: &Faults) -> Worker<Quay> {
     plan(&faults.attend, &[Fault::Delayed]);
-    let worker = quay().0.worker(&client, pgq::tasks![ford]).await;
-    until_looked(&faults, 2).await;
+    let worker = quay().0.worker(client, pgq::tasks![ford]).await;
+    until_looked(faults, 2).await;
     faults.is_held().await;
     faults.heard.notify_one();
-    until_looked(&faults, 3).await;
-    (clock, client, faults, worker)
+    until_looked(faults, 3).await;
+    worker
 }
 
 async fn until_looked(faults: &Faults, times: usize) {
@@ -322,4 +327,38 @@ async fn a_look_at_limits_that_fails_is_taken_again() {
     faults.look.taken().await;
     passing(&clock, Duration::from_secs(10), until_looked(&faults, 4)).await;
     worker.stop().await.unwrap();
+}
+
+#[pgq::task]
+async fn weir(ctx: Context<Quay>, number: u32) -> std::result::Result<(), pgq::BoxError> {
+    ctx.stay(number).await
+}
+
+/// Others start nothing before it has, or its lease is over.
+async fn a_worker_that_could_not_say_that_it_runs_nothing_of_a_limit_says_so_again(world: World) {
+    let (here, mut reports) = quay();
+    let (faults, none) = (Arc::<Faults>::default(), Arc::<Faults>::default());
+    let client = wayward_over(&world.client, &world.clock, &none).unwrap();
+    *none.of_next.lock().unwrap() = Some(Arc::clone(&faults));
+    let aside = fording(&client, &faults).await;
+    let runner = here.worker(&client, pgq::tasks![weir]).await;
+    plan(&faults.share, &[Fault::Refused]);
+    client.set_limit(LimitRef::of::<weir>(), Allow::at_once(1)).await.unwrap();
+    soon("it has looked", faults.share.taken()).await;
+    weir::enqueue(&client, 0).await.unwrap();
+    let starts = passing(&world.clock, Duration::from_secs(10), reports.recv());
+    assert_eq!(soon("it says so again", starts).await, Some(0));
+    here.gate.add_permits(1);
+    runner.stop().await.unwrap();
+    aside.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_could_not_say_that_it_runs_nothing_of_a_limit_says_so_again_in_memory() {
+    a_worker_that_could_not_say_that_it_runs_nothing_of_a_limit_says_so_again(World::memory()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_could_not_say_that_it_runs_nothing_of_a_limit_says_so_again_in_postgres() {
+    a_worker_that_could_not_say_that_it_runs_nothing_of_a_limit_says_so_again(World::postgres().await).await;
 }

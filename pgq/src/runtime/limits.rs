@@ -116,7 +116,7 @@ struct State {
     running: HashMap<&'static str, u32>,
     /// As many as the worker could use of any pool.
     slots: u32,
-    /// Pools that don't concern this worker, of which it has to say so.
+    /// Pools that don't concern this worker, of which it has to say so until it is answered.
     foreign: Vec<(PoolName, Ask)>,
     /// How often something has come to be bounded that wasn't.
     era: u64,
@@ -208,7 +208,7 @@ impl Limits {
     pub(super) fn asks(&self) -> Vec<(PoolName, Ask)> {
         self.with(|state| {
             let slots = state.slots;
-            let mut asks = std::mem::take(&mut state.foreign);
+            let mut asks = state.foreign.clone();
             state.fill(&self.clock);
             for pool in &mut state.pools {
                 if let Some(name) = pool.name.clone()
@@ -226,6 +226,7 @@ impl Limits {
         let more = self.with(|state| {
             state.answers += 1;
             for (name, portion) in portions {
+                state.foreign.retain(|(foreign, _)| *foreign != name);
                 let Some(pool) = state.place(&name) else { continue };
                 state.pools[pool].fill(&self.clock);
                 state.pools[pool].take(portion, &self.clock);
