@@ -387,7 +387,7 @@ async fn who_waits_at_a_gate_goes_when_the_one_is_declared_gone_who_was_to_look_
         let world = World::postgres().await;
         let dying = bounded(&world, &["key"], most).await;
         let other = session(&world).await;
-        let put = of_values(&world, &["1", "1", "1"][..most as usize + 1]).await;
+        let put = of_values(&world, &["1", "1", "1"][..=most as usize]).await;
         assert_eq!(ids(&claim(&dying, &["a"], 1).await.unwrap()), put[..1]);
         assert_eq!(ids(&claim(&other, &["a"], 9).await.unwrap()), put[1..most as usize]);
         world.clock.advance(SECOND * 11);

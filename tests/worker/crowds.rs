@@ -106,7 +106,9 @@ async fn what_full_workers_can_not_start_is_there_for_the_first_slot_that_is_fre
         yard.gate.add_permits(1);
         limited += usize::from(soon("another one begins", begun.recv()).await == Some(T::NAME));
         lugs += 1;
-        assert!(lugs < 20, "it never comes first");
+        assert!(lugs < 80, "it never comes first");
+        // On a busy machine the slot may have been kept for too short, and isn't kept again for a while.
+        tokio::time::sleep(Duration::from_millis(20) * lugs).await;
     }
     yard.gate.add_permits(1_000);
     for worker in workers {

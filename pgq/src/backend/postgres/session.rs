@@ -229,7 +229,7 @@ impl PgSession {
         query.execute(&mut *transaction).await.map_err(database)?;
         transaction.commit().await.map_err(database)?;
         // It has left, whatever becomes of this: others who look for those that are gone do the same, within about a second.
-        match within(AFTERWARDS, self.leave_nothing(&freed)).await {
+        match within(AFTERWARDS, Box::pin(self.leave_nothing(&freed))).await {
             Some(Ok(())) => {}
             Some(Err(error)) => {
                 tracing::debug!(error = error.in_line(), "what a worker had that has left isn't free yet");
