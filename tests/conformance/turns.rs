@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgq::testing::Stepper;
-use pgq::{Allow, BoxError, Context, LimitRef, LimitShare, Result};
+use pgq::{Allow, BoxError, Context, JobBuilder, LimitRef, LimitShare, Result, Task, Tasks, Worker};
 
 use super::limits::Door;
 use crate::world::{SECOND, World, start};
@@ -38,6 +38,21 @@ async fn swing(ctx: Context<Door>, _number: u32) -> std::result::Result<(), BoxE
 
 #[pgq::task(concurrency = 2, rps = 1, per = "2m")]
 async fn chime(ctx: Context<Door>, _number: u32) -> std::result::Result<(), BoxError> {
+    ctx.pass().await
+}
+
+#[pgq::task(priority = 10)]
+async fn dash(ctx: Context<Door>, _number: u32) -> std::result::Result<(), BoxError> {
+    ctx.pass().await
+}
+
+#[pgq::task(concurrency = 2)]
+async fn trawl(ctx: Context<Door>, _number: u32) -> std::result::Result<(), BoxError> {
+    ctx.pass().await
+}
+
+#[pgq::task(concurrency = 1)]
+async fn tug(ctx: Context<Door>, _number: u32) -> std::result::Result<(), BoxError> {
     ctx.pass().await
 }
 
@@ -207,6 +222,46 @@ pub(crate) async fn who_waits_for_an_attempt_to_end_has_nothing_of_a_limit_that_
     }
     lower::enqueue_many(&world.client, 0..9).await?;
     beside(&world, &mut held_up).await
+}
+
+/// One that jobs of a higher priority keep busy, and one that has nothing else to do; how many attempts the second one ran in so many
+/// turns.
+async fn beside_a_busy_one<T: Task<Args = u32>>(
+    world: &World,
+    both: Tasks<Door>,
+    one: Tasks<Door>,
+    turns: u32,
+) -> Result<usize> {
+    let door = Door::new();
+    door.open(9_999);
+    let builder = Worker::builder().client(world.client.clone()).tasks(both);
+    let mut busy = builder.resources(door.clone()).slots(2).stepper().await?;
+    let jobs = (0..999).map(|number| JobBuilder::<T>::new(number).into());
+    pgq::enqueue_many(&world.client, jobs).await?;
+    assert!(busy.start().await? > 0, "it has what there is");
+    busy.settle().await?;
+    dash::enqueue_many(&world.client, 0..2 * turns).await?;
+    let (mut other, mut ran) = (world.worker(one, door).await?, 0);
+    for _ in 0..turns {
+        assert_eq!(busy.start().await?, 2, "of the higher priority");
+        busy.settle().await?;
+        ran += other.start().await?;
+        other.settle().await?;
+        world.clock.advance(TURN);
+    }
+    busy.leave().await?;
+    other.leave().await?;
+    Ok(ran)
+}
+
+pub(crate) async fn who_is_busy_with_jobs_of_higher_priority_leaves_a_limits_units_to_others(
+    world: World,
+) -> Result<()> {
+    let ran = beside_a_busy_one::<trawl>(&world, pgq::tasks![dash, trawl], pgq::tasks![trawl], 30).await?;
+    assert!(ran >= 50, "{ran} in 30 turns in which two may run");
+    let ran = beside_a_busy_one::<tug>(&world, pgq::tasks![dash, tug], pgq::tasks![tug], 30).await?;
+    assert!(ran >= 25, "{ran} in 30 turns in which one may run");
+    Ok(())
 }
 
 /// Of the two tasks only one has jobs, and that one needs a unit of another limit too.

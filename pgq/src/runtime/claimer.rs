@@ -130,7 +130,8 @@ impl Claimer {
             offer.found_nothing();
         }
         let full = batch.jobs.len() >= self.engine.slots.free();
-        if !offer.won(batch.jobs.iter().map(|job| &*job.task), &batch.blocked, full) {
+        let sated = limit > 0 && batch.jobs.len() == limit;
+        if !offer.won(batch.jobs.iter().map(|job| &*job.task), &batch.blocked, full, sated) {
             // Handed back before the next claim too.
             return Ok(Some(Batch { again: true, ..Batch::default() }));
         }

@@ -22,6 +22,8 @@ const PATIENT: Duration = Duration::from_secs(30);
 /// The same of a unit of a rate that is used up: it would go round with nothing in it, and whoever has it starts jobs for all. Also of
 /// any unit where notices don't reach workers: to hand it on costs up to a second then.
 pub(super) const TURN: Duration = Duration::from_secs(5);
+/// For how long nothing more is asked for after it came and claims won other things only, which doubles each time, up to eight seconds.
+const SPURNED: Duration = Duration::from_secs(1);
 /// A wait for a token of at least so much is told of.
 const LONG: Duration = Duration::from_secs(2);
 
@@ -49,6 +51,10 @@ pub(super) struct Pool {
     pub(super) fresh: bool,
     /// How often in a row units were held in vain for something else.
     pub(super) vain: u32,
+    /// Claims won so much else that nothing was started with it: it isn't to be used before something is, or more comes.
+    pub(super) crowded: bool,
+    /// What came then was of no use: since when, and for how long no more is asked for while claims go on so.
+    pub(super) spurned: Option<(Mark, Duration)>,
     /// What the backend was last asked for.
     pub(super) wished: u32,
     /// What the backend has isn't what was last heard of it.
@@ -129,6 +135,8 @@ impl Pool {
             slice: SLICE,
             fresh: false,
             vain: 0,
+            crowded: false,
+            spurned: None,
             wished: 0,
             stale: false,
             seen: false,
@@ -254,6 +262,33 @@ impl Pool {
         self.bear(clock, SLICE);
     }
 
+    /// A claim that had some of it to use won as much as it could, and nothing with it: as where all slots are taken. Of that something
+    /// may have come just before.
+    pub(super) fn pass_over(&mut self, clock: &Clock, came: bool) {
+        self.crowded = true;
+        self.crowd_out(clock);
+        if came {
+            let pause = self.spurned.take().map_or(SPURNED, |(_, pause)| (pause * 2).min(SPURNED * 8));
+            self.spurned = Some((clock.mark(), pause));
+        }
+    }
+
+    /// It may be used again.
+    fn welcome(&mut self) {
+        if std::mem::take(&mut self.crowded) {
+            self.prospect = Prospect::Open;
+        }
+    }
+
+    /// Whether more of it would be of no use while claims go on to win as much else as they can.
+    pub(super) fn is_unwanted(&self) -> bool {
+        self.crowded || self.is_spurned()
+    }
+
+    pub(super) fn is_spurned(&self) -> bool {
+        self.spurned.as_ref().is_some_and(|(since, pause)| since.elapsed() < *pause)
+    }
+
     fn bear(&mut self, clock: &Clock, hold: Duration) {
         // For want of the same: nothing that could be used now, a slot, something else.
         let why = |hold: Duration| (hold.is_zero(), hold > SLICE);
@@ -291,10 +326,16 @@ impl Pool {
     pub(super) fn ask_again(&mut self, slots: u32) -> bool {
         let could = self.cap.is_some_and(|cap| self.units < self.most(cap, slots));
         if could {
-            self.blocked = true;
+            self.want();
             self.open();
         }
         could
+    }
+
+    /// There is a job for more than there is.
+    pub(super) fn want(&mut self) {
+        self.blocked = true;
+        self.welcome();
     }
 
     /// How many units the worker could use. Of a rate it could use any part.
@@ -302,8 +343,15 @@ impl Pool {
         if self.is_rate() { cap } else { slots.min(cap) }
     }
 
+    /// Something was started with it.
+    pub(super) fn start(&mut self) {
+        (self.vain, self.spurned) = (0, None);
+        self.reopen();
+    }
+
     /// There was something to start with it, or there is more of it now.
-    pub(super) fn reopen(&mut self) {
+    fn reopen(&mut self) {
+        self.welcome();
         if matches!(self.prospect, Prospect::Spare) {
             self.prospect = Prospect::Open;
         }
@@ -311,7 +359,7 @@ impl Pool {
 
     /// It could let something start that nothing else holds up.
     pub(super) fn open(&mut self) {
-        if !matches!(self.prospect, Prospect::Spare) {
+        if !self.crowded && !matches!(self.prospect, Prospect::Spare) {
             self.prospect = Prospect::Open;
         }
     }
@@ -385,7 +433,7 @@ impl Pool {
         if keep < self.units {
             match self.prospect {
                 // Who gives back what it can't use would get it again.
-                Prospect::HeldUp(..) => self.blocked = false,
+                Prospect::HeldUp(..) => (self.blocked, self.crowded) = (false, false),
                 // Its turn is over: it waits for the next one.
                 Prospect::Open if self.owed == Owed::Beyond(0) && !self.leaving && !self.rests().is_zero() => {
                     self.blocked = true;
@@ -420,7 +468,7 @@ impl Pool {
         (self.cap, self.units, self.bucket, self.wished) = (None, 0, None, 0);
         (self.owed, self.prospect) = (Owed::Nothing, Prospect::Open);
         (self.blocked, self.stale, self.outdated, self.seen) = (false, false, false, true);
-        self.awaits = None;
+        (self.awaits, self.crowded, self.spurned) = (None, false, None);
     }
 
     /// What the backend says. Units that came are used from now on. Where it was looked at meanwhile, that says how it is bounded, until

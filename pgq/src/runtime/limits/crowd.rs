@@ -6,10 +6,14 @@
 //! only beside the claim would find the slot taken again. Each time that this was in vain for a task it is longer until the next one: the
 //! units may run something elsewhere, and nothing else is to be held up for that.
 //!
+//! Slots that fall free one after the other, and go to jobs that come first, are as good as taken: what a claim had reserved of a limit,
+//! and that won as much as it could without starting anything with it, goes to others after 20 ms too. Where that had come just before
+//! nothing more is asked for for a second, and for twice as long each time, until something starts with it or a claim finds room left.
+//!
 //! So it is with a task of several limits that another task passes by, as it uses up what comes of the first of them while the rest is on
 //! its way: where there is something of that first one again, it is kept for a moment, with all slots, until the rest has come.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use super::{Limits, State};
@@ -70,7 +74,8 @@ impl Limits {
                 there.len() < all.count() && there.iter().any(|pool| pool.is_shared())
             };
             let passed_by = passed.iter().filter(|task| has_first(task));
-            let due = missed.iter().chain(passed_by).filter(|task| asking.is_due(task));
+            let is_spurned = |task: &str| of_task.get(task).into_iter().flatten().any(|pool| pools[*pool].is_spurned());
+            let due = missed.iter().chain(passed_by).filter(|task| asking.is_due(task) && !is_spurned(task));
             let due: BTreeSet<&'static str> = due.copied().collect();
             missed.retain(|task| !due.contains(task));
             passed.retain(|task| !due.contains(task));
@@ -111,6 +116,27 @@ enum Lack {
 }
 
 impl State {
+    /// A claim has won as much as it could: what it had reserved of other pools than those of these tasks can't be used; whether
+    /// something of that is others'.
+    pub(super) fn pass_over<'t>(
+        &mut self,
+        reserved: &[(usize, u32)],
+        fresh: &[usize],
+        tasks: impl Iterator<Item = &'t str>,
+        clock: &Clock,
+    ) -> bool {
+        let used: HashSet<usize> = tasks.filter_map(|task| self.of_task.get(task)).flatten().copied().collect();
+        let mut ask = false;
+        for (place, count) in reserved.iter().filter(|(place, _)| !used.contains(place)) {
+            let pool = &mut self.pools[*place];
+            if pool.name.is_some() && *count > 0 {
+                pool.pass_over(clock, fresh.contains(place));
+                ask |= pool.blocked || pool.owes();
+            }
+        }
+        ask
+    }
+
     fn lacks(&mut self, task: &str, clock: &Clock) -> Lack {
         let Self { pools, of_task, slots, .. } = self;
         let all = of_task.get(task).map_or(&[][..], Vec::as_slice);
@@ -140,10 +166,12 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use pgq_core::Rate;
 
-    use crate::backend::{Measure, PoolName, Portion};
+    use crate::backend::{Measure, Owed, PoolName, Portion, Want};
     use crate::platform::{ManualClock, Platform, within};
     use crate::runtime::pool::Pool;
     use crate::runtime::service::Signal;
@@ -170,6 +198,47 @@ mod tests {
             assert!(asking.is_due("solder"), "that is another one's");
             time.advance(Duration::from_millis(1));
             assert!(asking.is_due("weld"), "{millis} ms are over");
+        }
+    }
+
+    #[test]
+    fn what_came_while_claims_win_other_things_only_is_asked_for_less_often_each_time() {
+        let time = ManualClock::at(pgq_core::Timestamp::EPOCH);
+        let platform = Platform::manual(time.clone());
+        let limits = Arc::new(Limits::of(&[], 4, &platform, Signal::new()));
+        let name = || PoolName { limit: "task:weld".into(), measure: Measure::Concurrency };
+        limits.with(|state| {
+            state.pools.push(Pool::new(Some(name()), Some(1), &platform.clock));
+            state.of_task.insert("weld", vec![0]);
+        });
+        let has =
+            |units, owed| limits.take(vec![(name(), Portion { units, cap: Some(1), owed, ..Portion::default() })]);
+        let wants = ["plate", "weld"].map(|task| Want { queue: "default".into(), task: task.into(), cap: 4 });
+        let missed = || limits.missed(&Asking::default());
+        for (won, seconds) in
+            [("plate", 1), ("plate", 2), ("plate", 4), ("plate", 8), ("plate", 8), ("weld", 0), ("plate", 1)]
+        {
+            assert!(limits.with(|state| state.pools[0].ask_again(4)));
+            limits.asks();
+            has(1, Owed::Beyond(0));
+            // What there is is known by one, and used by the next.
+            drop(limits.offer(Arc::new(wants.clone())));
+            let offer = limits.offer(Arc::new(wants.clone()));
+            assert_eq!(offer.wants.iter().map(|want| want.cap).collect::<Vec<_>>(), [4, 1]);
+            assert!(offer.won([won].into_iter(), &[], true, true));
+            if won == "weld" {
+                limits.ended("weld");
+            }
+            time.advance(Duration::from_millis(20));
+            assert!(limits.asks().iter().all(|(_, ask)| ask.keep == 0), "it is others'");
+            has(0, Owed::Spare);
+            limits.with(|state| state.missed.insert("weld"));
+            if seconds > 0 {
+                time.advance(Duration::from_millis(seconds * 1_000 - 21));
+                assert!(missed().is_empty(), "{seconds} s aren't over");
+                time.advance(Duration::from_millis(1));
+            }
+            assert_eq!(missed(), ["weld"], "{seconds} s are over");
         }
     }
 

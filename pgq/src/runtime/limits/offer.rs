@@ -179,8 +179,7 @@ impl State {
             for pool in of_task.get(task).into_iter().flatten() {
                 let pool = &mut pools[*pool];
                 pool.used = clock.mark();
-                pool.vain = 0;
-                pool.reopen();
+                pool.start();
                 let is_rate = pool.is_rate();
                 match &mut pool.bucket {
                     Some((bucket, _)) => {
@@ -214,13 +213,15 @@ impl State {
 impl Offer {
     /// A claim has won jobs of these tasks, and found others blocked. Not where one of the tasks has come to be bounded, or more is out
     /// than may be by now, or a rate was lowered, while the claim was on its way: this worker may have said that it runs none, so none is
-    /// to be started. What was blocked is asked for, unless the worker is full now and could do nothing with it.
+    /// to be started. What was blocked is asked for, unless the worker is full now and could do nothing with it, or the claim won as much as
+    /// it could, and others such did nothing with what came.
     #[must_use]
     pub(in crate::runtime) fn won<'t>(
         mut self,
         tasks: impl Iterator<Item = &'t str> + Clone,
         blocked: &[usize],
         full: bool,
+        sated: bool,
     ) -> bool {
         let reserved = std::mem::take(&mut self.reserved);
         let (won, ask) = self.limits.with(|state| {
@@ -228,8 +229,9 @@ impl Offer {
                 (state.pools[*pool].fresh, state.pools[*pool].since) = (false, self.limits.clock.mark());
             }
             let won = !state.may_not_start(tasks.clone(), self.era, &self.limits.clock);
-            let mut ask = won && state.count(tasks, &self.limits.clock);
-            ask |= won && self.note(state, blocked, full);
+            let mut ask = won && state.count(tasks.clone(), &self.limits.clock);
+            ask |= won && sated && state.pass_over(&reserved, &self.fresh, tasks, &self.limits.clock);
+            ask |= won && self.note(state, blocked, full, sated);
             (won, ask | state.release(&reserved))
         });
         if ask {
@@ -239,7 +241,7 @@ impl Offer {
     }
 
     /// What of that which was only looked for there is, and no room for it; whether there is something to ask for.
-    fn note(&self, state: &mut State, blocked: &[usize], full: bool) -> bool {
+    fn note(&self, state: &mut State, blocked: &[usize], full: bool, sated: bool) -> bool {
         let State { pools, of_task, missed, passed, .. } = state;
         let looked_for = self.wants.iter().enumerate().filter(|(_, want)| want.cap == 0);
         for (_, want) in looked_for.filter(|(place, _)| !blocked.contains(place)) {
@@ -259,11 +261,12 @@ impl Offer {
             if !matches!(pools[*first].room(), Room::Elsewhere) {
                 continue;
             }
-            if full {
+            if full || sated && pools[*first].is_unwanted() {
                 missed.insert(name);
                 continue;
             }
-            (pools[*first].blocked, ask) = (true, true);
+            pools[*first].want();
+            ask = true;
             // What has to be there before that isn't given back in the same breath.
             before().for_each(|before| pools[*before].need(&self.limits.clock));
         }
