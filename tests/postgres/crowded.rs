@@ -151,7 +151,9 @@ async fn a_worker_has_three_connections_beside_its_pool() {
     let limited = Limited::of(&database).await;
     limited.may_have(4).await;
     let (code, said) = limited.ending(&["--drain"]).await;
-    assert!(code == 0 && !said.contains("WARN"), "{said}");
+    // Whoever ends cuts off what it waits for, and the server lets go of that connection a moment later.
+    let runs = said.split("this worker ends").next().unwrap();
+    assert!(code == 0 && runs.len() < said.len() && !runs.contains("WARN"), "{said}");
     // Without room for all of them it doesn't begin.
     for connections in [3, 2, 1] {
         limited.may_have(connections).await;
