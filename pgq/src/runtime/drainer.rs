@@ -8,9 +8,10 @@ use super::service::{Next, Service, Signal};
 use super::shutdown::Stopper;
 use crate::Result;
 
-/// The time between two looks, which may take a tenth of it.
+/// The time between two looks, of which one may take a tenth, and the longest where it takes more.
 const LOOK: Duration = Duration::from_millis(200);
 const PART: u32 = 10;
+const MOST: Duration = Duration::from_secs(5);
 
 /// Looks whether there is anything left. Jobs that are retried are waited for, and so are those that others run, as they may
 /// fail; those whose time has not come are not.
@@ -40,6 +41,6 @@ impl Service for Drainer {
             return Ok(Next::Done);
         }
         // Where others have many that wait or are due later it walks past all of them.
-        Ok(Next::After(LOOK.max(asked.elapsed() * PART)))
+        Ok(Next::After((asked.elapsed() * PART).clamp(LOOK, MOST)))
     }
 }
