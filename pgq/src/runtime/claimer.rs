@@ -69,8 +69,6 @@ pub(super) struct Claimer {
     backlog: bool,
     /// Freed slots were given time to add up.
     lingered: bool,
-    /// When there is more to claim, where only a rate is against it.
-    due: Option<Duration>,
     asking: Asking,
     /// What was won and has slots, and starts while the next claim is on its way.
     won: Vec<Claimed>,
@@ -85,7 +83,6 @@ impl Claimer {
             busy: None,
             backlog: false,
             lingered: false,
-            due: None,
             asking: Asking::default(),
             won: Vec::new(),
         }
@@ -98,7 +95,6 @@ impl Claimer {
         }
         let limit = self.engine.slots.free().min(MOST);
         let mut offer = self.engine.limits.offer(self.engine.wants_now());
-        self.due = offer.due;
         offer.groups.extend(self.engine.blocking_group(&offer.wants, limit));
         if offer.wants.is_empty() {
             return Ok(Some(Batch::default()));
@@ -252,7 +248,7 @@ impl Claimer {
             Some(fell) => SETTLED.saturating_sub(fell.elapsed()),
             None => self.engine.rest(POLL).min(DOZE / 2),
         };
-        Next::After(self.due.map_or(look, |due| due.min(look)))
+        Next::After(offer.due.map_or(look, |due| due.min(look)))
     }
 }
 

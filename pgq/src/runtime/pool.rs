@@ -67,7 +67,7 @@ pub(super) struct Pool {
     pub(super) awaits: Option<(Mark, Duration)>,
     /// Somebody was turned away for want of room here.
     pub(super) tight: bool,
-    /// There are more units than there were when a claim was last offered what there is, by its rank.
+    /// There are more units than there were when a claim was last offered what there is, by its rank, or another rate is in force.
     pub(super) grown: bool,
     pub(super) offered: u64,
     /// How many were started with the units of a rate that it has.
@@ -233,7 +233,7 @@ impl Pool {
 
     /// Its units are to be used beside others that are on their way.
     pub(super) fn need(&mut self, clock: &Clock) {
-        self.prospect = Prospect::Needed;
+        (self.prospect, self.crowded) = (Prospect::Needed, false);
         if self.units > self.held {
             (self.used, self.since) = (clock.mark(), clock.mark());
         }
@@ -478,12 +478,14 @@ impl Pool {
             return;
         }
         self.stale = self.seen;
+        let was_outdated = self.outdated;
         if self.seen {
             // Of a rate it may have fewer units by now.
             self.outdated |= self.is_rate();
         } else {
             (self.cap, self.owed, self.outdated) = (portion.cap, portion.owed, false);
         }
+        self.grown |= was_outdated && !self.outdated;
         if self.cap.is_none() {
             return self.lift();
         }
@@ -494,6 +496,7 @@ impl Pool {
         if let Some(rate) = portion.rate {
             let (bucket, _) = self.bucket.get_or_insert_with(|| (Bucket::new(rate, 0, 0), clock.mark()));
             self.untold |= bucket.rate() != rate;
+            self.grown |= bucket.rate() != rate;
             bucket.retune(rate);
             let missing = portion.units.saturating_sub(bucket.units());
             bucket.give(bucket.units().saturating_sub(portion.units));
@@ -737,6 +740,22 @@ mod tests {
             pool.stale = stale;
             pool.sees(6, is_newest, &clock);
             assert_eq!((pool.units, pool.stale, pool.grown), (units, units == 4, units == 6), "{measure:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_brings_another_rate_into_force_lets_a_claim_follow() {
+        let clock = Clock::Manual(ManualClock::at(pgq_core::Timestamp::EPOCH));
+        let rates = [1, 1, 2].map(|burst| Rate::every(Duration::from_secs(1), burst));
+        let mut pool = pool(&clock, Measure::Rate, Owed::Nothing, Prospect::Open);
+        (pool.units, pool.cap, pool.held) = (0, Some(1), 0);
+        for (rate, outdated, is_more) in
+            [(rates[0], true, true), (rates[1], false, false), (rates[1], true, true), (rates[2], false, true)]
+        {
+            (pool.outdated, pool.seen) = (outdated, false);
+            pool.take(Portion { units: 1, cap: Some(1), rate, ..Portion::default() }, &clock);
+            assert_eq!(pool.has_more(), is_more, "{rate:?}, {outdated}");
+            pool.offered = pool.room().rank();
         }
     }
 

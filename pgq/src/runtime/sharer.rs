@@ -124,7 +124,7 @@ async fn say(engine: &Engine) -> Result<()> {
     if !asks.is_empty() {
         limits.take(session.share(asks).await?);
         // What can be used by that, and what not, also where no claim follows.
-        drop(limits.offer(engine.wants_now()));
+        limits.judge(engine.wants_now());
     }
     let tokens = limits.foreseen();
     if !tokens.is_empty() {

@@ -30,51 +30,66 @@ pub(in crate::runtime) struct Offer {
 impl Limits {
     /// What of these may be claimed now.
     pub(in crate::runtime) fn offer(self: &Arc<Self>, wants: Arc<[Want]>) -> Offer {
-        self.with(|state| {
-            let (era, limits) = (state.era, Arc::clone(self));
-            let none = |wants| {
-                let (groups, reserved, missing, fresh) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-                Offer { wants, groups, due: None, reserved, in_vain: false, missing, fresh, era, limits }
-            };
-            if state.pools.is_empty() {
-                return none(wants);
-            }
-            state.fill(&self.clock);
-            // Once for all that follows, as time goes on meanwhile: what counts as there is what is reserved.
-            let rooms: Vec<Room> = state.pools.iter().map(Pool::room).collect();
-            for (pool, room) in state.pools.iter_mut().zip(&rooms) {
-                (pool.offered, pool.grown) = (room.rank(), false);
-            }
-            let mut offer = none(Arc::from([]));
-            let (mut offered, mut members) = (Vec::new(), HashMap::<usize, Vec<usize>>::new());
-            let (mut useful, mut in_turn) = (HashMap::new(), HashSet::new());
-            for want in wants.iter() {
-                let cap = state.cap(want, &rooms, &mut offer.due, &mut useful, &mut in_turn);
-                let Some((cap, missing)) = cap else { continue };
-                offer.missing.push(missing);
-                if cap > 0 {
-                    for pool in state.of_task.get(&*want.task).into_iter().flatten() {
-                        members.entry(*pool).or_default().push(offered.len());
-                    }
-                }
-                offered.push(Want { cap, ..want.clone() });
-            }
-            for (pool, wants) in members {
-                let Room::Some(room) = rooms[pool] else { continue };
-                let asked = wants.iter().map(|want| offered[*want].cap).fold(0, u32::saturating_add);
-                state.pools[pool].held += asked.min(room);
-                offer.reserved.push((pool, asked.min(room)));
-                if asked > room {
-                    offer.groups.push(Group { wants, room });
-                }
-            }
-            if state.judge(&useful, &in_turn, &self.clock, self.platform.random()) {
+        self.with(|state| self.offered(state, wants))
+    }
+
+    /// What could be used by what there is of these now, and what not: of the rest something may be others'.
+    pub(in crate::runtime) fn judge(self: &Arc<Self>, wants: Arc<[Want]>) {
+        // At once, as a claim that is made meanwhile would find all of it reserved.
+        let offer = self.with(|state| {
+            let mut offer = self.offered(state, wants);
+            if state.release(&std::mem::take(&mut offer.reserved)) {
                 self.ask.raise();
             }
-            offer.fresh = (0..state.pools.len()).filter(|pool| state.pools[*pool].fresh).collect();
-            offer.wants = offered.into();
             offer
-        })
+        });
+        drop(offer);
+    }
+
+    fn offered(self: &Arc<Self>, state: &mut State, wants: Arc<[Want]>) -> Offer {
+        let (era, limits) = (state.era, Arc::clone(self));
+        let none = |wants| {
+            let (groups, reserved, missing, fresh) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+            Offer { wants, groups, due: None, reserved, in_vain: false, missing, fresh, era, limits }
+        };
+        if state.pools.is_empty() {
+            return none(wants);
+        }
+        state.fill(&self.clock);
+        // Once for all that follows, as time goes on meanwhile: what counts as there is what is reserved.
+        let rooms: Vec<Room> = state.pools.iter().map(Pool::room).collect();
+        for (pool, room) in state.pools.iter_mut().zip(&rooms) {
+            (pool.offered, pool.grown) = (room.rank(), false);
+        }
+        let mut offer = none(Arc::from([]));
+        let (mut offered, mut members) = (Vec::new(), HashMap::<usize, Vec<usize>>::new());
+        let (mut useful, mut in_turn) = (HashMap::new(), HashSet::new());
+        for want in wants.iter() {
+            let cap = state.cap(want, &rooms, &mut offer.due, &mut useful, &mut in_turn);
+            let Some((cap, missing)) = cap else { continue };
+            offer.missing.push(missing);
+            if cap > 0 {
+                for pool in state.of_task.get(&*want.task).into_iter().flatten() {
+                    members.entry(*pool).or_default().push(offered.len());
+                }
+            }
+            offered.push(Want { cap, ..want.clone() });
+        }
+        for (pool, wants) in members {
+            let Room::Some(room) = rooms[pool] else { continue };
+            let asked = wants.iter().map(|want| offered[*want].cap).fold(0, u32::saturating_add);
+            state.pools[pool].held += asked.min(room);
+            offer.reserved.push((pool, asked.min(room)));
+            if asked > room {
+                offer.groups.push(Group { wants, room });
+            }
+        }
+        if state.judge(&useful, &in_turn, &self.clock, self.platform.random()) {
+            self.ask.raise();
+        }
+        offer.fresh = (0..state.pools.len()).filter(|pool| state.pools[*pool].fresh).collect();
+        offer.wants = offered.into();
+        offer
     }
 }
 
