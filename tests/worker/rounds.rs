@@ -40,11 +40,6 @@ async fn bollard(ctx: Context<Deck>, number: u32) -> std::result::Result<(), Box
     ctx.stay(number).await
 }
 
-#[pgq::task(limit(name = "bow", rps = 10.0, burst = 2), limit(name = "stern", rps = 1, per = "1h"))]
-async fn hawser(ctx: Context<Deck>, number: u32) -> std::result::Result<(), BoxError> {
-    ctx.stay(number).await
-}
-
 /// Has no jobs.
 #[pgq::task(limit(name = "fore", concurrency = 2))]
 async fn cleat(_ctx: Context<Deck>) -> std::result::Result<(), BoxError> {
@@ -68,7 +63,7 @@ impl Fleet {
         let deck = Deck { told, gate: Arc::new(Semaphore::new(0)) };
         let mut workers = Vec::new();
         for _ in 0..count {
-            let builder = Worker::builder().client(client.clone()).tasks(pgq::tasks![capstan, bollard, hawser, cleat]);
+            let builder = Worker::builder().client(client.clone()).tasks(pgq::tasks![capstan, bollard, cleat]);
             let builder = builder.resources(deck.clone()).slots(8).drain_timeout(Duration::from_hours(1));
             workers.push(builder.lease(Duration::from_hours(1)).spawn().await.unwrap());
         }
@@ -122,18 +117,5 @@ async fn who_waited_for_jobs_that_are_gone_says_nothing_of_their_limits() {
         let said = fleet.says_in(100).await;
         assert!(said <= 10, "in 5 seconds without a job of {task} they have said {said} times what they have");
     }
-    fleet.end().await;
-}
-
-/// Each would ask for what there is of the first limit, and hand it on as there is nothing of the second.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_waits_for_the_second_of_two_limits_says_nothing_of_the_first() {
-    let mut fleet = Fleet::of(5).await;
-    hawser::enqueue_many(&fleet.client, 0..50).await.unwrap();
-    fleet.one_begins().await;
-    fleet.gate.add_permits(1);
-    fleet.pass(60).await;
-    let said = fleet.says_in(100).await;
-    assert!(said <= 10, "in 5 seconds in which none may start they have said {said} times what they have");
     fleet.end().await;
 }

@@ -30,9 +30,8 @@
 //! second goes back in any case, unless it is needed, held or a rate that fills.
 //!
 //! Of the pools of a task a worker waits for one at a time, in one order everywhere: the task's own first, which nobody else could use
-//! meanwhile, and rates before others; of what tasks share, what there is nothing of for 100 ms or all of which others have comes before
-//! what could be had meanwhile, which would go round among all who wait so. What comes after the one that is missing isn't asked for, and
-//! is others' at once. Of what comes before it a task's own is held for half a minute: whoever else has what is missing, and not this, gives that to who waits. What tasks
+//! meanwhile, and rates before others. What comes after the one that is missing isn't asked for, and is others' at once. Of what comes
+//! before it a task's own is held for half a minute: whoever else has what is missing, and not this, gives that to who waits. What tasks
 //! share is held for 100 ms, and for twice as long each time that this was in vain, up to 0.4 s. Chance takes up to a quarter off that, as
 //! workers that keep step would pass units to and fro for ever. A unit that has come has its turn once a claim made with it was answered,
 //! if that takes no longer than a second. A pool is needed only while an answer is awaited that may bring what is missing, so nobody keeps

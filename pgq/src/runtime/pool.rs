@@ -14,7 +14,7 @@ pub(super) const IDLE: Duration = Duration::from_secs(1);
 pub(super) const SLICE: Duration = Duration::from_millis(20);
 /// The same of what is held up by another limit that is waited for after it, of which something may come just now: where each gave back
 /// at once what it has, none would ever have both. At most: workers that kept step would pass what they have to and fro for ever.
-pub(super) const HOLD: Duration = Duration::from_millis(100);
+const HOLD: Duration = Duration::from_millis(100);
 /// How often in a row that doubles where it was in vain, as what is waited for is in use for longer, or the fleet is slow.
 const DOUBLED: u32 = 2;
 /// The same of what is one task's own, which nobody else could use meanwhile: to hand it on would cost statements, and bring nobody on.

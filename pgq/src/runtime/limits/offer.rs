@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Limits, State};
 use crate::backend::{Group, Owed, Want};
 use crate::platform::Clock;
-use crate::runtime::pool::{HOLD, Pool, Prospect, Room};
+use crate::runtime::pool::{Pool, Prospect, Room};
 
 /// What a claim may ask for.
 pub(in crate::runtime) struct Offer {
@@ -105,7 +105,6 @@ impl State {
         useful: &mut HashMap<usize, bool>,
         in_turn: &mut HashSet<usize>,
     ) -> Option<(u32, Option<usize>)> {
-        self.put_first(&want.task, rooms);
         let mut cap = Some(want.cap);
         let (mut fills, mut waits, mut asks, mut missing) = (None, None, false, None);
         for place in self.of_task.get(&*want.task).into_iter().flatten() {
@@ -148,23 +147,6 @@ impl State {
             }
         }
         cap.map(|cap| (cap, missing))
-    }
-
-    /// Of what tasks share, what makes wait for longest comes before what could be had meanwhile: that would go round in vain among all who
-    /// wait so.
-    fn put_first(&mut self, task: &str, rooms: &[Room]) {
-        let Some(places) = self.of_task.get_mut(task) else { return };
-        let pools = &self.pools;
-        let missing = |place: &usize| matches!(rooms[*place], Room::Elsewhere) && pools[*place].is_shared();
-        let Some(first) = places.iter().position(missing) else { return };
-        let awaited = |place: &usize| match rooms[*place] {
-            Room::Later(None) => pools[*place].is_shared() && !pools[*place].is_asked_for(),
-            Room::Later(Some(next)) => pools[*place].is_shared() && next >= HOLD,
-            _ => false,
-        };
-        if let Some(last) = places[first..].iter().position(awaited) {
-            places[first..=first + last].rotate_right(1);
-        }
     }
 
     /// What may come of each pool; whether something of one is others' by that.
