@@ -150,7 +150,7 @@ async fn a_task_of_two_limits_starts_though_another_one_uses_the_first<T: Task<A
     for _ in 0..40 {
         of_two += usize::from(soon("another one begins", begun.recv()).await == Some("of two"));
     }
-    assert!(of_two >= 10, "of 40 that began {of_two} are of the higher priority");
+    assert!(of_two >= 4, "of 40 that began {of_two} are of the higher priority");
     for worker in workers {
         worker.stop().await.unwrap();
     }

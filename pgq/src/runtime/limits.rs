@@ -30,7 +30,9 @@
 //! second goes back in any case, unless it is needed, held or a rate that fills.
 //!
 //! Of the pools of a task a worker waits for one at a time, in one order everywhere: the task's own first, which nobody else could use
-//! meanwhile, and rates before others. What comes after the one that is missing isn't asked for, and is others' at once. Of what comes
+//! meanwhile, and rates before others. Where something that tasks share was held in vain three times in a row for something else that
+//! they share, that comes before it until a job starts: what could be had meanwhile would go round among all who wait so. What
+//! comes after the one that is missing isn't asked for, and is others' at once. Of what comes
 //! before it a task's own is held for half a minute: whoever else has what is missing, and not this, gives that to who waits. What tasks
 //! share is held for 100 ms, and for twice as long each time that this was in vain, up to 0.4 s. Chance takes up to a quarter off that, as
 //! workers that keep step would pass units to and fro for ever. A unit that has come has its turn once a claim made with it was answered,
@@ -126,6 +128,10 @@ struct State {
     missed: HashSet<&'static str>,
     /// Those of which something was missing, while others may have used what has to be there before that.
     passed: HashSet<&'static str>,
+    /// Those of which the last claim that could have won one, or looked for one, found no job.
+    idle: HashSet<&'static str>,
+    /// Those whose pools aren't [`in_order`].
+    reordered: HashSet<&'static str>,
     /// Nothing is started any more.
     leaving: bool,
     /// For how long one unit that others wait for stays here.
@@ -421,15 +427,9 @@ impl State {
         self.pools.iter().filter_map(Pool::due).min()
     }
 
-    /// The pools of each task in one order everywhere, in which they are waited for: its own first, which nobody else could use
-    /// meanwhile, and rates before others, as they make wait longest.
     fn sort(&mut self) {
-        for pools in self.of_task.values_mut() {
-            pools.sort_by_key(|pool| {
-                let pool = &self.pools[*pool];
-                (!pool.is_own(), !pool.is_rate(), pool.name.clone())
-            });
-        }
+        self.reordered.clear();
+        self.of_task.values_mut().for_each(|places| in_order(places, &self.pools));
     }
 
     /// Pools that there are none of any more bound nothing; whether there are such.
@@ -444,4 +444,13 @@ impl State {
         }
         any
     }
+}
+
+/// The pools of a task in one order everywhere, in which they are waited for: its own first, which nobody else could use meanwhile, and
+/// rates before others, as they make wait longest.
+fn in_order(places: &mut [usize], pools: &[Pool]) {
+    places.sort_by_key(|place| {
+        let pool = &pools[*place];
+        (!pool.is_own(), !pool.is_rate(), pool.name.clone())
+    });
 }

@@ -14,9 +14,11 @@ pub(super) const IDLE: Duration = Duration::from_secs(1);
 pub(super) const SLICE: Duration = Duration::from_millis(20);
 /// The same of what is held up by another limit that is waited for after it, of which something may come just now: where each gave back
 /// at once what it has, none would ever have both. At most: workers that kept step would pass what they have to and fro for ever.
-const HOLD: Duration = Duration::from_millis(100);
+pub(super) const HOLD: Duration = Duration::from_millis(100);
 /// How often in a row that doubles where it was in vain, as what is waited for is in use for longer, or the fleet is slow.
 const DOUBLED: u32 = 2;
+/// After so many it is waited for last.
+const VAIN: u32 = 3;
 /// The same of what is one task's own, which nobody else could use meanwhile: to hand it on would cost statements, and bring nobody on.
 const PATIENT: Duration = Duration::from_secs(30);
 /// The same of a unit of a rate that is used up: it would go round with nothing in it, and whoever has it starts jobs for all. Also of
@@ -271,6 +273,11 @@ impl Pool {
             let pause = self.spurned.take().map_or(SPURNED, |(_, pause)| (pause * 2).min(SPURNED * 8));
             self.spurned = Some((clock.mark(), pause));
         }
+    }
+
+    /// Whether it was held for something else several times, and nothing started with it.
+    pub(super) fn is_held_in_vain(&self) -> bool {
+        self.is_shared() && self.vain >= VAIN
     }
 
     /// It may be used again.

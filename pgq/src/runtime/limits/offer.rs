@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Limits, State};
+use super::{Limits, State, in_order};
 use crate::backend::{Group, Owed, Want};
 use crate::platform::Clock;
-use crate::runtime::pool::{Pool, Prospect, Room};
+use crate::runtime::pool::{HOLD, Pool, Prospect, Room};
 
 /// What a claim may ask for.
 pub(in crate::runtime) struct Offer {
@@ -20,11 +20,27 @@ pub(in crate::runtime) struct Offer {
     in_vain: bool,
     /// Of each want which pool has to have something first, where it is only looked for.
     missing: Vec<Option<usize>>,
+    /// Pools of what is waited for something else.
+    in_turn: HashSet<usize>,
     /// Pools of which units had come that no claim had been made with.
     fresh: Vec<usize>,
     /// How often something had come to be bounded when it was made.
     era: u64,
     limits: Arc<Limits>,
+}
+
+/// What a worker could do with what there is of its pools, and what it waits for.
+#[derive(Default)]
+struct Survey {
+    /// When there is more, where only time is against it.
+    due: Option<Duration>,
+    /// Pools whose units could let one start: where something holds it up, that is what it waits for, and nothing else. With each,
+    /// whether it is needed beside what has been asked for.
+    useful: HashMap<usize, bool>,
+    /// The same of tasks of which the last claim found no job.
+    doubtful: HashSet<usize>,
+    /// Those that have to be there before what is waited for.
+    in_turn: HashSet<usize>,
 }
 
 impl Limits {
@@ -50,7 +66,8 @@ impl Limits {
         let (era, limits) = (state.era, Arc::clone(self));
         let none = |wants| {
             let (groups, reserved, missing, fresh) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-            Offer { wants, groups, due: None, reserved, in_vain: false, missing, fresh, era, limits }
+            let in_turn = HashSet::new();
+            Offer { wants, groups, due: None, reserved, in_vain: false, missing, in_turn, fresh, era, limits }
         };
         if state.pools.is_empty() {
             return none(wants);
@@ -63,10 +80,10 @@ impl Limits {
         }
         let mut offer = none(Arc::from([]));
         let (mut offered, mut members) = (Vec::new(), HashMap::<usize, Vec<usize>>::new());
-        let (mut useful, mut in_turn) = (HashMap::new(), HashSet::new());
+        let mut survey = Survey::default();
         for want in wants.iter() {
-            let cap = state.cap(want, &rooms, &mut offer.due, &mut useful, &mut in_turn);
-            let Some((cap, missing)) = cap else { continue };
+            state.put_first(&want.task, &rooms);
+            let Some((cap, missing)) = state.cap(want, &rooms, &mut survey) else { continue };
             offer.missing.push(missing);
             if cap > 0 {
                 for pool in state.of_task.get(&*want.task).into_iter().flatten() {
@@ -84,9 +101,10 @@ impl Limits {
                 offer.groups.push(Group { wants, room });
             }
         }
-        if state.judge(&useful, &in_turn, &self.clock, self.platform.random()) {
+        if state.judge(&survey, &self.clock, self.platform.random()) {
             self.ask.raise();
         }
+        (offer.due, offer.in_turn) = (survey.due, survey.in_turn);
         offer.fresh = (0..state.pools.len()).filter(|pool| state.pools[*pool].fresh).collect();
         offer.wants = offered.into();
         offer
@@ -94,17 +112,8 @@ impl Limits {
 }
 
 impl State {
-    /// How many of a want there is room for; of none, to look only, and what is missing; `None` where looking is idle. To the useful pools are added those
-    /// whose units could let one start: where something holds it up, that is what it waits for, and nothing else. With each, whether
-    /// it is needed beside what has been asked for. In turn are those that have to be there before what is waited for.
-    fn cap(
-        &mut self,
-        want: &Want,
-        rooms: &[Room],
-        due: &mut Option<Duration>,
-        useful: &mut HashMap<usize, bool>,
-        in_turn: &mut HashSet<usize>,
-    ) -> Option<(u32, Option<usize>)> {
+    /// How many of a want there is room for; of none, to look only, and what is missing; `None` where looking is idle.
+    fn cap(&mut self, want: &Want, rooms: &[Room], survey: &mut Survey) -> Option<(u32, Option<usize>)> {
         let mut cap = Some(want.cap);
         let (mut fills, mut waits, mut asks, mut missing) = (None, None, false, None);
         for place in self.of_task.get(&*want.task).into_iter().flatten() {
@@ -129,35 +138,60 @@ impl State {
                         waits.get_or_insert(*place);
                     }
                     pool.tight = true;
-                    *due = due.iter().chain(&next).min().copied();
+                    survey.due = survey.due.iter().chain(&next).min().copied();
                     cap = None;
                 }
             }
         }
+        let all = || self.of_task.get(&*want.task).into_iter().flatten().copied();
         if let Some(place) = fills.or(waits) {
-            useful.entry(place).or_default();
-            let all = self.of_task.get(&*want.task).into_iter().flatten();
-            in_turn.extend(all.take_while(|before| **before != place));
+            survey.useful.entry(place).or_default();
+            survey.in_turn.extend(all().take_while(|before| *before != place));
             return cap.map(|cap| (cap, missing));
         }
-        for place in self.of_task.get(&*want.task).into_iter().flatten() {
-            *useful.entry(*place).or_default() |= asks;
-            if missing == Some(*place) {
-                break;
+        let is_idle = !asks && self.idle.contains(&*want.task);
+        let lets_start = all().position(|place| Some(place) == missing).map_or(usize::MAX, |last| last + 1);
+        for place in all().take(lets_start) {
+            if is_idle {
+                survey.doubtful.insert(place);
+            } else {
+                *survey.useful.entry(place).or_default() |= asks;
             }
         }
         cap.map(|cap| (cap, missing))
     }
 
+    /// Of what tasks share, what others have all of comes before what was held in vain for it several times: that would go round among all
+    /// who wait so. Until a job of the task starts.
+    fn put_first(&mut self, task: &str, rooms: &[Room]) {
+        let State { pools, of_task, reordered, .. } = self;
+        let Some((name, _)) = of_task.get_key_value(task) else { return };
+        let name = *name;
+        let Some(places) = of_task.get_mut(name) else { return };
+        let was_vain = |place: &usize| matches!(rooms[*place], Room::Elsewhere) && pools[*place].is_held_in_vain();
+        let Some(first) = places.iter().position(was_vain) else { return };
+        let awaited = |place: &usize| match rooms[*place] {
+            Room::Later(None) => pools[*place].is_shared() && !pools[*place].is_asked_for(),
+            Room::Later(Some(next)) => pools[*place].is_shared() && next >= HOLD,
+            _ => false,
+        };
+        if let Some(last) = places[first..].iter().position(awaited) {
+            places[first..=first + last].rotate_right(1);
+            reordered.insert(name);
+        }
+    }
+
     /// What may come of each pool; whether something of one is others' by that.
-    fn judge(&mut self, useful: &HashMap<usize, bool>, in_turn: &HashSet<usize>, clock: &Clock, chance: f64) -> bool {
+    fn judge(&mut self, survey: &Survey, clock: &Clock, chance: f64) -> bool {
         let mut ask = false;
         for (place, pool) in self.pools.iter_mut().enumerate().filter(|(_, pool)| pool.name.is_some()) {
-            match useful.get(&place) {
+            let in_turn = survey.in_turn.contains(&place);
+            match survey.useful.get(&place) {
                 Some(true) => pool.need(clock),
                 Some(false) => pool.open(),
+                None if !in_turn && survey.doubtful.contains(&place) => pool.open(),
                 None => {
-                    pool.hold_up(clock, in_turn.contains(&place), chance);
+                    pool.hold_up(clock, in_turn, chance);
                     ask |= pool.waits_in_vain() || pool.owes();
                 }
             }
@@ -183,9 +217,15 @@ impl State {
 impl State {
     /// Attempts of these tasks start; whether there is something to say of that.
     fn count<'t>(&mut self, tasks: impl Iterator<Item = &'t str>, clock: &Clock) -> bool {
-        let Self { pools, of_task, tasks: names, running, missed, passed, .. } = self;
+        let Self { pools, of_task, tasks: names, running, missed, passed, idle, reordered, .. } = self;
         let mut ask = false;
         for task in tasks {
+            if reordered.remove(task)
+                && let Some(places) = of_task.get_mut(task)
+            {
+                in_order(places, pools);
+            }
+            idle.remove(task);
             missed.remove(task);
             passed.remove(task);
             if let Some(name) = names.get(task) {
@@ -257,14 +297,8 @@ impl Offer {
 
     /// What of that which was only looked for there is, and no room for it; whether there is something to ask for.
     fn note(&self, state: &mut State, blocked: &[usize], full: bool, sated: bool) -> bool {
+        let mut ask = self.note_idle(state, blocked);
         let State { pools, of_task, missed, passed, .. } = state;
-        let looked_for = self.wants.iter().enumerate().filter(|(_, want)| want.cap == 0);
-        for (_, want) in looked_for.filter(|(place, _)| !blocked.contains(place)) {
-            // There is no job of it any more.
-            missed.remove(&*want.task);
-            passed.remove(&*want.task);
-        }
-        let mut ask = self.found_none(pools, of_task, blocked);
         for place in blocked {
             let (Some(want), Some(Some(first))) = (self.wants.get(*place), self.missing.get(*place)) else { continue };
             let Some((name, all)) = of_task.get_key_value(&*want.task) else { continue };
@@ -290,16 +324,26 @@ impl Offer {
 
     /// Of what no job was found, though there is room, or was looked for: who waits for more units of that has nothing to start with them
     /// either. Else units that several wait for would go round for ever. Others who wait for what it has needn't wait any longer.
-    /// Not of what bounds a task too of which there is a job, or that waits for an answer: the rest of what that needs is on its way.
-    fn found_none(&self, pools: &mut [Pool], of_task: &HashMap<&str, Vec<usize>>, blocked: &[usize]) -> bool {
+    /// Not of what bounds a task too of which there is a job, or that waits for something else: that comes to it.
+    fn note_idle(&self, state: &mut State, blocked: &[usize]) -> bool {
+        let State { pools, of_task, missed, passed, idle, .. } = state;
         let all = |place: usize| of_task.get(&*self.wants[place].task).into_iter().flatten().copied();
         let is_found = |place: &usize| if self.wants[*place].cap > 0 { !self.in_vain } else { blocked.contains(place) };
         let (found, none): (Vec<_>, Vec<_>) = (0..self.missing.len()).partition(is_found);
+        for place in blocked.iter().filter_map(|place| self.wants.get(*place)) {
+            idle.remove(&*place.task);
+        }
         let useful: HashSet<usize> = found.into_iter().flat_map(all).collect();
         let mut ask = false;
         for place in none {
+            if let Some((task, _)) = of_task.get_key_value(&*self.wants[place].task) {
+                idle.insert(task);
+                missed.remove(task);
+                passed.remove(task);
+            }
             let first = self.missing[place];
-            for had in all(place).take_while(|pool| Some(*pool) != first).filter(|pool| !useful.contains(pool)) {
+            let had = all(place).take_while(|pool| Some(*pool) != first);
+            for had in had.filter(|pool| !useful.contains(pool) && !self.in_turn.contains(pool)) {
                 let pool = &mut pools[had];
                 if matches!(pool.prospect, Prospect::Open | Prospect::Spare) {
                     pool.prospect = Prospect::Spare;
