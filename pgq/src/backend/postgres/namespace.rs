@@ -14,6 +14,12 @@ use crate::error::{Error, Result};
 /// The longest schema or prefix; with the longest name of ours it stays below the 63 bytes at which PostgreSQL cuts.
 const MAX_PART: usize = 32;
 
+/// What several statements read alike, and how they say so.
+const FRAGMENTS: [(&str, &str); 2] = [
+    ("@{bounds}", include_str!("queries/fragments/bounds.sql")),
+    ("@{paces}", include_str!("queries/fragments/paces.sql")),
+];
+
 /// A schema and a prefix: where one installation lives, apart from every other in the same database.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Namespace {
@@ -50,9 +56,10 @@ impl Namespace {
         fnv1a_64([purpose, &self.schema, &self.prefix]).cast_signed()
     }
 
-    /// `template` with `@name` qualified and `@@name` prefixed, without its comments.
+    /// `template` with `@name` qualified and `@@name` prefixed, the fragment in place of `@{name}`, and without its comments.
     pub(super) fn render(&self, template: &str) -> String {
-        let code = template.lines().filter(|line| !line.trim_start().starts_with("--")).collect::<Vec<_>>().join("\n");
+        let whole = |code: String, (mark, fragment): (&str, &str)| code.replace(mark, &code_of(fragment));
+        let code = FRAGMENTS.into_iter().fold(code_of(template), whole);
         let mut parts = code.split('@');
         let mut rendered = parts.next().unwrap_or_default().to_owned();
         let mut bare = false;
@@ -93,6 +100,10 @@ impl fmt::Display for Namespace {
         }
         Ok(())
     }
+}
+
+fn code_of(template: &str) -> String {
+    template.lines().filter(|line| !line.trim_start().starts_with("--")).collect::<Vec<_>>().join("\n")
 }
 
 fn checked(part: &str) -> Result<&str> {
@@ -183,6 +194,13 @@ mod tests {
             rendered,
             "create index \"a_job_ready\" on \"jobs\".\"a_job\" (x) where a @> b and \"jobs\".\"a_f\"()"
         );
+    }
+
+    #[test]
+    fn fragments_stand_in_place_of_their_names() {
+        let rendered = Namespace::default().render("select @{paces} from @gate as gate");
+        assert!(rendered.starts_with("select gate.clear, gate.pace, "), "{rendered}");
+        assert!(rendered.ends_with(" as past_until from \"pgq\".\"gate\" as gate"), "{rendered}");
     }
 
     #[test]

@@ -11,22 +11,11 @@ with me as materialized (
 standing as materialized (
   select gate.name, bound.concurrency, bound.interval_ns, bound.burst, gate.rest, gate.opens, asked.jobs,
          (select count(*) from @pass as pass where pass.gate = gate.name) as running,
-         gate.clear, gate.pace,
-         coalesce(known.pace, gate.pace) as number,
-         case when gate.clear > '-infinity' and gate.pace < known.pace and not gate.overridden then known.past_ns end
-           as past_ns,
-         case when gate.clear > '-infinity' and gate.pace < known.pace and not gate.overridden then known.past_until end
-           as past_until
+         @{paces}
   from unnest($2::text[], $3::int[]) as asked (name, jobs)
   cross join lateral (select * from @gate where name = asked.name limit 1) as gate
   left join @limit as known on known.name = gate."limit"
-  cross join lateral (
-    select case when gate.overridden then gate.own_concurrency when known.overridden then known.own_concurrency
-                else known.concurrency end as concurrency,
-           case when gate.overridden then gate.own_interval_ns when known.overridden then known.own_interval_ns
-                else known.interval_ns end as interval_ns,
-           case when gate.overridden then gate.own_burst when known.overridden then known.own_burst
-                else known.burst end as burst) as bound),
+  cross join lateral (@{bounds}) as bound),
 narrow as materialized (
   select * from standing where interval_ns is not null or concurrency = 1 or running + jobs > concurrency),
 entered as (

@@ -6,13 +6,7 @@ with far as materialized (
   select gate.ctid as tid
   from @gate as gate
   left join @limit as known on known.name = gate."limit"
-  cross join lateral (
-    select case when gate.overridden then gate.own_interval_ns when known.overridden then known.own_interval_ns
-                else known.interval_ns end as interval_ns,
-           case when gate.overridden then gate.own_concurrency when known.overridden then known.own_concurrency
-                else known.concurrency end as concurrency,
-           case when gate.overridden then gate.own_burst when known.overridden then known.own_burst
-                else known.burst end as burst) as bound
+  cross join lateral (@{bounds}) as bound
   -- In spans that no instant is out of range by.
   cross join lateral (
     select least(bound.interval_ns::float8 * bound.burst / 1000, 1e15) * interval '1 microsecond' as full_after,

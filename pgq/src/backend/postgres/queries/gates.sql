@@ -2,11 +2,7 @@
 -- $2, how many wait, counted as far as it matters, and are ready before them; $3 the time.
 select gate.name, bound.concurrency, bound.interval_ns, bound.burst, held.running, gate.rest, gate.opens,
        coalesce($3::timestamptz, statement_timestamp()) as now,
-       gate.clear, gate.pace,
-       coalesce(known.pace, gate.pace) as number,
-       case when gate.clear > '-infinity' and gate.pace < known.pace and not gate.overridden then known.past_ns end as past_ns,
-       case when gate.clear > '-infinity' and gate.pace < known.pace and not gate.overridden then known.past_until end
-         as past_until,
+       @{paces},
        (select count(*)
         from (select from @job as job
               where $2::boolean and job.limit_key = gate.name and job.lane = 2
@@ -15,13 +11,7 @@ select gate.name, bound.concurrency, bound.interval_ns, bound.burst, held.runnin
        before.ahead
 from @gate as gate
 left join @limit as known on known.name = gate."limit"
-cross join lateral (
-  select case when gate.overridden then gate.own_concurrency when known.overridden then known.own_concurrency
-              else known.concurrency end as concurrency,
-         case when gate.overridden then gate.own_interval_ns when known.overridden then known.own_interval_ns
-              else known.interval_ns end as interval_ns,
-         case when gate.overridden then gate.own_burst when known.overridden then known.own_burst
-              else known.burst end as burst) as bound
+cross join lateral (@{bounds}) as bound
 cross join lateral (select count(*) as running from @pass as pass where pass.gate = gate.name) as held
 cross join lateral (
   select count(*) as ahead

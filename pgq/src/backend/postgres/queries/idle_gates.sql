@@ -1,16 +1,12 @@
 -- Gates as they stand that nobody runs behind and that were at rest by the rate by which they were counted, now locked, $1 at most; $2
 -- the time, $3 how old they have to be, in µs. A rate that has forgotten all its starts allows what one allows that nobody has used. A
 -- look-up for each: as joins they would walk all passes, and all limits or all gates.
-select gate.name, null::int as concurrency, case when known.overridden then known.own_interval_ns else known.interval_ns end,
-       case when known.overridden then known.own_burst else known.burst end, behind.jobs as running, gate.rest, gate.opens,
+select gate.name, null::int as concurrency, bound.interval_ns, bound.burst, behind.jobs as running, gate.rest, gate.opens,
        coalesce($2::timestamptz, statement_timestamp()) as now,
-       gate.clear, gate.pace,
-       coalesce(known.pace, gate.pace) as number,
-       case when gate.clear > '-infinity' and gate.pace < known.pace and not gate.overridden then known.past_ns end as past_ns,
-       case when gate.clear > '-infinity' and gate.pace < known.pace and not gate.overridden then known.past_until end
-         as past_until
+       @{paces}
 from @gate as gate
 left join lateral (select * from @limit where name = gate."limit" limit 1) as known on true
+cross join lateral (@{bounds}) as bound
 cross join lateral (
   select count(*) as jobs from (select from @pass as pass where pass.gate = gate.name limit 1) as one) as behind
 where gate.opens is null and not gate.overridden and behind.jobs = 0
