@@ -13,6 +13,7 @@ mod enqueue;
 mod enter;
 mod extra;
 mod finish;
+mod gate_looks;
 mod gates;
 mod limit;
 mod link;

@@ -1,7 +1,8 @@
 //! Gates at which a job waits that the database refuses to let go, as by a trigger of the user's. Whoever waits behind that job waits
 //! with it, and nobody at other gates does.
 
-use super::gates::{Cause, PATIENCE, look};
+use super::gate_looks::{Cause, look};
+use super::gates::PATIENCE;
 use super::namespace::fnv1a_64;
 use super::refused::Chore;
 use super::session::PgSession;
