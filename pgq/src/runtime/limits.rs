@@ -1,7 +1,7 @@
 //! What this worker may start by the limits of its tasks, counted in memory.
 //!
 //! A limit without a key is a pool of units ([`pgq_core::limit`]): attempts at once, or the tokens of a rate. A worker has some
-//! of each pool and counts them down without a statement. The [`Sharer`](super::sharer::Sharer) gets more and gives back.
+//! of each pool and counts them down without a statement. The [`Negotiator`](super::negotiator::Negotiator) gets more and gives back.
 //!
 //! ```text
 //!             a claim found a job of a task             somebody starves: down to an even part,

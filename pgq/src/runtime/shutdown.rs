@@ -33,11 +33,11 @@ use super::heartbeat::Heartbeat;
 use super::lapses::Watcher;
 use super::limits::parting::{give, part};
 use super::maintenance::{Promoter, Pruner, Rescuer, Sweeper};
+use super::negotiator::Negotiator;
 use super::outage::{Voice, is_told};
 use super::plan::{Duties, Plan};
 use super::registration::name;
 use super::service::{Service, backoff, drive};
-use super::sharer::Sharer;
 use super::teller::Teller;
 use super::tenure::Keeper;
 use super::ticker::Ticker;
@@ -134,7 +134,7 @@ impl Life {
             start(Sweeper(Arc::clone(&engine)), &engine, &drain),
             start(Pruner::new(Arc::clone(&engine)), &engine, &drain),
             // Also where it claims nothing, as others wait for it to say that it runs nothing.
-            start(Sharer::new(Arc::clone(&engine)), &engine, &drain),
+            start(Negotiator::new(Arc::clone(&engine)), &engine, &drain),
         ];
         if plan.duties != Duties::Schedules {
             claiming.push(start(Claimer::new(Arc::clone(&engine)), &engine, &drain));

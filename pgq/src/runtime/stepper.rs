@@ -10,8 +10,8 @@ use super::engine::Engine;
 use super::executor;
 use super::limits::parting::part;
 use super::maintenance::{Promoter, Pruner, Rescuer, Sweeper};
+use super::negotiator::Negotiator;
 use super::service::{Next, Service};
-use super::sharer::Sharer;
 use super::teller::Teller;
 use super::tenure::Keeper;
 use super::ticker::Ticker;
@@ -26,7 +26,7 @@ pub struct Stepper {
     engine: Arc<Engine>,
     claimer: Claimer,
     completer: Completer,
-    sharer: Sharer,
+    negotiator: Negotiator,
     /// The last beat failed.
     silent: bool,
     ticker: Ticker,
@@ -35,9 +35,9 @@ pub struct Stepper {
 impl Stepper {
     pub(super) fn new(engine: Arc<Engine>) -> Self {
         let (claimer, completer) = (Claimer::new(Arc::clone(&engine)), Completer::new(Arc::clone(&engine)));
-        let sharer = Sharer::new(Arc::clone(&engine));
+        let negotiator = Negotiator::new(Arc::clone(&engine));
         let ticker = Ticker::new(Arc::clone(&engine));
-        Self { engine, claimer, completer, sharer, ticker, silent: false }
+        Self { engine, claimer, completer, negotiator, ticker, silent: false }
     }
 
     /// Makes the jobs of schedules, promotes what is due, claims once, runs what was won to its end and writes it; how many
@@ -172,7 +172,7 @@ impl Stepper {
     /// The database can't be reached.
     pub async fn share(&mut self) -> Result<()> {
         self.engine.limits.call();
-        self.sharer.turn().await.map(drop)
+        self.negotiator.turn().await.map(drop)
     }
 
     /// Waits for what runs, and writes how it ended. A handler that waits for time to pass has to be given it from beside this:

@@ -10,8 +10,8 @@ use super::Limits;
 use crate::Result;
 use crate::backend::{Ask, PoolName};
 use crate::runtime::engine::Engine;
+use crate::runtime::negotiator::Negotiator;
 use crate::runtime::service::drive;
-use crate::runtime::sharer::Sharer;
 
 /// Once no claim is made any more: from now on nothing is kept that doesn't run.
 pub(in crate::runtime) async fn part(engine: &Engine) -> Result<()> {
@@ -29,7 +29,7 @@ pub(in crate::runtime) async fn part(engine: &Engine) -> Result<()> {
 
 /// Gives back what falls free, until it is dropped.
 pub(in crate::runtime) async fn give(engine: &Arc<Engine>) {
-    drive(Sharer::new(Arc::clone(engine)), Arc::clone(engine), engine.halt.close.clone()).await;
+    drive(Negotiator::new(Arc::clone(engine)), Arc::clone(engine), engine.halt.close.clone()).await;
 }
 
 impl Limits {

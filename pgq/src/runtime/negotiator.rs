@@ -1,4 +1,4 @@
-//! The sharer: gets this worker its part of limits without a key, and gives back what it doesn't need (`limits.rs`), also while the
+//! The negotiator: gets this worker its part of limits without a key, and gives back what it doesn't need (`limits.rs`), also while the
 //! worker leaves (`limits/parting.rs`).
 
 use std::pin::pin;
@@ -23,7 +23,7 @@ const RARELY: Duration = Duration::from_secs(10);
 /// For how long what falls free while this worker leaves adds up: where many attempts end at once it is told of together.
 const TOGETHER: Duration = Duration::from_millis(50);
 
-pub(super) struct Sharer {
+pub(super) struct Negotiator {
     engine: Arc<Engine>,
     looked: Option<Mark>,
     insisted: Option<Mark>,
@@ -31,7 +31,7 @@ pub(super) struct Sharer {
     overruled: bool,
 }
 
-impl Sharer {
+impl Negotiator {
     pub(super) fn new(engine: Arc<Engine>) -> Self {
         Self { engine, looked: None, insisted: None, overruled: false }
     }
@@ -133,8 +133,8 @@ async fn say(engine: &Engine) -> Result<()> {
     Ok(())
 }
 
-impl Service for Sharer {
-    const NAME: &'static str = "sharer";
+impl Service for Negotiator {
+    const NAME: &'static str = "negotiator";
 
     fn signal(&self) -> Signal {
         self.engine.limits.ask.clone()
