@@ -49,7 +49,7 @@ pub(crate) enum Kind {
     /// The server can't be reached, or refused the connection.
     Unreachable,
     /// The server lets nobody in just now, as it is full or starting up.
-    Crowded,
+    Unavailable,
     /// The server doesn't let us in: no such database or role, or a password that is wrong.
     NotAdmitted,
     /// The server refused a statement, whatever it may be about.
@@ -113,7 +113,7 @@ impl Error {
 
     /// Whether there is no connection: nothing was done.
     pub(crate) fn is_unconnected(&self) -> bool {
-        matches!(self.kind(), Kind::Unreachable | Kind::Crowded | Kind::NotAdmitted)
+        matches!(self.kind(), Kind::Unreachable | Kind::Unavailable | Kind::NotAdmitted)
     }
 
     /// Whether the session only reads. It may go on to when others may write again: so it was when it began.
@@ -191,7 +191,7 @@ impl Error {
     pub(crate) fn is_passing(&self) -> bool {
         let cause = || self.source().and_then(|cause| cause.downcast_ref::<Self>());
         match self.kind() {
-            Kind::Overtaxed | Kind::Crowded => true,
+            Kind::Overtaxed | Kind::Unavailable => true,
             Kind::Unreachable => self.was_broken_off(),
             Kind::Init => cause().is_some_and(Self::is_passing),
             _ => false,

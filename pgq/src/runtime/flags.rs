@@ -215,7 +215,7 @@ pub(super) fn exit_code(error: &Error) -> i32 {
         Kind::Database | Kind::Refused | Kind::Denied => 1,
         Kind::Invalid => 2,
         Kind::NoDatabase => 3,
-        Kind::Unreachable | Kind::Crowded | Kind::Overtaxed | Kind::NotAdmitted => 4,
+        Kind::Unreachable | Kind::Unavailable | Kind::Overtaxed | Kind::NotAdmitted => 4,
         Kind::SchemaAbsent => 5,
         Kind::SchemaMismatch => 6,
         Kind::NoTasks => 7,

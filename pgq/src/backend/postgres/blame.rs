@@ -63,7 +63,7 @@ pub(super) fn connecting(options: &PgConnectOptions, error: sqlx::Error) -> Erro
     let database = options.get_database().unwrap_or(options.get_username());
     let message = format!("the database `{database}` at {place} can't be reached as `{}`", options.get_username());
     let kind = match error.as_database_error().and_then(DatabaseError::code) {
-        Some(code) if is_passing(&code) => Kind::Crowded,
+        Some(code) if is_passing(&code) => Kind::Unavailable,
         Some(_) => Kind::NotAdmitted,
         None => Kind::Unreachable,
     };
