@@ -381,6 +381,7 @@ facts! {
         who_waits_for_an_attempt_to_end_has_nothing_of_a_limit_that_others_wait_for
         who_is_busy_with_jobs_of_higher_priority_leaves_a_limits_units_to_others
         a_shared_limits_units_stay_until_the_other_ones_have_come
+        what_was_kept_for_something_else_lets_one_start_once_that_has_come
         units_with_which_nothing_may_start_do_not_go_round
         nothing_starts_while_more_run_than_may_since_a_bound_was_lowered;
     unrest:

@@ -56,6 +56,16 @@ async fn tug(ctx: Context<Door>, _number: u32) -> std::result::Result<(), BoxErr
     ctx.pass().await
 }
 
+#[pgq::task(limit(name = "gale", rps = 1))]
+async fn gust(ctx: Context<Door>, _number: u32) -> std::result::Result<(), BoxError> {
+    ctx.pass().await
+}
+
+#[pgq::task(concurrency = 1, limit(name = "gale", rps = 1))]
+async fn reef(ctx: Context<Door>, _number: u32) -> std::result::Result<(), BoxError> {
+    ctx.pass().await
+}
+
 /// Lets all of them work for so many turns; how many attempts each ran.
 async fn work(world: &World, workers: &mut [Stepper], turns: u32) -> Result<Vec<usize>> {
     let mut ran = vec![0; workers.len()];
@@ -275,6 +285,34 @@ pub(crate) async fn a_shared_limits_units_stay_until_the_other_ones_have_come(wo
     lower::enqueue_many(&world.client, 0..20).await?;
     let ran = work(&world, &mut workers, 40).await?;
     assert_eq!(ran.iter().sum::<usize>(), 20, "{ran:?}");
+    Ok(())
+}
+
+/// Others wait for the first thing meanwhile, and its turn would have been over long ago.
+pub(crate) async fn what_was_kept_for_something_else_lets_one_start_once_that_has_come(world: World) -> Result<()> {
+    let door = Door::new();
+    door.open(2);
+    let mut other = world.worker(pgq::tasks![gust], door.clone()).await?;
+    let mut has_place = world.worker(pgq::tasks![reef], door.clone()).await?;
+    let mut has_none = world.worker(pgq::tasks![reef], door.clone()).await?;
+    for _ in 0..2 {
+        // All have to say of each limit that they run nothing of it.
+        for worker in [&mut other, &mut has_place, &mut has_none] {
+            worker.share().await?;
+        }
+    }
+    gust::enqueue_many(&world.client, 0..1).await?;
+    assert_eq!(start(&mut other).await? + start(&mut other).await?, 1);
+    other.settle().await?;
+    reef::enqueue_many(&world.client, 0..9).await?;
+    for _ in 0..3 {
+        assert_eq!(start(&mut has_place).await? + start(&mut has_none).await?, 0);
+        world.clock.advance(TURN);
+    }
+    world.clock.advance(SECOND);
+    // It gives back a token that has come meanwhile.
+    other.leave().await?;
+    assert_eq!(start(&mut has_place).await?, 1);
     Ok(())
 }
 

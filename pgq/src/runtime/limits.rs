@@ -36,9 +36,10 @@
 //! before it a task's own is held for half a minute: whoever else has what is missing, and not this, gives that to who waits. What tasks
 //! share is held for 100 ms, and for twice as long each time that this was in vain, up to 0.4 s. Chance takes up to a quarter off that, as
 //! workers that keep step would pass units to and fro for ever. A unit that has come has its turn once a claim made with it was answered,
-//! if that takes no longer than a second. A pool is needed only while an answer is awaited that may bring what is missing, so nobody keeps
-//! one thing for ever while another keeps the other. A worker all of whose slots are taken keeps nothing that it could only start later
-//! ([`crowd`]), who leaves nothing that doesn't run ([`parting`]).
+//! if that takes no longer than a second; so has a place that was kept for something else, from when that has come. A pool is needed
+//! only while an answer is awaited that may bring what is missing, so nobody keeps one thing for ever while another keeps the other. A
+//! worker all of whose slots are taken keeps nothing that it could only start later ([`crowd`]), who leaves nothing that doesn't run
+//! ([`parting`]).
 //!
 //! Statements are saved where they would change little. A wish for more of what a worker has some of stands for five seconds after it
 //! can't be used just now, as it could be with the next token; of what it has none of it is taken back at once, as it makes others give.

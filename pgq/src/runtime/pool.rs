@@ -330,11 +330,11 @@ impl Pool {
     }
 
     /// A slot is free again, and there is a job for it: more is asked for, if it could be used.
-    pub(super) fn ask_again(&mut self, slots: u32) -> bool {
+    pub(super) fn ask_again(&mut self, slots: u32, clock: &Clock) -> bool {
         let could = self.cap.is_some_and(|cap| self.units < self.most(cap, slots));
         if could {
             self.want();
-            self.open();
+            self.open(clock);
         }
         could
     }
@@ -364,11 +364,19 @@ impl Pool {
         }
     }
 
-    /// It could let something start that nothing else holds up.
-    pub(super) fn open(&mut self) {
-        if !self.crowded && !matches!(self.prospect, Prospect::Spare) {
-            self.prospect = Prospect::Open;
+    /// It could let something start that nothing else holds up. Where it was kept for something else it has its turn from now on, as if
+    /// it had just come: else it would be others' before a claim could be made with both.
+    pub(super) fn open(&mut self, clock: &Clock) {
+        if self.crowded || matches!(self.prospect, Prospect::Spare) {
+            return;
         }
+        if matches!(self.prospect, Prospect::HeldUp(_, hold) if hold > SLICE) {
+            self.used = clock.mark();
+            if !self.is_rate() {
+                (self.since, self.fresh) = (clock.mark(), true);
+            }
+        }
+        self.prospect = Prospect::Open;
     }
 
     /// Something of what isn't in use is others', now or soon.

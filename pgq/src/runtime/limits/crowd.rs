@@ -146,7 +146,7 @@ impl State {
             lack = match pool.room() {
                 Room::Some(_) => continue,
                 _ if pool.fills_within(KEPT) => continue,
-                Room::Elsewhere if pool.ask_again(*slots) => Lack::Asked,
+                Room::Elsewhere if pool.ask_again(*slots, clock) => Lack::Asked,
                 Room::Later(_) if pool.blocked => Lack::Awaited,
                 _ => Lack::Hopeless,
             };
@@ -157,7 +157,7 @@ impl State {
             let pool = &mut pools[*place];
             match lack {
                 Lack::Asked | Lack::Awaited => pool.need(clock),
-                Lack::Nothing | Lack::Hopeless => pool.open(),
+                Lack::Nothing | Lack::Hopeless => pool.open(clock),
             }
         }
         lack
@@ -218,7 +218,7 @@ mod tests {
         for (won, seconds) in
             [("plate", 1), ("plate", 2), ("plate", 4), ("plate", 8), ("plate", 8), ("weld", 0), ("plate", 1)]
         {
-            assert!(limits.with(|state| state.pools[0].ask_again(4)));
+            assert!(limits.with(|state| state.pools[0].ask_again(4, &platform.clock)));
             limits.asks();
             has(1, Owed::Beyond(0));
             // What there is is known by one, and used by the next.

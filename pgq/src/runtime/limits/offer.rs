@@ -188,8 +188,8 @@ impl State {
             let in_turn = survey.in_turn.contains(&place);
             match survey.useful.get(&place) {
                 Some(true) => pool.need(clock),
-                Some(false) => pool.open(),
-                None if !in_turn && survey.doubtful.contains(&place) => pool.open(),
+                Some(false) => pool.open(clock),
+                None if !in_turn && survey.doubtful.contains(&place) => pool.open(clock),
                 None => {
                     pool.hold_up(clock, in_turn, chance);
                     ask |= pool.waits_in_vain() || pool.owes();

@@ -47,7 +47,7 @@ fn a_full_worker_asks_for_nothing_more_after_a_while_and_again_when_a_slot_is_fr
     manual.advance(SLICE);
     assert_eq!(pool.due(), Some(Duration::ZERO));
     assert_eq!(pool.ask(9).map(|ask| (ask.keep, ask.wish)), Some((1, 0)));
-    assert!(pool.due().is_none() && pool.ask_again(9) && !pool.ask_again(1));
+    assert!(pool.due().is_none() && pool.ask_again(9, &clock) && !pool.ask_again(1, &clock));
     assert_eq!(pool.ask(9).map(|ask| ask.wish), Some(9));
 }
 
@@ -87,7 +87,7 @@ fn what_was_held_in_vain_for_something_else_is_held_for_twice_as_long_the_next_t
     let mut pool = pool(&clock, Measure::Concurrency, Owed::Beyond(0), Prospect::Open);
     for times in 0..8 {
         (pool.units, pool.used) = (4, clock.mark());
-        pool.open();
+        pool.open(&clock);
         pool.hold_up(&clock, true, 0.0);
         let hold = HOLD * 2_u32.pow(DOUBLED.min(times));
         assert_eq!(pool.idles(), Some(hold), "the {times}th time");
