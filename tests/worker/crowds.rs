@@ -85,7 +85,8 @@ async fn what_full_workers_can_not_start_is_there_for_the_first_slot_that_is_fre
     let mut workers = Vec::new();
     for _ in 0..3 {
         let builder = Worker::builder().client(client.clone()).tasks(pgq::tasks![lug, crane, hoist]);
-        let builder = builder.resources(yard.clone()).slots(1).drain_timeout(Duration::ZERO);
+        let builder =
+            builder.queues(["default", "yard"]).resources(yard.clone()).slots(1).drain_timeout(Duration::ZERO);
         workers.push(builder.spawn().await.unwrap());
     }
     lug::enqueue_many(&client, [(); 3]).await.unwrap();
@@ -143,7 +144,8 @@ async fn a_task_of_two_limits_starts_though_another_one_uses_the_first<T: Task<A
     let mut workers = Vec::new();
     for _ in 0..4 {
         let builder = Worker::builder().client(client.clone()).tasks(pgq::tasks![winch, gantry, drift, dock]);
-        let builder = builder.resources(yard.clone()).slots(8).drain_timeout(Duration::ZERO);
+        let builder =
+            builder.queues(["default", "yard"]).resources(yard.clone()).slots(8).drain_timeout(Duration::ZERO);
         workers.push(builder.spawn().await.unwrap());
     }
     let mut of_two = 0;

@@ -329,7 +329,11 @@ impl Offer {
         let State { pools, of_task, missed, passed, idle, .. } = state;
         let all = |place: usize| of_task.get(&*self.wants[place].task).into_iter().flatten().copied();
         let is_found = |place: &usize| if self.wants[*place].cap > 0 { !self.in_vain } else { blocked.contains(place) };
-        let (found, none): (Vec<_>, Vec<_>) = (0..self.missing.len()).partition(is_found);
+        // A worker may look for jobs of a task in several queues.
+        let tasks: HashSet<&str> =
+            (0..self.missing.len()).filter(is_found).map(|place| &*self.wants[place].task).collect();
+        let (found, none): (Vec<_>, Vec<_>) =
+            (0..self.missing.len()).partition(|place| tasks.contains(&*self.wants[*place].task));
         for place in blocked.iter().filter_map(|place| self.wants.get(*place)) {
             idle.remove(&*place.task);
         }
@@ -371,8 +375,27 @@ impl Drop for Offer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::{Measure, PoolName};
     use crate::platform::{ManualClock, Platform};
     use crate::runtime::service::Signal;
+
+    #[test]
+    fn of_a_task_with_a_job_in_one_of_two_queues_it_is_not_noted_that_it_has_none() {
+        let platform = Platform::manual(ManualClock::at(pgq_core::Timestamp::EPOCH));
+        let limits = Arc::new(Limits::of(&[], 9, &platform, Signal::new()));
+        limits.with(|state| {
+            let name = PoolName { limit: "yard".into(), measure: Measure::Concurrency };
+            state.pools.push(Pool::new(Some(name), Some(2), &platform.clock));
+            state.of_task.insert("desk", vec![0]);
+        });
+        let wants = ["default", "side"].map(|queue| Want { queue: queue.into(), task: "desk".into(), cap: 5 });
+        let none = std::iter::empty::<&str>;
+        for (blocked, idle) in [(&[0][..], false), (&[1], false), (&[0, 1], false), (&[], true)] {
+            limits.with(|state| state.pools[0].blocked = false);
+            assert!(limits.offer(Arc::from(wants.clone())).won(none(), blocked, false, false));
+            assert_eq!(limits.with(|state| state.idle.contains("desk")), idle, "{blocked:?}");
+        }
+    }
 
     #[test]
     fn what_may_be_won_is_reserved_though_time_goes_on_meanwhile() {
