@@ -30,9 +30,8 @@
 //! second goes back in any case, unless it is needed, held or a rate that fills.
 //!
 //! Of the pools of a task a worker waits for one at a time, in one order everywhere: the task's own first, which nobody else could use
-//! meanwhile, and rates before others. Where something that tasks share was held in vain three times in a row for something else that
-//! they share, that comes before it until a job starts: what could be had meanwhile would go round among all who wait so. What
-//! comes after the one that is missing isn't asked for, and is others' at once. Of what comes
+//! meanwhile, and rates before others. But where the first of two that tasks share can be had and the second can't ([`order`]).
+//! What comes after the one that is missing isn't asked for, and is others' at once. Of what comes
 //! before it a task's own is held for half a minute: whoever else has what is missing, and not this, gives that to who waits. What tasks
 //! share is held for 100 ms, and for twice as long each time that this was in vain, up to 0.4 s. Chance takes up to a quarter off that, as
 //! workers that keep step would pass units to and fro for ever. A unit that has come has its turn once a claim made with it was answered,
@@ -75,6 +74,7 @@
 
 pub(super) mod crowd;
 mod offer;
+mod order;
 pub(super) mod parting;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -82,6 +82,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use self::order::Wait;
 use super::pool::{IDLE, Pool, Room, SLICE, TURN};
 use super::service::Signal;
 use crate::Result;
@@ -127,12 +128,12 @@ struct State {
     answers: u64,
     /// Tasks of which there was a job and no room for it here, when all slots were taken.
     missed: HashSet<&'static str>,
-    /// Those of which something was missing, while others may have used what has to be there before that.
+    /// Those of which something was missing, while others may have used what there was of the rest.
     passed: HashSet<&'static str>,
     /// Those of which the last claim that could have won one, or looked for one, found no job.
     idle: HashSet<&'static str>,
-    /// Those whose pools aren't [`in_order`].
-    reordered: HashSet<&'static str>,
+    /// Those that something was held for in vain, by the name that limits go by.
+    waits: HashMap<&'static str, Wait>,
     /// Nothing is started any more.
     leaving: bool,
     /// For how long one unit that others wait for stays here.
@@ -217,12 +218,18 @@ impl Limits {
             let slots = state.slots;
             let mut asks = state.foreign.clone();
             state.fill(&self.clock);
-            for pool in &mut state.pools {
+            let mut in_vain = Vec::new();
+            for (place, pool) in state.pools.iter_mut().enumerate() {
+                let before = pool.vain;
                 if let Some(name) = pool.name.clone()
                     && let Some(ask) = pool.ask(slots)
                 {
                     asks.push((name, ask));
                 }
+                in_vain.extend((pool.vain > before).then_some(place));
+            }
+            for place in in_vain {
+                state.was_held_in_vain(place);
             }
             asks
         })
@@ -428,11 +435,6 @@ impl State {
         self.pools.iter().filter_map(Pool::due).min()
     }
 
-    fn sort(&mut self) {
-        self.reordered.clear();
-        self.of_task.values_mut().for_each(|places| in_order(places, &self.pools));
-    }
-
     /// Pools that there are none of any more bound nothing; whether there are such.
     fn forget(&mut self, views: &[PoolView]) -> bool {
         let mut any = false;
@@ -445,13 +447,4 @@ impl State {
         }
         any
     }
-}
-
-/// The pools of a task in one order everywhere, in which they are waited for: its own first, which nobody else could use meanwhile, and
-/// rates before others, as they make wait longest.
-fn in_order(places: &mut [usize], pools: &[Pool]) {
-    places.sort_by_key(|place| {
-        let pool = &pools[*place];
-        (!pool.is_own(), !pool.is_rate(), pool.name.clone())
-    });
 }

@@ -17,8 +17,6 @@ pub(super) const SLICE: Duration = Duration::from_millis(20);
 pub(super) const HOLD: Duration = Duration::from_millis(100);
 /// How often in a row that doubles where it was in vain, as what is waited for is in use for longer, or the fleet is slow.
 const DOUBLED: u32 = 2;
-/// After so many it is waited for last.
-const VAIN: u32 = 3;
 /// The same of what is one task's own, which nobody else could use meanwhile: to hand it on would cost statements, and bring nobody on.
 const PATIENT: Duration = Duration::from_secs(30);
 /// The same of a unit of a rate that is used up: it would go round with nothing in it, and whoever has it starts jobs for all. Also of
@@ -273,11 +271,6 @@ impl Pool {
             let pause = self.spurned.take().map_or(SPURNED, |(_, pause)| (pause * 2).min(SPURNED * 8));
             self.spurned = Some((clock.mark(), pause));
         }
-    }
-
-    /// Whether it was held for something else several times, and nothing started with it.
-    pub(super) fn is_held_in_vain(&self) -> bool {
-        self.is_shared() && self.vain >= VAIN
     }
 
     /// It may be used again.

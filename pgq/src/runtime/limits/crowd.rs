@@ -10,15 +10,15 @@
 //! and that won as much as it could without starting anything with it, goes to others after 20 ms too. Where that had come just before
 //! nothing more is asked for for a second, and for twice as long each time, until something starts with it or a claim finds room left.
 //!
-//! So it is with a task of several limits that another task passes by, as it uses up what comes of the first of them while the rest is on
-//! its way: where there is something of that first one again, it is kept for a moment, with all slots, until the rest has come.
+//! So it is with a task of several limits that another task passes by, as it uses up what comes of one of them while the rest is on
+//! its way: where there is something of that one again, it is kept for a moment, with all slots, until the rest has come.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use super::{Limits, State};
 use crate::platform::{Clock, Mark};
-use crate::runtime::pool::Room;
+use crate::runtime::pool::{Pool, Room};
 
 /// How long a free slot is kept for what is asked for.
 pub(in crate::runtime) const KEPT: Duration = Duration::from_millis(50);
@@ -68,12 +68,12 @@ impl Limits {
         self.with(|state| {
             state.fill(&self.clock);
             let State { pools, of_task, missed, passed, .. } = state;
-            let has_first = |task: &str| {
+            let has_some = |task: &str| {
                 let all = of_task.get(task).into_iter().flatten().map(|pool| &pools[*pool]);
-                let there: Vec<_> = all.clone().take_while(|pool| matches!(pool.room(), Room::Some(_))).collect();
-                there.len() < all.count() && there.iter().any(|pool| pool.is_shared())
+                let there = |pool: &&Pool| matches!(pool.room(), Room::Some(_));
+                all.clone().any(|pool| !there(&pool)) && all.clone().filter(there).any(Pool::is_shared)
             };
-            let passed_by = passed.iter().filter(|task| has_first(task));
+            let passed_by = passed.iter().filter(|task| has_some(task));
             let is_spurned = |task: &str| of_task.get(task).into_iter().flatten().any(|pool| pools[*pool].is_spurned());
             let due = missed.iter().chain(passed_by).filter(|task| asking.is_due(task) && !is_spurned(task));
             let due: BTreeSet<&'static str> = due.copied().collect();
@@ -153,7 +153,10 @@ impl State {
             first = position;
             break;
         }
-        for place in &all[..first] {
+        for (position, place) in all.iter().enumerate() {
+            if position == first || position > first && !matches!(pools[*place].room(), Room::Some(_)) {
+                continue;
+            }
             let pool = &mut pools[*place];
             match lack {
                 Lack::Asked | Lack::Awaited => pool.need(clock),

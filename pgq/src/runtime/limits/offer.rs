@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Limits, State, in_order};
+use super::{Limits, State};
 use crate::backend::{Group, Owed, Want};
 use crate::platform::Clock;
-use crate::runtime::pool::{HOLD, Pool, Prospect, Room};
+use crate::runtime::pool::{Pool, Prospect, Room};
 
 /// What a claim may ask for.
 pub(in crate::runtime) struct Offer {
@@ -22,6 +22,8 @@ pub(in crate::runtime) struct Offer {
     missing: Vec<Option<usize>>,
     /// Pools of what is waited for something else.
     in_turn: HashSet<usize>,
+    /// Pools of which there was something.
+    had: HashSet<usize>,
     /// Pools of which units had come that no claim had been made with.
     fresh: Vec<usize>,
     /// How often something had come to be bounded when it was made.
@@ -66,8 +68,8 @@ impl Limits {
         let (era, limits) = (state.era, Arc::clone(self));
         let none = |wants| {
             let (groups, reserved, missing, fresh) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-            let in_turn = HashSet::new();
-            Offer { wants, groups, due: None, reserved, in_vain: false, missing, in_turn, fresh, era, limits }
+            let (in_turn, had) = (HashSet::new(), HashSet::new());
+            Offer { wants, groups, due: None, reserved, in_vain: false, missing, in_turn, had, fresh, era, limits }
         };
         if state.pools.is_empty() {
             return none(wants);
@@ -80,9 +82,9 @@ impl Limits {
         }
         let mut offer = none(Arc::from([]));
         let (mut offered, mut members) = (Vec::new(), HashMap::<usize, Vec<usize>>::new());
-        let mut survey = Survey::default();
+        let (mut survey, chance) = (Survey::default(), self.platform.random());
         for want in wants.iter() {
-            state.put_first(&want.task, &rooms);
+            state.arrange(&want.task, &rooms, &self.clock, chance);
             let Some((cap, missing)) = state.cap(want, &rooms, &mut survey) else { continue };
             offer.missing.push(missing);
             if cap > 0 {
@@ -101,10 +103,11 @@ impl Limits {
                 offer.groups.push(Group { wants, room });
             }
         }
-        if state.judge(&survey, &self.clock, self.platform.random()) {
+        if state.judge(&survey, &self.clock, chance) {
             self.ask.raise();
         }
         (offer.due, offer.in_turn) = (survey.due, survey.in_turn);
+        offer.had = (0..rooms.len()).filter(|place| matches!(rooms[*place], Room::Some(_))).collect();
         offer.fresh = (0..state.pools.len()).filter(|pool| state.pools[*pool].fresh).collect();
         offer.wants = offered.into();
         offer
@@ -114,6 +117,12 @@ impl Limits {
 impl State {
     /// How many of a want there is room for; of none, to look only, and what is missing; `None` where looking is idle.
     fn cap(&mut self, want: &Want, rooms: &[Room], survey: &mut Survey) -> Option<(u32, Option<usize>)> {
+        if let Some(rest) = self.rests(&want.task)
+            && self.of_task.get(&*want.task).into_iter().flatten().any(|place| !matches!(rooms[*place], Room::Some(_)))
+        {
+            survey.due = survey.due.into_iter().chain([rest]).min();
+            return None;
+        }
         let mut cap = Some(want.cap);
         let (mut fills, mut waits, mut asks, mut missing) = (None, None, false, None);
         for place in self.of_task.get(&*want.task).into_iter().flatten() {
@@ -161,26 +170,6 @@ impl State {
         cap.map(|cap| (cap, missing))
     }
 
-    /// Of what tasks share, what others have all of comes before what was held in vain for it several times: that would go round among all
-    /// who wait so. Until a job of the task starts.
-    fn put_first(&mut self, task: &str, rooms: &[Room]) {
-        let State { pools, of_task, reordered, .. } = self;
-        let Some((name, _)) = of_task.get_key_value(task) else { return };
-        let name = *name;
-        let Some(places) = of_task.get_mut(name) else { return };
-        let was_vain = |place: &usize| matches!(rooms[*place], Room::Elsewhere) && pools[*place].is_held_in_vain();
-        let Some(first) = places.iter().position(was_vain) else { return };
-        let awaited = |place: &usize| match rooms[*place] {
-            Room::Later(None) => pools[*place].is_shared() && !pools[*place].is_asked_for(),
-            Room::Later(Some(next)) => pools[*place].is_shared() && next >= HOLD,
-            _ => false,
-        };
-        if let Some(last) = places[first..].iter().position(awaited) {
-            places[first..=first + last].rotate_right(1);
-            reordered.insert(name);
-        }
-    }
-
     /// What may come of each pool; whether something of one is others' by that.
     fn judge(&mut self, survey: &Survey, clock: &Clock, chance: f64) -> bool {
         let mut ask = false;
@@ -217,14 +206,10 @@ impl State {
 impl State {
     /// Attempts of these tasks start; whether there is something to say of that.
     fn count<'t>(&mut self, tasks: impl Iterator<Item = &'t str>, clock: &Clock) -> bool {
-        let Self { pools, of_task, tasks: names, running, missed, passed, idle, reordered, .. } = self;
         let mut ask = false;
         for task in tasks {
-            if reordered.remove(task)
-                && let Some(places) = of_task.get_mut(task)
-            {
-                in_order(places, pools);
-            }
+            self.waits_no_longer(task);
+            let Self { pools, of_task, tasks: names, running, missed, passed, idle, .. } = self;
             idle.remove(task);
             missed.remove(task);
             passed.remove(task);
@@ -303,7 +288,7 @@ impl Offer {
             let (Some(want), Some(Some(first))) = (self.wants.get(*place), self.missing.get(*place)) else { continue };
             let Some((name, all)) = of_task.get_key_value(&*want.task) else { continue };
             let before = || all.iter().take_while(|before| *before != first);
-            if before().any(|before| pools[*before].is_shared()) {
+            if all.iter().any(|other| self.had.contains(other) && pools[*other].is_shared()) {
                 passed.insert(name);
             }
             // One after the other, in one order everywhere: nobody waits with what another one waits for.
