@@ -72,6 +72,17 @@ async fn dock(ctx: Context<Yard>) -> std::result::Result<(), pgq::BoxError> {
 }
 
 /// Until no worker waits for a limit. Polled, as nobody is told of that.
+#[pgq::task(limit(name = "slipway", concurrency = 1))]
+async fn careen(ctx: Context<Yard>) -> std::result::Result<(), pgq::BoxError> {
+    tokio::time::sleep(Duration::from_millis(170)).await;
+    ctx.last("other").await
+}
+
+#[pgq::task(limit(name = "caulkers", concurrency = 2), limit(name = "slipway", concurrency = 1), priority = 10)]
+async fn launch(ctx: Context<Yard>) -> std::result::Result<(), pgq::BoxError> {
+    ctx.last("of two").await
+}
+
 async fn until_nobody_waits(client: &Client) {
     while client.limits().await.unwrap().iter().flat_map(|limit| &limit.shares).any(|share| share.waits_for > 0) {
         tokio::time::sleep(Duration::from_millis(2)).await;
@@ -172,4 +183,41 @@ async fn a_task_of_two_limits_starts_though_another_one_uses_the_first_in_postgr
     a_task_of_two_limits_starts_though_another_one_uses_the_first::<gantry, winch>(client).await;
     let client = Client::from_pool(other.pool().await.unwrap()).unwrap();
     a_task_of_two_limits_starts_though_another_one_uses_the_first::<dock, drift>(client).await;
+}
+
+/// Whoever has a unit of the second limit would use it up for the other task while one of the first is on its way.
+async fn a_task_of_two_limits_starts_though_another_one_uses_the_second(client: Client) {
+    let (told, mut begun) = mpsc::unbounded_channel();
+    let yard = Yard { told, gate: Arc::new(Semaphore::new(0)) };
+    careen::enqueue_many(&client, [(); 100]).await.unwrap();
+    let mut workers = Vec::new();
+    for _ in 0..6 {
+        let builder = Worker::builder().client(client.clone()).tasks(pgq::tasks![careen, launch]);
+        let builder = builder.resources(yard.clone()).slots(8).drain_timeout(Duration::ZERO);
+        workers.push(builder.spawn().await.unwrap());
+    }
+    assert_eq!(soon("one begins", begun.recv()).await, Some("other"));
+    launch::enqueue_many(&client, [(); 100]).await.unwrap();
+    let mut of_two = 0;
+    for _ in 0..40 {
+        of_two += usize::from(soon("another one begins", begun.recv()).await == Some("of two"));
+    }
+    assert!(of_two >= 8, "of 40 that began {of_two} are of the higher priority");
+    for worker in workers {
+        worker.stop().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_of_two_limits_starts_though_another_one_uses_the_second_in_memory() {
+    a_task_of_two_limits_starts_though_another_one_uses_the_second(Client::memory()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_of_two_limits_starts_though_another_one_uses_the_second_in_postgres() {
+    let database = installed().await;
+    a_task_of_two_limits_starts_though_another_one_uses_the_second(
+        Client::from_pool(database.pool().await.unwrap()).unwrap(),
+    )
+    .await;
 }
