@@ -25,7 +25,9 @@ const AROUND: f64 = 5.0;
 /// when it was left, or its failure was written; of one that left nothing it is only known that its job ran again.
 pub(crate) const SPANS: &str = "
     select run.job, run.task, run.key, run.noted as begun,
-           coalesce(least(run.ended, run.left_at, lease_end.at,
+           coalesce(least(run.ended, lease_end.at,
+                          (select min(at) from departure
+                           where departure.job = run.job and departure.epoch = run.epoch and departure.worker = run.worker),
                           (select min(ended) from pgq.failure where failure.job = run.job and failure.epoch = run.epoch)),
                     (select min(noted) from run as later where later.job = run.job and later.epoch > run.epoch)) as ended
     from run left join lease_end using (lease)
@@ -58,7 +60,8 @@ const LIFE: &str = "
       union all
       select noted, job, format('attempt %s written down under lease %s', epoch, coalesce(lease::text, 'of nobody')) from attempt
       union all
-      select left_at, job, format('attempt %s left', epoch) from attempt
+      select departure.at, job, format('attempt %s left by worker %s', epoch, worker)
+      from departure where job = any ($1)
       union all
       select ended, job, format('attempt %s at its end', epoch) from attempt
       union all

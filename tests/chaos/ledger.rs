@@ -95,7 +95,10 @@ const RULES: &[(&str, &str)] = &[
         // Another worker may have the number where a crash of the server forgot the first claim.
         "claims that their worker ran twice at once",
         "select one.job from run as one join run as other using (job, epoch, worker)
-         where one.ctid <> other.ctid and one.begun <= other.begun and coalesce(one.ended, one.left_at) > other.begun",
+         where one.ctid <> other.ctid and one.begun <= other.begun
+           and coalesce(one.ended, (select min(at) from departure
+                                    where departure.job = one.job and departure.epoch = one.epoch
+                                      and departure.worker = one.worker)) > other.begun",
     ),
     (
         "jobs that were discarded with crashes and attempts to spare",

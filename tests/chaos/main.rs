@@ -47,7 +47,7 @@
 //! tenants, each, which may be 2`. With all of it, each of these ends well.
 //!
 //! It ends with 1 too where more than one of each hundred jobs of killed workers that was begun took longer than 2 s to run
-//! elsewhere, away from outages and stops. Fewer than 20 aren't judged, and the table says so. Who is killed soon before or after an
+//! elsewhere, and as long as jobs that were new then waited for their turn, away from outages and stops. Fewer than 20 aren't judged, and the table says so. Who is killed soon before or after an
 //! outage, when nobody has seen it since, is left to its lease, which each outage gives to everybody anew: the table says what the
 //! longest such wait was made of. In 70 s of crashes, a fifth of them the server's (seed 9), the longest of 163 was 7.8 s: 3.9 s of
 //! outages, 3.4 s of a lease of 3 s, 0.6 s in the queue. 60 s of mostly kills, with the lease that workers have by default, had 254

@@ -7,9 +7,12 @@ use pgq::sqlx::{PgPool, raw_sql};
 const TABLES: &str = "
     create table promise (job bigint not null, task text not null);
     create table run (job bigint not null, epoch bigint not null, worker text not null, crashes int not null,
-                      begun timestamptz not null, ended timestamptz, left_at timestamptz,
-                      task text not null, key text, noted timestamptz not null, lease bigint);
+                      begun timestamptz not null, ended timestamptz, task text not null, key text,
+                      noted timestamptz not null, lease bigint);
     create index on run (job, epoch);
+    create index on run (begun) where epoch = 1 and key is null;
+    create table departure (job bigint not null, epoch bigint not null, worker text not null, at timestamptz not null);
+    create index on departure (job, epoch);
     create table effect (job bigint not null);
     create table receipt (job bigint primary key, paid bigint not null);
     create index on receipt (paid);

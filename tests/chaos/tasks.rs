@@ -75,7 +75,7 @@ impl Site {
 }
 
 /// Writes down when an attempt was left, also where it was told to end and dropped: another one may begin from then on, before
-/// that it failed is written.
+/// that it failed is written. That it began may not be written yet, where the server holds up the commit.
 struct Left {
     pool: PgPool,
     job: i64,
@@ -88,9 +88,8 @@ impl Drop for Left {
         let (pool, job, epoch, worker) = (self.pool.clone(), self.job, self.epoch, std::mem::take(&mut self.worker));
         let at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         tokio::spawn(async move {
-            let left = "update run set left_at = to_timestamp($3)
-                        where job = $1 and epoch = $2 and worker = $4 and left_at is null";
-            while sqlx::query(left).bind(job).bind(epoch).bind(at).bind(&worker).execute(&pool).await.is_err() {
+            let left = "insert into departure (job, epoch, worker, at) values ($1, $2, $3, to_timestamp($4))";
+            while sqlx::query(left).bind(job).bind(epoch).bind(&worker).bind(at).execute(&pool).await.is_err() {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         });
