@@ -156,7 +156,9 @@ impl State {
         if let Some(place) = fills.or(waits) {
             survey.useful.entry(place).or_default();
             survey.in_turn.extend(all().take_while(|before| *before != place));
-            return cap.map(|cap| (cap, missing));
+            // Others may have it in use for long: whether there is a job by now that waits for it is looked for.
+            let looks = self.pools[place].is_shared() && self.has_no_job(&want.task);
+            return cap.map(|cap| (cap, missing)).or(looks.then_some((0, Some(place))));
         }
         let is_idle = !asks && self.idle.contains(&*want.task);
         let lets_start = all().position(|place| Some(place) == missing).map_or(usize::MAX, |last| last + 1);
@@ -168,6 +170,13 @@ impl State {
             }
         }
         cap.map(|cap| (cap, missing))
+    }
+
+    /// Whether the last claims found no job of this task, under any of its names.
+    fn has_no_job(&self, task: &str) -> bool {
+        let name = self.tasks.get(task);
+        self.idle.contains(task)
+            && self.tasks.iter().filter(|(_, other)| name == Some(*other)).all(|(alias, _)| self.idle.contains(alias))
     }
 
     /// What may come of each pool; whether something of one is others' by that.
@@ -380,6 +389,34 @@ mod tests {
             assert!(limits.offer(Arc::from(wants.clone())).won(none(), blocked, false, false));
             assert_eq!(limits.with(|state| state.idle.contains("desk")), idle, "{blocked:?}");
         }
+    }
+
+    #[test]
+    fn a_task_without_jobs_is_looked_for_while_others_use_its_limit_and_not_once_it_has_one() {
+        let platform = Platform::manual(ManualClock::at(pgq_core::Timestamp::EPOCH));
+        let limits = Arc::new(Limits::of(&[], 9, &platform, Signal::new()));
+        limits.with(|state| {
+            for limit in ["quay", "task:desk"] {
+                let name = PoolName { limit: limit.into(), measure: Measure::Concurrency };
+                state.pools.push(Pool::new(Some(name), Some(2), &platform.clock));
+            }
+            state.of_task.extend([("tug", vec![0]), ("desk", vec![1])]);
+        });
+        let wants: Arc<[Want]> =
+            ["tug", "desk"].map(|task| Want { queue: "default".into(), task: task.into(), cap: 5 }).into();
+        let looks = |blocked: &[usize]| {
+            let offer = limits.offer(Arc::clone(&wants));
+            let looked: Vec<_> = offer.wants.iter().map(|want| (want.task.to_string(), want.cap)).collect();
+            assert!(offer.won(std::iter::empty::<&str>(), blocked, false, false));
+            looked
+        };
+        assert_eq!(looks(&[]).len(), 2);
+        // There is something of neither, and it is waited for.
+        limits.with(|state| state.pools.iter_mut().for_each(|pool| (pool.blocked, pool.wished) = (true, 1)));
+        let tug = [("tug".to_owned(), 0)];
+        assert_eq!(looks(&[]), tug, "what only it uses it waits for with jobs that it knows of");
+        assert_eq!(looks(&[0]), tug);
+        assert_eq!(looks(&[]), []);
     }
 
     #[test]
