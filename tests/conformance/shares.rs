@@ -58,11 +58,13 @@ async fn say(session: &Arc<dyn Session>, measure: Measure, ask: Ask) -> Result<P
 
 /// What a worker has that would like to have so many.
 pub(super) async fn wish(session: &Arc<dyn Session>, wish: u32) -> Result<u32> {
-    Ok(ask(session, Measure::Concurrency, Ask { keep: u32::MAX, micros: 0, wish, held: 0, begun: 0 }).await?.units)
+    Ok(ask(session, Measure::Concurrency, Ask { keep: u32::MAX, micros: 0, wish, held: 0, ..Ask::default() })
+        .await?
+        .units)
 }
 
 async fn keep(session: &Arc<dyn Session>, keep: u32) -> Result<Portion> {
-    ask(session, Measure::Concurrency, Ask { keep, micros: 0, wish: 0, held: 0, begun: 0 }).await
+    ask(session, Measure::Concurrency, Ask { keep, micros: 0, wish: 0, held: 0, ..Ask::default() }).await
 }
 
 /// The bound of the one limit, as a worker sees it.
@@ -135,10 +137,10 @@ pub(crate) async fn a_worker_that_is_gone_gets_nothing(world: World) -> Result<(
 
 pub(crate) async fn tokens_come_back_with_their_units(world: World) -> Result<()> {
     let (one, two) = (worker(&world, &one_a_second(4)).await?, worker(&world, &one_a_second(4)).await?);
-    let all = ask(&one, Measure::Rate, Ask { keep: u32::MAX, micros: 0, wish: 4, held: 0, begun: 0 }).await?;
+    let all = ask(&one, Measure::Rate, Ask { keep: u32::MAX, micros: 0, wish: 4, held: 0, ..Ask::default() }).await?;
     assert_eq!((all.units, all.micros, all.rate), (4, 4 * TOKEN, Rate::every(SECOND, 4)));
-    ask(&one, Measure::Rate, Ask { keep: 1, micros: TOKEN, wish: 0, held: 0, begun: 0 }).await?;
-    let rest = ask(&two, Measure::Rate, Ask { keep: u32::MAX, micros: 0, wish: 3, held: 0, begun: 0 }).await?;
+    ask(&one, Measure::Rate, Ask { keep: 1, micros: TOKEN, wish: 0, held: 0, ..Ask::default() }).await?;
+    let rest = ask(&two, Measure::Rate, Ask { keep: u32::MAX, micros: 0, wish: 3, held: 0, ..Ask::default() }).await?;
     assert_eq!((rest.units, rest.micros), (3, TOKEN));
     Ok(())
 }
@@ -167,10 +169,10 @@ pub(crate) async fn a_token_that_is_told_of_other_units_or_another_rate_is_not_k
 
 pub(crate) async fn a_rates_tokens_grow_while_nobody_has_them(world: World) -> Result<()> {
     let one = worker(&world, &one_a_second(2)).await?;
-    ask(&one, Measure::Rate, Ask { keep: u32::MAX, micros: 0, wish: 2, held: 0, begun: 0 }).await?;
-    ask(&one, Measure::Rate, Ask { keep: 0, micros: 0, wish: 0, held: 0, begun: 0 }).await?;
+    ask(&one, Measure::Rate, Ask { keep: u32::MAX, micros: 0, wish: 2, held: 0, ..Ask::default() }).await?;
+    ask(&one, Measure::Rate, Ask { keep: 0, micros: 0, wish: 0, held: 0, ..Ask::default() }).await?;
     world.clock.advance(SECOND / 2);
-    let half = ask(&one, Measure::Rate, Ask { keep: u32::MAX, micros: 0, wish: 2, held: 0, begun: 0 }).await?;
+    let half = ask(&one, Measure::Rate, Ask { keep: u32::MAX, micros: 0, wish: 2, held: 0, ..Ask::default() }).await?;
     assert_eq!((half.units, half.micros), (2, TOKEN / 2));
     Ok(())
 }
@@ -178,7 +180,7 @@ pub(crate) async fn a_rates_tokens_grow_while_nobody_has_them(world: World) -> R
 pub(crate) async fn tokens_of_a_worker_that_leaves_are_not_there_again(world: World) -> Result<()> {
     let declared = limited(Bounds { concurrency: None, rate: Rate::every(SECOND * 60, 10) });
     let (one, two) = (worker(&world, &declared).await?, worker(&world, &declared).await?);
-    let most = Ask { keep: u32::MAX, micros: 0, wish: 10, held: 0, begun: 0 };
+    let most = Ask { keep: u32::MAX, micros: 0, wish: 10, held: 0, ..Ask::default() };
     let all = ask(&one, Measure::Rate, most).await?;
     assert_eq!((all.units, all.micros), (10, 10 * TOKEN));
     for _ in 0..120 {
@@ -194,7 +196,7 @@ pub(crate) async fn tokens_of_a_worker_that_leaves_are_not_there_again(world: Wo
 
 pub(crate) async fn tokens_of_a_worker_that_dies_are_not_there_again(world: World) -> Result<()> {
     let (dead, live) = (worker(&world, &one_a_second(4)).await?, worker(&world, &one_a_second(4)).await?);
-    let most = Ask { keep: u32::MAX, micros: 0, wish: 4, held: 0, begun: 0 };
+    let most = Ask { keep: u32::MAX, micros: 0, wish: 4, held: 0, ..Ask::default() };
     assert_eq!(ask(&dead, Measure::Rate, Ask { wish: 3, ..most }).await?.micros, 3 * TOKEN);
     world.clock.advance(SPAN + SECOND);
     live.attend().await?.renew().await?;
@@ -206,7 +208,7 @@ pub(crate) async fn tokens_of_a_worker_that_dies_are_not_there_again(world: Worl
 
 pub(crate) async fn a_rate_that_bounds_again_begins_with_nothing(world: World) -> Result<()> {
     let old = worker(&world, &one_a_second(4)).await?;
-    let most = Ask { keep: u32::MAX, micros: 0, wish: 4, held: 0, begun: 0 };
+    let most = Ask { keep: u32::MAX, micros: 0, wish: 4, held: 0, ..Ask::default() };
     assert_eq!(ask(&old, Measure::Rate, most).await?.micros, 4 * TOKEN);
     let new = worker(&world, &slots(1)).await?;
     world.clock.advance(SECOND * 9);
@@ -215,7 +217,7 @@ pub(crate) async fn a_rate_that_bounds_again_begins_with_nothing(world: World) -
     let next = ask(&old, Measure::Rate, most).await?;
     assert_eq!((next.units, next.micros), (4, 0), "what was started meanwhile isn't known");
     world.clock.advance(SECOND);
-    ask(&old, Measure::Rate, Ask { keep: 0, micros: 0, wish: 0, held: 0, begun: 0 }).await?;
+    ask(&old, Measure::Rate, Ask { keep: 0, micros: 0, wish: 0, held: 0, ..Ask::default() }).await?;
     assert_eq!(ask(&old, Measure::Rate, most).await?.micros, 0);
     Ok(())
 }
@@ -255,7 +257,7 @@ pub(crate) async fn what_is_said_before_a_limit_comes_back_does_not_count(world:
     world.client.set_limit(limit(), Allow::everything()).await?;
     world.client.clear_limit(limit()).await?;
     assert_eq!(wish(&two, 3).await?, 0);
-    let late = Ask { keep: u32::MAX, micros: 0, wish: 1, held: 1, begun: before };
+    let late = Ask { keep: u32::MAX, micros: 0, wish: 1, held: 1, begun: before, ..Ask::default() };
     assert!(say(&one, Measure::Concurrency, late).await?.awaits.is_some(), "it may run more of it by now");
     assert_eq!(wish(&two, 3).await?, 0);
     assert_eq!(ask(&one, Measure::Concurrency, Ask { held: 2, ..late }).await?.awaits, None);
@@ -266,7 +268,14 @@ pub(crate) async fn what_is_said_before_a_limit_comes_back_does_not_count(world:
 pub(crate) async fn what_is_said_before_a_limit_is_declared_again_does_not_count(world: World) -> Result<()> {
     let (one, two) = (worker(&world, &slots(3)).await?, worker(&world, &slots(3)).await?);
     assert_eq!(wish(&one, 3).await?, 3);
-    let late = Ask { keep: u32::MAX, micros: 0, wish: 3, held: 0, begun: one.pools().await?[0].portion.begun };
+    let late = Ask {
+        keep: u32::MAX,
+        micros: 0,
+        wish: 3,
+        held: 0,
+        begun: one.pools().await?[0].portion.begun,
+        ..Ask::default()
+    };
     for declared in [Declared { limits: Vec::new(), ..slots(3) }, slots(3)] {
         one.declare(declared.clone()).await?;
         two.declare(declared).await?;
@@ -288,7 +297,7 @@ pub(crate) async fn a_limit_that_the_newest_set_does_not_have_bounds_nothing(wor
     let new = worker(&world, &without).await?;
     assert_eq!(cap(&old).await?, None);
     assert_eq!(
-        ask(&old, Measure::Concurrency, Ask { keep: u32::MAX, micros: 0, wish: 1, held: 0, begun: 0 }).await?,
+        ask(&old, Measure::Concurrency, Ask { keep: u32::MAX, micros: 0, wish: 1, held: 0, ..Ask::default() }).await?,
         Portion::default()
     );
     old.declare(slots(1)).await?;

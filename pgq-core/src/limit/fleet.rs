@@ -66,7 +66,7 @@ impl Fleet {
         let Worker { lease, bucket } = &mut self.workers[place];
         let micros = bucket.give(bucket.units().saturating_sub(keep));
         let Balanced { pool, portion, .. } =
-            self.pool.clone().balance(*lease, Ask { keep, micros, wish, held: 0, begun: 0 }, now);
+            self.pool.clone().balance(*lease, Ask { keep, micros, wish, held: 0, ..Ask::default() }, now);
         bucket.give(bucket.units().saturating_sub(portion.units));
         bucket.receive(portion.units - bucket.units(), portion.micros);
         self.pool = pool;

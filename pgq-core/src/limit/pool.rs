@@ -54,6 +54,8 @@ impl Pool {
         let before = self.told();
         let mut free = self.free(now);
         let mut mine = self.take(lease, now);
+        // What somebody got before others goes on to who has waited longest.
+        let in_turn = mine.ahead && mine.stake.units > 0;
         let returned = mine.stake.units.saturating_sub(if self.cap.is_some() { ask.keep } else { 0 });
         // Who has had his turn goes behind those who haven't.
         if !mine.stake.waits() || returned > 0 {
@@ -62,6 +64,7 @@ impl Pool {
         // What runs can't be taken back, so it counts even where there are fewer units.
         let held = if self.cap.is_some() { ask.held } else { 0 };
         mine.stake.units = (mine.stake.units - returned).max(held);
+        mine.ahead = ask.ahead || mine.ahead && mine.stake.units > 0;
         // What was on its way when it began doesn't say what runs of it now.
         mine.awaited = mine.awaited.filter(|_| ask.begun != self.begun);
         if let Some(free) = &mut free {
@@ -69,7 +72,7 @@ impl Pool {
         }
         mine.stake.wish = ask.wish.max(mine.stake.units);
         self.shares.push(mine);
-        self.settle(Some(lease), &before, free, now)
+        self.settle(Some(lease), in_turn && returned > 0, &before, free, now)
     }
 
     /// What follows for all where there are other bounds, or a share is gone.
@@ -79,7 +82,7 @@ impl Pool {
         let before = self.told().into_iter().map(|told| Told { owed: Owed::Nothing, ..told });
         let before: Vec<_> = before.collect();
         let free = self.free(now);
-        self.settle(None, &before, free, now)
+        self.settle(None, false, &before, free, now)
     }
 
     /// What each knows by now, or will when he has heard.
@@ -88,14 +91,22 @@ impl Pool {
         self.shares.iter().map(told).collect()
     }
 
-    fn settle(mut self, asker: Option<Lease>, before: &[Told], mut free: Option<Bucket>, now: Timestamp) -> Balanced {
+    /// Nobody goes before others where it is their turn.
+    fn settle(
+        mut self,
+        asker: Option<Lease>,
+        in_turn: bool,
+        before: &[Told],
+        mut free: Option<Bucket>,
+        now: Timestamp,
+    ) -> Balanced {
         for share in &mut self.shares {
             // Somebody has set the clock back.
             share.since = share.since.min(now);
             share.awaited = share.awaited.filter(|awaited| awaited.is_so(share.since, now));
         }
         if !self.awaits() {
-            self.distribute(free.as_mut());
+            self.distribute(in_turn, free.as_mut());
         }
         for share in &mut self.shares {
             // With other units it comes at another time.
@@ -124,7 +135,8 @@ impl Pool {
 
     fn take(&mut self, lease: Lease, now: Timestamp) -> Share {
         let place = self.shares.iter().position(|share| share.lease == lease);
-        let none = Share { lease, stake: Stake::default(), since: now, micros: 0, next: None, awaited: None };
+        let none =
+            Share { lease, stake: Stake::default(), since: now, ahead: false, micros: 0, next: None, awaited: None };
         place.map_or(none, |place| self.shares.remove(place))
     }
 
@@ -158,8 +170,8 @@ impl Pool {
         }
     }
 
-    fn distribute(&mut self, mut free: Option<&mut Bucket>) {
-        self.shares.sort_by_key(|share| (share.since, share.lease.0));
+    fn distribute(&mut self, in_turn: bool, mut free: Option<&mut Bucket>) {
+        self.shares.sort_by_key(|share| (in_turn || !share.ahead, share.since, share.lease.0));
         let mut stakes: Vec<Stake> = self.shares.iter().map(|share| share.stake).collect();
         divide(self.cap.unwrap_or(0), &mut stakes);
         for (share, stake) in self.shares.iter_mut().zip(stakes) {
@@ -176,7 +188,11 @@ impl Pool {
         let share = self.shares.iter().find(|share| share.lease == lease);
         let Stake { units, wish } = share.map(|share| share.stake).unwrap_or_default();
         let rests = self.shares.iter().filter_map(|share| share.awaited.map(|awaited| awaited.rest(share.since, now)));
-        Portion { units, wish, micros: 0, cap, rate, owed: self.owed(lease), awaits: rests.max(), begun: self.begun }
+        let first = self.shares.iter().filter(|share| share.ahead && share.stake.waits());
+        let first = first.min_by_key(|share| (share.since, share.lease.0));
+        let preceded = first.is_some_and(|first| first.lease != lease);
+        let owed = self.owed(lease);
+        Portion { units, wish, micros: 0, cap, rate, owed, preceded, awaits: rests.max(), begun: self.begun }
     }
 
     /// The tokens that wait for a worker.

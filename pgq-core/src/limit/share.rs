@@ -15,6 +15,8 @@ pub struct Share {
     pub stake: Stake,
     /// Since when it has waited, if it waits, or has been awaited.
     pub since: Timestamp,
+    /// It waits before those who don't, or has units for which it did.
+    pub ahead: bool,
     /// Millionths of a token that it was given and hasn't fetched.
     pub micros: u64,
     /// When it has its next token with the units that it has, where it has said so.
@@ -57,6 +59,8 @@ pub struct Ask {
     pub wish: u32,
     /// How many attempts run with units of it, or with none where nothing bounded them when they began.
     pub held: u32,
+    /// It would wait before others, as it saves what else there is for something that starves.
+    pub ahead: bool,
     /// Since which time that it came to be bounded these are counted, as of the worker's last look.
     pub begun: u64,
 }
@@ -76,6 +80,8 @@ pub struct Portion {
     pub rate: Option<Rate>,
     /// Which of its units are others'.
     pub owed: Owed,
+    /// Somebody else waits before all others, and came before it.
+    pub preceded: bool,
     /// Nothing is given until all have said what they run: for so much longer at most, unless one of them gives no sign of life.
     pub awaits: Option<Duration>,
     /// The number of the last time that it came to be bounded, or to bound other tasks.

@@ -76,6 +76,7 @@ pub(super) mod crowd;
 mod offer;
 mod order;
 pub(super) mod parting;
+mod saving;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -83,6 +84,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use self::order::Wait;
+use self::saving::Savings;
 use super::pool::{IDLE, Pool, Room, SLICE, TURN};
 use super::service::Signal;
 use crate::Result;
@@ -134,6 +136,8 @@ struct State {
     idle: HashSet<&'static str>,
     /// Those that something was held for in vain, by the name that limits go by.
     waits: HashMap<&'static str, Wait>,
+    /// What others could use is saved for tasks that they pass by.
+    savings: Savings,
     /// Nothing is started any more.
     leaving: bool,
     /// For how long one unit that others wait for stays here.

@@ -74,6 +74,12 @@ pub(super) struct Pool {
     pub(super) served: u32,
     /// Of a rate: when the next token comes has changed since it was told.
     pub(super) untold: bool,
+    /// What else there is is saved for a task that starves, and lacks this.
+    pub(super) urges: bool,
+    /// What was said of that last.
+    pub(super) urged: bool,
+    /// Somebody else has done so before.
+    pub(super) preceded: bool,
     /// The last use of it.
     pub(super) used: Mark,
     /// Since when it has had the units that it has.
@@ -147,6 +153,9 @@ impl Pool {
             offered: 0,
             served: 0,
             untold: false,
+            urges: false,
+            urged: false,
+            preceded: false,
             used: clock.mark(),
             since: clock.mark(),
             begun: 0,
@@ -452,18 +461,41 @@ impl Pool {
         let wish = if self.blocked { self.most(cap, slots) } else { 0 };
         let another = wish != self.wished && wish.max(self.wished) > keep;
         let held = if self.is_rate() { 0 } else { self.held };
-        (keep < self.units || another || self.stale || self.has_awaited() || held > self.units).then(|| {
+        let urges = self.is_to_urge() && wish > keep;
+        (keep < self.units || another || urges || self.stale || self.has_awaited() || held > self.units).then(|| {
             if keep < self.units && matches!(self.prospect, Prospect::HeldUp(_, span) if span > SLICE) {
                 self.vain = self.vain.saturating_add(1);
             }
             let micros = self.bucket.as_mut().map_or(0, |(bucket, _)| bucket.give(self.units - keep));
             // What others have given meanwhile isn't known here yet: it is kept, unless something is given back.
             let kept = if keep < self.units { keep } else { u32::MAX };
+            let ahead = self.urges && wish > keep;
+            self.urged = ahead;
             self.untold |= keep < self.units;
             // Until there is an answer it is open what was heard.
             (self.units, self.wished, self.stale, self.seen) = (keep, wish, true, false);
-            Ask { keep: kept, micros, wish, held, begun: self.begun }
+            Ask { keep: kept, micros, wish, held, ahead, begun: self.begun }
         })
+    }
+
+    /// More of it is wanted before others, or not any more; whether that is to be said.
+    pub(super) fn urge(&mut self, urges: bool) -> bool {
+        self.urges = urges;
+        self.preceded &= urges;
+        self.is_to_urge()
+    }
+
+    fn is_to_urge(&self) -> bool {
+        self.blocked && self.urges != self.urged
+    }
+
+    /// How long it takes until there is as much of it again as one takes that starts.
+    pub(super) fn refill(&self) -> Duration {
+        let part = self
+            .bucket
+            .as_ref()
+            .and_then(|(bucket, _)| (bucket.rate().interval() * bucket.rate().burst()).checked_div(bucket.units()));
+        part.unwrap_or_default()
     }
 
     /// Whether there may be something to be had by now, as others who live needn't say any longer what they run.
@@ -492,6 +524,7 @@ impl Pool {
             self.outdated |= self.is_rate();
         } else {
             (self.cap, self.owed, self.outdated) = (portion.cap, portion.owed, false);
+            self.preceded = portion.preceded && self.urged;
         }
         self.grown |= was_outdated && !self.outdated;
         if self.cap.is_none() {

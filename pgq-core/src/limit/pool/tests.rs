@@ -23,7 +23,7 @@ fn after(millis: u64) -> Timestamp {
 }
 
 fn wish(units: u32) -> Ask {
-    Ask { wish: units, keep: u32::MAX, micros: 0, held: 0, begun: 0 }
+    Ask { wish: units, keep: u32::MAX, micros: 0, held: 0, ..Ask::default() }
 }
 
 #[test]
@@ -32,9 +32,9 @@ fn who_asks_first_gets_what_he_wants_and_comes_down_when_another_starves() {
     assert_eq!((first.portion.units, first.portion.owed, first.tell), (5, Owed::Nothing, vec![]));
     let second = first.pool.balance(B, wish(9), NOW);
     assert_eq!((second.portion.units, second.tell), (0, vec![A]));
-    let back = second.pool.balance(A, Ask { keep: 4, micros: 0, wish: 4, held: 0, begun: 0 }, NOW);
+    let back = second.pool.balance(A, Ask { keep: 4, micros: 0, wish: 4, held: 0, ..Ask::default() }, NOW);
     assert_eq!((back.portion.units, back.portion.owed, back.tell), (4, Owed::Beyond(2), vec![B]));
-    let even = back.pool.balance(A, Ask { keep: 3, micros: 0, wish: 3, held: 0, begun: 0 }, NOW);
+    let even = back.pool.balance(A, Ask { keep: 3, micros: 0, wish: 3, held: 0, ..Ask::default() }, NOW);
     assert_eq!((even.portion.units, even.portion.owed), (3, Owed::Spare));
     assert_eq!(even.pool.balance(B, wish(9), NOW).portion.units, 2);
 }
@@ -52,7 +52,7 @@ fn who_has_to_come_down_is_told_so_once() {
 #[test]
 fn one_unit_goes_to_and_fro() {
     let pool = slots(1).balance(A, wish(1), NOW).pool.balance(B, wish(1), NOW).pool;
-    let back = pool.balance(A, Ask { keep: 0, micros: 0, wish: 1, held: 0, begun: 0 }, after(20));
+    let back = pool.balance(A, Ask { keep: 0, micros: 0, wish: 1, held: 0, ..Ask::default() }, after(20));
     assert_eq!((back.portion.units, back.tell), (0, vec![B]));
     let there = back.pool.balance(B, wish(1), after(21));
     assert_eq!((there.portion.units, there.portion.owed), (1, Owed::Beyond(0)));
@@ -66,7 +66,7 @@ fn with_fewer_units_than_workers_each_has_its_turn() {
         pool = pool.balance(lease, wish(2), NOW).pool;
     }
     // The first one had both, and comes down.
-    let gives = Ask { keep: 0, micros: 0, wish: 2, held: 0, begun: 0 };
+    let gives = Ask { keep: 0, micros: 0, wish: 2, held: 0, ..Ask::default() };
     let units = |pool: &Pool| [A, B, C].map(|lease| pool.portion(lease, NOW).units);
     assert_eq!(units(&pool), [2, 0, 0]);
     let mut has_had = [0; 3];
@@ -118,7 +118,7 @@ fn without_bounds_nobody_has_a_share() {
 fn awaited(lease: Lease) -> Share {
     let span = Duration::from_secs(if lease == A { 1 } else { 60 });
     let awaited = Some(Awaited { beat: NOW, span });
-    Share { lease, stake: Stake::default(), since: NOW, micros: 0, next: None, awaited }
+    Share { lease, stake: Stake::default(), since: NOW, ahead: false, micros: 0, next: None, awaited }
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn what_runs_counts_above_the_cap_too() {
 fn tokens_wait_in_the_pool_and_go_with_the_units() {
     let taken = rate(4).balance(A, wish(4), NOW);
     assert_eq!((taken.portion.units, taken.portion.micros), (4, 4 * MICROS));
-    let back = taken.pool.balance(A, Ask { keep: 0, micros: MICROS, wish: 0, held: 0, begun: 0 }, NOW);
+    let back = taken.pool.balance(A, Ask { keep: 0, micros: MICROS, wish: 0, held: 0, ..Ask::default() }, NOW);
     let again = back.pool.balance(B, wish(2), after(1_000));
     assert_eq!((again.portion.units, again.portion.micros), (2, MICROS));
 }
@@ -240,7 +240,7 @@ fn a_rate_fills_what_is_free_while_it_is_in_force() {
 #[test]
 fn tokens_for_one_who_waits_are_fetched_when_he_asks() {
     let pool = rate(1).balance(A, wish(1), NOW).pool.balance(B, wish(1), NOW).pool;
-    let back = pool.balance(A, Ask { keep: 0, micros: MICROS / 2, wish: 0, held: 0, begun: 0 }, NOW);
+    let back = pool.balance(A, Ask { keep: 0, micros: MICROS / 2, wish: 0, held: 0, ..Ask::default() }, NOW);
     assert_eq!(back.tell, [B]);
     let fetched = back.pool.balance(B, wish(1), NOW);
     assert_eq!((fetched.portion.units, fetched.portion.micros), (1, MICROS / 2));

@@ -87,6 +87,7 @@ impl Entry {
                 lease: *lease,
                 stake: Stake::default(),
                 since: now,
+                ahead: false,
                 micros: 0,
                 next: None,
                 awaited: Some(*awaited),

@@ -224,7 +224,8 @@ impl Books<'_> {
             .bind(tokens)
             .bind(changes.now.map(Instant));
         let (mut of, mut measures, mut workers, mut units) = (vec![], vec![], vec![], vec![]);
-        let (mut wishes, mut since, mut tokens, mut awaited, mut next) = (vec![], vec![], vec![], vec![], vec![]);
+        let (mut wishes, mut since, mut tokens, mut awaited) = (vec![], vec![], vec![], vec![]);
+        let (mut next, mut ahead) = (vec![], vec![]);
         for (limit, measure, share) in changes.shares {
             of.push(limit);
             measures.push(measure);
@@ -235,6 +236,7 @@ impl Books<'_> {
             tokens.push(share.micros.cast_signed());
             awaited.push(share.awaited.is_some());
             next.push(share.next.map(Instant));
+            ahead.push(share.ahead);
         }
         let told: Vec<i64> = changes.told.into_iter().collect();
         let query = query
@@ -247,7 +249,8 @@ impl Books<'_> {
             .bind(tokens)
             .bind(told)
             .bind(awaited)
-            .bind(next);
+            .bind(next)
+            .bind(ahead);
         query.execute(connection).await.map(drop).map_err(database)
     }
 }
@@ -335,5 +338,8 @@ fn read_share(row: &PgRow) -> Result<Option<(Measure, Share)>> {
     let awaited = column::<Option<i64>, _>(row, 16)?.map(|micros| Duration::from_micros(unsigned(micros)));
     let awaited = awaited.map(|span| instant(row, 19).map(|beat| Awaited { beat, span })).transpose()?;
     let next = column::<Option<Instant>, _>(row, 21)?.map(|Instant(next)| next);
-    Ok(Some((measure, Share { lease, stake, since: instant(row, 11)?, micros, next, awaited })))
+    Ok(Some((
+        measure,
+        Share { lease, stake, since: instant(row, 11)?, ahead: column(row, 25)?, micros, next, awaited },
+    )))
 }

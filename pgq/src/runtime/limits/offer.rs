@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::saving::Saved;
 use super::{Limits, State};
 use crate::backend::{Group, Owed, Want};
 use crate::platform::Clock;
@@ -83,9 +84,21 @@ impl Limits {
         let mut offer = none(Arc::from([]));
         let (mut offered, mut members) = (Vec::new(), HashMap::<usize, Vec<usize>>::new());
         let (mut survey, chance) = (Survey::default(), self.platform.random());
+        let (saved, mut ask) = state.save(&wants, &rooms, &self.clock);
+        let left = saved.as_ref().map(|saved| saved.leave(&rooms));
+        let is_saved_for =
+            |state: &State, task: &str| saved.as_ref().is_some_and(|saved| saved.is_for(state.tasks.get(task)));
         for want in wants.iter() {
-            state.arrange(&want.task, &rooms, &self.clock, chance);
-            let Some((cap, missing)) = state.cap(want, &rooms, &mut survey) else { continue };
+            let rooms = match &left {
+                Some(left) if !is_saved_for(state, &want.task) => left,
+                _ => &rooms,
+            };
+            state.arrange(&want.task, rooms, &self.clock, chance);
+            let room = state.cap(want, rooms, &mut survey);
+            if room.is_none_or(|(cap, _)| cap == 0) {
+                state.pass_by(&want.task, rooms, &self.clock);
+            }
+            let Some((cap, missing)) = room else { continue };
             offer.missing.push(missing);
             if cap > 0 {
                 for pool in state.of_task.get(&*want.task).into_iter().flatten() {
@@ -99,11 +112,26 @@ impl Limits {
             let asked = wants.iter().map(|want| offered[*want].cap).fold(0, u32::saturating_add);
             state.pools[pool].held += asked.min(room);
             offer.reserved.push((pool, asked.min(room)));
+            if let Some(left) = &left
+                && let Room::Some(room) = left[pool]
+            {
+                let others: Vec<usize> =
+                    wants.iter().copied().filter(|want| !is_saved_for(state, &offered[*want].task)).collect();
+                if others.len() < wants.len()
+                    && others.iter().map(|want| offered[*want].cap).fold(0, u32::saturating_add) > room
+                {
+                    offer.groups.push(Group { wants: others, room });
+                }
+            }
             if asked > room {
                 offer.groups.push(Group { wants, room });
             }
         }
-        if state.judge(&survey, &self.clock, chance) {
+        if let Some(saved) = &saved {
+            survey.save(saved);
+        }
+        ask |= state.judge(&survey, &self.clock, chance);
+        if ask {
             self.ask.raise();
         }
         (offer.due, offer.in_turn) = (survey.due, survey.in_turn);
@@ -111,6 +139,14 @@ impl Limits {
         offer.fresh = (0..state.pools.len()).filter(|pool| state.pools[*pool].fresh).collect();
         offer.wants = offered.into();
         offer
+    }
+}
+
+impl Survey {
+    /// What is saved stays here, whoever else waits for it, until that ends.
+    fn save(&mut self, saved: &Saved) {
+        self.useful.extend(saved.places().iter().map(|place| (*place, true)));
+        self.due = self.due.into_iter().chain([saved.rest]).min();
     }
 }
 
@@ -123,7 +159,7 @@ impl State {
             survey.due = survey.due.into_iter().chain([rest]).min();
             return None;
         }
-        let mut cap = Some(want.cap);
+        let (mut cap, name) = (Some(want.cap), self.tasks.get(&*want.task).copied());
         let (mut fills, mut waits, mut asks, mut missing) = (None, None, false, None);
         for place in self.of_task.get(&*want.task).into_iter().flatten() {
             let pool = &mut self.pools[*place];
@@ -157,7 +193,7 @@ impl State {
             survey.useful.entry(place).or_default();
             survey.in_turn.extend(all().take_while(|before| *before != place));
             // Others may have it in use for long: whether there is a job by now that waits for it is looked for.
-            let looks = self.pools[place].is_shared() && self.has_no_job(&want.task);
+            let looks = self.pools[place].is_shared() && (self.has_no_job(&want.task) || self.savings.is_for(name));
             return cap.map(|cap| (cap, missing)).or(looks.then_some((0, Some(place))));
         }
         let is_idle = !asks && self.idle.contains(&*want.task);
@@ -218,11 +254,12 @@ impl State {
         let mut ask = false;
         for task in tasks {
             self.waits_no_longer(task);
-            let Self { pools, of_task, tasks: names, running, missed, passed, idle, .. } = self;
+            let Self { pools, of_task, tasks: names, running, missed, passed, idle, savings, .. } = self;
             idle.remove(task);
             missed.remove(task);
             passed.remove(task);
             if let Some(name) = names.get(task) {
+                savings.set_right(name, true, clock);
                 *running.entry(name).or_default() += 1;
             }
             for pool in of_task.get(task).into_iter().flatten() {
@@ -320,7 +357,7 @@ impl Offer {
     /// either. Else units that several wait for would go round for ever. Others who wait for what it has needn't wait any longer.
     /// Not of what bounds a task too of which there is a job, or that waits for something else: that comes to it.
     fn note_idle(&self, state: &mut State, blocked: &[usize]) -> bool {
-        let State { pools, of_task, missed, passed, idle, .. } = state;
+        let State { pools, of_task, tasks: names, missed, passed, idle, savings, .. } = state;
         let all = |place: usize| of_task.get(&*self.wants[place].task).into_iter().flatten().copied();
         let is_found = |place: &usize| if self.wants[*place].cap > 0 { !self.in_vain } else { blocked.contains(place) };
         // A worker may look for jobs of a task in several queues.
@@ -336,6 +373,9 @@ impl Offer {
         for place in none {
             if let Some((task, _)) = of_task.get_key_value(&*self.wants[place].task) {
                 idle.insert(task);
+                if let Some(name) = names.get(task) {
+                    savings.set_right(name, false, &self.limits.clock);
+                }
                 missed.remove(task);
                 passed.remove(task);
             }

@@ -26,7 +26,7 @@ select known.name,
          where worker.gone is null and known.name = any (past.limits)) as outlived,
        known.sharers, held.beat, known.begun, held.next,
        $3 and exists (select from @worker where edition = known.edition and gone is null) as upheld,
-       known.pace_ns, known.pace_burst
+       known.pace_ns, known.pace_burst, held.ahead
 from @limit as known
 left join (
   select share.*, worker.id is not null as alive, worker.beat,

@@ -1,0 +1,259 @@
+//! What a worker saves for a task of several limits that others pass by.
+//!
+//! Where others have a backlog for each limit of a task, what comes of one is used up before the rest is there, for ever. So what there is
+//! of them is saved for a while, one of each, and what is missing is asked for ahead of those who have waited for less long.
+//!
+//! ```text
+//!                   a second without a start, and
+//!                   another task could use it up
+//!   passed by ─────────────────────────────────────▶ saved for ─────▶ starts
+//!       ▲                                                │ 1 s, twice as long each time in vain, up to 30 s
+//!       └──────────── twice as long as it was ───────────┘
+//! ```
+//!
+//! In the order in which everybody waits ([`in_order`]), and nothing that comes after what is missing: so no two workers
+//! save what the other one waits for. Others have two thirds of the time at least, and whatever there is beyond one of each.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::State;
+use super::order::in_order;
+use crate::backend::Want;
+use crate::platform::{Clock, Mark};
+use crate::runtime::pool::Room;
+
+/// A task is saved for that has been passed by for so long.
+const AFTER: Duration = Duration::from_secs(1);
+/// How long at least, and at most unless a token is known to come later.
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(30);
+/// For how many times as long nothing is saved for it afterwards.
+const PAUSES: u32 = 2;
+/// How often in a row the pause of who was preceded doubles.
+const DOUBLED: u32 = 4;
+
+/// What is saved, and for whom that is due.
+#[derive(Debug, Default)]
+pub(super) struct Savings {
+    /// By the names that limits go by.
+    passed_by: HashMap<&'static str, Plight>,
+    now: Option<Saving>,
+}
+
+/// Of a task that others pass by.
+#[derive(Debug)]
+struct Plight {
+    /// Since when, if it is.
+    since: Option<Mark>,
+    /// How long to save for it the next time.
+    span: Duration,
+    /// Since when nothing is saved for it, and for how long.
+    pause: Option<(Mark, Duration)>,
+    /// For what it goes on waiting before others meanwhile, so that nobody else saves for it.
+    missing: Option<usize>,
+    /// How often in a row somebody else had begun to before.
+    preceded: u32,
+}
+
+#[derive(Clone, Debug)]
+struct Saving {
+    task: &'static str,
+    begun: Mark,
+    span: Duration,
+}
+
+/// What there is of the limits of the task that is saved for.
+#[derive(Debug)]
+pub(super) struct Saved {
+    task: &'static str,
+    places: Vec<usize>,
+    /// What it has to ask for.
+    missing: Option<usize>,
+    /// When there is a token of each of its rates that it has units of.
+    coming: Option<Duration>,
+    /// For how much longer, at most.
+    pub(super) rest: Duration,
+}
+
+impl Savings {
+    /// It isn't passed by any more: one of its jobs starts, or there is none.
+    pub(super) fn set_right(&mut self, task: &str, starts: bool, clock: &Clock) {
+        let Some(plight) = self.passed_by.get_mut(task) else { return };
+        (plight.since, plight.missing, plight.preceded) = (None, None, 0);
+        let Some(Saving { begun, .. }) = self.now.take_if(|saving| saving.task == task) else { return };
+        let took = begun.elapsed();
+        if starts {
+            plight.span = (took * 2).clamp(SHORTEST, LONGEST);
+        }
+        plight.pause = Some((clock.mark(), took * PAUSES));
+    }
+
+    fn give_up(&mut self, missing: Option<usize>, is_preceded: bool, clock: &Clock) {
+        let Some(Saving { task, begun, span }) = self.now.take() else { return };
+        let Some(plight) = self.passed_by.get_mut(task) else { return };
+        let took = begun.elapsed();
+        let pause = if is_preceded {
+            plight.preceded += 1;
+            SHORTEST * 2_u32.pow(plight.preceded.min(DOUBLED))
+        } else {
+            (plight.missing, plight.preceded) = (missing, 0);
+            took * PAUSES
+        };
+        if took >= span {
+            plight.span = (plight.span * 2).min(LONGEST);
+        }
+        plight.pause = Some((clock.mark(), pause));
+    }
+
+    /// Whether a worker that pauses goes on waiting for it before others.
+    fn is_awaited(&self, place: usize) -> bool {
+        self.passed_by.values().any(|plight| plight.missing == Some(place) && plight.pauses())
+    }
+
+    /// For which tasks it is due, whoever has waited longest first, and for how long.
+    fn due(&self, has_come: impl Fn(usize) -> bool) -> Vec<(&'static str, Duration)> {
+        let mut due: Vec<_> = self
+            .passed_by
+            .iter()
+            .filter_map(|(task, plight)| plight.due(&has_come).map(|(age, span)| (age, *task, span)))
+            .collect();
+        due.sort_by(|one, other| other.cmp(one));
+        due.into_iter().map(|(_, task, span)| (task, span)).collect()
+    }
+}
+
+impl Default for Plight {
+    fn default() -> Self {
+        Self { since: None, span: SHORTEST, pause: None, missing: None, preceded: 0 }
+    }
+}
+
+impl Plight {
+    fn due(&self, has_come: impl Fn(usize) -> bool) -> Option<(Duration, Duration)> {
+        let age = self.since.as_ref()?.elapsed();
+        let pauses = self.pauses() && !self.missing.is_some_and(has_come);
+        (age >= AFTER && !pauses).then_some((age, self.span))
+    }
+
+    fn pauses(&self) -> bool {
+        self.pause.as_ref().is_some_and(|(since, pause)| since.elapsed() < *pause)
+    }
+}
+
+impl Saved {
+    /// What others may use of each pool.
+    pub(super) fn leave(&self, rooms: &[Room]) -> Vec<Room> {
+        let mut left = rooms.to_vec();
+        for place in &self.places {
+            left[*place] = match rooms[*place] {
+                Room::Some(room) if room > 1 => Room::Some(room - 1),
+                _ => Room::Later(Some(self.rest)),
+            };
+        }
+        left
+    }
+
+    pub(super) fn is_for(&self, name: Option<&&'static str>) -> bool {
+        name.is_some_and(|name| *name == self.task)
+    }
+
+    pub(super) fn places(&self) -> &[usize] {
+        &self.places
+    }
+}
+
+impl State {
+    /// None of its jobs can start: where there is something of what it shares with others, they may use that.
+    pub(super) fn pass_by(&mut self, task: &str, rooms: &[Room], clock: &Clock) {
+        let is_had = |place: &usize| self.pools[*place].is_shared() && matches!(rooms[*place], Room::Some(_));
+        if self.idle.contains(task) || !self.of_task.get(task).into_iter().flatten().any(is_had) {
+            return;
+        }
+        let Some(name) = self.tasks.get(task).copied() else { return };
+        let plight = self.savings.passed_by.entry(name).or_insert(Plight::default());
+        plight.since.get_or_insert_with(|| clock.mark());
+    }
+
+    /// Begins to save, goes on, or ends; what is saved now. Also whether there is something to say of that.
+    pub(super) fn save(&mut self, wants: &[Want], rooms: &[Room], clock: &Clock) -> (Option<Saved>, bool) {
+        let saved = self.go_on_saving(wants, rooms, clock).or_else(|| self.begin_to_save(wants, rooms, clock));
+        let missing = saved.as_ref().and_then(|saved| saved.missing);
+        let mut ask = false;
+        for (place, pool) in self.pools.iter_mut().enumerate() {
+            ask |= pool.urge(missing == Some(place) || self.savings.is_awaited(place));
+        }
+        (saved, ask)
+    }
+
+    fn go_on_saving(&mut self, wants: &[Want], rooms: &[Room], clock: &Clock) -> Option<Saved> {
+        let Saving { task, begun, span } = self.savings.now.as_ref()?;
+        let rest = span.saturating_sub(begun.elapsed());
+        let saved = self.look_what_to_save(task, wants, rooms);
+        let missing = saved.as_ref().and_then(|saved| saved.missing);
+        let is_preceded = missing.is_some_and(|missing| self.pools[missing].preceded);
+        if let Some(saved) = saved
+            && !rest.is_zero()
+            && !is_preceded
+        {
+            return Some(Saved { rest, ..saved });
+        }
+        self.savings.give_up(missing, is_preceded, clock);
+        None
+    }
+
+    fn begin_to_save(&mut self, wants: &[Want], rooms: &[Room], clock: &Clock) -> Option<Saved> {
+        let begin = |(task, span): (&'static str, Duration)| {
+            let saved = self.look_what_to_save(task, wants, rooms)?;
+            let refill = saved.places.iter().map(|place| self.pools[*place].refill()).min()?;
+            let is_worth_while = match saved.coming {
+                Some(next) => next <= span.max(refill),
+                None => saved.missing.is_some(),
+            };
+            let rest = span.max(saved.coming.unwrap_or_default() + SHORTEST);
+            (is_worth_while && self.could_be_used_up(&saved, wants)).then_some(Saved { rest, ..saved })
+        };
+        let has_come = |place: usize| matches!(rooms[place], Room::Some(_));
+        let saved = self.savings.due(has_come).into_iter().find_map(begin)?;
+        self.savings.now = Some(Saving { task: saved.task, begun: clock.mark(), span: saved.rest });
+        // Everybody saves in one order.
+        self.waits_no_longer(saved.task);
+        Some(saved)
+    }
+
+    /// What there is of this task's limits, up to the first of which nothing comes by itself.
+    fn look_what_to_save(&self, task: &'static str, wants: &[Want], rooms: &[Room]) -> Option<Saved> {
+        let is_wanted = wants.iter().any(|want| self.tasks.get(&*want.task) == Some(&task));
+        let mut all = self.of_task.get(task).filter(|_| is_wanted)?.clone();
+        in_order(&mut all, &self.pools);
+        // That for which it has waited before others.
+        let came = self.savings.passed_by.get(task).and_then(|plight| plight.missing);
+        let mut saved = Saved { task, places: Vec::new(), missing: None, coming: None, rest: Duration::ZERO };
+        for place in all {
+            let is_shared = self.pools[place].is_shared();
+            match rooms[place] {
+                Room::Some(_) if is_shared && (saved.missing.is_none() || came == Some(place)) => {
+                    saved.places.push(place)
+                }
+                Room::Some(_) => {}
+                Room::Later(Some(next)) => saved.coming = saved.coming.max(Some(next)),
+                _ if saved.missing.is_some() => {}
+                Room::Elsewhere | Room::Later(None) if is_shared => saved.missing = Some(place),
+                Room::Elsewhere | Room::Later(None) => return None,
+            }
+        }
+        Some(saved)
+    }
+
+    /// Whether another task could use up what is saved, with nothing of what is missing.
+    fn could_be_used_up(&self, saved: &Saved, wants: &[Want]) -> bool {
+        let could = |want: &&Want| {
+            let pools = self.of_task.get(&*want.task).map_or(&[][..], Vec::as_slice);
+            self.tasks.get(&*want.task) != Some(&saved.task)
+                && !self.idle.contains(&*want.task)
+                && pools.iter().any(|place| saved.places.contains(place))
+                && saved.missing.is_none_or(|missing| !pools.contains(&missing))
+        };
+        wants.iter().any(|want| could(&want))
+    }
+}
