@@ -221,3 +221,62 @@ async fn a_task_of_two_limits_starts_though_another_one_uses_the_second_in_postg
     )
     .await;
 }
+
+#[pgq::task(limit(name = "sluice", concurrency = 1))]
+async fn spillway(ctx: Context<Yard>) -> std::result::Result<(), pgq::BoxError> {
+    ctx.last("of the first").await
+}
+
+#[pgq::task(limit(name = "towpath", concurrency = 1))]
+async fn scow(ctx: Context<Yard>) -> std::result::Result<(), pgq::BoxError> {
+    tokio::time::sleep(Duration::from_millis(170)).await;
+    ctx.last("of the second").await
+}
+
+#[pgq::task(limit(name = "sluice", concurrency = 1), limit(name = "towpath", concurrency = 1), priority = 10)]
+async fn lockage(ctx: Context<Yard>) -> std::result::Result<(), pgq::BoxError> {
+    ctx.last("of both").await
+}
+
+/// Whatever comes of either limit would be used up before there is some of both.
+async fn a_task_of_two_limits_starts_though_others_use_each(client: Client) {
+    let (told, mut begun) = mpsc::unbounded_channel();
+    let yard = Yard { told, gate: Arc::new(Semaphore::new(0)) };
+    let mut workers = Vec::new();
+    for _ in 0..6 {
+        let builder = Worker::builder().client(client.clone()).tasks(pgq::tasks![spillway, scow, lockage]);
+        let builder = builder.resources(yard.clone()).slots(8).drain_timeout(Duration::ZERO);
+        workers.push(builder.spawn().await.unwrap());
+    }
+    spillway::enqueue_many(&client, [(); 2_000]).await.unwrap();
+    scow::enqueue_many(&client, [(); 2_000]).await.unwrap();
+    let (mut first, mut second) = (0, 0);
+    while first == 0 || second == 0 {
+        let what = soon("one begins", begun.recv()).await;
+        first += usize::from(what == Some("of the first"));
+        second += usize::from(what == Some("of the second"));
+    }
+    lockage::enqueue_many(&client, [(); 2_000]).await.unwrap();
+    let (mut both, mut others) = (0, 0);
+    while both < 5 {
+        let what = soon("another one begins", begun.recv()).await;
+        *if what == Some("of both") { &mut both } else { &mut others } += 1;
+        assert!(others < 1_500, "{both} of both have begun, and {others} others");
+    }
+    assert!(others > 10, "{others} others have begun");
+    for worker in workers {
+        worker.stop().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_of_two_limits_starts_though_others_use_each_in_memory() {
+    a_task_of_two_limits_starts_though_others_use_each(Client::memory()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_of_two_limits_starts_though_others_use_each_in_postgres() {
+    let database = installed().await;
+    a_task_of_two_limits_starts_though_others_use_each(Client::from_pool(database.pool().await.unwrap()).unwrap())
+        .await;
+}

@@ -257,3 +257,35 @@ fn what_a_worker_said_of_its_next_token_holds_for_the_units_that_it_has() {
     assert_eq!(next(&beside.clone().balance(A, Ask { keep: 2, ..wish(2) }, after(3)).pool), None);
     assert_eq!(next(&beside.balance(B, Ask { keep: 0, ..wish(0) }, after(3)).pool), None, "it has all four");
 }
+
+#[test]
+fn who_waits_ahead_comes_first_and_after_him_who_has_waited_longest() {
+    const C: Lease = Lease(3);
+    let pool = slots(1).balance(A, wish(1), NOW).pool.balance(B, wish(1), NOW).pool;
+    let ahead = Ask { ahead: true, ..wish(1) };
+    let late = pool.balance(C, ahead, after(5));
+    assert!(!late.portion.preceded);
+    let gives = Ask { keep: 0, ..wish(1) };
+    let first = late.pool.balance(A, gives, after(20));
+    assert_eq!(first.tell, [C], "though it came last");
+    // What it got before others is not for who waits ahead now.
+    let again = first.pool.balance(A, Ask { ahead: true, ..wish(1) }, after(21)).pool;
+    let next = again.balance(C, gives, after(40));
+    assert_eq!(next.tell, [B], "has waited longest");
+    assert_eq!(next.pool.balance(B, gives, after(60)).tell, [A], "it was its turn, and who is ahead comes first again");
+}
+
+#[test]
+fn who_would_wait_ahead_is_told_that_somebody_does_until_that_one_has_something() {
+    const C: Lease = Lease(3);
+    let pool = slots(1).balance(A, wish(1), NOW).pool;
+    let ahead = Ask { ahead: true, ..wish(1) };
+    let first = pool.balance(B, ahead, after(1));
+    let second = first.pool.balance(C, ahead, after(2));
+    assert!(!first.portion.preceded && second.portion.preceded);
+    assert!(!second.pool.portion(B, after(3)).preceded);
+    let taken_back = second.pool.clone().balance(B, wish(1), after(4)).pool;
+    assert!(!taken_back.portion(C, after(4)).preceded, "the first one waits like others by now");
+    let given = second.pool.balance(A, Ask { keep: 0, ..wish(0) }, after(20)).pool;
+    assert!(!given.portion(C, after(21)).preceded, "the first one has what it waited for");
+}
