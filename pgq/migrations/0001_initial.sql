@@ -124,7 +124,7 @@ create table @share (
   tokens bigint not null,                 -- millionths of one that it was given and hasn't fetched
   next timestamptz,                       -- when it has its next one with its units, where it has said so
   awaited boolean not null,               -- whether it is waited for what he says that he runs
-  ahead boolean not null default false,   -- whether it waits before all others, or has units for which it did
+  ahead boolean not null default false,   -- whether it waits before others who don't
   primary key ("limit", measure, worker)
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 

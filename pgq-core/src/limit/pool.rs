@@ -54,8 +54,6 @@ impl Pool {
         let before = self.told();
         let mut free = self.free(now);
         let mut mine = self.take(lease, now);
-        // What somebody got before others goes on to who has waited longest.
-        let in_turn = mine.ahead && mine.stake.units > 0;
         let returned = mine.stake.units.saturating_sub(if self.cap.is_some() { ask.keep } else { 0 });
         // Who has had his turn goes behind those who haven't.
         if !mine.stake.waits() || returned > 0 {
@@ -64,7 +62,7 @@ impl Pool {
         // What runs can't be taken back, so it counts even where there are fewer units.
         let held = if self.cap.is_some() { ask.held } else { 0 };
         mine.stake.units = (mine.stake.units - returned).max(held);
-        mine.ahead = ask.ahead || mine.ahead && mine.stake.units > 0;
+        mine.ahead = ask.ahead;
         // What was on its way when it began doesn't say what runs of it now.
         mine.awaited = mine.awaited.filter(|_| ask.begun != self.begun);
         if let Some(free) = &mut free {
@@ -72,7 +70,7 @@ impl Pool {
         }
         mine.stake.wish = ask.wish.max(mine.stake.units);
         self.shares.push(mine);
-        self.settle(Some(lease), in_turn && returned > 0, &before, free, now)
+        self.settle(Some(lease), ask.in_turn && returned > 0, &before, free, now)
     }
 
     /// What follows for all where there are other bounds, or a share is gone.

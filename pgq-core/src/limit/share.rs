@@ -15,7 +15,7 @@ pub struct Share {
     pub stake: Stake,
     /// Since when it has waited, if it waits, or has been awaited.
     pub since: Timestamp,
-    /// It waits before those who don't, or has units for which it did.
+    /// It waits before those who don't.
     pub ahead: bool,
     /// Millionths of a token that it was given and hasn't fetched.
     pub micros: u64,
@@ -61,6 +61,8 @@ pub struct Ask {
     pub held: u32,
     /// It would wait before others, as it saves what else there is for something that starves.
     pub ahead: bool,
+    /// What it gives back came to it before others: it goes to who has waited longest.
+    pub in_turn: bool,
     /// Since which time that it came to be bounded these are counted, as of the worker's last look.
     pub begun: u64,
 }

@@ -78,7 +78,11 @@ pub(super) struct Pool {
     pub(super) urges: bool,
     /// What was said of that last.
     pub(super) urged: bool,
-    /// Somebody else has done so before.
+    /// What came did before others, who have their turn next.
+    pub(super) came_ahead: bool,
+    /// It is saved for a task that starves: since when, and for how much longer.
+    pub(super) saved: Option<(Mark, Duration)>,
+    /// Somebody else waits so, and came before.
     pub(super) preceded: bool,
     /// The last use of it.
     pub(super) used: Mark,
@@ -155,6 +159,8 @@ impl Pool {
             untold: false,
             urges: false,
             urged: false,
+            came_ahead: false,
+            saved: None,
             preceded: false,
             used: clock.mark(),
             since: clock.mark(),
@@ -228,7 +234,8 @@ impl Pool {
 
     /// For how much longer it stays with nothing started with it, though nobody else waits for it.
     fn rests(&self) -> Duration {
-        let unused = IDLE.saturating_sub(self.used.elapsed());
+        let saved = self.saved.as_ref().map(|(since, span)| span.saturating_sub(since.elapsed()));
+        let unused = IDLE.saturating_sub(self.used.elapsed()).max(saved.unwrap_or_default());
         match &self.prospect {
             Prospect::HeldUp(since, hold) => hold.saturating_sub(since.elapsed()).max(unused),
             _ => unused,
@@ -470,11 +477,13 @@ impl Pool {
             // What others have given meanwhile isn't known here yet: it is kept, unless something is given back.
             let kept = if keep < self.units { keep } else { u32::MAX };
             let ahead = self.urges && wish > keep;
+            let in_turn = self.came_ahead && keep < self.units;
+            self.came_ahead &= !in_turn;
             self.urged = ahead;
             self.untold |= keep < self.units;
             // Until there is an answer it is open what was heard.
             (self.units, self.wished, self.stale, self.seen) = (keep, wish, true, false);
-            Ask { keep: kept, micros, wish, held, ahead, begun: self.begun }
+            Ask { keep: kept, micros, wish, held, ahead, in_turn, begun: self.begun }
         })
     }
 
@@ -486,7 +495,7 @@ impl Pool {
     }
 
     fn is_to_urge(&self) -> bool {
-        self.blocked && self.urges != self.urged
+        self.blocked && self.urges != self.urged && self.cap.is_some_and(|cap| self.units < cap)
     }
 
     /// How long it takes until there is as much of it again as one takes that starts.
@@ -551,7 +560,7 @@ impl Pool {
     fn come(&mut self, units: u32, clock: &Clock) {
         if units > self.units {
             (self.used, self.since, self.served) = (clock.mark(), clock.mark(), 0);
-            (self.fresh, self.grown) = (true, true);
+            (self.fresh, self.grown, self.came_ahead) = (true, true, self.urged);
             self.reopen();
         }
         self.blocked &= self.wished > units;

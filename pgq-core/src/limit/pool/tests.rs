@@ -270,7 +270,7 @@ fn who_waits_ahead_comes_first_and_after_him_who_has_waited_longest() {
     assert_eq!(first.tell, [C], "though it came last");
     // What it got before others is not for who waits ahead now.
     let again = first.pool.balance(A, Ask { ahead: true, ..wish(1) }, after(21)).pool;
-    let next = again.balance(C, gives, after(40));
+    let next = again.balance(C, Ask { in_turn: true, ..gives }, after(40));
     assert_eq!(next.tell, [B], "has waited longest");
     assert_eq!(next.pool.balance(B, gives, after(60)).tell, [A], "it was its turn, and who is ahead comes first again");
 }

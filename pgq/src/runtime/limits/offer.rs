@@ -117,9 +117,7 @@ impl Limits {
             {
                 let others: Vec<usize> =
                     wants.iter().copied().filter(|want| !is_saved_for(state, &offered[*want].task)).collect();
-                if others.len() < wants.len()
-                    && others.iter().map(|want| offered[*want].cap).fold(0, u32::saturating_add) > room
-                {
+                if others.iter().map(|want| offered[*want].cap).fold(0, u32::saturating_add) > room {
                     offer.groups.push(Group { wants: others, room });
                 }
             }
@@ -209,7 +207,7 @@ impl State {
     }
 
     /// Whether the last claims found no job of this task, under any of its names.
-    fn has_no_job(&self, task: &str) -> bool {
+    pub(super) fn has_no_job(&self, task: &str) -> bool {
         let name = self.tasks.get(task);
         self.idle.contains(task)
             && self.tasks.iter().filter(|(_, other)| name == Some(*other)).all(|(alias, _)| self.idle.contains(alias))
@@ -329,6 +327,7 @@ impl Offer {
     /// What of that which was only looked for there is, and no room for it; whether there is something to ask for.
     fn note(&self, state: &mut State, blocked: &[usize], full: bool, sated: bool) -> bool {
         let mut ask = self.note_idle(state, blocked);
+        state.save_for_nobody_without_jobs(&self.limits.clock);
         let State { pools, of_task, missed, passed, .. } = state;
         for place in blocked {
             let (Some(want), Some(Some(first))) = (self.wants.get(*place), self.missing.get(*place)) else { continue };
@@ -357,7 +356,7 @@ impl Offer {
     /// either. Else units that several wait for would go round for ever. Others who wait for what it has needn't wait any longer.
     /// Not of what bounds a task too of which there is a job, or that waits for something else: that comes to it.
     fn note_idle(&self, state: &mut State, blocked: &[usize]) -> bool {
-        let State { pools, of_task, tasks: names, missed, passed, idle, savings, .. } = state;
+        let State { pools, of_task, missed, passed, idle, .. } = state;
         let all = |place: usize| of_task.get(&*self.wants[place].task).into_iter().flatten().copied();
         let is_found = |place: &usize| if self.wants[*place].cap > 0 { !self.in_vain } else { blocked.contains(place) };
         // A worker may look for jobs of a task in several queues.
@@ -373,9 +372,6 @@ impl Offer {
         for place in none {
             if let Some((task, _)) = of_task.get_key_value(&*self.wants[place].task) {
                 idle.insert(task);
-                if let Some(name) = names.get(task) {
-                    savings.set_right(name, false, &self.limits.clock);
-                }
                 missed.remove(task);
                 passed.remove(task);
             }

@@ -11,10 +11,13 @@
 //!       └──────────── twice as long as it was ───────────┘
 //! ```
 //!
-//! In the order in which everybody waits ([`in_order`]), and nothing that comes after what is missing: so no two workers
-//! save what the other one waits for. Others have two thirds of the time at least, and whatever there is beyond one of each.
+//! In the order in which everybody waits ([`in_order`]), and nothing that comes after what is missing, so that no two workers
+//! save what the other one waits for; but where what it waited for before others came while it paused, that is saved too, and both end
+//! by time. Others have two thirds of the time at least of what a worker has, and whatever there is beyond one of each. Of all who would
+//! save for want of the same, one does, and goes on waiting for that before others while it pauses. What came to it so goes on to who has
+//! waited longest ([`Pool::balance`](pgq_core::limit::pool::Pool::balance)), or those who need nothing else would wait for ever.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::State;
@@ -39,6 +42,8 @@ pub(super) struct Savings {
     /// By the names that limits go by.
     passed_by: HashMap<&'static str, Plight>,
     now: Option<Saving>,
+    /// Since when nothing is saved of a pool, and for how long.
+    pauses: HashMap<usize, (Mark, Duration)>,
 }
 
 /// Of a task that others pass by.
@@ -61,6 +66,10 @@ struct Saving {
     task: &'static str,
     begun: Mark,
     span: Duration,
+    /// Something had to be asked for.
+    asked: bool,
+    /// What was saved of at any time.
+    places: HashSet<usize>,
 }
 
 /// What there is of the limits of the task that is saved for.
@@ -72,6 +81,8 @@ pub(super) struct Saved {
     missing: Option<usize>,
     /// When there is a token of each of its rates that it has units of.
     coming: Option<Duration>,
+    /// What it waited for before others while it paused is there.
+    has_come: bool,
     /// For how much longer, at most.
     pub(super) rest: Duration,
 }
@@ -81,29 +92,48 @@ impl Savings {
     pub(super) fn set_right(&mut self, task: &str, starts: bool, clock: &Clock) {
         let Some(plight) = self.passed_by.get_mut(task) else { return };
         (plight.since, plight.missing, plight.preceded) = (None, None, 0);
-        let Some(Saving { begun, .. }) = self.now.take_if(|saving| saving.task == task) else { return };
-        let took = begun.elapsed();
-        if starts {
-            plight.span = (took * 2).clamp(SHORTEST, LONGEST);
+        let Some(saving) = self.now.take_if(|saving| saving.task == task) else { return };
+        if starts && saving.asked {
+            plight.span = (saving.begun.elapsed() * 2).clamp(SHORTEST, LONGEST);
         }
-        plight.pause = Some((clock.mark(), took * PAUSES));
+        self.rest(&saving, clock);
     }
 
     fn give_up(&mut self, missing: Option<usize>, is_preceded: bool, clock: &Clock) {
-        let Some(Saving { task, begun, span }) = self.now.take() else { return };
-        let Some(plight) = self.passed_by.get_mut(task) else { return };
-        let took = begun.elapsed();
-        let pause = if is_preceded {
-            plight.preceded += 1;
-            SHORTEST * 2_u32.pow(plight.preceded.min(DOUBLED))
-        } else {
-            (plight.missing, plight.preceded) = (missing, 0);
-            took * PAUSES
-        };
-        if took >= span {
+        let Some(saving) = self.now.take() else { return };
+        let took = self.rest(&saving, clock);
+        let Some(plight) = self.passed_by.get_mut(saving.task) else { return };
+        if is_preceded {
+            plight.preceded = plight.preceded.saturating_add(1);
+            plight.missing = None;
+            let pause = SHORTEST * 2_u32.pow(plight.preceded.min(DOUBLED));
+            plight.pause = Some((clock.mark(), pause));
+            return;
+        }
+        (plight.missing, plight.preceded) = (missing, 0);
+        if took >= saving.span {
             plight.span = (plight.span * 2).min(LONGEST);
         }
-        plight.pause = Some((clock.mark(), pause));
+    }
+
+    /// Of what was saved nothing is for a while; how long it was.
+    fn rest(&mut self, saving: &Saving, clock: &Clock) -> Duration {
+        let took = saving.begun.elapsed();
+        let pause = || (clock.mark(), took.max(SHORTEST) * PAUSES);
+        self.pauses.extend(saving.places.iter().map(|place| (*place, pause())));
+        if let Some(plight) = self.passed_by.get_mut(saving.task) {
+            plight.pause = Some(pause());
+        }
+        took
+    }
+
+    fn is_paused(&self, place: usize) -> bool {
+        self.pauses.get(&place).is_some_and(|(since, pause)| since.elapsed() < *pause)
+    }
+
+    /// Whether something is saved for this task.
+    pub(super) fn is_for(&self, task: Option<&str>) -> bool {
+        self.now.as_ref().is_some_and(|saving| Some(saving.task) == task)
     }
 
     /// Whether a worker that pauses goes on waiting for it before others.
@@ -177,19 +207,34 @@ impl State {
 
     /// Begins to save, goes on, or ends; what is saved now. Also whether there is something to say of that.
     pub(super) fn save(&mut self, wants: &[Want], rooms: &[Room], clock: &Clock) -> (Option<Saved>, bool) {
-        let saved = self.go_on_saving(wants, rooms, clock).or_else(|| self.begin_to_save(wants, rooms, clock));
+        let saved = self.go_on_saving(rooms, clock).or_else(|| self.begin_to_save(wants, rooms, clock));
         let missing = saved.as_ref().and_then(|saved| saved.missing);
         let mut ask = false;
         for (place, pool) in self.pools.iter_mut().enumerate() {
             ask |= pool.urge(missing == Some(place) || self.savings.is_awaited(place));
+            pool.saved =
+                saved.as_ref().filter(|saved| saved.places.contains(&place)).map(|saved| (clock.mark(), saved.rest));
+        }
+        if let (Some(saved), Some(saving)) = (&saved, &mut self.savings.now) {
+            saving.places.extend(&saved.places);
+            saving.asked |= saved.missing.is_some();
         }
         (saved, ask)
     }
 
-    fn go_on_saving(&mut self, wants: &[Want], rooms: &[Room], clock: &Clock) -> Option<Saved> {
-        let Saving { task, begun, span } = self.savings.now.as_ref()?;
+    /// Where the last claims found no job of the task that something is saved for, that ends.
+    pub(super) fn save_for_nobody_without_jobs(&mut self, clock: &Clock) {
+        let mut tasks =
+            self.savings.passed_by.iter().filter(|(_, plight)| plight.since.is_some()).map(|(task, _)| *task);
+        if let Some(task) = tasks.find(|task| self.has_no_job(task)) {
+            self.savings.set_right(task, false, clock);
+        }
+    }
+
+    fn go_on_saving(&mut self, rooms: &[Room], clock: &Clock) -> Option<Saved> {
+        let Saving { task, begun, span, .. } = self.savings.now.as_ref()?;
         let rest = span.saturating_sub(begun.elapsed());
-        let saved = self.look_what_to_save(task, wants, rooms);
+        let saved = self.look_what_to_save(task, rooms);
         let missing = saved.as_ref().and_then(|saved| saved.missing);
         let is_preceded = missing.is_some_and(|missing| self.pools[missing].preceded);
         if let Some(saved) = saved
@@ -204,7 +249,12 @@ impl State {
 
     fn begin_to_save(&mut self, wants: &[Want], rooms: &[Room], clock: &Clock) -> Option<Saved> {
         let begin = |(task, span): (&'static str, Duration)| {
-            let saved = self.look_what_to_save(task, wants, rooms)?;
+            let is_wanted = wants.iter().any(|want| self.tasks.get(&*want.task) == Some(&task));
+            let saved = self.look_what_to_save(task, rooms).filter(|_| is_wanted)?;
+            let rests = |place: &usize| self.savings.is_paused(*place) && !saved.has_come;
+            if saved.places.iter().any(rests) {
+                return None;
+            }
             let refill = saved.places.iter().map(|place| self.pools[*place].refill()).min()?;
             let is_worth_while = match saved.coming {
                 Some(next) => next <= span.max(refill),
@@ -215,20 +265,21 @@ impl State {
         };
         let has_come = |place: usize| matches!(rooms[place], Room::Some(_));
         let saved = self.savings.due(has_come).into_iter().find_map(begin)?;
-        self.savings.now = Some(Saving { task: saved.task, begun: clock.mark(), span: saved.rest });
+        let (task, span) = (saved.task, saved.rest);
+        self.savings.now = Some(Saving { task, begun: clock.mark(), span, asked: false, places: HashSet::new() });
         // Everybody saves in one order.
         self.waits_no_longer(saved.task);
         Some(saved)
     }
 
     /// What there is of this task's limits, up to the first of which nothing comes by itself.
-    fn look_what_to_save(&self, task: &'static str, wants: &[Want], rooms: &[Room]) -> Option<Saved> {
-        let is_wanted = wants.iter().any(|want| self.tasks.get(&*want.task) == Some(&task));
-        let mut all = self.of_task.get(task).filter(|_| is_wanted)?.clone();
+    fn look_what_to_save(&self, task: &'static str, rooms: &[Room]) -> Option<Saved> {
+        let mut all = self.of_task.get(task)?.clone();
         in_order(&mut all, &self.pools);
         // That for which it has waited before others.
         let came = self.savings.passed_by.get(task).and_then(|plight| plight.missing);
-        let mut saved = Saved { task, places: Vec::new(), missing: None, coming: None, rest: Duration::ZERO };
+        let has_come = came.is_some_and(|came| matches!(rooms[came], Room::Some(_)));
+        let mut saved = Saved { task, places: Vec::new(), missing: None, coming: None, has_come, rest: Duration::ZERO };
         for place in all {
             let is_shared = self.pools[place].is_shared();
             match rooms[place] {
@@ -238,7 +289,9 @@ impl State {
                 Room::Some(_) => {}
                 Room::Later(Some(next)) => saved.coming = saved.coming.max(Some(next)),
                 _ if saved.missing.is_some() => {}
-                Room::Elsewhere | Room::Later(None) if is_shared => saved.missing = Some(place),
+                Room::Elsewhere | Room::Later(None) if is_shared && self.pools[place].cap != Some(0) => {
+                    saved.missing = Some(place);
+                }
                 Room::Elsewhere | Room::Later(None) => return None,
             }
         }
