@@ -36,7 +36,8 @@
 //! share is held for 100 ms, and for twice as long each time that this was in vain, up to 0.4 s. Chance takes up to a quarter off that, as
 //! workers that keep step would pass units to and fro for ever. A unit that has come has its turn once a claim made with it was answered,
 //! if that takes no longer than a second; so has a place that was kept for something else, from when that has come. A pool is needed
-//! only while an answer is awaited that may bring what is missing, so nobody keeps one thing for ever while another keeps the other. A
+//! only while an answer is awaited that may bring what is missing, or while it is saved for a task that others pass by ([`saving`]), so
+//! nobody keeps one thing for ever while another keeps the other. A
 //! worker all of whose slots are taken keeps nothing that it could only start later ([`crowd`]), who leaves nothing that doesn't run
 //! ([`parting`]).
 //!
