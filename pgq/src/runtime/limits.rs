@@ -139,6 +139,8 @@ struct State {
     waits: HashMap<&'static str, Wait>,
     /// What others could use is saved for tasks that they pass by.
     savings: Savings,
+    /// All slots are taken.
+    full: bool,
     /// Nothing is started any more.
     leaving: bool,
     /// For how long one unit that others wait for stays here.

@@ -209,6 +209,9 @@ impl Pool {
         }
         match (self.owed, &self.prospect) {
             (Owed::Excess, _) => 0,
+            (Owed::Beyond(0), Prospect::Needed) if self.shares_rest() && self.turn().is_zero() => {
+                self.units.min(self.held.saturating_add(1))
+            }
             (Owed::Nothing, _) | (Owed::Spare | Owed::Beyond(0), Prospect::Needed) => self.units,
             _ if self.idles().is_some_and(|rest| rest.is_zero()) => 0,
             (Owed::Spare, _) => self.units,
@@ -261,6 +264,16 @@ impl Pool {
         let shared = HOLD.mul_f64(1.0 - chance / 4.0) * 2_u32.pow(self.vain.min(DOUBLED));
         let hold = if self.is_own() { PATIENT } else { shared };
         self.bear(clock, if in_turn { hold } else { Duration::ZERO });
+    }
+
+    /// One of it is saved for a task that starves: that stays here, and of the rest each has its turn.
+    pub(super) fn save(&mut self) {
+        self.prospect = Prospect::Needed;
+    }
+
+    /// Whether there is more than is saved that others could have: units of a rate would go with what is in them.
+    fn shares_rest(&self) -> bool {
+        self.saved.is_some() && !self.is_rate() && self.units > self.held.saturating_add(1)
     }
 
     /// Whether no other task than one is bounded by it.
@@ -495,7 +508,8 @@ impl Pool {
     }
 
     fn is_to_urge(&self) -> bool {
-        self.blocked && self.urges != self.urged && self.cap.is_some_and(|cap| self.units < cap)
+        let waits = self.cap.is_some_and(|cap| self.units < cap) && (self.wished == 0 || self.wished > self.units);
+        self.blocked && self.urges != self.urged && waits
     }
 
     /// How long it takes until there is as much of it again as one takes that starts.
@@ -596,6 +610,7 @@ impl Pool {
         let others = match self.owed {
             _ if self.leaving => Some(Duration::ZERO),
             Owed::Beyond(0) if !matches!(self.prospect, Prospect::Needed) => Some(self.turn()),
+            Owed::Beyond(0) if self.shares_rest() => Some(self.turn()),
             _ if self.bound() < self.units => Some(Duration::ZERO),
             _ => None,
         };

@@ -50,6 +50,7 @@ impl Limits {
     /// All slots are taken.
     pub(in crate::runtime) fn crowd_out(&self) {
         let ask = self.with(|state| {
+            state.full = true;
             let mut ask = false;
             for pool in state.pools.iter_mut().filter(|pool| pool.name.is_some()) {
                 pool.crowd_out(&self.clock);
@@ -67,6 +68,7 @@ impl Limits {
     pub(in crate::runtime) fn missed(&self, asking: &Asking) -> Vec<&'static str> {
         self.with(|state| {
             state.fill(&self.clock);
+            state.full = false;
             let State { pools, of_task, missed, passed, .. } = state;
             let has_some = |task: &str| {
                 let all = of_task.get(task).into_iter().flatten().map(|pool| &pools[*pool]);

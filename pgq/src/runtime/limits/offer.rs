@@ -141,9 +141,8 @@ impl Limits {
 }
 
 impl Survey {
-    /// What is saved stays here, whoever else waits for it, until that ends.
+    /// What is saved can be used by others when that ends.
     fn save(&mut self, saved: &Saved) {
-        self.useful.extend(saved.places().iter().map(|place| (*place, true)));
         self.due = self.due.into_iter().chain([saved.rest]).min();
     }
 }
@@ -191,7 +190,7 @@ impl State {
             survey.useful.entry(place).or_default();
             survey.in_turn.extend(all().take_while(|before| *before != place));
             // Others may have it in use for long: whether there is a job by now that waits for it is looked for.
-            let looks = self.pools[place].is_shared() && (self.has_no_job(&want.task) || self.savings.is_for(name));
+            let looks = self.savings.is_for(name) || self.pools[place].is_shared() && self.has_no_job(&want.task);
             return cap.map(|cap| (cap, missing)).or(looks.then_some((0, Some(place))));
         }
         let is_idle = !asks && self.idle.contains(&*want.task);
@@ -219,6 +218,7 @@ impl State {
         for (place, pool) in self.pools.iter_mut().enumerate().filter(|(_, pool)| pool.name.is_some()) {
             let in_turn = survey.in_turn.contains(&place);
             match survey.useful.get(&place) {
+                _ if pool.saved.is_some() => pool.save(),
                 Some(true) => pool.need(clock),
                 Some(false) => pool.open(clock),
                 None if !in_turn && survey.doubtful.contains(&place) => pool.open(clock),

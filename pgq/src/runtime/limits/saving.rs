@@ -110,7 +110,8 @@ impl Savings {
             plight.pause = Some((clock.mark(), pause));
             return;
         }
-        (plight.missing, plight.preceded) = (missing, 0);
+        // Who has waited as long by then comes first.
+        (plight.since, plight.missing, plight.preceded) = (Some(clock.mark()), missing, 0);
         if took >= saving.span {
             plight.span = (plight.span * 2).min(LONGEST);
         }
@@ -187,10 +188,6 @@ impl Saved {
     pub(super) fn is_for(&self, name: Option<&&'static str>) -> bool {
         name.is_some_and(|name| *name == self.task)
     }
-
-    pub(super) fn places(&self) -> &[usize] {
-        &self.places
-    }
 }
 
 impl State {
@@ -201,7 +198,7 @@ impl State {
             return;
         }
         let Some(name) = self.tasks.get(task).copied() else { return };
-        let plight = self.savings.passed_by.entry(name).or_insert(Plight::default());
+        let plight = self.savings.passed_by.entry(name).or_default();
         plight.since.get_or_insert_with(|| clock.mark());
     }
 
@@ -211,7 +208,8 @@ impl State {
         let missing = saved.as_ref().and_then(|saved| saved.missing);
         let mut ask = false;
         for (place, pool) in self.pools.iter_mut().enumerate() {
-            ask |= pool.urge(missing == Some(place) || self.savings.is_awaited(place));
+            let is_awaited = !matches!(rooms[place], Room::Some(_)) && self.savings.is_awaited(place);
+            ask |= pool.urge(missing == Some(place) || is_awaited);
             pool.saved =
                 saved.as_ref().filter(|saved| saved.places.contains(&place)).map(|saved| (clock.mark(), saved.rest));
         }
@@ -240,19 +238,23 @@ impl State {
         if let Some(saved) = saved
             && !rest.is_zero()
             && !is_preceded
+            && self.is_of_use(&saved)
         {
             return Some(Saved { rest, ..saved });
         }
         self.savings.give_up(missing, is_preceded, clock);
+        if let Some(missing) = missing {
+            self.pools[missing].preceded = false;
+        }
         None
     }
 
     fn begin_to_save(&mut self, wants: &[Want], rooms: &[Room], clock: &Clock) -> Option<Saved> {
         let begin = |(task, span): (&'static str, Duration)| {
             let is_wanted = wants.iter().any(|want| self.tasks.get(&*want.task) == Some(&task));
-            let saved = self.look_what_to_save(task, rooms).filter(|_| is_wanted)?;
+            let saved = self.look_what_to_save(task, rooms).filter(|saved| self.is_of_use(saved))?;
             let rests = |place: &usize| self.savings.is_paused(*place) && !saved.has_come;
-            if saved.places.iter().any(rests) {
+            if !is_wanted || self.has_no_job(task) || saved.places.iter().any(rests) {
                 return None;
             }
             let refill = saved.places.iter().map(|place| self.pools[*place].refill()).min()?;
@@ -284,7 +286,7 @@ impl State {
             let is_shared = self.pools[place].is_shared();
             match rooms[place] {
                 Room::Some(_) if is_shared && (saved.missing.is_none() || came == Some(place)) => {
-                    saved.places.push(place)
+                    saved.places.push(place);
                 }
                 Room::Some(_) => {}
                 Room::Later(Some(next)) => saved.coming = saved.coming.max(Some(next)),
@@ -296,6 +298,12 @@ impl State {
             }
         }
         Some(saved)
+    }
+
+    /// Whether there is a slot for the task: not where all are taken, or claims win as much else as they can.
+    fn is_of_use(&self, saved: &Saved) -> bool {
+        let mut places = saved.places.iter().chain(&saved.missing);
+        !self.full && !places.any(|place| self.pools[*place].is_unwanted())
     }
 
     /// Whether another task could use up what is saved, with nothing of what is missing.
