@@ -318,3 +318,139 @@ impl State {
         wants.iter().any(|want| could(&want))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use pgq_core::Timestamp;
+
+    use super::*;
+    use crate::backend::{Measure, PoolName};
+    use crate::platform::{ManualClock, Platform};
+    use crate::runtime::limits::Limits;
+    use crate::runtime::pool::Pool;
+    use crate::runtime::service::Signal;
+
+    const QUAY: usize = 0;
+    const WHARF: usize = 1;
+
+    /// A worker that has the one place of the quay, which tugs and skiffs have to have, and waits for the wharf, which only tugs have.
+    struct Port {
+        time: ManualClock,
+        limits: Arc<Limits>,
+    }
+
+    impl Port {
+        fn open() -> Self {
+            let time = ManualClock::at(Timestamp::EPOCH);
+            let platform = Platform::manual(time.clone());
+            let limits = Arc::new(Limits::of(&[], 4, &platform, Signal::new()));
+            limits.with(|state| {
+                for limit in ["quay", "wharf"] {
+                    let name = PoolName { limit: limit.into(), measure: Measure::Concurrency };
+                    state.pools.push(Pool::new(Some(name), Some(1), &platform.clock));
+                }
+                state.pools[QUAY].units = 1;
+                (state.pools[WHARF].blocked, state.pools[WHARF].wished) = (true, 1);
+                state.of_task.extend([("tug", vec![QUAY, WHARF]), ("skiff", vec![QUAY])]);
+                state.tasks.extend([("tug", "tug"), ("skiff", "skiff")]);
+            });
+            Self { time, limits }
+        }
+
+        /// How many of each could be claimed now.
+        fn offers(&self) -> Vec<(String, u32)> {
+            let wants = ["tug", "skiff"].map(|task| Want { queue: "default".into(), task: task.into(), cap: 4 });
+            let offer = self.limits.offer(Arc::from(wants));
+            offer.wants.iter().map(|want| (want.task.to_string(), want.cap)).collect()
+        }
+
+        fn leaves_the_quay_to_skiffs(&self) -> bool {
+            self.offers().contains(&("skiff".to_owned(), 1))
+        }
+
+        fn wait(&self, millis: u64) -> &Self {
+            self.time.advance(Duration::from_millis(millis));
+            self
+        }
+    }
+
+    #[test]
+    fn one_is_saved_after_a_second_and_then_others_have_it_for_twice_as_long() {
+        let port = Port::open();
+        assert!(port.leaves_the_quay_to_skiffs());
+        for millis in [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000] {
+            if millis == 1_000 {
+                assert!(port.wait(999).leaves_the_quay_to_skiffs());
+                port.wait(1);
+            }
+            assert!(!port.leaves_the_quay_to_skiffs(), "it is saved");
+            assert!(!port.wait(millis - 1).leaves_the_quay_to_skiffs(), "{millis} ms aren't over");
+            assert!(port.wait(1).leaves_the_quay_to_skiffs(), "{millis} ms are over");
+            assert!(port.wait(2 * millis - 1).leaves_the_quay_to_skiffs(), "it isn't their turn yet");
+            port.wait(1);
+        }
+    }
+
+    #[test]
+    fn what_is_beyond_one_is_not_saved() {
+        let port = Port::open();
+        port.limits.with(|state| (state.pools[QUAY].units, state.pools[QUAY].cap) = (3, Some(3)));
+        assert_eq!(port.offers(), [("skiff".to_owned(), 3)]);
+        assert_eq!(
+            port.wait(1_000).offers(),
+            [("tug".to_owned(), 0), ("skiff".to_owned(), 2)],
+            "and it is looked for tugs"
+        );
+    }
+
+    #[test]
+    fn what_is_missing_is_asked_for_before_others_until_one_starts() {
+        let port = Port::open();
+        let ahead = || port.limits.asks().iter().find(|(name, _)| &*name.limit == "wharf").map(|(_, ask)| ask.ahead);
+        port.offers();
+        assert_eq!(ahead(), None);
+        port.wait(1_000).offers();
+        assert_eq!((ahead(), port.limits.with(|state| state.pools[WHARF].urged)), (Some(true), true));
+        port.wait(1_000).offers();
+        assert!(port.limits.with(|state| state.pools[WHARF].urges), "others would save the same for want of the same");
+        port.limits.with(|state| state.savings.set_right("tug", true, &port.limits.clock));
+        port.offers();
+        assert!(!port.limits.with(|state| state.pools[WHARF].urges), "one has started");
+    }
+
+    #[test]
+    fn nothing_is_saved_by_who_comes_second() {
+        let port = Port::open();
+        port.offers();
+        port.wait(1_000);
+        assert!(!port.leaves_the_quay_to_skiffs());
+        port.limits.with(|state| state.pools[WHARF].preceded = true);
+        assert!(port.leaves_the_quay_to_skiffs());
+        assert!(port.wait(1_999).leaves_the_quay_to_skiffs());
+        assert!(!port.wait(1).leaves_the_quay_to_skiffs());
+    }
+
+    #[test]
+    fn nothing_is_saved_where_nothing_can_start() {
+        let closed = |state: &mut State| state.pools[WHARF].cap = Some(0);
+        let full = |state: &mut State| state.full = true;
+        let unwanted = |state: &mut State| state.pools[WHARF].crowded = true;
+        let gone = |state: &mut State| _ = state.idle.insert("tug");
+        for hinder in [closed as fn(&mut State), full, unwanted, gone] {
+            let port = Port::open();
+            port.offers();
+            port.limits.with(hinder);
+            assert!(port.wait(1_000).leaves_the_quay_to_skiffs());
+        }
+    }
+
+    #[test]
+    fn nothing_is_saved_of_what_nobody_else_could_use() {
+        let port = Port::open();
+        port.limits.with(|state| state.idle.insert("skiff"));
+        port.offers();
+        assert!(port.wait(1_000).leaves_the_quay_to_skiffs());
+    }
+}
