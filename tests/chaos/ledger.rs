@@ -153,7 +153,7 @@ impl fmt::Display for Findings {
         line(f, "  run to their end more than once", &self.duplicates)?;
         self.recoveries.write(f, "recoveries after a kill, measured")?;
         self.recoveries.explain(f)?;
-        writeln!(f, "  {:<38} {:>9}", "  99 of 100 within 2 s", self.recoveries.judgement())?;
+        writeln!(f, "  {:<38} {:>9}", "  99 of 100 within 2 s and that wait", self.recoveries.judgement())?;
         self.shaken.write(f, "  soon after or before an outage")?;
         self.shaken.explain(f)?;
         self.peaks.iter().try_for_each(|peak| write!(f, "{peak}"))

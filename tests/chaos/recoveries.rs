@@ -5,7 +5,8 @@ use std::fmt;
 use pgq::sqlx::{self, PgPool};
 
 /// The longest that 99 of 100 may take to run again after their worker was killed, away from outages, in ms, and that by which
-/// jobs that were new then began late: how busy the machine is says nothing of the recovery.
+/// the latest of the jobs that were new then began late: how busy the machine is says nothing of the recovery. So what holds up
+/// all jobs alike isn't noticed by this.
 const BOUND: f64 = 2_000.0;
 /// Of fewer than so many nothing is said.
 const ENOUGH: usize = 20;

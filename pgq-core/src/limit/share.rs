@@ -82,7 +82,7 @@ pub struct Portion {
     pub rate: Option<Rate>,
     /// Which of its units are others'.
     pub owed: Owed,
-    /// Somebody else waits before all others, and came before it.
+    /// Somebody else waits ahead, and has waited for longer.
     pub preceded: bool,
     /// Nothing is given until all have said what they run: for so much longer at most, unless one of them gives no sign of life.
     pub awaits: Option<Duration>,

@@ -1,7 +1,7 @@
 //! What a worker saves for a task of several limits that others pass by.
 //!
 //! Where others have a backlog for each limit of a task, what comes of one is used up before the rest is there, for ever. So what there is
-//! of them is saved for a while, one of each, and what is missing is asked for ahead of those who have waited for less long.
+//! of them is saved for a while, one of each, and what is missing is asked for ahead of those who save nothing.
 //!
 //! ```text
 //!                   a second without a start, and
@@ -13,7 +13,7 @@
 //!
 //! In the order in which everybody waits ([`in_order`]), and nothing that comes after what is missing, so that no two workers
 //! save what the other one waits for; but where what it waited for before others came while it paused, that is saved too, and both end
-//! by time. Others have two thirds of the time at least of what a worker has, and whatever there is beyond one of each. Of all who would
+//! by time. Others have about two thirds of the time of what a worker has, and whatever there is beyond one of each. Of all who would
 //! save for want of the same, one does, and goes on waiting for that before others while it pauses. What came to it so goes on to who has
 //! waited longest ([`Pool::balance`](pgq_core::limit::pool::Pool::balance)), or those who need nothing else would wait for ever.
 
