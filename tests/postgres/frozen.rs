@@ -6,7 +6,8 @@ use pgq::sqlx::{self, PgPool, raw_sql};
 use pgq::{Allow, Client, LimitRef};
 use tokio::task::JoinHandle;
 
-use super::locks::{lock_gate, until, until_waits};
+use super::locks::{lock_gate, lock_limit, until, until_waits};
+use super::overtaken::three_at_once;
 use crate::proxy::Proxy;
 use crate::world::World;
 
@@ -63,6 +64,28 @@ async fn who_freezes_with_a_limit_locked_is_cut_off_soon() {
     let other = world.client.set_limit(LimitRef::of::<recall>().key("shop"), Allow::at_once(3));
     tokio::time::timeout(SOON, other).await.expect("he is cut off").unwrap();
     setting.abort();
+}
+
+/// Before the server cuts anybody off.
+const AT_ONCE: Duration = Duration::from_secs(2);
+
+#[tokio::test]
+async fn who_freezes_in_line_for_a_limit_holds_up_nobody() {
+    let world = World::postgres().await;
+    let proxy = Proxy::to(world.database.as_ref().unwrap().options()).await.unwrap();
+    let pool = PgPool::connect_with(proxy.options()).await.unwrap();
+    let client = Client::builder().unwrap().clock(world.clock.clone()).pool(pool);
+    let behind = World::of(client, world.clock.clone(), None);
+    let (session, asks) = three_at_once(&behind).await;
+    let held = lock_limit(&world, "task:flock").await;
+    let sharing = tokio::spawn(async move { session.share(asks).await });
+    until_waits(&world, "and query like '%for update%'").await;
+    proxy.freeze();
+    held.rollback().await.unwrap();
+    let next = tokio::time::timeout(AT_ONCE, lock_limit(&world, "task:flock")).await;
+    drop(next.expect("nobody has it locked while he is frozen"));
+    until(&world, "select count(*) from pgq.share where units = 3").await;
+    sharing.abort();
 }
 
 /// Lets whoever is let go from a gate wait for this lock first.

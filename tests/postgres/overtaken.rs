@@ -1,11 +1,12 @@
 //! A limit that comes, or changes, while something waits for a lock.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use pgq::backend::{Ask, Bounds, Declared, Limited, Measure, NextToken, PoolName, Rate};
+use pgq::backend::{Ask, Bounds, Declared, Limited, Measure, NextToken, PoolName, Rate, Session};
 use pgq::{Allow, LimitRef, sqlx};
 
-use super::locks::{until, until_waits};
+use super::locks::{lock_limit, until, until_waits};
 use crate::worker::overtaken::{Pen, flock, herding, no_more_than};
 use crate::world::World;
 
@@ -27,16 +28,45 @@ async fn what_a_claim_wins_is_handed_back_where_a_limit_came_meanwhile() {
     worker.stop().await.unwrap();
 }
 
+/// A worker of whose task three may run at once, and what it says that would like to have all of them.
+pub(super) async fn three_at_once(world: &World) -> (Arc<dyn Session>, Vec<(PoolName, Ask)>) {
+    let bounds = Bounds { concurrency: Some(3), rate: None };
+    let session = session(world, bounds).await;
+    let begun = session.pools().await.unwrap()[0].portion.begun;
+    let pool = PoolName { limit: "task:flock".into(), measure: Measure::Concurrency };
+    (session, vec![(pool, Ask { keep: u32::MAX, wish: 3, begun, ..Ask::default() })])
+}
+
+async fn session(world: &World, bounds: Bounds) -> Arc<dyn Session> {
+    let (name, task) = ("task:flock".to_owned(), "flock".to_owned());
+    let limit = Limited { name, task: Some(task.clone()), sharers: Vec::new(), keyed: false, bounds };
+    let session = world.session(&[&*task]).await.unwrap();
+    let declared = Declared { tasks: vec![task], schedules: Vec::new(), limits: vec![limit] };
+    session.declare(declared).await.unwrap();
+    session
+}
+
+#[tokio::test]
+async fn what_a_limit_allows_by_now_counts_for_who_asked_before() {
+    let world = World::postgres().await;
+    let (session, asks) = three_at_once(&world).await;
+    let mut tx = lock_limit(&world, "task:flock").await;
+    let change = async {
+        until_waits(&world, "and query like '%for update%'").await;
+        sqlx::query("update pgq.limit set concurrency = 1").execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    let (portions, ()) = tokio::join!(session.share(asks), change);
+    assert_eq!(portions.unwrap()[0].1.units, 1);
+    until(&world, "select count(*) from pgq.share where units = 1").await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_that_is_told_while_its_rate_changes_is_not_known() {
     let world = World::postgres().await;
-    let session = world.session(&["flock"]).await.unwrap();
     let wait = Duration::from_secs(9);
-    let (name, task, rate) = ("task:flock".to_owned(), "flock".to_owned(), Rate::every(wait, 1).unwrap());
-    let bounds = Bounds { concurrency: None, rate: Some(rate) };
-    let limit = Limited { name, task: Some(task.clone()), sharers: Vec::new(), keyed: false, bounds };
-    let declared = Declared { tasks: vec![task], schedules: Vec::new(), limits: vec![limit] };
-    session.declare(declared).await.unwrap();
+    let rate = Rate::every(wait, 1).unwrap();
+    let session = session(&world, Bounds { concurrency: None, rate: Some(rate) }).await;
     let pool = PoolName { limit: "task:flock".into(), measure: Measure::Rate };
     session.share(vec![(pool.clone(), Ask { keep: u32::MAX, wish: 1, ..Ask::default() })]).await.unwrap();
     let token = NextToken { wait, units: 1, rate };

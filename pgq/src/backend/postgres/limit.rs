@@ -1,8 +1,11 @@
 //! Limits: what is declared, and how much of it each worker has.
 //!
-//! Every change of a pool reads it under the lock of its limit's row, in a statement of its own, as one that has waited for a
-//! lock sees what was there before it waited; decides by [`Pool`]; and writes. Who has units of what stands in the table, so
-//! whoever dies half-way has changed nothing, and whoever got no answer asks again.
+//! Every change of a pool reads it; decides by [`Pool`]; and writes all of it by one statement, unless somebody has changed the limit
+//! since, which the version of its row says. Then it begins anew, and after ten times in vain under the lock of that row, which declarations and
+//! what operators set hold from the start: read in a statement of its own, as one that has waited for a lock sees what was there before
+//! it waited. Under locks alone whoever was stopped between two statements held up all others until the server cut him off, and each
+//! that was stopped in line behind him did the same in turn: half a minute of that was seen, where three of eight workers were stopped. Who
+//! has units of what stands in the table, so whoever dies half-way has changed nothing, and whoever got no answer asks again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -19,8 +22,8 @@ use super::convert::{Instant, column, database, instant, micros, unsigned};
 use super::namespace::Statements;
 use super::opening::Unopened;
 use super::session::PgSession;
-use crate::Result;
 use crate::backend::{Ask, Declared, Measure, NextToken, PoolName, PoolView, Portion};
+use crate::error::{Error, Kind, Result};
 
 /// A limit's pools, as they stand.
 struct Standing {
@@ -30,8 +33,12 @@ struct Standing {
     upheld: bool,
     outlived: bool,
     now: Timestamp,
+    version: i64,
     pools: BTreeMap<Measure, Pool>,
 }
+
+/// How often what follows from pools is worked out anew, as others have changed them meanwhile, before they are locked for that.
+const TRIES: u32 = 10;
 
 impl PgSession {
     /// After the locks of all limits. Which gates are to be opened after the commit.
@@ -75,7 +82,7 @@ impl PgSession {
         let standings = self.books().read(&mut visit, None, true).await?;
         visit.end().await?;
         for (limit, standing) in standings {
-            let Standing { sharers, keyed, edition, upheld, outlived, now, pools } = standing;
+            let Standing { sharers, keyed, edition, upheld, outlived, now, pools, .. } = standing;
             for (measure, pool) in pools {
                 let pool_name = PoolName { limit: limit.as_str().into(), measure };
                 let portion = pool.portion(self.lease, now);
@@ -88,25 +95,46 @@ impl PgSession {
 
     pub(super) async fn share_pools(&self, asks: Vec<(PoolName, Ask)>) -> Result<Vec<(PoolName, Portion)>> {
         let limits: Vec<String> = asks.iter().map(|(pool, _)| pool.limit.to_string()).collect();
-        let mut transaction = self.begin_durable().await?;
-        let books = self.books();
-        let (alive, limits) = books.lock(&mut transaction, Some(self.lease), Some(&limits)).await?;
-        if !alive {
-            let nothing = Portion { cap: Some(0), ..Portion::default() };
-            return Ok(asks.into_iter().map(|(pool, _)| (pool, nothing)).collect());
+        for _ in 0..TRIES {
+            let mut visit = self.engine().visit().await?;
+            let shared = self.share_seen(&mut visit, &limits, &asks).await?;
+            visit.end().await?;
+            if let Some(portions) = shared {
+                return Ok(portions);
+            }
         }
-        let mut standings = books.read(&mut transaction, Some(&limits), false).await?;
+        let mut transaction = self.begin_durable().await?;
+        let (_, limits) = self.books().lock(&mut transaction, Some(self.lease), Some(&limits)).await?;
+        let shared = self.share_seen(&mut transaction, &limits, &asks).await?;
+        transaction.commit().await.map_err(database)?;
+        shared.ok_or_else(overtaken)
+    }
+
+    /// Nothing, where somebody has changed one of the limits since they were seen.
+    async fn share_seen(
+        &self,
+        connection: &mut PgConnection,
+        limits: &[String],
+        asks: &[(PoolName, Ask)],
+    ) -> Result<Option<Vec<(PoolName, Portion)>>> {
+        let books = self.books();
+        let mut standings = books.read(connection, Some(limits), false).await?;
         let (mut changes, mut portions) = (Changes::default(), Vec::with_capacity(asks.len()));
         for (name, ask) in asks {
-            let standing = standings.get_mut(&*name.limit);
-            let pool =
-                standing.and_then(|standing| standing.pools.remove(&name.measure).map(|pool| (pool, standing.now)));
-            let portion = pool.map(|(pool, now)| changes.take(&name, pool.balance(self.lease, ask, now), now));
-            portions.push((name, portion.unwrap_or_default()));
+            let pool = standings.get_mut(&*name.limit).and_then(|standing| {
+                let pool = standing.pools.remove(&name.measure)?;
+                Some((pool, standing.version, standing.now))
+            });
+            let portion =
+                pool.map(|(pool, version, now)| changes.take(name, version, pool.balance(self.lease, *ask, now), now));
+            portions.push((name.clone(), portion.unwrap_or_default()));
         }
-        books.write(&mut transaction, changes).await?;
-        transaction.commit().await.map_err(database)?;
-        Ok(portions)
+        let written = books.write(connection, changes, Some(self.lease)).await?;
+        if !written.alive {
+            let nothing = Portion { cap: Some(0), ..Portion::default() };
+            return Ok(Some(asks.iter().map(|(pool, _)| (pool.clone(), nothing)).collect()));
+        }
+        Ok(written.stands.then_some(portions))
     }
 
     /// One statement, as there may be one for each start.
@@ -131,11 +159,27 @@ impl PgSession {
         if rows.is_empty() {
             return Ok(());
         }
-        let limits: Vec<String> = rows.iter().map(|row| column(row, 0)).collect::<Result<_>>()?;
+        for row in &rows {
+            self.reclaim_shares_of(column(row, 0)?).await?;
+        }
+        Ok(())
+    }
+
+    async fn reclaim_shares_of(&self, limit: String) -> Result<()> {
+        let limits = [limit];
+        for _ in 0..TRIES {
+            let mut visit = self.engine().visit().await?;
+            let stands = self.books().redivide(&mut visit, &limits).await?;
+            visit.end().await?;
+            if stands {
+                return Ok(());
+            }
+        }
         let mut transaction = self.begin_durable().await?;
         let (_, limits) = self.books().lock(&mut transaction, Some(self.lease), Some(&limits)).await?;
-        self.books().redivide(&mut transaction, &limits).await?;
-        transaction.commit().await.map_err(database)
+        let stands = self.books().redivide(&mut transaction, &limits).await?;
+        transaction.commit().await.map_err(database)?;
+        stands.then_some(()).ok_or_else(overtaken)
     }
 }
 
@@ -150,7 +194,9 @@ impl Books<'_> {
     pub(super) async fn enforce(&self, connection: &mut PgConnection, limits: &[String]) -> Result<Unopened> {
         let query = self.statements.begin_limits.query().bind(limits).bind(self.now);
         query.execute(&mut *connection).await.map_err(database)?;
-        self.redivide(connection, limits).await?;
+        if !self.redivide(connection, limits).await? {
+            return Err(overtaken());
+        }
         // After what is free has been counted by the rate before.
         let kept = i32::try_from(MAX_PACES).unwrap_or(i32::MAX);
         let query = self.statements.pace_limits.query().bind(limits).bind(self.now).bind(kept);
@@ -160,15 +206,16 @@ impl Books<'_> {
         Ok(rest)
     }
 
-    async fn redivide(&self, connection: &mut PgConnection, limits: &[String]) -> Result<()> {
+    /// Whether it stands, as nobody has changed them since they were seen.
+    async fn redivide(&self, connection: &mut PgConnection, limits: &[String]) -> Result<bool> {
         let mut changes = Changes::default();
         for (limit, standing) in self.read(connection, Some(limits), false).await? {
             for (measure, pool) in standing.pools {
                 let name = PoolName { limit: limit.as_str().into(), measure };
-                changes.take(&name, pool.redivide(standing.now), standing.now);
+                changes.take(&name, standing.version, pool.redivide(standing.now), standing.now);
             }
         }
-        self.write(connection, changes).await
+        Ok(self.write(connection, changes, None).await?.stands)
     }
 
     /// Locks limits, all where none are named; whether the worker lives, if it is for one, and which it has locked. One that was
@@ -211,21 +258,28 @@ impl Books<'_> {
         Ok(standings)
     }
 
-    async fn write(&self, connection: &mut PgConnection, changes: Changes) -> Result<()> {
+    /// All of it or nothing, for this worker if it is for one.
+    async fn write(&self, connection: &mut PgConnection, changes: Changes, worker: Option<Lease>) -> Result<Written> {
         let (limits, measures): (Vec<_>, Vec<_>) = changes.pools.into_iter().unzip();
-        let (rates, tokens): (Vec<_>, Vec<_>) = changes.rates.into_iter().unzip();
+        let (mut names, mut versions, mut rates) = (vec![], vec![], vec![]);
+        for (name, (version, tokens)) in changes.limits {
+            names.push(name);
+            versions.push(version);
+            rates.push(tokens);
+        }
         let query = self
             .statements
             .shares
             .query()
-            .bind(limits)
-            .bind(measures)
+            .bind(names)
+            .bind(versions)
             .bind(rates)
-            .bind(tokens)
-            .bind(changes.now.map(Instant));
+            .bind(changes.now.map(Instant))
+            .bind(limits)
+            .bind(measures);
         let (mut of, mut measures, mut workers, mut units) = (vec![], vec![], vec![], vec![]);
         let (mut wishes, mut since, mut tokens, mut awaited) = (vec![], vec![], vec![], vec![]);
-        let (mut next, mut ahead) = (vec![], vec![]);
+        let mut ahead = vec![];
         for (limit, measure, share) in changes.shares {
             of.push(limit);
             measures.push(measure);
@@ -235,7 +289,6 @@ impl Books<'_> {
             since.push(Instant(share.since));
             tokens.push(share.micros.cast_signed());
             awaited.push(share.awaited.is_some());
-            next.push(share.next.map(Instant));
             ahead.push(share.ahead);
         }
         let told: Vec<i64> = changes.told.into_iter().collect();
@@ -247,37 +300,50 @@ impl Books<'_> {
             .bind(wishes)
             .bind(since)
             .bind(tokens)
-            .bind(told)
             .bind(awaited)
-            .bind(next)
-            .bind(ahead);
-        query.execute(connection).await.map(drop).map_err(database)
+            .bind(ahead)
+            .bind(told)
+            .bind(worker.map(|lease| lease.0));
+        let row = query.fetch_one(connection).await.map_err(database)?;
+        Ok(Written { alive: column(&row, 0)?, stands: column(&row, 1)? })
     }
 }
 
 /// What is to be written of pools.
 #[derive(Default)]
 struct Changes {
+    /// As of which version they were read, and the tokens in what is free of a rate.
+    limits: BTreeMap<String, (i64, Option<i64>)>,
     pools: Vec<(String, i16)>,
-    rates: Vec<(String, i64)>,
     shares: Vec<(String, i16, Share)>,
     told: BTreeSet<i64>,
     now: Option<Timestamp>,
 }
 
+/// What became of that.
+struct Written {
+    /// The worker that it is for lives.
+    alive: bool,
+    /// Nobody had changed the limits since they were read.
+    stands: bool,
+}
+
 impl Changes {
-    fn take(&mut self, name: &PoolName, balanced: Balanced, now: Timestamp) -> Portion {
+    fn take(&mut self, name: &PoolName, version: i64, balanced: Balanced, now: Timestamp) -> Portion {
         let (limit, measure) = (name.limit.to_string(), number(name.measure));
         let Balanced { pool, portion, tell } = balanced;
-        if let Some((_, micros, _)) = pool.rate {
-            self.rates.push((limit.clone(), micros.cast_signed()));
-        }
+        let (_, tokens) = self.limits.entry(limit.clone()).or_insert((version, None));
+        *tokens = pool.rate.map(|(_, micros, _)| micros.cast_signed()).or(*tokens);
         self.shares.extend(pool.shares.into_iter().map(|share| (limit.clone(), measure, share)));
         self.pools.push((limit, measure));
         self.told.extend(tell.into_iter().map(|lease| lease.0));
         self.now = Some(now);
         portion
     }
+}
+
+fn overtaken() -> Error {
+    Error::new(Kind::Overtaxed, "limits that were locked were changed meanwhile")
 }
 
 const fn number(measure: Measure) -> i16 {
@@ -306,7 +372,7 @@ fn read_standing(row: &PgRow) -> Result<Standing> {
     let pools = Measure::ALL.into_iter().map(|measure| (measure, pool(measure))).collect();
     let (keyed, outlived, sharers) = (column(row, 14)?, column(row, 17)?, column(row, 18)?);
     let (edition, upheld, now) = (column(row, 4)?, column(row, 22)?, instant(row, 13)?);
-    Ok(Standing { sharers, keyed, edition, upheld, outlived, now, pools })
+    Ok(Standing { sharers, keyed, edition, upheld, outlived, now, version: column(row, 26)?, pools })
 }
 
 /// Bounds as their three columns say them.

@@ -22,6 +22,11 @@ const FILL_MORE: &str = "
       select 'l' || n, measure, worker, 1, 1, now(), 0, false
       from generate_series(1, 1000) as n, generate_series(0, 1) as measure, generate_series(1, 20) as worker";
 
+/// Of the limit of which shares are written.
+const VERSION: &str = "
+    create function pg_temp.version() returns bigint language sql as
+      'select xmin::text::bigint from pgq.\"limit\" where name = ''l50'''";
+
 /// A statement, what it is given, and how many pages it may touch.
 type Call = (&'static str, String, u64);
 
@@ -72,8 +77,8 @@ fn calls() -> Vec<Call> {
         ),
         (
             "shares",
-            "'{l50}', '{0}', '{l50}', '{0}', now(), '{l50,l50}', '{0,0}', '{1,2}', '{1,1}', '{2,2}', \
-             array[now(), now()], '{0,0}', '{1,2}', '{f,f}', '{null,null}', '{t,f}'"
+            "'{l50}', array[pg_temp.version()], '{0}', now(), '{l50}', '{0}', \
+             '{l50,l50}', '{0,0}', '{1,2}', '{1,1}', '{2,2}', array[now(), now()], '{0,0}', '{f,f}', '{t,f}', '{1,2}', null"
                 .into(),
             500,
         ),
@@ -106,6 +111,7 @@ async fn what_was_planned_while_empty_touches_few_pages_once_there_is_much() {
     let database = Database::create().await.unwrap();
     let mut connection = connection(&database).await;
     connection.execute("analyze").await.unwrap();
+    connection.execute(VERSION).await.unwrap();
     prepare(&mut connection).await;
     connection.execute(FILL).await.unwrap();
     connection.execute(FILL_MORE).await.unwrap();

@@ -2,7 +2,8 @@
 -- the time. If $3, also those with a key, which nobody has shares of: how many attempts at once they allow says only whether they
 -- bound that, for all values or for one, and whether a live worker has the set that declares it, or programs that did go on without
 -- it. Who is awaited has as many µs of beats for that as his lease lasts. Also when the worker last gave a sign of life; the number of
--- the time since which the limit bounds what runs, and by which rate its free units have filled since they were counted.
+-- the time since which the limit bounds what runs, by which rate its free units have filled since they were counted, and the version of
+-- its row, which is another one after each change of its shares.
 select known.name,
        coalesce(case when overridden then own_concurrency else concurrency end,
                 (select gate.own_concurrency from @gate as gate
@@ -26,7 +27,7 @@ select known.name,
          where worker.gone is null and known.name = any (past.limits)) as outlived,
        known.sharers, held.beat, known.begun, held.next,
        $3 and exists (select from @worker where edition = known.edition and gone is null) as upheld,
-       known.pace_ns, known.pace_burst, held.ahead
+       known.pace_ns, known.pace_burst, held.ahead, known.xmin::text::bigint as version
 from @limit as known
 left join (
   select share.*, worker.id is not null as alive, worker.beat,
