@@ -1,6 +1,19 @@
 //! Leases: the right of one worker to run its jobs.
 
 use std::fmt;
+use std::time::Duration;
+
+/// So many signs of life are in a lease at least, which may all but one be lost before it is.
+const BEATS: u32 = 13;
+/// The longest time between two of them. A little more than a second, so that whatever else a worker says now and then has room in
+/// what an idle one may cost: a statement a second.
+pub const LONGEST_REST: Duration = Duration::from_millis(1_150);
+
+/// The time between two signs of life of a worker whose lease lasts so long.
+#[must_use]
+pub fn rest(span: Duration) -> Duration {
+    (span / BEATS).min(LONGEST_REST)
+}
 
 /// A worker's registration. One lease covers every job that the worker runs; it is drawn at random when the worker
 /// registers, and a worker that was declared gone comes back with a new one.

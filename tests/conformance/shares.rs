@@ -125,6 +125,24 @@ pub(crate) async fn what_a_worker_had_that_leaves_is_others(world: World) -> Res
     Ok(())
 }
 
+pub(crate) async fn who_is_silent_is_given_nothing_and_told_of_what_is_free(world: World) -> Result<()> {
+    let (one, two) = (worker(&world, &slots(2)).await?, worker(&world, &slots(2)).await?);
+    let stopped = hearing(&world, &slots(2)).await?;
+    let mut pulse = stopped.attend().await?;
+    assert_eq!((wish(&one, 2).await?, wish(&stopped, 2).await?, wish(&two, 1).await?), (2, 0, 0));
+    // Long before its lease is over.
+    world.clock.advance(SPAN / 2);
+    one.attend().await?.renew().await?;
+    two.attend().await?.renew().await?;
+    keep(&one, 0).await?;
+    assert_eq!(wish(&two, 1).await?, 1, "though the other one has waited for longer");
+    assert!(notice(&mut pulse).await.limits);
+    let view = stopped.pools().await?[0].portion;
+    assert_eq!((view.units, view.passed_over), (0, true));
+    assert_eq!(wish(&stopped, 2).await?, 1, "who asks lives");
+    Ok(())
+}
+
 pub(crate) async fn a_worker_that_is_gone_gets_nothing(world: World) -> Result<()> {
     let (dead, live) = (worker(&world, &slots(3)).await?, worker(&world, &slots(3)).await?);
     world.clock.advance(SPAN + SECOND);

@@ -27,6 +27,12 @@ impl Stake {
     }
 }
 
+/// How many units they have in all.
+#[must_use]
+pub fn units(stakes: &[Stake]) -> u32 {
+    stakes.iter().map(|stake| stake.units).fold(0, u32::saturating_add)
+}
+
 /// The part of each if all who have units or wait had as many: with more than there are units, none.
 #[must_use]
 pub fn even(cap: u32, stakes: &[Stake]) -> u32 {
@@ -36,8 +42,7 @@ pub fn even(cap: u32, stakes: &[Stake]) -> u32 {
 
 /// Gives what is free to those who wait. `stakes` stand in the order in which they began to wait.
 pub fn divide(cap: u32, stakes: &mut [Stake]) {
-    let used: u32 = stakes.iter().map(|stake| stake.units).fold(0, u32::saturating_add);
-    let mut free = cap.saturating_sub(used);
+    let mut free = cap.saturating_sub(units(stakes));
     // By rounds: who waits longest is first in each, and who has least is never behind by more than what he began with.
     while free > 0 && stakes.iter().any(Stake::waits) {
         let least = stakes.iter().filter(|stake| stake.waits()).map(|stake| stake.units).min().unwrap_or_default();

@@ -4,7 +4,7 @@
 //! backend. How units are divided is in [`divide`](super::divide); what the units of a rate are, in [`Bucket`]; what a worker and
 //! a pool tell each other, in [`share`](super::share).
 
-use super::divide::{Stake, divide, even};
+use super::divide::{Stake, divide, even, units};
 use super::share::{Ask, Owed, Portion, Share};
 use super::{Bucket, Rate};
 use crate::{Lease, Timestamp};
@@ -51,7 +51,7 @@ impl Pool {
     /// What one worker says, and what follows for all. It may have had no share.
     #[must_use]
     pub fn balance(mut self, lease: Lease, ask: Ask, now: Timestamp) -> Balanced {
-        let before = self.told();
+        let (before, had_spare) = (self.told(), self.has_spare());
         let mut free = self.free(now);
         let mut mine = self.take(lease, now);
         let returned = mine.stake.units.saturating_sub(if self.cap.is_some() { ask.keep } else { 0 });
@@ -63,6 +63,7 @@ impl Pool {
         let held = if self.cap.is_some() { ask.held } else { 0 };
         mine.stake.units = (mine.stake.units - returned).max(held);
         mine.ahead = ask.ahead;
+        mine.silent = false;
         // What was on its way when it began doesn't say what runs of it now.
         mine.awaited = mine.awaited.filter(|_| ask.begun != self.begun);
         if let Some(free) = &mut free {
@@ -70,7 +71,7 @@ impl Pool {
         }
         mine.stake.wish = ask.wish.max(mine.stake.units);
         self.shares.push(mine);
-        self.settle(Some(lease), ask.in_turn && returned > 0, &before, free, now)
+        self.settle(Some(lease), ask.in_turn && returned > 0, &before, had_spare, free, now)
     }
 
     /// What follows for all where there are other bounds, or a share is gone.
@@ -80,7 +81,7 @@ impl Pool {
         let before = self.told().into_iter().map(|told| Told { owed: Owed::Nothing, ..told });
         let before: Vec<_> = before.collect();
         let free = self.free(now);
-        self.settle(None, false, &before, free, now)
+        self.settle(None, false, &before, false, free, now)
     }
 
     /// What each knows by now, or will when he has heard.
@@ -95,6 +96,7 @@ impl Pool {
         asker: Option<Lease>,
         in_turn: bool,
         before: &[Told],
+        had_spare: bool,
         mut free: Option<Bucket>,
         now: Timestamp,
     ) -> Balanced {
@@ -115,7 +117,10 @@ impl Pool {
         let news = |share: &&Share| {
             let told = before.iter().find(|told| told.lease == share.lease);
             let (units, owed) = told.map_or((0, Owed::Nothing), |told| (told.units, told.owed));
-            share.stake.units > units || share.stake.units > 0 && self.owed(share.lease).is_news_after(owed)
+            let passed_over = share.silent && !had_spare && self.passes_over(share);
+            passed_over
+                || share.stake.units > units
+                || share.stake.units > 0 && self.owed(share.lease).is_news_after(owed)
         };
         let others = self.shares.iter().filter(|share| Some(share.lease) != asker);
         let tell = others.filter(news).map(|share| share.lease).collect();
@@ -127,14 +132,31 @@ impl Pool {
         Balanced { pool: self, portion, tell }
     }
 
+    fn has_spare(&self) -> bool {
+        self.cap.is_some_and(|cap| self.used() < cap)
+    }
+
+    /// Whether something is free that it waits for: it hasn't been given that, as it was silent, and has to ask once more.
+    fn passes_over(&self, share: &Share) -> bool {
+        share.stake.waits() && self.has_spare() && !self.awaits()
+    }
+
     fn awaits(&self) -> bool {
         self.shares.iter().any(|share| share.awaited.is_some())
     }
 
     fn take(&mut self, lease: Lease, now: Timestamp) -> Share {
         let place = self.shares.iter().position(|share| share.lease == lease);
-        let none =
-            Share { lease, stake: Stake::default(), since: now, ahead: false, micros: 0, next: None, awaited: None };
+        let none = Share {
+            lease,
+            stake: Stake::default(),
+            since: now,
+            ahead: false,
+            micros: 0,
+            next: None,
+            awaited: None,
+            silent: false,
+        };
         place.map_or(none, |place| self.shares.remove(place))
     }
 
@@ -169,9 +191,12 @@ impl Pool {
     }
 
     fn distribute(&mut self, in_turn: bool, mut free: Option<&mut Bucket>) {
-        self.shares.sort_by_key(|share| (in_turn || !share.ahead, share.since, share.lease.0));
+        self.shares.sort_by_key(|share| (share.silent, in_turn || !share.ahead, share.since, share.lease.0));
         let mut stakes: Vec<Stake> = self.shares.iter().map(|share| share.stake).collect();
-        divide(self.cap.unwrap_or(0), &mut stakes);
+        // With who is silent it would lie until his lease is over.
+        let (heard, silent) = stakes.split_at_mut(self.shares.partition_point(|share| !share.silent));
+        let cap = self.cap.unwrap_or(0);
+        divide(cap.saturating_sub(units(silent)), heard);
         for (share, stake) in self.shares.iter_mut().zip(stakes) {
             let gain = stake.units - share.stake.units;
             share.micros += free.as_mut().map_or(0, |free| free.give(gain));
@@ -186,11 +211,23 @@ impl Pool {
         let share = self.shares.iter().find(|share| share.lease == lease);
         let Stake { units, wish } = share.map(|share| share.stake).unwrap_or_default();
         let rests = self.shares.iter().filter_map(|share| share.awaited.map(|awaited| awaited.rest(share.since, now)));
-        let first = self.shares.iter().filter(|share| share.ahead && share.stake.waits());
+        let first = self.shares.iter().filter(|share| share.ahead && share.stake.waits() && !share.silent);
         let first = first.min_by_key(|share| (share.since, share.lease.0));
         let preceded = first.is_some_and(|first| first.lease != lease);
+        let passed_over = share.is_some_and(|share| self.passes_over(share));
         let owed = self.owed(lease);
-        Portion { units, wish, micros: 0, cap, rate, owed, preceded, awaits: rests.max(), begun: self.begun }
+        Portion {
+            units,
+            wish,
+            micros: 0,
+            cap,
+            rate,
+            owed,
+            preceded,
+            passed_over,
+            awaits: rests.max(),
+            begun: self.begun,
+        }
     }
 
     /// The tokens that wait for a worker.

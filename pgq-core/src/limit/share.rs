@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Rate;
 use super::divide::Stake;
-use crate::{Lease, Timestamp};
+use crate::{Lease, Timestamp, lease};
 
 /// What one worker has of a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,16 @@ pub struct Share {
     pub next: Option<Timestamp>,
     /// Where it hasn't said yet what it runs since nothing bounded that: while there are such, nothing is given.
     pub awaited: Option<Awaited>,
+    /// It gives no sign of life just now ([`is_silent`]): it is given nothing, and told of what is free.
+    pub silent: bool,
+}
+
+/// Whether a worker whose lease lasts so long, and who gave a sign of life then, misses the second one since, as far as `latest` goes,
+/// the last one of anybody: it may be stopped, or gone, and what it is given would lie there until its lease is over. Where nobody gives
+/// any, as the database is slow or somebody has set its clock, nobody is.
+#[must_use]
+pub fn is_silent(beat: Timestamp, span: Duration, latest: Timestamp) -> bool {
+    latest.since(beat) > lease::rest(span) * 2
 }
 
 /// How a worker lives that is waited for: until it speaks or is declared gone. One that gives signs of life for as long as a lease
@@ -84,6 +94,8 @@ pub struct Portion {
     pub owed: Owed,
     /// Somebody else waits ahead, and has waited for longer.
     pub preceded: bool,
+    /// Something is free that it waits for, and wasn't given as it gave no sign of life: it has to ask once more.
+    pub passed_over: bool,
     /// Nothing is given until all have said what they run: for so much longer at most, unless one of them gives no sign of life.
     pub awaits: Option<Duration>,
     /// The number of the last time that it came to be bounded, or to bound other tasks.

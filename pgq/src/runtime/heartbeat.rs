@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use pgq_core::lease;
+
 use super::engine::Engine;
 use super::lookout::{Ask, LOOK};
 use super::service::{Next, Service, Signal};
@@ -17,8 +19,6 @@ use crate::platform::{Mark, within};
 pub(super) const LEASE: Duration = Duration::from_secs(15);
 /// A shorter one would run out in a moment's silence.
 const SHORTEST: Duration = Duration::from_secs(1);
-/// So many beats are in a lease at least, which may all but one be lost before it is.
-const BEATS: u32 = 13;
 /// The time between two beats while another worker is missed, who is lost after twice as long.
 const MISSING: Duration = Duration::from_millis(250);
 
@@ -34,11 +34,6 @@ pub(super) fn check_lease(span: Duration) -> Result<Duration> {
         return Err(Error::invalid(format!("expected a lease of at most 1 h, got {span:?}")));
     }
     Ok(span)
-}
-
-/// The time between two beats.
-pub(super) fn interval(lease: Duration) -> Duration {
-    (lease / BEATS).min(LOOK)
 }
 
 pub(super) struct Heartbeat {
@@ -137,7 +132,7 @@ impl Heartbeat {
                 Some(_) => self.engine.lookout.answered(sent.clone()),
                 None => self.engine.lookout.beaten(&sent),
             }
-            self.engine.heed(&asked.unwrap_or_default(), &seen, interval(self.engine.lease));
+            self.engine.heed(&asked.unwrap_or_default(), &seen, lease::rest(self.engine.lease));
         }
         match renewal {
             Renewal::Alive { cancelled } => {
@@ -176,7 +171,7 @@ impl Heartbeat {
 
     /// How long until the next beat.
     fn rest(&self) -> Duration {
-        let beat = interval(self.engine.lease);
+        let beat = lease::rest(self.engine.lease);
         let span = if self.missing { beat.min(MISSING) } else { beat };
         self.last.as_ref().map_or(Duration::ZERO, |last| span.saturating_sub(last.elapsed()))
     }

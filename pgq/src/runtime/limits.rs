@@ -65,6 +65,7 @@
 //! |---|---|
 //! | a worker that has units | they are others' once it is declared gone, which is when its jobs are; those of a rate are empty then, unless it said before it left what was in them ([`parting`]) |
 //! | a worker that waits | the units that it was given meanwhile go on with those that it had |
+//! | a worker that waits, and is stopped or cut off | nothing is given to it from the second beat on that it misses; it is told once of what was free meanwhile, and asks again (`Portion::passed_over`) |
 //! | the one who tells | he tells with his commit, or hasn't done anything; whoever hears nothing looks once a second |
 //! | the database | what is counted stands, and is asked for again |
 //!
@@ -327,7 +328,7 @@ impl Limits {
                 pool.outdated |= pool.is_rate() && (is_other || pool.units > portion.units);
                 pool.sees(portion.units, is_newest, &self.clock);
                 // A limit that was gone for a moment has forgotten who waits.
-                pool.stale |= portion.wish.max(portion.units) != pool.wished.max(pool.units);
+                pool.stale |= portion.passed_over || portion.wish.max(portion.units) != pool.wished.max(pool.units);
                 pool.untold |= is_other;
                 (pool.cap, pool.owed, pool.begun, pool.seen) = (portion.cap, portion.owed, portion.begun, true);
                 if portion.cap.is_none() {

@@ -16,15 +16,14 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use pgq_core::Timestamp;
+use pgq_core::{Timestamp, lease};
 
 use super::engine::Engine;
 use crate::backend::{LookFor, Outlook, Want};
 use crate::platform::Mark;
 
-/// The longest time between two looks. A little more than a second, so that whatever else a worker says now and then has room in what
-/// an idle one may cost: a statement a second.
-pub(super) const LOOK: Duration = Duration::from_millis(1_150);
+/// The longest time between two looks, which come with signs of life.
+pub(super) const LOOK: Duration = lease::LONGEST_REST;
 /// The time between two looks of a service by itself while beats look for it; more or less, so that a fleet's don't meet.
 const BACKSTOP: Duration = Duration::from_mins(2);
 /// A beat that took so long shall be no more than that for a while.

@@ -6,10 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgq_core::JobId;
+use pgq_core::{JobId, lease};
 
 use super::engine::Engine;
-use super::heartbeat;
 use super::service::{Next, Service, Signal};
 use crate::Result;
 use crate::backend::{Lease, Lost};
@@ -83,8 +82,7 @@ impl Service for Rescuer {
         }
         let until_next = rescued.next.map(|next| next.saturating_add(MOMENT));
         // Whose lease lasts longer than until the next beat is seen by that.
-        let until_next =
-            until_next.filter(|next| !self.0.lookout.tells() || *next <= heartbeat::interval(self.0.lease));
+        let until_next = until_next.filter(|next| !self.0.lookout.tells() || *next <= lease::rest(self.0.lease));
         let rest = self.0.rest(RESCUE.min(self.0.lease / 2)).min(LEFT);
         Ok(if more { Next::Again } else { Next::After(until_next.map_or(rest, |next| next.min(rest))) })
     }

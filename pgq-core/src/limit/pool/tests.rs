@@ -83,6 +83,33 @@ fn with_fewer_units_than_workers_each_has_its_turn() {
     assert!(has_had.iter().all(|had| *had >= 6), "{has_had:?}");
 }
 
+/// This one has given no sign of life for long.
+fn silent(mut pool: Pool, lease: Lease) -> Pool {
+    pool.shares.iter_mut().filter(|share| share.lease == lease).for_each(|share| share.silent = true);
+    pool
+}
+
+#[test]
+fn who_is_silent_is_given_nothing_until_he_asks_and_is_told_of_what_is_free_once() {
+    const C: Lease = Lease(3);
+    let back = Ask { keep: 0, ..wish(0) };
+    let given = |wishes: u32| {
+        let pool = slots(3).balance(A, wish(3), NOW).pool.balance(B, wish(3), after(1)).pool;
+        silent(pool.balance(C, wish(wishes), after(2)).pool, B).balance(A, back, after(3))
+    };
+    let units = |pool: &Pool| [B, C].map(|lease| pool.portion(lease, NOW).units);
+    let (three, one) = (given(3), given(1));
+    assert_eq!((units(&three.pool), three.tell), ([0, 3], vec![C]), "the other one came first, but may be stopped");
+    assert_eq!((units(&one.pool), one.tell), ([0, 1], vec![C, B]));
+    assert!(one.pool.portion(B, NOW).passed_over);
+    let again = silent(one.pool, B).balance(C, back, after(4));
+    assert_eq!((units(&again.pool), &*again.tell), ([0, 0], &[][..]));
+    let asked = again.pool.balance(B, wish(3), after(5));
+    assert_eq!((asked.portion.units, asked.portion.passed_over), (3, false));
+    let spoken = three.pool.balance(B, wish(3), after(4)).pool.balance(A, wish(3), after(5)).pool;
+    assert_eq!(units(&spoken.balance(C, back, after(6)).pool), [2, 0], "who asks lives, and has kept his place");
+}
+
 #[test]
 fn fewer_units_than_are_out_are_come_down_to() {
     let mut pool = slots(6).balance(A, wish(6), NOW).pool;
@@ -118,7 +145,7 @@ fn without_bounds_nobody_has_a_share() {
 fn awaited(lease: Lease) -> Share {
     let span = Duration::from_secs(if lease == A { 1 } else { 60 });
     let awaited = Some(Awaited { beat: NOW, span });
-    Share { lease, stake: Stake::default(), since: NOW, ahead: false, micros: 0, next: None, awaited }
+    Share { lease, stake: Stake::default(), since: NOW, ahead: false, micros: 0, next: None, awaited, silent: false }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pgq_core::limit::divide::Stake;
 use pgq_core::limit::pace::Paces;
 use pgq_core::limit::pool::{Balanced, Pool};
-use pgq_core::limit::share::{Awaited, Share};
+use pgq_core::limit::share::{Awaited, Share, is_silent};
 use pgq_core::limit::{self, MICROS};
 use pgq_core::{Bounds, Lease, Rate, Timestamp};
 
@@ -91,6 +91,7 @@ impl Entry {
                 micros: 0,
                 next: None,
                 awaited: Some(*awaited),
+                silent: false,
             };
             self.begun = number;
             self.shares.insert(Measure::Concurrency, live.iter().map(awaited).collect());
@@ -107,11 +108,13 @@ impl Entry {
         }
     }
 
-    /// When those who are awaited have last given a sign of life.
-    fn hear(&mut self, workers: &BTreeMap<Lease, Worker>) {
-        let shares = self.shares.get_mut(&Measure::Concurrency).into_iter().flatten();
-        for share in shares.filter(|share| share.awaited.is_some()) {
-            share.awaited = workers.get(&share.lease).map(Worker::awaited);
+    /// Who gives signs of life, and when those who are awaited did last.
+    fn hear(&mut self, workers: &BTreeMap<Lease, Worker>, now: Timestamp) {
+        let latest = workers.values().map(|worker| worker.beat).max().unwrap_or(now).min(now);
+        for share in self.shares.values_mut().flatten() {
+            let worker = workers.get(&share.lease);
+            share.silent = worker.is_some_and(|worker| is_silent(worker.beat, worker.span, latest));
+            share.awaited = worker.filter(|_| share.awaited.is_some()).map(Worker::awaited);
         }
     }
 
@@ -274,7 +277,7 @@ impl Store {
     fn share_one(&mut self, lease: Lease, pool: &PoolName, ask: Ask) -> Portion {
         let now = self.now;
         let Some(entry) = self.limits.get_mut(&*pool.limit) else { return Portion::default() };
-        entry.hear(&self.workers);
+        entry.hear(&self.workers, now);
         let Balanced { pool: balanced, portion, tell } = entry.pool(pool.measure).balance(lease, ask, now);
         entry.put(pool.measure, balanced);
         self.ring(&tell);
@@ -315,6 +318,7 @@ impl Store {
         for entry in self.limits.values_mut() {
             self.begins += 1;
             entry.begin(&live, self.begins, now);
+            entry.hear(&self.workers, now);
             for measure in Measure::ALL {
                 let Balanced { pool, tell, .. } = entry.pool(measure).redivide(now);
                 entry.put(measure, pool);

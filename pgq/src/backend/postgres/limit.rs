@@ -13,7 +13,7 @@ use std::time::Duration;
 use pgq_core::limit::divide::Stake;
 use pgq_core::limit::pace::MAX_PACES;
 use pgq_core::limit::pool::{Balanced, Pool};
-use pgq_core::limit::share::{Awaited, Share};
+use pgq_core::limit::share::{Awaited, Share, is_silent};
 use pgq_core::{Bounds, Lease, Rate, Timestamp};
 use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
@@ -372,7 +372,7 @@ fn read_standing(row: &PgRow) -> Result<Standing> {
     let pools = Measure::ALL.into_iter().map(|measure| (measure, pool(measure))).collect();
     let (keyed, outlived, sharers) = (column(row, 14)?, column(row, 17)?, column(row, 18)?);
     let (edition, upheld, now) = (column(row, 4)?, column(row, 22)?, instant(row, 13)?);
-    Ok(Standing { sharers, keyed, edition, upheld, outlived, now, version: column(row, 26)?, pools })
+    Ok(Standing { sharers, keyed, edition, upheld, outlived, now, version: column(row, 27)?, pools })
 }
 
 /// Bounds as their three columns say them.
@@ -401,11 +401,14 @@ fn read_share(row: &PgRow) -> Result<Option<(Measure, Share)>> {
     let measure = read_measure(measure);
     let stake = Stake { units: unsigned(column::<i32, _>(row, 9)?), wish: unsigned(column::<i32, _>(row, 10)?) };
     let (lease, micros) = (Lease(column(row, 8)?), unsigned(column::<i64, _>(row, 12)?));
-    let awaited = column::<Option<i64>, _>(row, 16)?.map(|micros| Duration::from_micros(unsigned(micros)));
-    let awaited = awaited.map(|span| instant(row, 19).map(|beat| Awaited { beat, span })).transpose()?;
+    let is_awaited: bool = column(row, 26)?;
+    let span = column::<Option<i64>, _>(row, 16)?.map(|micros| Duration::from_micros(unsigned(micros)));
+    let life = span.map(|span| instant(row, 19).map(|beat| Awaited { beat, span })).transpose()?;
+    let (awaited, latest) = (life.filter(|_| is_awaited), instant(row, 28)?);
+    let silent = life.is_some_and(|life| is_silent(life.beat, life.span, latest));
     let next = column::<Option<Instant>, _>(row, 21)?.map(|Instant(next)| next);
     Ok(Some((
         measure,
-        Share { lease, stake, since: instant(row, 11)?, ahead: column(row, 25)?, micros, next, awaited },
+        Share { lease, stake, since: instant(row, 11)?, ahead: column(row, 25)?, micros, next, awaited, silent },
     )))
 }
