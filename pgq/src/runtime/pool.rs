@@ -24,6 +24,8 @@ const PATIENT: Duration = Duration::from_secs(30);
 pub(super) const TURN: Duration = Duration::from_secs(5);
 /// For how long nothing more is asked for after it came and claims won other things only, which doubles each time, up to eight seconds.
 const SPURNED: Duration = Duration::from_secs(1);
+/// A token of a rate that takes at most so long to come again is waited for after everything else.
+const QUICK: Duration = Duration::from_secs(1);
 /// A wait for a token of at least so much is told of.
 const LONG: Duration = Duration::from_secs(2);
 
@@ -519,6 +521,11 @@ impl Pool {
             .as_ref()
             .and_then(|(bucket, _)| (bucket.rate().interval() * bucket.rate().burst()).checked_div(bucket.units()));
         part.unwrap_or_default()
+    }
+
+    /// Whether it is a rate of which the next token comes so soon that none need be saved for what else is missing.
+    pub(super) fn is_quick(&self) -> bool {
+        self.is_rate() && self.refill() <= QUICK
     }
 
     /// Whether there may be something to be had by now, as others who live needn't say any longer what they run.

@@ -8,12 +8,15 @@
 //!                   another task could use it up
 //!   passed by ─────────────────────────────────────▶ saved for ─────▶ starts
 //!       ▲                                                │ 1 s, twice as long each time in vain, up to 30 s
-//!       └──────────── twice as long as it was ───────────┘
+//!       └───────── four times as long as it was ─────────┘
 //! ```
+//!
+//! Of a rate of which the next token comes soon nothing is saved before nothing else is missing: it would be lost where there is little
+//! room for it, and waiting costs less.
 //!
 //! In the order in which everybody waits ([`in_order`]), and nothing that comes after what is missing, so that no two workers
 //! save what the other one waits for; but where what it waited for before others came while it paused, that is saved too, and both end
-//! by time. Others have about two thirds of the time of what a worker has, and whatever there is beyond one of each. Of all who would
+//! by time. Others have about four fifths of the time of what a worker has, and whatever there is beyond one of each. Of all who would
 //! save for want of the same, one does, and goes on waiting for that before others while it pauses. What came to it so goes on to who has
 //! waited longest ([`Pool::balance`](pgq_core::limit::pool::Pool::balance)), or those who need nothing else would wait for ever.
 
@@ -32,7 +35,7 @@ const AFTER: Duration = Duration::from_secs(1);
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(30);
 /// For how many times as long nothing is saved for it afterwards.
-const PAUSES: u32 = 2;
+const PAUSES: u32 = 4;
 /// How often in a row the pause of who was preceded doubles.
 const DOUBLED: u32 = 4;
 
@@ -77,6 +80,9 @@ struct Saving {
 pub(super) struct Saved {
     task: &'static str,
     places: Vec<usize>,
+    /// Rates of which there is a token, and soon another one: one is saved once nothing is missing. Till then it is used, and the units
+    /// stay.
+    quick: Vec<usize>,
     /// What it has to ask for.
     missing: Option<usize>,
     /// When there is a token of each of its rates that it has units of.
@@ -173,10 +179,20 @@ impl Plight {
 }
 
 impl Saved {
+    /// Of what one is saved just now.
+    fn kept(&self) -> impl Iterator<Item = &usize> {
+        self.places.iter().chain(self.quick.iter().filter(|_| self.missing.is_none()))
+    }
+
+    /// Of what there is some.
+    fn had(&self) -> impl Iterator<Item = &usize> {
+        self.places.iter().chain(&self.quick)
+    }
+
     /// What others may use of each pool.
     pub(super) fn leave(&self, rooms: &[Room]) -> Vec<Room> {
         let mut left = rooms.to_vec();
-        for place in &self.places {
+        for place in self.kept() {
             left[*place] = match rooms[*place] {
                 Room::Some(room) if room > 1 => Room::Some(room - 1),
                 _ => Room::Later(Some(self.rest)),
@@ -210,11 +226,11 @@ impl State {
         for (place, pool) in self.pools.iter_mut().enumerate() {
             let is_awaited = !matches!(rooms[place], Room::Some(_)) && self.savings.is_awaited(place);
             ask |= pool.urge(missing == Some(place) || is_awaited);
-            pool.saved =
-                saved.as_ref().filter(|saved| saved.places.contains(&place)).map(|saved| (clock.mark(), saved.rest));
+            let saved = saved.as_ref().filter(|saved| saved.had().any(|had| *had == place));
+            pool.saved = saved.map(|saved| (clock.mark(), saved.rest));
         }
         if let (Some(saved), Some(saving)) = (&saved, &mut self.savings.now) {
-            saving.places.extend(&saved.places);
+            saving.places.extend(saved.kept());
             saving.asked |= saved.missing.is_some();
         }
         (saved, ask)
@@ -254,10 +270,10 @@ impl State {
             let is_wanted = wants.iter().any(|want| self.tasks.get(&*want.task) == Some(&task));
             let saved = self.look_what_to_save(task, rooms).filter(|saved| self.is_of_use(saved))?;
             let rests = |place: &usize| self.savings.is_paused(*place) && !saved.has_come;
-            if !is_wanted || self.has_no_job(task) || saved.places.iter().any(rests) {
+            if !is_wanted || self.has_no_job(task) || saved.kept().any(rests) {
                 return None;
             }
-            let refill = saved.places.iter().map(|place| self.pools[*place].refill()).min()?;
+            let refill = saved.had().map(|place| self.pools[*place].refill()).min()?;
             let is_worth_while = match saved.coming {
                 Some(next) => next <= span.max(refill),
                 None => saved.missing.is_some(),
@@ -281,10 +297,12 @@ impl State {
         // That for which it has waited before others.
         let came = self.savings.passed_by.get(task).and_then(|plight| plight.missing);
         let has_come = came.is_some_and(|came| matches!(rooms[came], Room::Some(_)));
-        let mut saved = Saved { task, places: Vec::new(), missing: None, coming: None, has_come, rest: Duration::ZERO };
+        let (places, quick, rest) = (Vec::new(), Vec::new(), Duration::ZERO);
+        let mut saved = Saved { task, places, quick, missing: None, coming: None, has_come, rest };
         for place in all {
             let is_shared = self.pools[place].is_shared();
             match rooms[place] {
+                Room::Some(_) if is_shared && self.pools[place].is_quick() => saved.quick.push(place),
                 Room::Some(_) if is_shared && (saved.missing.is_none() || came == Some(place)) => {
                     saved.places.push(place);
                 }
@@ -302,7 +320,7 @@ impl State {
 
     /// Whether there is a slot for the task: not where all are taken, or claims win as much else as they can.
     fn is_of_use(&self, saved: &Saved) -> bool {
-        let mut places = saved.places.iter().chain(&saved.missing);
+        let mut places = saved.had().chain(&saved.missing);
         !self.full && !places.any(|place| self.pools[*place].is_unwanted())
     }
 
@@ -312,7 +330,7 @@ impl State {
             let pools = self.of_task.get(&*want.task).map_or(&[][..], Vec::as_slice);
             self.tasks.get(&*want.task) != Some(&saved.task)
                 && !self.idle.contains(&*want.task)
-                && pools.iter().any(|place| saved.places.contains(place))
+                && saved.had().any(|had| pools.contains(had))
                 && saved.missing.is_none_or(|missing| !pools.contains(&missing))
         };
         wants.iter().any(|want| could(&want))
@@ -324,6 +342,7 @@ mod tests {
     use std::sync::Arc;
 
     use pgq_core::Timestamp;
+    use pgq_core::limit::{Bucket, Rate};
 
     use super::*;
     use crate::backend::{Measure, PoolName};
@@ -377,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn one_is_saved_after_a_second_and_then_others_have_it_for_twice_as_long() {
+    fn one_is_saved_after_a_second_and_then_others_have_it_for_four_times_as_long() {
         let port = Port::open();
         assert!(port.leaves_the_quay_to_skiffs());
         for millis in [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000] {
@@ -388,7 +407,7 @@ mod tests {
             assert!(!port.leaves_the_quay_to_skiffs(), "it is saved");
             assert!(!port.wait(millis - 1).leaves_the_quay_to_skiffs(), "{millis} ms aren't over");
             assert!(port.wait(1).leaves_the_quay_to_skiffs(), "{millis} ms are over");
-            assert!(port.wait(2 * millis - 1).leaves_the_quay_to_skiffs(), "it isn't their turn yet");
+            assert!(port.wait(4 * millis - 1).leaves_the_quay_to_skiffs(), "it isn't their turn yet");
             port.wait(1);
         }
     }
@@ -428,7 +447,7 @@ mod tests {
         assert!(!port.leaves_the_quay_to_skiffs());
         port.limits.with(|state| state.pools[WHARF].preceded = true);
         assert!(port.leaves_the_quay_to_skiffs());
-        assert!(port.wait(1_999).leaves_the_quay_to_skiffs());
+        assert!(port.wait(3_999).leaves_the_quay_to_skiffs());
         assert!(!port.wait(1).leaves_the_quay_to_skiffs());
     }
 
@@ -443,6 +462,25 @@ mod tests {
             port.offers();
             port.limits.with(hinder);
             assert!(port.wait(1_000).leaves_the_quay_to_skiffs());
+        }
+    }
+
+    #[test]
+    fn of_a_rate_that_soon_has_another_token_none_is_saved_before_all_else_is_there() {
+        for (millis, is_used) in [(1_000, true), (1_001, false)] {
+            let port = Port::open();
+            port.limits.with(|state| {
+                let rate = Rate::new(1.0, Duration::from_millis(millis)).unwrap();
+                let quay = &mut state.pools[QUAY];
+                quay.name = Some(PoolName { limit: "quay".into(), measure: Measure::Rate });
+                quay.bucket = Some((Bucket::new(rate, 1, 1_000_000), port.limits.clock.mark()));
+            });
+            port.offers();
+            assert_eq!(port.wait(1_000).leaves_the_quay_to_skiffs(), is_used, "a token each {millis} ms");
+            port.limits.with(|state| assert!(state.pools[QUAY].saved.is_some(), "its unit stays"));
+            port.limits.with(|state| state.pools[WHARF].units = 1);
+            assert!(!port.leaves_the_quay_to_skiffs());
+            assert!(port.offers().contains(&("tug".to_owned(), 1)));
         }
     }
 
