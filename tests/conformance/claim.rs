@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use pgq::backend::{Reconciled, Transition, Verdict};
+use pgq::backend::{Claim, Reconciled, Transition, Verdict, Want};
 use pgq::{Result, State};
 
-use crate::world::{World, claim, claim_of, claims, end, ids, in_queue, job, retry, want};
+use crate::world::{World, claim, claim_of, claims, end, ids, in_queue, job, retry, want, with_priority};
 
 pub(crate) async fn a_job_is_claimed_once(world: World) -> Result<()> {
     let id = world.put_one(job("a")).await?;
@@ -33,6 +33,39 @@ pub(crate) async fn a_claim_takes_no_more_than_it_asks_for(world: World) -> Resu
     assert_eq!(claim(&session, &["a"], 2).await?.len(), 2);
     assert_eq!(claim(&session, &["a"], 2).await?.len(), 2);
     assert_eq!(claim(&session, &["a"], 2).await?.len(), 1);
+    Ok(())
+}
+
+/// Where it isn't sure it isn't said.
+pub(crate) async fn a_claim_says_when_it_has_won_all_that_there_was(world: World) -> Result<()> {
+    let session = world.session(&["a", "b"]).await?;
+    let (a, b) = (want("default", "a", 9), want("default", "b", 9));
+    let narrow = |want: &Want, cap| Want { cap, ..want.clone() };
+    let low = |task| with_priority(task, -5);
+    let cases = [
+        ("one", vec![job("a")], vec![a.clone(), b.clone()], 9, true),
+        ("of two priorities", vec![job("a"), low("a")], vec![a.clone(), b.clone()], 9, true),
+        ("what nobody asks for", vec![job("a"), job("b")], vec![a.clone()], 9, true),
+        ("nothing", vec![], vec![a.clone()], 9, false),
+        ("as many as it may", vec![job("a"), job("a")], vec![a.clone()], 2, false),
+        ("more than it may", vec![job("a"), job("a")], vec![a.clone()], 1, false),
+        ("more than it may of the task", vec![job("a"), job("a")], vec![narrow(&a, 1)], 9, false),
+        ("a lower priority of another", vec![job("a"), low("b")], vec![a.clone(), b.clone()], 9, false),
+        ("what is only looked for", vec![job("a"), job("b")], vec![a.clone(), narrow(&b, 0)], 9, false),
+    ];
+    for (what, jobs, wants, limit, all) in cases {
+        world.put(jobs).await?;
+        let claim = Claim { wants: wants.into(), groups: Vec::new(), limit, thorough: true, suspect: true };
+        let batch = session.claim(claim).await?;
+        assert_eq!(batch.all, all, "{what}");
+        let mut rest = batch.jobs;
+        while !rest.is_empty() {
+            for job in &rest {
+                end(&session, job, Transition::Complete).await?;
+            }
+            rest = self::claim(&session, &["a", "b"], 9).await?;
+        }
+    }
     Ok(())
 }
 

@@ -291,6 +291,7 @@ facts! {
         a_job_is_claimed_once
         a_claim_counts_the_attempt_and_the_claim
         a_claim_takes_no_more_than_it_asks_for
+        a_claim_says_when_it_has_won_all_that_there_was
         other_tasks_and_queues_are_left_alone
         claims_at_one_time_share_the_jobs
         a_claim_whose_answer_was_lost_can_be_handed_back

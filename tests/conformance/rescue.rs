@@ -206,6 +206,7 @@ pub(crate) async fn suspects_are_claimed_one_at_a_time(world: World) -> Result<(
         session.claim(Claim { wants: wants(), groups: Vec::new(), limit: 9, thorough: true, suspect: true }).await?;
     assert_eq!(ids(&first.jobs), [vec![suspects[0]], others].concat());
     assert!(!first.again, "the other suspects are no reason to claim again");
+    assert!(!first.all, "they are there");
     let alone = Claim { wants: wants(), groups: Vec::new(), limit: 9, thorough: true, suspect: false };
     assert_eq!(session.claim(alone).await?.jobs, []);
     let second =

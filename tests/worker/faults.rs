@@ -75,6 +75,8 @@ pub(crate) struct Faults {
     pub(super) attend: Coming,
     /// How often a connection to beat on was asked for.
     pub(super) attended: AtomicUsize,
+    /// How often one was asked to claim.
+    pub(super) claimed: AtomicUsize,
     /// How often one was asked to promote.
     pub(super) promoted: AtomicUsize,
     /// How often sessions were asked for something.
@@ -352,6 +354,7 @@ impl Work for Unsteady {
 
     fn claim(&self, claim: Claim) -> Answer<'_, Batch> {
         Box::pin(async move {
+            self.faults.claimed.fetch_add(1, Ordering::SeqCst);
             match self.faults.claim.next() {
                 Some(Fault::Refused) => Err(away()),
                 Some(Fault::Silence) => std::future::pending().await,

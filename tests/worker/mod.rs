@@ -12,6 +12,7 @@ pub(crate) mod faults;
 mod idle;
 mod late_claims;
 mod leases;
+mod lone;
 mod outage;
 mod overruled;
 pub(crate) mod overtaken;

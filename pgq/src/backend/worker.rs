@@ -121,6 +121,8 @@ pub struct Batch {
     pub jobs: Vec<Claimed>,
     /// There was more than could be taken for a reason that has passed: claim again before sleeping.
     pub again: bool,
+    /// These are all that there were, of any priority: what another claim would win has become available since. It may be left unsaid.
+    pub all: bool,
     /// The wants, by their place, of which nothing was wanted and there is something.
     pub blocked: Vec<usize>,
     /// How soon a gate opens that has held one of them up, where nobody else is known to look at it then.

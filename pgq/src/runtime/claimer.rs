@@ -19,6 +19,10 @@
 //! time between two beats: these look for what the claimer would claim, and call it (`lookout.rs`). While they don't it looks
 //! by itself each second.
 //!
+//! A sleeper's claim that has won all that there was is as good as one that finds nothing: whoever has committed before it was seen by
+//! it, and whoever commits later reads the flag and notifies. So a job that comes alone takes one claim. Where several come in a row
+//! the next claim follows at once, as that tells when to say "I'm awake".
+//!
 //! While there is a backlog the server and this process work side by side: the next claim is sent before what the last one won is
 //! started, which has its slots by then and starts at once where no claim follows, or its answer would hang on what has started.
 //!
@@ -41,7 +45,7 @@ use super::executor;
 use super::limits::crowd::{Asking, KEPT};
 use super::service::{Next, Service, Signal};
 use crate::Result;
-use crate::backend::{Batch, Claim};
+use crate::backend::{Batch, Claim, Want};
 use crate::platform::{Mark, within};
 
 /// The longest time between two looks of an idle worker while no beat looks for it.
@@ -65,6 +69,10 @@ pub(super) struct Claimer {
     settling: Option<Mark>,
     /// Since when there was work without a pause.
     busy: Option<Mark>,
+    /// When a claim won last after which none followed.
+    lone: Option<Mark>,
+    /// What the last claim asked for.
+    asked: Arc<[Want]>,
     /// The last claim won all that it asked for.
     backlog: bool,
     /// Freed slots were given time to add up.
@@ -81,6 +89,8 @@ impl Claimer {
             dozing: None,
             settling: None,
             busy: None,
+            lone: None,
+            asked: Arc::default(),
             backlog: false,
             lingered: false,
             asking: Asking::default(),
@@ -106,6 +116,7 @@ impl Claimer {
             thorough: self.dozing.is_some(),
             suspect: !self.engine.held.has_suspect(),
         };
+        self.asked = Arc::clone(&offer.wants);
         self.settle_doubts().await?;
         // Until the answer is there, also where nobody waits for it any more.
         self.engine.doubts.raise();
@@ -206,6 +217,23 @@ impl Claimer {
         }
     }
 
+    /// Whether a claim that has won all that there was comes alone, while the flag says that we sleep, and notices are heard: whatever
+    /// is there by now is told of. What limits have learnt of a claim that finds nothing they learn of this one.
+    fn is_lone(&mut self) -> bool {
+        self.lone.take_if(|last| last.elapsed() >= BUSY);
+        let asleep = self.dozing.as_ref().is_some_and(|mark| mark.elapsed() < DOZE / 2);
+        if !asleep || !self.engine.hears() || self.busy.is_some() || self.lone.is_some() {
+            return false;
+        }
+        let mut next = self.engine.limits.offer(self.engine.wants_now());
+        if !is_among(&next.wants, &self.asked) {
+            return false;
+        }
+        next.found_nothing();
+        self.lone = Some(self.engine.platform.clock.mark());
+        next.won(std::iter::empty(), &[], false, false)
+    }
+
     async fn after_work(&mut self) -> Result<Next> {
         let mark = self.busy.get_or_insert_with(|| self.engine.platform.clock.mark());
         if mark.elapsed() >= BUSY {
@@ -280,6 +308,7 @@ impl Service for Claimer {
         let Some(batch) = self.claim().await? else { return Ok(Next::After(POLL)) };
         self.start();
         let nothing = batch.jobs.is_empty() && !batch.again;
+        let all = batch.all && !nothing;
         self.engine.slots.take(batch.jobs.len());
         self.won = batch.jobs;
         if !self.won.is_empty() && !self.may_wait() {
@@ -287,10 +316,20 @@ impl Service for Claimer {
             // What has started is on its way before the next claim is written.
             tokio::task::yield_now().await;
         }
+        if all && self.is_lone() {
+            return Ok(self.rest());
+        }
         if nothing { self.after_nothing().await } else { self.after_work().await }
     }
 
     fn pause(&mut self) {
         self.start();
     }
+}
+
+/// Whether all of these were asked for; both are in the order in which the worker has them.
+fn is_among(wants: &Arc<[Want]>, asked: &Arc<[Want]>) -> bool {
+    let mut asked_for = asked.iter();
+    Arc::ptr_eq(wants, asked)
+        || wants.iter().all(|want| asked_for.any(|asked| asked.queue == want.queue && asked.task == want.task))
 }

@@ -27,6 +27,7 @@ impl Store {
         let limit = claim.limit as usize;
         let mut suspect = claim.suspect;
         let mut heads = self.heads(&claim.wants, suspect);
+        let alone = heads.len() == 1;
         let blocked = heads.iter().filter(|head| head.cap == 0).map(|head| head.place).collect();
         heads.retain(|head| head.cap > 0);
         let (tied, last_rank) = front(&heads);
@@ -48,7 +49,10 @@ impl Store {
         let has_room = |head: &Head| head.cap.min(rooms.share(head.place, &[])) > 0;
         let left = |head: &Head| has_room(head) && self.first(&head.lane, suspect).is_some();
         let again = parked || jobs.len() < limit && heads.iter().any(left);
-        Batch { jobs, again, blocked, opens: self.take_first_opens(), forgetful: false }
+        // Of one that has used up its room it isn't said, as a backend may not have looked further.
+        let is_last = |head: &Head| has_room(head) && self.first(&head.lane, claim.suspect).is_none();
+        let all = alone && !again && jobs.len() < limit && heads.iter().all(is_last);
+        Batch { jobs, again, all, blocked, opens: self.take_first_opens(), forgetful: false }
     }
 
     pub(super) fn heads(&self, wants: &[Want], suspect: bool) -> Vec<Head> {

@@ -183,12 +183,12 @@ impl PgSession {
         let (places, groups, rooms) = members(&claim.groups);
         let query = query.bind(places).bind(groups).bind(rooms).bind(self.doubts.load(Ordering::SeqCst));
         let rows = self.engine().rows(query).await?;
-        let Batch { jobs, again, blocked, forgetful, .. } = read_batch(&rows)?;
+        let Batch { jobs, again, all, blocked, forgetful, .. } = read_batch(&rows)?;
         if !loose {
             self.passed().won(&claim.wants, &jobs);
         }
         let (jobs, parked, opens) = self.pass_gates(jobs).await?;
-        let batch = Batch { jobs, again: again || parked, blocked, opens, forgetful };
+        let batch = Batch { jobs, again: again || parked, all: all && !parked, blocked, opens, forgetful };
         Ok((batch, rows.first().map_or(Ok(0), |row| column(row, 16))?))
     }
 
@@ -355,7 +355,9 @@ fn read_batch(rows: &[PgRow]) -> Result<Batch> {
     let blocked: Option<Vec<i64>> = rows.first().map_or(Ok(None), |row| column(row, 17))?;
     let blocked = blocked.unwrap_or_default().into_iter().map(|place| unsigned::<_, usize>(place) - 1).collect();
     let forgetful = rows.first().map_or(Ok(false), |row| column(row, 18))?;
-    Ok(Batch { again: unsigned::<_, usize>(locked) > jobs.len(), jobs, blocked, opens: None, forgetful })
+    let again = unsigned::<_, usize>(locked) > jobs.len();
+    let all = !again && rows.first().map_or(Ok(false), |row| column(row, 19))?;
+    Ok(Batch { jobs, again, all, blocked, opens: None, forgetful })
 }
 
 /// The headers and extras are read row by row: what another version wrote, or somebody by hand, is a matter of that job and

@@ -98,5 +98,8 @@ claimed as (
 -- more locked than returned claims again.
 select claimed.*, picked.locked, (select count(*) from turn) as turns,
        (select array_agg(place) from head where cap = 0) as blocked,
-       not exists (select from remembered) as forgetful
+       not exists (select from remembered) as forgetful,
+       -- One task had jobs, and fewer than its turn may take, to the last rank: nothing else is there.
+       exists (select from turn where last_rank = 32767 and cap > picked.locked)
+         and (select count(*) from head) = 1 and (select count(*) from locked) = picked.locked as all_won
 from picked left join claimed on true
