@@ -546,6 +546,8 @@ facts! {
         a_worker_that_is_awake_is_not_woken
         a_transaction_wakes_when_it_is_committed
         promotion_wakes_a_sleeper
+        promotion_wakes_nobody_for_one_job_that_the_asker_would_claim
+        promotion_says_whether_enough_were_woken
         a_release_wakes_a_sleeper
         what_is_due_soon_wakes_a_sleeper_to_promote_it
         a_retry_that_is_due_before_the_next_look_wakes_a_sleeper;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use pgq::Result;
 use pgq::backend::{Notice, Transition};
 
-use crate::world::{World, after, claim, end, in_queue, job, notice, retry};
+use crate::world::{World, after, claim, end, in_queue, job, notice, retry, want};
 
 const NAP: Duration = Duration::from_mins(5);
 const SOON: Duration = Duration::from_millis(500);
@@ -71,6 +71,41 @@ pub(crate) async fn promotion_wakes_a_sleeper(world: World) -> Result<()> {
     session.doze(Some(NAP)).await?;
     other.promote(10).await?;
     assert_eq!(notice(&mut pulse).await, WORK);
+    Ok(())
+}
+
+pub(crate) async fn promotion_wakes_nobody_for_one_job_that_the_asker_would_claim(world: World) -> Result<()> {
+    world.put_one(after("a", NAP)).await?;
+    let (session, other) = (world.sleeper(&["a"]).await?, world.session(&["a"]).await?);
+    let mut pulse = session.attend().await?;
+    world.clock.advance(NAP);
+    session.doze(Some(NAP)).await?;
+    let promoted = other.promote_beside(10, [want("default", "a", 1)].into()).await?;
+    assert_eq!((promoted.moved, promoted.heard), (1, false));
+    world.put_one(after("a", SOON)).await?;
+    assert_eq!(notice(&mut pulse).await, DUE);
+    for (wants, jobs) in
+        [(vec![want("default", "b", 1), want("default", "a", 0)], 1), (vec![want("default", "a", 9)], 2)]
+    {
+        world.put(vec![after("a", NAP / 2); jobs]).await?;
+        world.clock.advance(NAP / 2);
+        session.doze(Some(NAP)).await?;
+        let promoted = other.promote_beside(10, wants.into()).await?;
+        assert!(promoted.heard, "{promoted:?}");
+        assert_eq!(notice(&mut pulse).await, WORK);
+    }
+    Ok(())
+}
+
+pub(crate) async fn promotion_says_whether_enough_were_woken(world: World) -> Result<()> {
+    let (session, other) = (world.sleeper(&["a"]).await?, world.session(&["a"]).await?);
+    for (asleep, jobs, heard) in [(false, 1, false), (true, 16, true), (true, 17, false), (true, 0, false)] {
+        world.put(vec![after("a", NAP); jobs]).await?;
+        world.clock.advance(NAP);
+        session.doze(asleep.then_some(NAP)).await?;
+        let promoted = other.promote(20).await?;
+        assert_eq!((promoted.moved as usize, promoted.heard), (jobs, heard));
+    }
     Ok(())
 }
 

@@ -497,9 +497,9 @@ impl Work for Unsteady {
 }
 
 impl Maintain for Unsteady {
-    fn promote(&self, step: u32) -> Answer<'_, Promoted> {
+    fn promote_beside(&self, step: u32, wants: Arc<[Want]>) -> Answer<'_, Promoted> {
         self.faults.promoted.fetch_add(1, Ordering::SeqCst);
-        self.ask().promote(step)
+        self.ask().promote_beside(step, wants)
     }
 
     fn rescue(&self, step: u32) -> Answer<'_, Rescued> {

@@ -41,6 +41,7 @@ fn tasks() -> Tasks<()> {
 struct Scene {
     world: World,
     faults: Arc<Faults>,
+    client: Client,
     worker: Worker<()>,
 }
 
@@ -48,9 +49,9 @@ impl Scene {
     async fn of(world: World) -> Result<Self> {
         let faults = Arc::new(Faults::default());
         let client = wayward_over(&world.client, &world.clock, &faults)?;
-        let worker = Worker::builder().client(client).tasks(tasks()).lease(LEASE).slots(5).spawn().await?;
+        let worker = Worker::builder().client(client.clone()).tasks(tasks()).lease(LEASE).slots(5).spawn().await?;
         faults.asleep.subscribe().wait_for(|asleep| *asleep).await.expect("it falls asleep");
-        let scene = Self { world, faults, worker };
+        let scene = Self { world, faults, client, worker };
         // Before it rests it claims once more, and once it was asleep for a while.
         scene.rests().await;
         scene.rests().await;
@@ -75,7 +76,7 @@ impl Scene {
     }
 
     fn client(&self) -> &Client {
-        &self.world.client
+        &self.client
     }
 
     /// Waits for its end, while less time passes than between two beats.
@@ -116,6 +117,7 @@ macro_rules! facts {
 
 facts! {
     a_lone_job_takes_one_claim
+    a_lone_job_that_comes_due_takes_one_claim_of_a_fleet
     what_comes_while_a_lone_job_is_claimed_is_found
     what_comes_beside_a_lone_job_is_found
 }
@@ -132,6 +134,21 @@ async fn a_lone_job_takes_one_claim(scene: Scene) -> Result<()> {
         scene.completes(id).await?;
         assert_eq!(scene.rests().await - before, 1, "with a key: {keyed}");
     }
+    scene.worker.stop().await
+}
+
+async fn a_lone_job_that_comes_due_takes_one_claim_of_a_fleet(scene: Scene) -> Result<()> {
+    let other = Worker::builder().client(scene.client.clone()).tasks(tasks()).lease(LEASE).spawn().await?;
+    let mut claims = 0;
+    for _ in 0..3 {
+        scene.rests().await;
+        let id = stand_alone::job(()).delay(Duration::from_millis(300)).enqueue(scene.client()).await?.id();
+        let before = scene.rests().await;
+        scene.completes(id).await?;
+        claims += scene.claimed() - before;
+    }
+    assert!(claims <= 4, "{claims}: a beat may see one before it is claimed");
+    other.stop().await?;
     scene.worker.stop().await
 }
 

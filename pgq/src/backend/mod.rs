@@ -200,8 +200,14 @@ pub trait Pulse: Send {
 
 /// The verbs that any worker may do for all: whoever comes first does the due step.
 pub trait Maintain: Send + Sync {
-    /// Makes up to `step` due jobs available, and wakes who sleeps and can run them.
-    fn promote(&self, step: u32) -> Answer<'_, Promoted>;
+    /// Makes up to `step` due jobs available, and wakes who sleeps and can run them: nobody for a single one which the asker would
+    /// claim himself, as he rests and wants these.
+    fn promote_beside(&self, step: u32, wants: Arc<[Want]>) -> Answer<'_, Promoted>;
+
+    /// The same for one who wants nothing.
+    fn promote(&self, step: u32) -> Answer<'_, Promoted> {
+        self.promote_beside(step, Arc::default())
+    }
 
     /// Declares workers gone whose lease is over, and frees up to `step` jobs that they held.
     fn rescue(&self, step: u32) -> Answer<'_, Rescued>;

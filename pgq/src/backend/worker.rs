@@ -289,6 +289,8 @@ impl Notice {
 pub struct Promoted {
     /// How many jobs became available.
     pub moved: u32,
+    /// Others were woken for all of them.
+    pub heard: bool,
     /// How long until the next one is due, where one waits.
     pub next: Option<Duration>,
     /// It has looked at gates that were due, before anybody else.

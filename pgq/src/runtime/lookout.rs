@@ -155,6 +155,11 @@ impl Lookout {
         self.with(|state| (state.wants, state.suspect) = (wants, suspect));
     }
 
+    /// What the claimer would claim, where it rests.
+    fn wants(&self) -> Arc<[Want]> {
+        self.with(|state| Arc::clone(&state.wants))
+    }
+
     /// The promoter rests for so long.
     pub(super) fn promotes_in(&self, mark: Mark, span: Duration) {
         self.with(|state| state.promotes = Some((mark, span)));
@@ -198,6 +203,14 @@ impl Engine {
     /// How long a service may rest that else looks so often by itself.
     pub(super) fn rest(&self, alone: Duration) -> Duration {
         if self.lookout.tells() { BACKSTOP.mul_f64(0.8 + 0.4 * self.platform.random()) } else { alone }
+    }
+
+    /// What this worker would claim at once if somebody called its claimer, where it rests and runs nothing: who runs something leaves
+    /// what comes to others who rest.
+    pub(super) fn would_claim(&self) -> Arc<[Want]> {
+        let is_idle = self.slots.taken() == 0 && !self.outbox.holds_up();
+        let may_start = !self.tenure.is_doubtful() && !self.halt.drain.is_cancelled();
+        if is_idle && may_start { self.lookout.wants() } else { Arc::default() }
     }
 
     /// Calls whoever has something to do by what a beat saw.

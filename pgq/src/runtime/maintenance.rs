@@ -31,10 +31,11 @@ impl Service for Promoter {
 
     async fn turn(&mut self) -> Result<Next> {
         let watch = self.0.doorkeeper.looks();
-        let promoted = self.0.session.promote(STEP).await?;
+        let promoted = self.0.session.promote_beside(STEP, self.0.would_claim()).await?;
         let now = self.0.platform.clock.mark();
         let opens = self.0.doorkeeper.has_looked(watch, now.clone(), &promoted);
-        if promoted.moved > 0 {
+        // Else two would claim for the same jobs.
+        if promoted.moved > 0 && !promoted.heard {
             self.0.stir.raise();
         }
         if promoted.moved >= STEP {

@@ -2,6 +2,7 @@
 
 use std::mem;
 use std::ops::Bound;
+use std::sync::Arc;
 use std::time::Duration;
 
 use pgq_core::{JobId, Lease, State, Timestamp};
@@ -10,12 +11,14 @@ use super::row::Place;
 use super::session::Session;
 use super::store::Store;
 use crate::backend::vigil::{Beat, Look};
-use crate::backend::{Agenda, Answer, Cancelled, Declared, Discarded, Firing, Maintain, Promoted, Pruned, Rescued};
+use crate::backend::{
+    Agenda, Answer, Cancelled, Declared, Discarded, Firing, Maintain, Promoted, Pruned, Rescued, Want,
+};
 use crate::platform::Clock;
 
 impl Maintain for Session {
-    fn promote(&self, step: u32) -> Answer<'_, Promoted> {
-        self.memory.answer(move |store| store.promote(step))
+    fn promote_beside(&self, step: u32, wants: Arc<[Want]>) -> Answer<'_, Promoted> {
+        self.memory.answer(move |store| store.promote(step, &wants))
     }
 
     fn rescue(&self, step: u32) -> Answer<'_, Rescued> {
@@ -62,7 +65,7 @@ impl Maintain for Session {
 }
 
 impl Store {
-    fn promote(&mut self, step: u32) -> Promoted {
+    fn promote(&mut self, step: u32, wants: &[Want]) -> Promoted {
         let mut moved = 0;
         while moved < step
             && let Some((_, id)) = self.deferred.first().copied().filter(|first| first.0 <= self.now)
@@ -73,7 +76,8 @@ impl Store {
         let opened = self.open_due();
         moved += opened.unwrap_or(0);
         let opens = self.next_open().map(|opens| opens.since(self.now));
-        Promoted { moved, next: self.next_due(), opened: opened.is_some(), opens }
+        let heard = self.wake_others(wants);
+        Promoted { moved, heard, next: self.next_due(), opened: opened.is_some(), opens }
     }
 
     fn next_due(&self) -> Option<Duration> {

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::row::{Lane, Place};
 use super::store::Store;
-use crate::backend::{Cancelled, Notice, Registration, Renewal};
+use crate::backend::{Cancelled, Notice, Registration, Renewal, Want};
 
 /// One sleeper is woken for so many jobs.
 const JOBS_PER_WORKER: usize = 16;
@@ -144,18 +144,30 @@ impl Store {
         self.workers.get_mut(&lease).map_or(Notice::ALL, |worker| mem::take(&mut worker.notice))
     }
 
-    /// Wakes a few who sleep and can run what is fresh. A sleeper stays marked until it says that it is awake, so whoever
+    /// Wakes a few who sleep and can run what is fresh; whether there were as many as that is for. A sleeper stays marked until it says that it is awake, so whoever
     /// was woken longest ago comes first: else a stream of single jobs would wake the same one again and again.
-    pub(super) fn wake(&mut self) {
+    pub(super) fn wake(&mut self) -> bool {
         let Fresh { jobs, lanes, notice } = mem::take(&mut self.fresh);
         let sleepers = self.workers.values_mut().filter(|worker| worker.sleeps(self.now));
         let mut able: Vec<_> = sleepers.filter(|worker| !worker.wants.is_disjoint(&lanes)).collect();
         able.sort_by_key(|worker| worker.woken);
-        for worker in able.into_iter().take(jobs.div_ceil(JOBS_PER_WORKER)) {
+        let (most, there) = (jobs.div_ceil(JOBS_PER_WORKER), able.len());
+        for worker in able.into_iter().take(most) {
             self.wakes += 1;
             worker.woken = self.wakes;
             worker.notice = worker.notice.and(notice);
             worker.bell.notify_one();
         }
+        jobs > 0 && there >= most
+    }
+
+    /// The same, but for a single job that somebody who rests and wants these would claim; whether they were woken for all that is fresh.
+    pub(super) fn wake_others(&mut self, wants: &[Want]) -> bool {
+        let is_own = |want: &Want| want.cap > 0 && self.fresh.lanes.contains(&Lane::from(want));
+        if self.fresh.jobs == 1 && wants.iter().any(is_own) {
+            self.fresh = Fresh::default();
+            return false;
+        }
+        self.wake()
     }
 }

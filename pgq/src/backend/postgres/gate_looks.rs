@@ -15,7 +15,7 @@ use super::paces::Counts;
 use super::session::PgSession;
 use super::unseen::AGAIN;
 use super::wake::Call;
-use crate::backend::Promoted;
+use crate::backend::{Promoted, Want};
 use crate::error::{Error, Result};
 
 /// So many of those who wait at a gate without bounds are counted, and so many go at once from all that are looked at.
@@ -63,8 +63,8 @@ impl PgSession {
         self.call(call).await
     }
 
-    /// Lets those go who wait at gates that open, the first so soon.
-    pub(super) async fn open_gates(&self, step: u32, first: Option<Duration>) -> Result<Promoted> {
+    /// Lets those go who wait at gates that open, the first so soon; a single one without a word, if that is one of these.
+    pub(super) async fn open_gates(&self, step: u32, first: Option<Duration>, wants: &[Want]) -> Result<Promoted> {
         let step = step.min(GATES);
         let again = self.look_again().await?;
         if first.is_none_or(|first| !first.is_zero()) {
@@ -89,11 +89,11 @@ impl PgSession {
             opened => opened?,
         };
         transaction.commit().await.map_err(database)?;
-        self.tell_of_ready(&call).await?;
+        let heard = self.call_others(&call, wants).await?;
         let opens = next.into_iter().chain(closed).min().map(|opens| opens.since(by).saturating_sub(asked.elapsed()));
         let opens = if due.len() >= step as usize { Some(Duration::ZERO) } else { opens };
         let opens = opens.into_iter().chain(locked.then_some(LOCKED)).min();
-        Ok(Promoted { moved: unsigned(call.jobs()), next: again, opened: !due.is_empty(), opens })
+        Ok(Promoted { moved: unsigned(call.jobs()), heard, next: again, opened: !due.is_empty(), opens })
     }
 }
 

@@ -99,14 +99,14 @@ impl Link {
         Ok(done.rows_affected())
     }
 
-    /// Wakes whoever is meant, after the commit of what there is to do.
-    pub(super) async fn wake(&self, statements: &Statements, clock: &Clock, call: &Call) -> Result<()> {
+    /// Wakes whoever is meant, after the commit of what there is to do; whether there were as many as that is for.
+    pub(super) async fn wake(&self, statements: &Statements, clock: &Clock, call: &Call) -> Result<bool> {
         if *call == Call::nobody() {
-            return Ok(());
+            return Ok(false);
         }
         let mut visit = self.visit().await?;
-        wake(&mut visit, statements, clock, call).await?;
-        visit.end().await
+        let woken = wake(&mut visit, statements, clock, call).await?;
+        visit.end().await.map(|()| woken)
     }
 
     /// A connection for a few statements: over a direct link each stands by itself, over a poll-only one all or none.

@@ -1,5 +1,6 @@
 //! What any worker does for all. There is no leader: whoever gets the lock or the row does the step.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use pgq_core::{Failure, JobId, Lease, Timestamp, crash};
@@ -18,7 +19,7 @@ use super::witness::Word;
 use crate::Result;
 use crate::backend::vigil::{Beat, Look};
 use crate::backend::{
-    Agenda, Answer, Declared, Discarded, Firing, GATE_AGE, Lost, Maintain, Promoted, Pruned, Rescued,
+    Agenda, Answer, Declared, Discarded, Firing, GATE_AGE, Lost, Maintain, Promoted, Pruned, Rescued, Want,
 };
 
 /// How often the fleet looks for leases for which no worker answers: that reads all jobs.
@@ -27,7 +28,7 @@ const SWEEP: Duration = Duration::from_mins(1);
 const PRUNE: Duration = Duration::from_mins(1);
 
 impl PgSession {
-    async fn promote_step(&self, step: u32) -> Result<Promoted> {
+    async fn promote_step(&self, step: u32, wants: &[Want]) -> Result<Promoted> {
         let rows = self.promote_due(step).await?;
         let (mut call, mut moved, mut next, mut opens) = (Call::nobody(), 0, None, None);
         for row in &rows {
@@ -39,12 +40,11 @@ impl PgSession {
             next = column::<Option<i64>, _>(row, 3)?.map(|micros| Duration::from_micros(unsigned(micros)));
             opens = column::<Option<i64>, _>(row, 4)?.map(|micros| Duration::from_micros(unsigned(micros.max(0))));
         }
-        if moved > 0 {
-            self.passed().mark_behind();
-        }
-        self.call(&call).await?;
-        let gates = self.open_gates(step, opens).await?;
-        Ok(Promoted { moved: moved + gates.moved, next: next.into_iter().chain(gates.next).min(), ..gates })
+        let heard = self.call_others(&call, wants).await?;
+        let gates = self.open_gates(step, opens, if moved == 0 { wants } else { &[] }).await?;
+        let heard = (heard || moved == 0) && (gates.heard || gates.moved == 0);
+        let next = next.into_iter().chain(gates.next).min();
+        Ok(Promoted { moved: moved + gates.moved, heard: heard && moved + gates.moved > 0, next, ..gates })
     }
 
     /// Makes due jobs available. One that the database refuses to change holds up no other.
@@ -289,8 +289,8 @@ impl PgSession {
 }
 
 impl Maintain for PgSession {
-    fn promote(&self, step: u32) -> Answer<'_, Promoted> {
-        Box::pin(self.promote_step(step))
+    fn promote_beside(&self, step: u32, wants: Arc<[Want]>) -> Answer<'_, Promoted> {
+        Box::pin(async move { self.promote_step(step, &wants).await })
     }
 
     fn rescue(&self, step: u32) -> Answer<'_, Rescued> {

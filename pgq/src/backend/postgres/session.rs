@@ -129,6 +129,19 @@ impl PgSession {
     }
 
     pub(super) async fn call(&self, call: &Call) -> Result<()> {
+        self.engine().wake(&self.statements, &self.clock, call).await.map(drop)
+    }
+
+    /// Wakes others for what is ready now, but for what somebody here would claim who rests and wants these; whether they were woken for
+    /// all of it.
+    pub(super) async fn call_others(&self, call: &Call, wants: &[Want]) -> Result<bool> {
+        if *call == Call::nobody() {
+            return Ok(false);
+        }
+        self.passed().mark_behind();
+        if call.is_for_one_of(wants) {
+            return Ok(false);
+        }
         self.engine().wake(&self.statements, &self.clock, call).await
     }
 

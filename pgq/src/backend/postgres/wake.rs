@@ -6,10 +6,10 @@ use std::time::Duration;
 use pgq_core::{NewJob, When};
 use sqlx::{PgConnection, Postgres, Transaction, raw_sql};
 
-use super::convert::{Instant, database};
+use super::convert::{Instant, database, unsigned};
 use super::namespace::{Statements, fnv1a_64};
 use crate::Result;
-use crate::backend::{Notice, SOON};
+use crate::backend::{Notice, SOON, Want};
 use crate::platform::{Clock, within};
 
 /// An instant is compared by this process's clock, which may differ from the database's by so much; to wake somebody in
@@ -94,6 +94,12 @@ impl Call {
         self.notice.soon = true;
     }
 
+    /// Whether it is for a single job of one of these.
+    pub(super) fn is_for_one_of(&self, wants: &[Want]) -> bool {
+        let is_meant = |want: &Want| want.cap > 0 && self.hashes.contains(&hash(&want.queue, &want.task));
+        self.jobs == 1 && self.is_for_work() && wants.iter().any(is_meant)
+    }
+
     /// How many jobs it is for.
     pub(super) fn jobs(&self) -> usize {
         self.jobs
@@ -126,19 +132,20 @@ impl Call {
     }
 }
 
-/// Wakes them, after the commit of what there is to do.
+/// Wakes them, after the commit of what there is to do; whether there were as many as that is for.
 pub(super) async fn wake(
     connection: &mut PgConnection,
     statements: &Statements,
     clock: &Clock,
     call: &Call,
-) -> Result<()> {
+) -> Result<bool> {
     if call.hashes.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     let query = statements.wake.query().bind(call.hashes()).bind(call.workers()).bind(clock.fixed().map(Instant));
     let query = query.bind(call.payload());
-    query.execute(connection).await.map(drop).map_err(database)
+    let woken = query.execute(connection).await.map_err(database)?.rows_affected();
+    Ok(woken >= unsigned(call.workers()))
 }
 
 /// Commits, and wakes them on the same connection: a full server has no other one, and its pool would wait for that for as long as
@@ -162,9 +169,9 @@ pub(super) async fn commit_and_wake(
 }
 
 /// What stands is no failure where nobody was woken for it.
-pub(super) async fn shortly(woken: impl Future<Output = Result<()>>) {
+pub(super) async fn shortly<T>(woken: impl Future<Output = Result<T>>) {
     match within(PATIENCE, woken).await {
-        Some(Ok(())) => {}
+        Some(Ok(_)) => {}
         Some(Err(error)) => tracing::debug!(?error, "nobody was woken for what there is to do"),
         None => tracing::debug!("nobody was woken in time for what there is to do"),
     }
