@@ -23,6 +23,10 @@
 //! it, and whoever commits later reads the flag and notifies. So a job that comes alone takes one claim. Where several come in a row
 //! the next claim follows at once, as that tells when to say "I'm awake".
 //!
+//! Who makes a single job available that was due, and rests and runs nothing himself, notifies nobody and is the one who claims it;
+//! else he claims only where fewer sleep than there is work for. If he dies between the two, or something else fills him, the next
+//! beat of another one sees the job.
+//!
 //! While there is a backlog the server and this process work side by side: the next claim is sent before what the last one won is
 //! started, which has its slots by then and starts at once where no claim follows, or its answer would hang on what has started.
 //!

@@ -144,8 +144,9 @@ impl Store {
         self.workers.get_mut(&lease).map_or(Notice::ALL, |worker| mem::take(&mut worker.notice))
     }
 
-    /// Wakes a few who sleep and can run what is fresh; whether there were as many as that is for. A sleeper stays marked until it says that it is awake, so whoever
-    /// was woken longest ago comes first: else a stream of single jobs would wake the same one again and again.
+    /// Wakes a few who sleep and can run what is fresh; whether there were as many as that is for. A sleeper stays marked until it says
+    /// that it is awake, so whoever was woken longest ago comes first: else a stream of single jobs would wake the same one again and
+    /// again.
     pub(super) fn wake(&mut self) -> bool {
         let Fresh { jobs, lanes, notice } = mem::take(&mut self.fresh);
         let sleepers = self.workers.values_mut().filter(|worker| worker.sleeps(self.now));
