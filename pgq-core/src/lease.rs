@@ -15,6 +15,16 @@ pub fn rest(span: Duration) -> Duration {
     (span / BEATS).min(LONGEST_REST)
 }
 
+/// Nobody counts as silent sooner, if that isn't for half of his lease: a slow link takes its time.
+const LEAST_SILENCE: Duration = Duration::from_millis(500);
+
+/// A worker whose lease lasts so long is silent once its last sign of life was so much earlier than somebody else's: it has missed the
+/// second one since, and may be stopped.
+#[must_use]
+pub fn silence(span: Duration) -> Duration {
+    (rest(span) * 2).max(LEAST_SILENCE.min(span / 2))
+}
+
 /// A worker's registration. One lease covers every job that the worker runs; it is drawn at random when the worker
 /// registers, and a worker that was declared gone comes back with a new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

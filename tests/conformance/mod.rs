@@ -196,6 +196,7 @@ facts! {
         what_a_worker_had_that_leaves_is_others
         a_worker_that_is_gone_gets_nothing
         who_is_silent_is_given_nothing_and_told_of_what_is_free
+        who_was_silent_and_waits_is_heard_again
         tokens_come_back_with_their_units
         a_token_that_is_told_of_other_units_or_another_rate_is_not_known
         tokens_of_a_worker_that_leaves_are_not_there_again

@@ -143,6 +143,22 @@ pub(crate) async fn who_is_silent_is_given_nothing_and_told_of_what_is_free(worl
     Ok(())
 }
 
+pub(crate) async fn who_was_silent_and_waits_is_heard_again(world: World) -> Result<()> {
+    let (one, stopped) = (hearing(&world, &slots(2)).await?, worker(&world, &slots(2)).await?);
+    let mut pulse = one.attend().await?;
+    assert_eq!((wish(&one, 2).await?, wish(&stopped, 2).await?), (2, 0));
+    assert!(notice(&mut pulse).await.limits);
+    world.clock.advance(SPAN / 2);
+    pulse.renew().await?;
+    let all = Ask { keep: u32::MAX, wish: 2, ..Ask::default() };
+    assert_eq!(ask(&one, Measure::Concurrency, all).await?.owed, Owed::Nothing, "nobody else could use it");
+    stopped.attend().await?.renew().await?;
+    assert_eq!(ask(&stopped, Measure::Concurrency, Ask { unheard: true, ..all }).await?.units, 0);
+    assert!(notice(&mut pulse).await.limits);
+    assert_eq!(ask(&one, Measure::Concurrency, all).await?.owed, Owed::Beyond(1));
+    Ok(())
+}
+
 pub(crate) async fn a_worker_that_is_gone_gets_nothing(world: World) -> Result<()> {
     let (dead, live) = (worker(&world, &slots(3)).await?, worker(&world, &slots(3)).await?);
     world.clock.advance(SPAN + SECOND);

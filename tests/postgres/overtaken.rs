@@ -61,6 +61,27 @@ async fn what_a_limit_allows_by_now_counts_for_who_asked_before() {
     until(&world, "select count(*) from pgq.share where units = 1").await;
 }
 
+#[tokio::test]
+async fn what_is_given_back_is_once_though_its_next_token_is_told_meanwhile() {
+    let world = World::postgres().await;
+    let rate = Rate::every(Duration::from_secs(9), 1).unwrap();
+    let session = session(&world, Bounds { concurrency: None, rate: Some(rate) }).await;
+    let pool = PoolName { limit: "task:flock".into(), measure: Measure::Rate };
+    session.share(vec![(pool.clone(), Ask { keep: u32::MAX, wish: 1, ..Ask::default() })]).await.unwrap();
+    until(&world, "select count(*) from pgq.share where units = 1").await;
+    // As who tells of a token does it.
+    let mut telling = world.client.pool().unwrap().begin().await.unwrap();
+    sqlx::query("select from pgq.limit for key share").execute(&mut *telling).await.unwrap();
+    let tell = async {
+        until_waits(&world, "and query like '%for update%'").await;
+        sqlx::query("update pgq.share set next = now()").execute(&mut *telling).await.unwrap();
+        telling.commit().await.unwrap();
+    };
+    let (given, ()) = tokio::join!(session.share(vec![(pool, Ask::default())]), tell);
+    assert_eq!(given.unwrap()[0].1.units, 0);
+    until(&world, "select 1 - count(*) from pgq.share").await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_that_is_told_while_its_rate_changes_is_not_known() {
     let world = World::postgres().await;

@@ -1,7 +1,7 @@
 //! The pool of a limit without a key: its units, who has them, and who waits.
 //!
-//! A backend reads a pool under a lock, lets it [`balance`](Pool::balance), and writes what came out: one decision for every
-//! backend. How units are divided is in [`divide`](super::divide); what the units of a rate are, in [`Bucket`]; what a worker and
+//! A backend reads a pool, lets it [`balance`](Pool::balance), and writes what came out unless somebody has changed it meanwhile: one
+//! decision for every backend. How units are divided is in [`divide`](super::divide); what the units of a rate are, in [`Bucket`]; what a worker and
 //! a pool tell each other, in [`share`](super::share).
 
 use super::divide::{Stake, divide, even, units};
@@ -51,7 +51,10 @@ impl Pool {
     /// What one worker says, and what follows for all. It may have had no share.
     #[must_use]
     pub fn balance(mut self, lease: Lease, ask: Ask, now: Timestamp) -> Balanced {
-        let (before, had_spare) = (self.told(), self.has_spare());
+        for share in self.shares.iter_mut().filter(|share| share.lease == lease) {
+            share.silent |= ask.unheard;
+        }
+        let (before, had_spare) = (self.told(), self.has_spare() && !self.awaits());
         let mut free = self.free(now);
         let mut mine = self.take(lease, now);
         let returned = mine.stake.units.saturating_sub(if self.cap.is_some() { ask.keep } else { 0 });
@@ -238,13 +241,16 @@ impl Pool {
 
     fn owed(&self, lease: Lease) -> Owed {
         let Some(cap) = self.cap else { return Owed::Nothing };
-        let stakes: Vec<Stake> = self.shares.iter().map(|share| share.stake).collect();
+        // Who is silent asks again once he isn't.
+        let counts = |share: &&Share| !share.silent || share.stake.units > 0;
+        let stakes: Vec<Stake> = self.shares.iter().filter(counts).map(|share| share.stake).collect();
         let (even, total) = (even(cap, &stakes), stakes.iter().map(|stake| u64::from(stake.units)).sum::<u64>());
         if total > u64::from(cap) || self.awaits() {
             return Owed::Excess;
         }
         let units = self.shares.iter().find(|share| share.lease == lease).map_or(0, |share| share.stake.units);
-        let mut others = self.shares.iter().filter(|share| share.lease != lease).map(|share| share.stake);
+        let mut others =
+            self.shares.iter().filter(|share| share.lease != lease && !share.silent).map(|share| share.stake);
         match others.clone().any(|other| other.is_starving(even)) {
             true if units > even => Owed::Beyond(even),
             _ if others.any(|other| other.waits()) => Owed::Spare,

@@ -27,12 +27,12 @@ pub struct Share {
     pub silent: bool,
 }
 
-/// Whether a worker whose lease lasts so long, and who gave a sign of life then, misses the second one since, as far as `latest` goes,
-/// the last one of anybody: it may be stopped, or gone, and what it is given would lie there until its lease is over. Where nobody gives
-/// any, as the database is slow or somebody has set its clock, nobody is.
+/// Whether a worker whose lease lasts so long, and who gave a sign of life then, is [silent](lease::silence), as far as `latest` goes,
+/// the last one of anybody: what it is given would lie there until its lease is over. Where nobody gives any, as the database is slow or
+/// somebody has set its clock, nobody is.
 #[must_use]
 pub fn is_silent(beat: Timestamp, span: Duration, latest: Timestamp) -> bool {
-    latest.since(beat) > lease::rest(span) * 2
+    latest.since(beat) > lease::silence(span)
 }
 
 /// How a worker lives that is waited for: until it speaks or is declared gone. One that gives signs of life for as long as a lease
@@ -73,6 +73,8 @@ pub struct Ask {
     pub ahead: bool,
     /// What it gives back came to it before others: it goes to who has waited longest.
     pub in_turn: bool,
+    /// It was silent, and others may have been told that nobody waits.
+    pub unheard: bool,
     /// Since which time that it came to be bounded these are counted, as of the worker's last look.
     pub begun: u64,
 }
@@ -125,6 +127,23 @@ impl Owed {
             Self::Nothing => known == Self::Excess,
             Self::Spare => matches!(known, Self::Nothing | Self::Excess),
             Self::Beyond(_) | Self::Excess => self != known,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_misses_his_second_sign_of_life_is_silent_but_not_for_a_moment() {
+        for (span, millis) in [(1_000, 500), (2_000, 500), (5_000, 769), (15_000, 2_300), (3_600_000, 2_300)] {
+            let span = Duration::from_millis(span);
+            let silent = |millis| {
+                is_silent(Timestamp::EPOCH, span, Timestamp::EPOCH.saturating_add(Duration::from_millis(millis)))
+            };
+            assert!(!silent(millis) && silent(millis + 1), "{span:?}");
+            assert!(!is_silent(Timestamp::EPOCH.saturating_add(span), span, Timestamp::EPOCH), "a clock was set back");
         }
     }
 }

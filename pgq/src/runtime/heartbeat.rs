@@ -126,8 +126,12 @@ impl Heartbeat {
             self.engine.lookout.looked_in_vain(sent.clone());
         }
         let (renewal, seen) = answered?;
+        let was_silent = self.is_silent();
         self.last = Some(self.engine.platform.clock.mark());
         if let Renewal::Alive { .. } = &renewal {
+            if was_silent {
+                self.engine.limits.say_again();
+            }
             match &asked {
                 Some(_) => self.engine.lookout.answered(sent.clone()),
                 None => self.engine.lookout.beaten(&sent),
@@ -155,6 +159,14 @@ impl Heartbeat {
             }
         }
         Ok(())
+    }
+
+    /// Whether others may have taken this worker for one that is stopped, since its last beat.
+    fn is_silent(&self) -> bool {
+        let lease = self.engine.lease;
+        // A beat's way to the database isn't always as long.
+        let span = lease::silence(lease).saturating_sub(lease::rest(lease) / 2);
+        self.last.as_ref().is_some_and(|last| last.elapsed() >= span)
     }
 
     async fn watch(&mut self) -> Result<()> {

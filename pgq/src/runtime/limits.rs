@@ -270,6 +270,14 @@ impl Limits {
         });
     }
 
+    /// This worker was silent: others were given what it waits for, and don't hear any more that it does.
+    pub(super) fn say_again(&self) {
+        let waits = self.with(|state| state.pools.iter_mut().fold(false, |any, pool| pool.say_again() | any));
+        if waits {
+            self.ask.raise();
+        }
+    }
+
     /// When the next tokens of slow rates come, as far as that isn't told yet.
     pub(super) fn foreseen(&self) -> Vec<(PoolName, NextToken)> {
         self.with(|state| {

@@ -86,6 +86,8 @@ pub(super) struct Pool {
     pub(super) saved: Option<(Mark, Duration)>,
     /// Somebody else waits so, and came before.
     pub(super) preceded: bool,
+    /// Others may not know that it waits, as it was silent.
+    pub(super) unheard: bool,
     /// The last use of it.
     pub(super) used: Mark,
     /// Since when it has had the units that it has.
@@ -164,6 +166,7 @@ impl Pool {
             came_ahead: false,
             saved: None,
             preceded: false,
+            unheard: false,
             used: clock.mark(),
             since: clock.mark(),
             begun: 0,
@@ -245,6 +248,13 @@ impl Pool {
             Prospect::HeldUp(since, hold) => hold.saturating_sub(since.elapsed()).max(unused),
             _ => unused,
         }
+    }
+
+    /// What it waits for is asked for again; whether it waits.
+    pub(super) fn say_again(&mut self) -> bool {
+        let waits = self.name.is_some() && self.wished > self.units;
+        (self.stale, self.unheard) = (self.stale || waits, waits);
+        waits
     }
 
     /// Whether there is no answer yet about what there is of it, or about more that was wished for.
@@ -498,7 +508,7 @@ impl Pool {
             self.untold |= keep < self.units;
             // Until there is an answer it is open what was heard.
             (self.units, self.wished, self.stale, self.seen) = (keep, wish, true, false);
-            Ask { keep: kept, micros, wish, held, ahead, in_turn, begun: self.begun }
+            Ask { keep: kept, micros, wish, held, ahead, in_turn, unheard: self.unheard, begun: self.begun }
         })
     }
 
@@ -555,6 +565,7 @@ impl Pool {
         } else {
             (self.cap, self.owed, self.outdated) = (portion.cap, portion.owed, false);
             self.preceded = portion.preceded && self.urged;
+            self.unheard = false;
         }
         self.grown |= was_outdated && !self.outdated;
         if self.cap.is_none() {

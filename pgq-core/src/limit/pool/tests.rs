@@ -111,6 +111,30 @@ fn who_is_silent_is_given_nothing_until_he_asks_and_is_told_of_what_is_free_once
 }
 
 #[test]
+fn what_who_is_silent_is_not_given_others_use() {
+    let waits = slots(3).balance(A, wish(3), NOW).pool.balance(B, wish(3), after(1));
+    assert_eq!((waits.portion.units, waits.tell), (0, vec![A]));
+    let fewer = silent(waits.pool, B).balance(A, Ask { keep: 2, ..wish(3) }, after(2));
+    assert_eq!((fewer.portion.units, fewer.portion.owed, fewer.tell), (3, Owed::Nothing, vec![]));
+    let mut pool = fewer.pool;
+    // Whoever reads it by then sees that he has given one.
+    pool.shares.iter_mut().for_each(|share| share.silent = false);
+    assert_eq!(pool.clone().balance(B, wish(3), after(3)).tell, []);
+    let back = pool.balance(B, Ask { unheard: true, ..wish(3) }, after(3));
+    assert_eq!((back.tell, back.pool.portion(A, NOW).owed), (vec![A], Owed::Beyond(1)));
+}
+
+#[test]
+fn who_was_silent_while_others_were_awaited_is_told_of_what_is_free() {
+    const C: Lease = Lease(3);
+    let pool = Pool { shares: vec![awaited(A)], ..slots(2) }.balance(B, wish(2), NOW).pool;
+    let spoken = silent(pool, B).balance(A, wish(0), after(1));
+    assert_eq!((spoken.pool.portion(B, NOW).units, spoken.tell), (0, vec![B]));
+    let other = spoken.pool.balance(C, wish(0), after(2));
+    assert_eq!(other.tell, [], "once");
+}
+
+#[test]
 fn fewer_units_than_are_out_are_come_down_to() {
     let mut pool = slots(6).balance(A, wish(6), NOW).pool;
     pool.cap = Some(2);

@@ -1,11 +1,12 @@
 //! Limits: what is declared, and how much of it each worker has.
 //!
 //! Every change of a pool reads it; decides by [`Pool`]; and writes all of it by one statement, unless somebody has changed the limit
-//! since, which the version of its row says. Then it begins anew, and after ten times in vain under the lock of that row, which declarations and
-//! what operators set hold from the start: read in a statement of its own, as one that has waited for a lock sees what was there before
-//! it waited. Under locks alone whoever was stopped between two statements held up all others until the server cut him off, and each
-//! that was stopped in line behind him did the same in turn: half a minute of that was seen, where three of eight workers were stopped. Who
-//! has units of what stands in the table, so whoever dies half-way has changed nothing, and whoever got no answer asks again.
+//! since, which the version of its row says. Then it begins anew, and after a few times in vain under the lock of that row, which
+//! declarations and what operators set hold from the start: read in a statement of its own, as one that has waited for a lock sees what
+//! was there before it waited. Under locks alone whoever was stopped between two statements held up all others until the server cut him
+//! off, and each that was stopped in line behind him did the same in turn: half a minute of that was seen, where three of eight workers
+//! were stopped. Who has units of what stands in the table, so whoever dies half-way has changed nothing, and whoever got no answer asks
+//! again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -38,7 +39,7 @@ struct Standing {
 }
 
 /// How often what follows from pools is worked out anew, as others have changed them meanwhile, before they are locked for that.
-const TRIES: u32 = 10;
+const TRIES: u32 = 5;
 
 impl PgSession {
     /// After the locks of all limits. Which gates are to be opened after the commit.
@@ -159,10 +160,12 @@ impl PgSession {
         if rows.is_empty() {
             return Ok(());
         }
+        let mut reclaimed = Ok(());
         for row in &rows {
-            self.reclaim_shares_of(column(row, 0)?).await?;
+            // One that somebody has locked holds up no other.
+            reclaimed = reclaimed.and(self.reclaim_shares_of(column(row, 0)?).await);
         }
-        Ok(())
+        reclaimed
     }
 
     async fn reclaim_shares_of(&self, limit: String) -> Result<()> {

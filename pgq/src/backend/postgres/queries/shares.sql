@@ -30,18 +30,14 @@ filled as (
       filled = case when seen.tokens is null then known.filled else $4::timestamptz end
   from seen
   where known.name = seen.name and (select alive and stands from verdict)),
--- Looked up pool by pool: as a join it may walk the shares of all limits.
+-- Not as a join, which may walk the shares of all limits, nor by ctid: whoever said when he has his next token while the limit's lock
+-- was waited for has written another version of the row.
 gone as (
-  delete from @share
-  where ctid = any (array(
-    select had.tid
-    from pool
-    cross join lateral (
-      select ctid as tid from @share
-      where "limit" = pool."limit" and measure = pool.measure
-        and worker <> all (array(
-          select fresh.worker from fresh where fresh."limit" = pool."limit" and fresh.measure = pool.measure))
-      offset 0) as had))),
+  delete from @share as share
+  where share."limit" = any (array(select "limit" from pool))
+    and share.measure = any (array(select measure from pool where pool."limit" = share."limit"))
+    and share.worker <> all (array(
+      select fresh.worker from fresh where fresh."limit" = share."limit" and fresh.measure = share.measure))),
 put as (
   insert into @share as known ("limit", measure, worker, units, wish, since, tokens, awaited, ahead)
   select * from fresh
