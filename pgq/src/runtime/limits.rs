@@ -65,7 +65,7 @@
 //! |---|---|
 //! | a worker that has units | they are others' once it is declared gone, which is when its jobs are; those of a rate are empty then, unless it said before it left what was in them ([`parting`]) |
 //! | a worker that waits | the units that it was given meanwhile go on with those that it had |
-//! | a worker that waits, and is stopped or cut off | nothing is given to it from the second beat on that it misses; it is told once of what was free meanwhile, and asks again (`Portion::passed_over`) |
+//! | a worker that waits, and is stopped or cut off | nothing is given to it from the second beat on that it misses; others use all there is; it is told of what is free (`Portion::passed_over`), and once it beats again asks again (`Ask::unheard`) |
 //! | the one who tells | he tells with his commit, or hasn't done anything; whoever hears nothing looks once a second |
 //! | the database | what is counted stands, and is asked for again |
 //!
